@@ -1,0 +1,282 @@
+/**
+ * Everything that is looked at before the first byte is written: do the deltas belong together, are their tables
+ * sound, is the target what it should be.
+ */
+import {
+  type ApplyPlan,
+  type Context,
+  type DeltaMark,
+  Disk,
+  formatCid,
+  judge,
+  type Link,
+  type LinkIdentity,
+  type LinkSurvey,
+  openDeltas,
+  openLink,
+  parseDescriptor,
+  planApply,
+  planOf,
+  probe,
+  readBytes,
+  RegrainError,
+  requireMatch,
+  requireSound,
+  SECTOR_SIZE,
+  surveyLink,
+  type Target,
+  type Verdict,
+} from "../../core-as/host/mod.ts";
+import { type Identity, type Io, sameStorage } from "../io/mod.ts";
+import { FlatTarget } from "./flat_target.ts";
+
+export interface ApplyRequest {
+  /** Oldest first; with `chain` the one leaf. */
+  readonly deltas: readonly string[];
+  readonly target: string;
+  readonly chain: boolean;
+  readonly create: boolean;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+}
+
+/** The deltas, merged and found sound. */
+export interface PreparedDeltas {
+  readonly disk: Disk;
+  readonly plan: ApplyPlan;
+  readonly surveys: readonly LinkSurvey[];
+  readonly verdicts: readonly Verdict[];
+}
+
+/** The target, opened and found suitable. */
+export interface PreparedTarget {
+  readonly target: Target;
+  /** Set when the target is a VMDK: its descriptor, whose content id changes with the data. */
+  readonly base: LinkIdentity | undefined;
+  /** What could not be done as well as it should. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Opens and surveys the deltas.
+ *
+ * @throws {RegrainError} all of exit 4; `CHAIN_BROKEN` unless forced.
+ */
+export async function prepareDeltas(request: ApplyRequest, context: Context): Promise<PreparedDeltas> {
+  const { links, base } = await openLinks(request, context);
+  const disk = new Disk(context.core, links);
+  try {
+    const parents: LinkIdentity[] = base ? [...links.slice(1), base] : links.slice(1);
+    const verdicts = parents.map((parent, i) => judge(links[i]!, parent));
+    if (!request.force) { for (const verdict of verdicts) requireMatch(verdict); }
+    const surveys: LinkSurvey[] = [];
+    for (const link of links) {
+      const survey = await surveyLink(context.core, link, { overlaps: true });
+      requireSound(survey, request);
+      surveys.push(survey);
+    }
+    // One link was walked already; a merge has to be walked to know what hides what.
+    const plan = surveys.length === 1 ? planOf(disk, surveys[0]!) : await planApply(disk);
+    return { disk, plan, surveys, verdicts };
+  } catch (error) {
+    disk.close();
+    throw error;
+  }
+}
+
+/** Links, newest first. */
+async function openLinks(
+  request: ApplyRequest,
+  context: Context,
+): Promise<{ links: readonly Link[]; base: LinkIdentity | undefined }> {
+  if (request.chain) return await openDeltas(request.deltas[0]!, context);
+  const links: Link[] = [];
+  try {
+    for (const path of request.deltas) links.unshift(await openLink(path, context, "vmdk"));
+    requireDeltasAboveFirst(links);
+    return { links, base: undefined };
+  } catch (error) {
+    for (const link of links) link.close();
+    throw error;
+  }
+}
+
+/** A base among the newer links would hide everything given before it: surely a mistake in the order. */
+function requireDeltasAboveFirst(links: readonly Link[]): void {
+  const misplaced = links.slice(0, -1).find((link) => link.isBase);
+  if (!misplaced) return;
+  throw new RegrainError("CHAIN_BROKEN", "this link has no parent and would hide all links given before it", {
+    path: misplaced.path,
+    hint: "give the links oldest first; what has no parent can only be the first",
+  });
+}
+
+/**
+ * Opens the target for writing.
+ *
+ * @throws {RegrainError} `TARGET_*`, `SIZE_MISMATCH`, `WRONG_BASE`, `PERMISSION`; nothing was written then.
+ */
+export async function prepareTarget(
+  request: ApplyRequest,
+  prepared: PreparedDeltas,
+  tools: { io: Io; context: Context },
+): Promise<PreparedTarget | undefined> {
+  const { io } = tools;
+  const { disk } = prepared;
+  const found = io.stat(request.target);
+  if (!found && !request.create) {
+    throw new RegrainError("TARGET_MISSING", "there is no such file or device", {
+      path: request.target,
+      hint:
+        "copy the base there first; --create makes an empty one, in which what no delta holds reads as zeros",
+    });
+  }
+  if (!found) {
+    if (request.dryRun) return undefined;
+    const target = io.openTarget(request.target, {
+      create: { sizeBytes: disk.sizeBytes },
+      force: request.force,
+    });
+    return { target, base: undefined, warnings: target.fallbacks };
+  }
+  const opened = await openExisting(request, prepared, tools);
+  try {
+    requireNoInput(opened.identities, { request, disk, io });
+    requireSize(opened.target, { request, disk });
+    return opened;
+  } catch (error) {
+    opened.target.close();
+    throw error;
+  }
+}
+
+interface OpenedTarget extends PreparedTarget {
+  readonly identities: readonly Identity[];
+}
+
+async function openExisting(
+  request: ApplyRequest,
+  prepared: PreparedDeltas,
+  tools: { io: Io; context: Context },
+): Promise<OpenedTarget> {
+  const { io, context } = tools;
+  const source = io.openSource(request.target);
+  const seen = await (async () => {
+    try {
+      return { ...await probe(source), sizeBytes: source.sizeBytes };
+    } finally {
+      source.close();
+    }
+  })();
+  if (seen.kind === "descriptor") return await openVmdkTarget(request, prepared, tools);
+  const what = seen.kind === "raw" ? seen.foreign : `a ${seen.kind} VMDK`;
+  if (what !== undefined && !request.force) {
+    throw new RegrainError(
+      "TARGET_UNSUITABLE",
+      `it looks like ${what}, and writing disk sectors into it would destroy it`,
+      {
+        path: request.target,
+        hint:
+          "apply onto a raw image, a block device, or the descriptor of a flat VMDK; if this is a raw image that only " +
+          "happens to start so: --force",
+      },
+    );
+  }
+  const target = io.openTarget(request.target, { force: request.force });
+  const beside = request.target.replace(/-flat\.vmdk$/i, ".vmdk");
+  const warnings = beside !== request.target && await context.files.exists(beside)
+    ? [`${beside} keeps its old CID: give it as the target, and it takes the delta's`]
+    : [];
+  return { target, base: undefined, warnings, identities: [target.identity] };
+}
+
+async function openVmdkTarget(
+  request: ApplyRequest,
+  prepared: PreparedDeltas,
+  tools: { io: Io; context: Context },
+): Promise<OpenedTarget> {
+  const { io, context } = tools;
+  const link = await openLink(request.target, context, "vmdk");
+  link.close();
+  requireBase(link.delta, request.target);
+  const verdict = judge(prepared.disk.links.at(-1)!, link);
+  if (verdict.state !== "match" && !request.force) throw wrongBase(verdict, prepared.disk, link);
+  const identities: Identity[] = [];
+  const target = new FlatTarget(request.target, link.extents, (path) => {
+    const part = io.openTarget(path, { force: request.force });
+    identities.push(part.identity);
+    return part;
+  });
+  const warnings = verdict.state === "match" ? [] : [`taken by --force: ${verdict.reasons.join("; ")}`];
+  return { target, base: link, warnings, identities };
+}
+
+function requireBase(delta: DeltaMark, path: string): void {
+  if (delta !== true) return;
+  throw new RegrainError("TARGET_UNSUITABLE", "it is a delta itself, only a base can take one", { path });
+}
+
+function wrongBase(verdict: Verdict, disk: Disk, base: LinkIdentity): RegrainError {
+  const expected = disk.links.at(-1)!.descriptor?.parentCid;
+  const found = base.descriptor?.cid;
+  const values = `parentCID of the delta ${expected === undefined ? "unknown" : formatCid(expected)}, ` +
+    `CID of the base ${found === undefined ? "unknown" : formatCid(found)}`;
+  return new RegrainError("WRONG_BASE", `${verdict.reasons.join("; ")} (${values})`, {
+    path: base.path,
+    hint: "make sure that this is the base the snapshot was taken on; --force applies all the same",
+  });
+}
+
+function requireNoInput(
+  identities: readonly Identity[],
+  at: { request: ApplyRequest; disk: Disk; io: Io },
+): void {
+  const inputs = at.disk.links.flatMap((link) => [link.path, ...link.files.map(({ path }) => path)]);
+  for (const path of new Set(inputs)) {
+    const source = at.io.openSource(path);
+    const { identity } = source;
+    source.close();
+    if (!identities.some((target) => sameStorage(target, identity))) continue;
+    throw new RegrainError("TARGET_IS_INPUT", `the target is the same file as the input ${path}`, {
+      path: at.request.target,
+      hint: "the target comes last: regrain apply DELTA TARGET",
+    });
+  }
+}
+
+/** A file has the disk's size; a device may be larger, since volumes come in steps. */
+function requireSize(target: Target, at: { request: ApplyRequest; disk: Disk }): void {
+  const diskBytes = at.disk.sizeBytes;
+  const path = at.request.target;
+  const sizes = `the target has ${target.sizeBytes} bytes, the disk ${diskBytes}`;
+  if (target.sizeBytes < diskBytes) {
+    throw new RegrainError("SIZE_MISMATCH", `${sizes}: too small`, {
+      path,
+      hint: target.kind === "file"
+        ? `a copy that lost its zero tail, or a disk grown since: truncate -s ${diskBytes} makes it large enough`
+        : "make the volume larger",
+    });
+  }
+  if (target.sizeBytes === diskBytes || target.kind === "device" || at.request.force) return;
+  throw new RegrainError("SIZE_MISMATCH", `${sizes}: is this the right base?`, {
+    path,
+    hint: "--force writes into the larger file all the same",
+  });
+}
+
+/** Reads a target's descriptor again, for rewriting. */
+export async function readTargetDescriptor(path: string, io: Io): Promise<Uint8Array<ArrayBuffer>> {
+  const source = io.openSource(path);
+  try {
+    const bytes = await readBytes(source, 0, source.sizeBytes);
+    parseDescriptor(bytes, path);
+    return bytes;
+  } finally {
+    source.close();
+  }
+}
+
+/** Sectors of a disk, for messages. */
+export function sectorsOf(disk: Disk): number {
+  return disk.sizeBytes / SECTOR_SIZE;
+}

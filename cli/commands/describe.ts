@@ -1,0 +1,104 @@
+/** Words and JSON for findings, verdicts and surveys, shared by the commands that show them. */
+import {
+  type Finding,
+  type Findings,
+  FORMAT_NAMES,
+  formatCid,
+  formatSize,
+  type Link,
+  type LinkSurvey,
+  plural,
+  SECTOR_SIZE,
+  type Verdict,
+} from "../../core-as/host/mod.ts";
+import type { Console } from "../ui/mod.ts";
+
+/** `path: message, at byte N`. */
+export function findingLine(finding: Finding): string {
+  const at = finding.offsetBytes === undefined ? "" : `, at byte ${finding.offsetBytes}`;
+  return `${finding.path}: ${finding.message}${at}`;
+}
+
+/** Warns of everything that is odd and not in the way. */
+export function warnNotes(
+  console: Console,
+  surveys: readonly LinkSurvey[],
+  options: { force: boolean },
+): void {
+  for (const { findings } of surveys) {
+    for (const finding of findings.kept) {
+      if (finding.severity === "note") console.warn(findingLine(finding));
+      else if (finding.severity === "doubt" && options.force) {
+        console.warn(`taken by --force: ${findingLine(finding)}`);
+      }
+    }
+  }
+}
+
+/** `ok`, or what is wrong in counts. */
+export function healthOf(findings: Findings): string {
+  const { damage, doubt, note } = findings.counts;
+  const parts = [
+    damage > 0 ? `${plural(damage, "damage")}` : "",
+    doubt > 0 ? `${plural(doubt, "doubt")}` : "",
+    note > 0 ? `${plural(note, "note")}` : "",
+  ].filter((part) => part !== "");
+  if (parts.length === 0) return "ok";
+  return damage > 0 || doubt > 0 ? `${parts.join(", ")}: not sound` : `ok, ${parts.join(", ")}`;
+}
+
+/** Formats of a link's extents, each once. */
+export function formatOf(link: Link): string {
+  return [...new Set(link.extents.map(({ extent }) => FORMAT_NAMES[extent.format]))].join(" + ");
+}
+
+export function verdictLine(verdict: Verdict): string {
+  return `${verdict.state}: ${verdict.reasons.join("; ")}`;
+}
+
+/** A link as `--json` shows it. */
+export function linkJson(link: Link): Record<string, unknown> {
+  const { descriptor } = link;
+  return {
+    path: link.path,
+    format: [...new Set(link.extents.map(({ extent }) => extent.format))],
+    capacityBytes: link.capacitySectors * SECTOR_SIZE,
+    delta: link.delta ?? null,
+    descriptor: descriptor === undefined ? null : {
+      version: descriptor.version,
+      createType: descriptor.createType,
+      cid: descriptor.cid === undefined ? null : formatCid(descriptor.cid),
+      parentCid: descriptor.parentCid === undefined ? null : formatCid(descriptor.parentCid),
+      parentFileNameHint: descriptor.parentFileNameHint ?? null,
+      changeTrackPath: descriptor.changeTrackPath ?? null,
+      ddb: Object.fromEntries(descriptor.ddb),
+    },
+    extents: link.extents.map(({ extent, startSector, lengthSectors }) => ({
+      path: extent.path,
+      format: extent.format,
+      start: startSector * SECTOR_SIZE,
+      length: lengthSectors * SECTOR_SIZE,
+      grainBytes: extent.grainSectors === undefined ? null : extent.grainSectors * SECTOR_SIZE,
+      header: extent.facts,
+    })),
+  };
+}
+
+/** A survey as `--json` shows it. */
+export function surveyJson(survey: LinkSurvey): Record<string, unknown> {
+  const { dataBytes, zeroBytes, holeBytes, runCount, findings } = survey;
+  return {
+    dataBytes,
+    zeroBytes,
+    holeBytes,
+    runCount,
+    sound: findings.counts.damage === 0 && findings.counts.doubt === 0,
+    counts: findings.counts,
+    findings: findings.kept,
+  };
+}
+
+/** A size with its exact bytes: `8.0 GiB (8589934592 bytes)`. */
+export function exactSize(bytes: number): string {
+  return bytes < 1024 ? `${bytes} bytes` : `${formatSize(bytes)} (${bytes} bytes)`;
+}

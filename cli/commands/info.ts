@@ -1,0 +1,134 @@
+/** `regrain info`: what an image is. */
+import {
+  formatCid,
+  formatSize,
+  judge,
+  type Link,
+  type LinkSurvey,
+  openChain,
+  openLink,
+  plural,
+  RegrainError,
+  SECTOR_SIZE,
+  surveyLink,
+  type Verdict,
+} from "../../core-as/host/mod.ts";
+import { type Console, layoutPairs } from "../ui/mod.ts";
+import { exactSize, findingLine, formatOf, healthOf, linkJson, surveyJson, verdictLine } from "./describe.ts";
+import { type DiskFlags, type Session, startSession } from "./session.ts";
+
+/** An image with all that is known of it. */
+interface Report {
+  /** Newest first; the parents end where one cannot be opened. */
+  readonly links: readonly Link[];
+  readonly survey: LinkSurvey;
+  readonly verdicts: readonly Verdict[];
+  /** Why the chain ends before its base. */
+  readonly chainError: RegrainError | undefined;
+}
+
+/** @throws {RegrainError} for the first image that cannot be opened. */
+export async function runInfo(images: readonly string[], flags: DiskFlags): Promise<number> {
+  const session = startSession(flags);
+  const documents: unknown[] = [];
+  for (const [i, image] of images.entries()) {
+    const report = await inspect(image, session);
+    if (session.console.json) documents.push(reportJson(image, report));
+    else {
+      if (i > 0) session.console.out();
+      printReport(image, report, session.console);
+    }
+    for (const link of report.links) link.close();
+  }
+  if (session.console.json) session.console.outJson(documents.length === 1 ? documents[0] : documents);
+  session.console.flush();
+  return 0;
+}
+
+async function inspect(image: string, session: Session): Promise<Report> {
+  const { context } = session;
+  const { links, chainError } = await openAsFarAsPossible(image, session);
+  const survey = await surveyLink(context.core, links[0]!, { overlaps: true });
+  const verdicts = links.slice(1).map((parent, i) => judge(links[i]!, parent));
+  return { links, survey, verdicts, chainError };
+}
+
+/** The whole chain, or the image alone with the reason why not more. */
+async function openAsFarAsPossible(
+  image: string,
+  session: Session,
+): Promise<{ links: readonly Link[]; chainError: RegrainError | undefined }> {
+  try {
+    return { links: await openChain(image, session.context), chainError: undefined };
+  } catch (error) {
+    if (!(error instanceof RegrainError)) throw error;
+    // Should the image itself be the problem, this throws the same error again.
+    return { links: [await openLink(image, session.context, "raw")], chainError: error };
+  }
+}
+
+function reportJson(image: string, report: Report): unknown {
+  return {
+    image,
+    ...linkJson(report.links[0]!),
+    ...surveyJson(report.survey),
+    chain: report.links.map((link) => link.path),
+    verdicts: report.verdicts,
+    chainError: report.chainError === undefined
+      ? null
+      : { code: report.chainError.code, message: report.chainError.message, hint: report.chainError.hint },
+  };
+}
+
+function printReport(image: string, report: Report, console: Console): void {
+  const link = report.links[0]!;
+  const { survey } = report;
+  console.out(console.paint("bold", image, "out"));
+  const pairs: [string, string][] = [
+    ["format", formatOf(link)],
+    ["capacity", `${exactSize(link.capacitySectors * SECTOR_SIZE)}, ${link.capacitySectors} sectors`],
+    ...descriptorPairs(link),
+    ["data", exactSize(survey.dataBytes)],
+    ["zero", exactSize(survey.zeroBytes)],
+    ["hole", `${exactSize(survey.holeBytes)}, ${link.isBase ? "reads as zeros" : "the parent shows"}`],
+    ["runs", `${plural(survey.runCount, "run")} of data and zeros`],
+    ["health", healthOf(survey.findings)],
+  ];
+  for (const line of layoutPairs(pairs)) console.out(line);
+  printExtents(link, console);
+  printChain(report, console);
+  for (const finding of survey.findings.kept.slice(0, 5)) {
+    console.out(`  ${finding.severity}: ${findingLine(finding)}`);
+  }
+  if (survey.findings.kept.length > 5) console.out(`  ... regrain check ${image} lists all`);
+}
+
+function descriptorPairs(link: Link): [string, string][] {
+  const { descriptor } = link;
+  if (!descriptor) return [["descriptor", "none"]];
+  const pairs: [string, string][] = [];
+  if (descriptor.createType) pairs.push(["createType", descriptor.createType]);
+  if (descriptor.cid !== undefined) pairs.push(["CID", formatCid(descriptor.cid)]);
+  if (link.delta && descriptor.parentCid !== undefined) {
+    pairs.push(["parentCID", formatCid(descriptor.parentCid)]);
+  }
+  if (descriptor.parentFileNameHint) pairs.push(["parent", descriptor.parentFileNameHint]);
+  if (descriptor.changeTrackPath) pairs.push(["change tracking", descriptor.changeTrackPath]);
+  return pairs;
+}
+
+function printExtents(link: Link, console: Console): void {
+  for (const { extent, lengthSectors } of link.extents) {
+    const facts = Object.entries(extent.facts).map(([name, value]) => `${name} ${value}`).join(", ");
+    console.out(`  extent ${extent.path}: ${extent.format}, ${formatSize(lengthSectors * SECTOR_SIZE)}`);
+    if (console.verbose && facts) console.out(`    ${facts}`);
+  }
+}
+
+function printChain(report: Report, console: Console): void {
+  for (const verdict of report.verdicts) {
+    console.out(`  parent ${verdict.parent}`);
+    console.out(`    ${verdictLine(verdict)}`);
+  }
+  if (report.chainError) console.out(`  chain: ${report.chainError.message}`);
+}

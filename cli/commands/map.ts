@@ -1,0 +1,124 @@
+/** `regrain map`: the runs of an image. */
+import {
+  Disk,
+  formatSize,
+  openChain,
+  openLink,
+  type Run,
+  SECTOR_SIZE,
+  STRICT,
+} from "../../core-as/host/mod.ts";
+import { HeatMap, layoutTable } from "../ui/mod.ts";
+import { type DiskFlags, type Session, startSession } from "./session.ts";
+
+export interface MapFlags extends DiskFlags {
+  readonly ascii?: boolean | undefined;
+  readonly chain?: boolean | undefined;
+}
+
+/** Lines laid out together, so that columns line up without holding the whole list. */
+const PAGE_LINES = 4096;
+const DEFAULT_COLUMNS = 72;
+
+export async function runMap(images: readonly string[], flags: MapFlags): Promise<number> {
+  const session = startSession(flags);
+  for (const image of images) {
+    const links = flags.chain
+      ? await openChain(image, session.context)
+      : [await openLink(image, session.context, "raw")];
+    const disk = new Disk(session.context.core, links);
+    try {
+      if (session.console.json) await printJson(disk, session);
+      else if (flags.ascii) await printHeatMap(disk, session);
+      else await printTable(disk, session);
+    } finally {
+      disk.close();
+    }
+  }
+  session.console.flush();
+  return 0;
+}
+
+/** A run with where its data lies. */
+interface PlacedRun extends Run {
+  /** File of the data. */
+  readonly file?: string;
+  /** Byte in that file; absent for compressed grains, which have no place of their own. */
+  readonly fileOffset?: number;
+}
+
+/** Runs one by one; what continues from window to window is one run. */
+async function* placedRuns(disk: Disk): AsyncGenerator<PlacedRun> {
+  let last: PlacedRun | undefined;
+  for await (const { list } of disk.walk(STRICT)) {
+    for (let i = 0; i < list.count; i++) {
+      const run = placedRun(disk, {
+        start: list.start(i) * SECTOR_SIZE,
+        length: list.length(i) * SECTOR_SIZE,
+        place: list.place(i),
+        owner: list.owner(i),
+      });
+      if (last && continues(last, run)) last = { ...last, length: last.length + run.length };
+      else {
+        if (last) yield last;
+        last = run;
+      }
+    }
+  }
+  if (last) yield last;
+}
+
+function placedRun(
+  disk: Disk,
+  record: { start: number; length: number; place: number; owner: number },
+): PlacedRun {
+  const { start, length, place, owner } = record;
+  const kind = disk.kindOf(place);
+  if (kind !== "data") return { start, length, kind };
+  const medium = disk.media[owner]!;
+  const hasPlace = disk.links.some((link) => link.files.includes(medium));
+  return { start, length, kind, file: medium.path, ...(hasPlace ? { fileOffset: place * SECTOR_SIZE } : {}) };
+}
+
+function continues(last: PlacedRun, next: PlacedRun): boolean {
+  if (last.kind !== next.kind || last.file !== next.file) return false;
+  return last.fileOffset === undefined || last.fileOffset + last.length === next.fileOffset;
+}
+
+/** One document an image, written as it is walked: the list of a large disk never stands in memory. */
+async function printJson(disk: Disk, { console }: Session): Promise<void> {
+  const files = new Map<string, number>();
+  console.out(`{"version":1,"image":${JSON.stringify(disk.path)},"capacityBytes":${disk.sizeBytes},"runs":[`);
+  let comma = "";
+  for await (const run of placedRuns(disk)) {
+    const { file, ...rest } = run;
+    if (file !== undefined && !files.has(file)) files.set(file, files.size);
+    console.out(comma + JSON.stringify(file === undefined ? rest : { ...rest, file: files.get(file) }));
+    comma = ",";
+  }
+  console.out(`],"files":${JSON.stringify([...files.keys()])}}`);
+}
+
+async function printHeatMap(disk: Disk, { console }: Session): Promise<void> {
+  const columns = Deno.stdout.isTerminal() ? Math.max(16, Deno.consoleSize().columns - 14) : DEFAULT_COLUMNS;
+  const map = new HeatMap(disk.sizeBytes, columns);
+  for await (const run of placedRuns(disk)) map.add(run);
+  console.out(`${disk.path}: ${formatSize(disk.sizeBytes)}`);
+  for (const line of map.lines()) console.out(line);
+}
+
+async function printTable(disk: Disk, { console }: Session): Promise<void> {
+  let rows: string[][] = [["start", "length", "size", "kind", "at", "in"]];
+  const page = () => {
+    for (const line of layoutTable(rows, ["right", "right", "right", "left", "right", "left"])) {
+      console.out(line);
+    }
+    rows = [];
+  };
+  for await (const { start, length, kind, file, fileOffset } of placedRuns(disk)) {
+    const at = fileOffset === undefined ? "" : String(fileOffset);
+    rows.push([String(start), String(length), formatSize(length), kind, at, file ?? ""]);
+    if (rows.length >= PAGE_LINES) page();
+  }
+  page();
+}

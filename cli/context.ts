@@ -1,0 +1,40 @@
+/** Wires the core to this machine: the kernels, the files, the native inflate. */
+import { inflateSync } from "node:zlib";
+import * as kernels from "../core-as/core.wasm";
+import { type Context, Core, type Files, type Inflater } from "../core-as/host/mod.ts";
+import type { Io } from "./io/mod.ts";
+
+/** Deno's own zlib: faster than fflate, and as strict. */
+const inflateNative: Inflater = (packed, maxBytes) => inflateSync(packed, { maxOutputLength: maxBytes });
+
+let core: Core | undefined;
+
+/** The kernels of this thread. */
+export function theCore(): Core {
+  return core ??= new Core(kernels);
+}
+
+/** What flags say about opening disks. */
+export interface OpenFlags {
+  readonly search?: readonly string[] | undefined;
+  readonly allowOutside?: boolean | undefined;
+  readonly ignoreJournal?: boolean | undefined;
+}
+
+export function createContext(io: Io, flags: OpenFlags): Context {
+  return {
+    core: theCore(),
+    files: filesOf(io),
+    names: { search: flags.search ?? [], allowOutside: flags.allowOutside ?? false },
+    inflate: inflateNative,
+    ignoreJournal: flags.ignoreJournal ?? false,
+  };
+}
+
+function filesOf(io: Io): Files {
+  return {
+    open: (path) => io.openSource(path),
+    exists: (path) => io.stat(path) !== undefined,
+    realPath: (path) => io.realPath(path) ?? path,
+  };
+}

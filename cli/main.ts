@@ -1,0 +1,37 @@
+/** The program: runs a command and turns what it threw into an exit status. */
+import { CommanderError } from "@commander-js/extra-typings";
+import { RegrainError } from "../core-as/host/errors.ts";
+import { createProgram } from "./program.ts";
+import { Console } from "./ui/console.ts";
+
+const EXIT_USAGE = 2;
+const EXIT_BUG = 70;
+
+/** Runs the command line and returns the exit status. */
+export async function main(args: readonly string[]): Promise<number> {
+  let status = 0;
+  const program = createProgram((value) => status = value);
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    // The flags may be what is wrong, so they are looked for in the raw arguments.
+    const console = new Console({ json: args.includes("--json") });
+    if (error instanceof RegrainError) {
+      console.error(error);
+      return error.exit;
+    }
+    console.err(
+      `regrain: this is a bug, please report it with the command and this trace\n${traceOf(error)}`,
+    );
+    return EXIT_BUG;
+  }
+}
+
+function traceOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

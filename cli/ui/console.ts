@@ -1,0 +1,106 @@
+/**
+ * Where words go: results to stdout, everything else to stderr.
+ *
+ * Messages start in lower case and end without a full stop; a hint stands on a line of its own. Colour only where a
+ * person looks: on a terminal, unless `NO_COLOR` or `--color` says otherwise.
+ */
+import { RegrainError } from "../../core-as/host/mod.ts";
+
+export type ColorMode = "auto" | "always" | "never";
+
+/** Flags that every command has. */
+export interface CommonFlags {
+  readonly quiet?: boolean | undefined;
+  readonly verbose?: boolean | undefined;
+  readonly json?: boolean | undefined;
+  readonly color?: ColorMode | undefined;
+}
+
+const STYLES = { bold: "1", dim: "2", red: "31", green: "32", yellow: "33", blue: "34", cyan: "36" } as const;
+export type Style = keyof typeof STYLES;
+
+export class Console {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  private readonly encoder = new TextEncoder();
+  private readonly colorMode: ColorMode;
+  private pending = "";
+
+  constructor(flags: CommonFlags) {
+    this.json = flags.json ?? false;
+    this.quiet = flags.quiet ?? false;
+    this.verbose = flags.verbose ?? false;
+    this.colorMode = flags.color ?? "auto";
+  }
+
+  /** A line of the result. Lines are gathered; `flush` and the end of the command write them. */
+  out(line = ""): void {
+    this.pending += `${line}\n`;
+    if (this.pending.length > 64 * 1024) this.flush();
+  }
+
+  /** A JSON document, or a line of NDJSON. */
+  outJson(value: unknown): void {
+    this.out(JSON.stringify(value));
+  }
+
+  flush(): void {
+    if (this.pending === "") return;
+    const text = this.pending;
+    this.pending = "";
+    writeAll(Deno.stdout, this.encoder.encode(text));
+  }
+
+  /** Something a person may want to know. */
+  tell(line: string): void {
+    if (!this.quiet) this.err(line);
+  }
+
+  /** Something that only `-v` shows. */
+  detail(line: string): void {
+    if (this.verbose) this.err(this.paint("dim", line));
+  }
+
+  warn(line: string): void {
+    this.err(`${this.paint("yellow", "warning:")} ${line}`);
+  }
+
+  /** An error with its hint: text for a person, one JSON line for a script. */
+  error(error: RegrainError): void {
+    this.flush();
+    if (this.json) {
+      const { code, message, path, offsetBytes, hint, exit } = error;
+      this.err(JSON.stringify({ type: "error", code, exit, message, path, offsetBytes, hint }));
+      return;
+    }
+    this.err(`${this.paint("red", "error:")} ${error.message} ${this.paint("dim", `[${error.code}]`)}`);
+    if (error.hint !== undefined) this.err(`${this.paint("cyan", "hint:")} ${error.hint}`);
+  }
+
+  /** Writes to stderr, whatever the flags say. */
+  err(line: string): void {
+    this.flush();
+    writeAll(Deno.stderr, this.encoder.encode(`${line}\n`));
+  }
+
+  paint(style: Style, text: string, stream: "out" | "err" = "err"): string {
+    return this.colors(stream) ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
+  }
+
+  colors(stream: "out" | "err"): boolean {
+    if (this.colorMode !== "auto") return this.colorMode === "always";
+    if (Deno.noColor) return false;
+    return stream === "out" ? Deno.stdout.isTerminal() : Deno.stderr.isTerminal();
+  }
+}
+
+/** A reader that went away (`regrain map | head`) is not an error of ours. */
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
+  try {
+    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    Deno.exit(0);
+  }
+}

@@ -1,0 +1,5 @@
+/** Everything that turns results into words and pictures. Only commands and `main.ts` may import it. */
+export * from "./console.ts";
+export * from "./heat_map.ts";
+export * from "./progress.ts";
+export * from "./table.ts";

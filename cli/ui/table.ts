@@ -1,0 +1,25 @@
+/** Columns that line up, for people. */
+
+/** How a column stands. */
+export type Align = "left" | "right";
+
+/** Lays out rows; the last column is not padded. Cells must be free of colour. */
+export function layoutTable(rows: readonly (readonly string[])[], aligns: readonly Align[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, cell.length));
+  }
+  return rows.map((row) =>
+    row.map((cell, i) => {
+      if (aligns[i] === "right") return cell.padStart(widths[i]!);
+      return i === row.length - 1 ? cell : cell.padEnd(widths[i]!);
+    }).join("  ").trimEnd()
+  );
+}
+
+/** Lays out `name: value` pairs with an indent. */
+export function layoutPairs(pairs: readonly (readonly [string, string])[], indent = "  "): string[] {
+  return layoutTable(pairs.map(([name, value]) => [name, value]), ["left", "left"]).map((line) =>
+    indent + line
+  );
+}

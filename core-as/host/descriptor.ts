@@ -1,0 +1,286 @@
+/**
+ * The text descriptor of a VMDK: header keys, extent lines, disk data base.
+ *
+ * Source: VMware Virtual Disk Format 5.0, "The Descriptor File"; what real files do beside it is in the tests.
+ *
+ * This module is browser compatible.
+ */
+import { RegrainError } from "./errors.ts";
+import { MAX_DISK_SECTORS } from "./units.ts";
+
+/** No real descriptor comes near: ESXi writes under 2 KiB. */
+export const MAX_DESCRIPTOR_BYTES = 1024 * 1024;
+/** A split disk of 62 TiB in pieces of 2 GiB has 31,744 extents. */
+const MAX_EXTENTS = 40_000;
+/** `parentCID` of a link that has no parent. */
+export const NO_PARENT = 0xffffffff;
+/** `CID` of a disk that was never written since it was made. */
+export const NEVER_WRITTEN = 0xfffffffe;
+
+export type Access = "RW" | "RDONLY" | "NOACCESS";
+
+/** One extent line: a stretch of the disk and the file that holds it. */
+export interface ExtentLine {
+  readonly access: Access;
+  readonly sizeSectors: number;
+  /** As written, upper case: FLAT, SPARSE, ZERO, VMFS, VMFSSPARSE, SESPARSE ... */
+  readonly type: string;
+  /** Absent on ZERO lines. */
+  readonly fileName: string | undefined;
+  /** Where the extent starts in its file, in sectors; only flat extents have it. */
+  readonly offsetSectors: number;
+}
+
+export interface Descriptor {
+  readonly version: number;
+  readonly cid: number | undefined;
+  readonly parentCid: number | undefined;
+  readonly createType: string;
+  readonly parentFileNameHint: string | undefined;
+  readonly changeTrackPath: string | undefined;
+  readonly isNativeSnapshot: boolean;
+  readonly encoding: string;
+  readonly extents: readonly ExtentLine[];
+  /** Disk data base, keys in lower case without `ddb.`. */
+  readonly ddb: ReadonlyMap<string, string>;
+  /** Sum of the extents, in sectors. */
+  readonly capacitySectors: number;
+  /** The text as decoded, without the NUL tail: what a rewrite starts from. */
+  readonly text: string;
+  /** What was odd and how it was taken. */
+  readonly notes: readonly string[];
+}
+
+/** True when the bytes start like a descriptor: a comment that names one, whatever its case. */
+export function looksLikeDescriptor(bytes: Uint8Array): boolean {
+  const head = new TextDecoder("latin1").decode(bytes.subarray(0, 512)).replace(/^\uFEFF|^ï»¿/, "")
+    .trimStart();
+  return /^#\s*disk\s+descriptorfile/i.test(head);
+}
+
+/** True when the descriptor belongs to a link that has a parent. */
+export function isDelta(descriptor: Descriptor): boolean {
+  if (descriptor.parentCid !== undefined) return descriptor.parentCid !== NO_PARENT;
+  return descriptor.parentFileNameHint !== undefined;
+}
+
+/**
+ * Parses a descriptor.
+ *
+ * @param bytes The whole text, at most {@link MAX_DESCRIPTOR_BYTES}; a tail of NULs is cut off.
+ * @throws {RegrainError} `LIMIT_EXCEEDED`, `DESCRIPTOR_INVALID` with the line and its byte offset.
+ */
+export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
+  if (bytes.length > MAX_DESCRIPTOR_BYTES) {
+    throw new RegrainError(
+      "LIMIT_EXCEEDED",
+      `a descriptor of ${bytes.length} bytes, at most 1 MiB is believed`,
+      { path },
+    );
+  }
+  const end = bytes.indexOf(0);
+  const body = end < 0 ? bytes : bytes.subarray(0, end);
+  const notes: string[] = [];
+  const { text, encoding } = decodeText(body, path, notes);
+  const header = new Map<string, string>();
+  const ddb = new Map<string, string>();
+  const extents: ExtentLine[] = [];
+  for (const { line, offsetBytes } of linesOf(text)) {
+    const trimmed = line.trim();
+    if (trimmed === "" || trimmed.startsWith("#")) continue;
+    const extent = parseExtentLine(trimmed, { path, offsetBytes });
+    if (extent) {
+      if (extents.length >= MAX_EXTENTS) {
+        throw new RegrainError("LIMIT_EXCEEDED", `more than ${MAX_EXTENTS} extent lines`, {
+          path,
+          offsetBytes,
+        });
+      }
+      extents.push(extent);
+      continue;
+    }
+    const pair = /^([^=]+?)\s*=\s*(.*)$/.exec(trimmed);
+    if (!pair) {
+      throw new RegrainError("DESCRIPTOR_INVALID", `"${excerpt(trimmed)}" is neither a key nor an extent`, {
+        path,
+        offsetBytes,
+      });
+    }
+    const key = pair[1]!.toLowerCase();
+    const value = unquote(pair[2]!);
+    if (key.startsWith("ddb.")) ddb.set(key.slice(4), value);
+    else if (!header.has(key)) header.set(key, value);
+    else if (header.get(key) !== value) notes.push(`"${key}" stands there twice, the first is taken`);
+  }
+  return assemble({ path, text, encoding, header, ddb, extents, notes });
+}
+
+interface Parts {
+  path: string;
+  text: string;
+  encoding: string;
+  header: Map<string, string>;
+  ddb: Map<string, string>;
+  extents: ExtentLine[];
+  notes: string[];
+}
+
+function assemble({ path, text, encoding, header, ddb, extents, notes }: Parts): Descriptor {
+  const version = Number(header.get("version") ?? "1");
+  if (![1, 2, 3].includes(version)) {
+    notes.push(`descriptor version ${header.get("version")} is read like version 1`);
+  }
+  const capacitySectors = extents.reduce((sum, extent) => sum + extent.sizeSectors, 0);
+  if (capacitySectors > MAX_DISK_SECTORS) {
+    throw new RegrainError(
+      "LIMIT_EXCEEDED",
+      `a disk of ${capacitySectors} sectors, 62 TiB is the most there is`,
+      { path },
+    );
+  }
+  return {
+    version,
+    cid: parseCid(header.get("cid"), "CID", path),
+    parentCid: parseCid(header.get("parentcid"), "parentCID", path),
+    createType: header.get("createtype") ?? "",
+    parentFileNameHint: header.get("parentfilenamehint") || undefined,
+    changeTrackPath: header.get("changetrackpath") || undefined,
+    isNativeSnapshot: header.get("isnativesnapshot")?.toLowerCase() === "yes",
+    encoding,
+    extents,
+    ddb,
+    capacitySectors,
+    text,
+    notes,
+  };
+}
+
+/** CIDs are hexadecimal, not always padded (qemu writes them bare). */
+function parseCid(text: string | undefined, key: string, path: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[0-9a-f]{1,8}$/i.test(text)) {
+    throw new RegrainError(
+      "DESCRIPTOR_INVALID",
+      `${key} "${excerpt(text)}" is not a hexadecimal number of 32 bits`,
+      { path },
+    );
+  }
+  return parseInt(text, 16);
+}
+
+/** A CID as descriptors write it. */
+export function formatCid(cid: number): string {
+  return cid.toString(16).padStart(8, "0");
+}
+
+const EXTENT_START = /^(RW|RDONLY|NOACCESS)\s/i;
+const EXTENT_LINE = /^(RW|RDONLY|NOACCESS)\s+(\d+)\s+([A-Z0-9]+)\s*(.*)$/i;
+
+function parseExtentLine(line: string, at: { path: string; offsetBytes: number }): ExtentLine | undefined {
+  if (!EXTENT_START.test(line)) return undefined;
+  const bad = (what: string) =>
+    new RegrainError("DESCRIPTOR_INVALID", `extent line "${excerpt(line)}": ${what}`, at);
+  const match = EXTENT_LINE.exec(line);
+  if (!match) throw bad("expected access, size in sectors, type");
+  const sizeSectors = Number(match[2]);
+  if (!(sizeSectors <= MAX_DISK_SECTORS)) {
+    throw new RegrainError(
+      "LIMIT_EXCEEDED",
+      `extent line "${excerpt(line)}": 62 TiB is the most there is`,
+      at,
+    );
+  }
+  const type = match[3]!.toUpperCase();
+  const { fileName, rest } = splitFileName(match[4]!, bad);
+  if (fileName === undefined && type !== "ZERO") throw bad("no file is named");
+  const offset = /^\s*(\d+)/.exec(rest);
+  const offsetSectors = offset ? Number(offset[1]) : 0;
+  if (!(offsetSectors <= MAX_DISK_SECTORS)) throw bad("the offset is beyond any disk");
+  return { access: match[1]!.toUpperCase() as Access, sizeSectors, type, fileName, offsetSectors };
+}
+
+/** The name stands in quotes and may hold quotes itself: it ends at the last quote of the line that numbers may follow. */
+function splitFileName(
+  text: string,
+  bad: (what: string) => RegrainError,
+): { fileName: string | undefined; rest: string } {
+  if (text === "") return { fileName: undefined, rest: "" };
+  if (!text.startsWith('"')) {
+    const word = /^(\S+)(.*)$/.exec(text)!;
+    return { fileName: word[1]!, rest: word[2]! };
+  }
+  const quoted = /^"(.*)"((?:\s+[^"]*)?)$/.exec(text) ?? /^"(.*?)"(.*)$/.exec(text);
+  if (!quoted || quoted[1] === "") throw bad("the file name is not in quotes");
+  return { fileName: quoted[1]!, rest: quoted[2]! };
+}
+
+function unquote(text: string): string {
+  const quoted = /^"(.*)"$/.exec(text.trim());
+  return quoted ? quoted[1]! : text.trim();
+}
+
+/** Lines with the byte offset of each: in latin1 or UTF-8 the offset is that of the text as encoded in UTF-8. */
+function* linesOf(text: string): Generator<{ line: string; offsetBytes: number }> {
+  let offsetBytes = 0;
+  for (const line of text.split("\n")) {
+    yield { line, offsetBytes };
+    offsetBytes += new TextEncoder().encode(line).length + 1;
+  }
+}
+
+const ENCODINGS = new Map([
+  ["utf-8", "utf-8"],
+  ["utf8", "utf-8"],
+  ["windows-1252", "windows-1252"],
+  ["gbk", "gbk"],
+  ["big5", "big5"],
+  ["shift_jis", "shift_jis"],
+]);
+
+/** Reads the text by its own `encoding` key; without one it is UTF-8. */
+function decodeText(body: Uint8Array, path: string, notes: string[]): { text: string; encoding: string } {
+  const ascii = new TextDecoder("latin1").decode(body);
+  const named = /^\s*encoding\s*=\s*"?([\w-]+)"?/im.exec(ascii)?.[1] ?? "UTF-8";
+  const label = ENCODINGS.get(named.toLowerCase());
+  if (label === undefined) notes.push(`encoding "${named}" is not known, UTF-8 is taken`);
+  try {
+    return { text: new TextDecoder(label ?? "utf-8", { fatal: true }).decode(body), encoding: named };
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    if (/^\s*(RW|RDONLY|NOACCESS)\s/im.test(ascii) === false) {
+      throw new RegrainError("DESCRIPTOR_INVALID", `the text is not ${named}`, { path, cause });
+    }
+    notes.push(`the text is not ${named}, windows-1252 is taken`);
+    return { text: new TextDecoder("windows-1252").decode(body), encoding: "windows-1252" };
+  }
+}
+
+function excerpt(text: string): string {
+  const printable = text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, "?");
+  return printable.length > 60 ? `${printable.slice(0, 57)}...` : printable;
+}
+
+/**
+ * A descriptor's bytes with another content id; everything else stays to the byte.
+ *
+ * After a child was applied onto its base, the base must carry the child's ids, so that what was made against the
+ * child still finds its parent.
+ *
+ * @param longContentId Replaces `ddb.longContentID` where the text has one; `undefined` removes that line.
+ */
+export function withContentId(
+  bytes: Uint8Array,
+  ids: { cid: number; longContentId: string | undefined },
+): Uint8Array<ArrayBuffer> {
+  // Byte for byte: one char a byte, so that no encoding can harm the rest of the text.
+  let text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  text = text.replace(
+    /^([ \t]*CID[ \t]*=[ \t]*)[0-9a-f]{1,8}/im,
+    (_, key: string) => key + formatCid(ids.cid),
+  );
+  const long = /^([ \t]*ddb\.longContentID[ \t]*=[ \t]*)"[^"\n]*"([^\n]*\n?)/im;
+  text = ids.longContentId === undefined
+    ? text.replace(long, "")
+    : text.replace(long, (_, key: string, rest: string) => `${key}"${ids.longContentId}"${rest}`);
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}

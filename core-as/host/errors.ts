@@ -1,0 +1,96 @@
+/**
+ * Every error a user can meet: a stable code, the exit status, and one sentence.
+ *
+ * Codes are API: never renamed, only added. A message reads `path: what was found, what was expected, at which
+ * byte`; the hint, on a line of its own, says what to do. Anything thrown that is not a {@link RegrainError} is a
+ * bug of ours.
+ *
+ * This module is browser compatible.
+ */
+
+/** The table: code to exit status and general meaning. */
+export const ERRORS = {
+  USAGE: { exit: 2, text: "the command line is not right" },
+  TARGET_MISSING: { exit: 2, text: "the target does not exist" },
+  TARGET_IS_INPUT: { exit: 2, text: "the target is one of the inputs" },
+  TARGET_UNSUITABLE: { exit: 2, text: "the target is not something that can be written in place" },
+  TARGET_MOUNTED: { exit: 2, text: "the target, or a part of it, is mounted" },
+  TARGET_BUSY: { exit: 2, text: "another program has the target open for itself" },
+
+  NOT_A_DISK: { exit: 4, text: "the input is not a disk this tool knows" },
+  NOT_FOUND: { exit: 4, text: "a file that is needed does not exist" },
+  OUTSIDE_FOLDER: { exit: 4, text: "a file names another one outside its own folder" },
+  UNSUPPORTED: { exit: 4, text: "the format is known, this variant of it cannot be read" },
+  HEADER_INVALID: { exit: 4, text: "a header holds a value that cannot be" },
+  DESCRIPTOR_INVALID: { exit: 4, text: "a descriptor cannot be understood" },
+  LIMIT_EXCEEDED: { exit: 4, text: "a size in the file is beyond what any real disk has" },
+  TRUNCATED: { exit: 4, text: "the file ends before what its header says it holds" },
+  JOURNAL_DIRTY: { exit: 4, text: "the journal of an SESparse file holds changes that nobody can replay" },
+  DAMAGED: { exit: 4, text: "tables of the file contradict each other or the file" },
+  GRAIN_DAMAGED: { exit: 4, text: "a compressed grain cannot be unpacked" },
+  CHAIN_CYCLE: { exit: 4, text: "a chain comes back to one of its own links" },
+  CHAIN_TOO_DEEP: { exit: 4, text: "a chain has more links than any real one" },
+
+  WRONG_BASE: { exit: 5, text: "the delta was not made against this base" },
+  SIZE_MISMATCH: { exit: 5, text: "the target does not have the size of the disk" },
+  CHAIN_BROKEN: { exit: 5, text: "two links of the chain do not belong together" },
+
+  OPEN_FAILED: { exit: 6, text: "a file cannot be opened" },
+  READ_FAILED: { exit: 6, text: "reading failed" },
+  READ_SHORT: { exit: 6, text: "a file became shorter while it was read" },
+  WRITE_FAILED: { exit: 6, text: "writing failed" },
+  NO_SPACE: { exit: 6, text: "there is no space left where the target is" },
+  TARGET_READ_ONLY: { exit: 6, text: "the target cannot be written" },
+  PERMISSION: { exit: 6, text: "the system or Deno does not allow it" },
+} as const satisfies Record<string, { exit: number; text: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface ErrorDetail {
+  /** The file it is about. */
+  path?: string;
+  /** Where in that file, in bytes. */
+  offsetBytes?: number;
+  /** What to do about it: one sentence. */
+  hint?: string;
+  cause?: unknown;
+}
+
+/** An error that belongs to the world, not to this program. */
+export class RegrainError extends Error {
+  override readonly name = "RegrainError";
+  readonly code: ErrorCode;
+  readonly path: string | undefined;
+  readonly offsetBytes: number | undefined;
+  readonly hint: string | undefined;
+  /** The message without path and offset. */
+  readonly reason: string;
+
+  /** @param message What was found and what was expected; lower case, no full stop, without path and offset. */
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
+    const where = detail.path === undefined ? "" : `${detail.path}: `;
+    const at = detail.offsetBytes === undefined ? "" : `, at byte ${detail.offsetBytes}`;
+    super(`${where}${message}${at}`, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.code = code;
+    this.reason = message;
+    this.path = detail.path;
+    this.offsetBytes = detail.offsetBytes;
+    this.hint = detail.hint;
+  }
+
+  /** The same error with another hint. */
+  withHint(hint: string): RegrainError {
+    const { path, offsetBytes } = this;
+    return new RegrainError(this.code, this.reason, {
+      hint,
+      cause: this,
+      ...(path === undefined ? {} : { path }),
+      ...(offsetBytes === undefined ? {} : { offsetBytes }),
+    });
+  }
+
+  /** Exit status of the process that ends with this error. */
+  get exit(): number {
+    return ERRORS[this.code].exit;
+  }
+}

@@ -1,0 +1,390 @@
+/**
+ * A link: one disk of a chain, its descriptor and its extents end to end.
+ *
+ * This module is browser compatible.
+ */
+import { openCowd } from "./cowd.ts";
+import {
+  type Descriptor,
+  type ExtentLine,
+  isDelta,
+  MAX_DESCRIPTOR_BYTES,
+  parseDescriptor,
+} from "./descriptor.ts";
+import { RegrainError } from "./errors.ts";
+import type { Extent, Finding, Observer } from "./extent.ts";
+import { openFlat, openZero } from "./flat.ts";
+import { holdsDescriptorOnly, openHosted, readEmbeddedDescriptor } from "./hosted_sparse.ts";
+import type { Inflater } from "./inflate.ts";
+import { baseName, candidates, descriptorBeside, folderOf, isWithin, type SearchOptions } from "./names.ts";
+import { type Kind, notADisk, type Probe, probe } from "./probe.ts";
+import { openSeSparse } from "./sesparse.ts";
+import { type MaybePromise, readBytes, type Source } from "./source.ts";
+import { SECTOR_SIZE } from "./units.ts";
+import { type Core, HOLE_PLACE, type RunList, ZERO_PLACE } from "./wasm.ts";
+
+/** The files around: a folder tree in the command line, what was dropped in the page. */
+export interface Files {
+  /** @throws {RegrainError} `NOT_FOUND`, `NOT_A_DISK` for a folder, `OPEN_FAILED`, `PERMISSION`. */
+  open(path: string): MaybePromise<Source>;
+  exists(path: string): MaybePromise<boolean>;
+  /** The path with symbolic links resolved. */
+  realPath(path: string): MaybePromise<string>;
+}
+
+/** All that opening needs and that does not change from file to file. */
+export interface Context {
+  readonly core: Core;
+  readonly files: Files;
+  readonly names: SearchOptions;
+  readonly inflate: Inflater;
+  readonly ignoreJournal: boolean;
+}
+
+/** An extent in its place. */
+export interface PlacedExtent {
+  readonly extent: Extent;
+  /** First sector of the disk. */
+  readonly startSector: number;
+  /** Sectors of the disk: those of the extent line, which rule. */
+  readonly lengthSectors: number;
+}
+
+/** True, false, or `undefined` where nothing says whether a parent lies below. */
+export type DeltaMark = boolean | undefined;
+
+export class Link {
+  readonly capacitySectors: number;
+  /** File of each extent, once. */
+  private readonly sources: readonly Source[];
+
+  constructor(
+    /** What the user knows it by: the descriptor, or the bare extent. */
+    readonly path: string,
+    readonly descriptor: Descriptor | undefined,
+    readonly extents: readonly PlacedExtent[],
+    readonly delta: DeltaMark,
+    readonly findings: readonly Finding[],
+  ) {
+    const last = extents.at(-1);
+    this.capacitySectors = last ? last.startSector + last.lengthSectors : 0;
+    this.sources = [...new Set(extents.flatMap(({ extent }) => extent.file ?? []))];
+  }
+
+  /** True when holes of this link are zeros, because nothing can lie below. */
+  get isBase(): boolean {
+    return this.delta === false;
+  }
+
+  /** Files that hold its data. */
+  get files(): readonly Source[] {
+    return this.sources;
+  }
+
+  /**
+   * Lists the runs of `[from, to)`; behind its own end a link reads as zeros.
+   *
+   * @param firstOwner Owner of the first extent; the others follow.
+   * @returns the sector reached.
+   */
+  async fill(
+    list: RunList,
+    range: { core: Core; from: number; to: number; firstOwner: number },
+    observer: Observer,
+  ): Promise<number> {
+    const { core, from, to, firstOwner } = range;
+    const index = this.extentAt(from);
+    const placed = this.extents[index];
+    if (!placed) {
+      core.kernels.openList(list.address, from, to, 0, -1);
+      core.kernels.pushRun(from, to - from, ZERO_PLACE);
+      core.close(list);
+      return to;
+    }
+    const { extent, startSector, lengthSectors } = placed;
+    const end = Math.min(to - startSector, lengthSectors);
+    const inside = Math.min(end, extent.capacitySectors);
+    if (from - startSector >= inside) return this.pad(list, { core, from, to: startSector + end });
+    const window = { from: from - startSector, to: inside, shift: startSector, owner: firstOwner + index };
+    return startSector + await extent.fill(core, list, window, observer);
+  }
+
+  /** Index of the extent that holds a sector, `extents.length` when none does. */
+  extentAt(sector: number): number {
+    let low = 0;
+    let high = this.extents.length;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const { startSector, lengthSectors } = this.extents[middle]!;
+      if (startSector + lengthSectors <= sector) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  close(): void {
+    for (const source of this.sources) source.close();
+  }
+
+  /** The part of an extent line that its file does not have. */
+  private pad(list: RunList, range: { core: Core; from: number; to: number }): number {
+    const { core, from, to } = range;
+    core.kernels.openList(list.address, from, to, 0, -1);
+    core.kernels.pushRun(from, to - from, HOLE_PLACE);
+    core.close(list);
+    return to;
+  }
+}
+
+/**
+ * Opens a link by its descriptor or by a bare extent, whose descriptor is looked for beside it.
+ *
+ * @param accept What a file without any magic is: a raw disk, or an error.
+ * @throws {RegrainError} any code of exit 4 and 6.
+ */
+export async function openLink(path: string, context: Context, accept: "raw" | "vmdk"): Promise<Link> {
+  const file = await context.files.open(path);
+  try {
+    const seen = await probe(file);
+    if (seen.kind === "descriptor") return await openDescriptorFile(file, context);
+    const beside = await findDescriptor(path, context);
+    if (beside) {
+      file.close();
+      return await openDescriptorFile(await context.files.open(beside), context);
+    }
+    if (seen.kind === "raw") return openRaw(file, seen, accept);
+    return await openBare(file, seen, context);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/**
+ * The descriptor that a path leads to, without opening any extent: the file's own text, the one embedded in it, or the
+ * one beside it.
+ */
+export async function readLinkDescriptor(path: string, context: Context): Promise<Descriptor | undefined> {
+  const file = await context.files.open(path);
+  try {
+    const { kind } = await probe(file);
+    if (kind === "descriptor") return await readDescriptor(file);
+    const beside = await findDescriptor(path, context);
+    if (beside) return await readLinkDescriptor(beside, context);
+    const embedded = kind === "hosted" ? await readEmbeddedDescriptor(file) : undefined;
+    return embedded && parseDescriptor(embedded, path);
+  } finally {
+    file.close();
+  }
+}
+
+async function readDescriptor(file: Source): Promise<Descriptor> {
+  if (file.sizeBytes <= MAX_DESCRIPTOR_BYTES) {
+    return parseDescriptor(await readBytes(file, 0, file.sizeBytes), file.path);
+  }
+  const message = `a descriptor of ${file.sizeBytes} bytes, at most 1 MiB is believed`;
+  throw new RegrainError("LIMIT_EXCEEDED", message, { path: file.path });
+}
+
+async function openDescriptorFile(file: Source, context: Context): Promise<Link> {
+  try {
+    return await openByLines(file.path, await readDescriptor(file), context);
+  } finally {
+    file.close();
+  }
+}
+
+/** The descriptor beside an extent, if there is one and it names that extent. */
+async function findDescriptor(path: string, context: Context): Promise<string | undefined> {
+  const beside = descriptorBeside(path);
+  if (beside === undefined || !(await context.files.exists(beside))) return undefined;
+  const file = await context.files.open(beside);
+  try {
+    if ((await probe(file)).kind !== "descriptor") return undefined;
+    const descriptor = await readDescriptor(file);
+    const names = descriptor.extents.map((line) => line.fileName && baseName(line.fileName));
+    return names.includes(baseName(path)) ? beside : undefined;
+  } finally {
+    file.close();
+  }
+}
+
+function openRaw(file: Source, seen: Probe, accept: "raw" | "vmdk"): Link {
+  const isDisk = file.sizeBytes > 0 && file.sizeBytes % SECTOR_SIZE === 0 && !seen.foreign;
+  if (accept === "vmdk" || !isDisk) throw notADisk(file, seen);
+  const capacitySectors = file.sizeBytes / SECTOR_SIZE;
+  const extent = openFlat(file, { capacitySectors, offsetSectors: 0 });
+  return new Link(
+    file.path,
+    undefined,
+    [{ extent, startSector: 0, lengthSectors: capacitySectors }],
+    false,
+    [],
+  );
+}
+
+/** An extent without a descriptor beside it; hosted sparse files may carry their own. */
+async function openBare(file: Source, seen: Probe, context: Context): Promise<Link> {
+  const { path } = file;
+  const embedded = seen.kind === "hosted" ? await readEmbeddedDescriptor(file) : undefined;
+  const descriptor = embedded ? parseDescriptor(embedded, path) : undefined;
+  if (descriptor && (descriptor.extents.length > 1 || await holdsDescriptorOnly(file))) {
+    file.close();
+    return await openByLines(path, descriptor, context);
+  }
+  const extent = await openByMagic(file, seen, context);
+  const lengthSectors = extent.capacitySectors;
+  const findings: Finding[] = [];
+  const said = descriptor?.extents[0]?.sizeSectors;
+  if (said !== undefined && said !== lengthSectors) {
+    findings.push(sizeDisagrees({ path, said, lengthSectors }));
+  }
+  if (!descriptor) {
+    findings.push({
+      severity: "note",
+      kind: "no-descriptor",
+      path,
+      message: "no descriptor beside it: which parent it belongs to cannot be checked",
+    });
+  }
+  const delta = descriptor ? isDelta(descriptor) : seen.kind === "hosted" ? undefined : true;
+  return new Link(path, descriptor, [{ extent, startSector: 0, lengthSectors }], delta, findings);
+}
+
+async function openByMagic(file: Source, seen: Probe, context: Context): Promise<Extent> {
+  const open: Partial<Record<Kind, () => Promise<Extent>>> = {
+    cowd: () => openCowd(file),
+    sesparse: () => openSeSparse(file, context),
+    hosted: () => openHosted(file, context),
+  };
+  const opener = open[seen.kind];
+  if (!opener) throw notADisk(file, seen);
+  return await opener();
+}
+
+/** Opens every extent that a descriptor names; the lines rule the geometry. */
+async function openByLines(path: string, descriptor: Descriptor, context: Context): Promise<Link> {
+  if (descriptor.extents.length === 0) {
+    throw new RegrainError("DESCRIPTOR_INVALID", "no extent line: there is no disk in it", { path });
+  }
+  const extents: PlacedExtent[] = [];
+  const findings: Finding[] = descriptor.notes.map((message) => ({
+    severity: "note",
+    kind: "descriptor-odd",
+    path,
+    message,
+  }));
+  let startSector = 0;
+  try {
+    for (const line of descriptor.extents) {
+      const extent = await openByLine(line, path, context);
+      extents.push({ extent, startSector, lengthSectors: line.sizeSectors });
+      startSector += line.sizeSectors;
+      const hasOwnSize = extent.grainSectors !== undefined;
+      if (hasOwnSize && extent.capacitySectors !== line.sizeSectors) {
+        findings.push(
+          sizeDisagrees({ path: extent.path, said: line.sizeSectors, lengthSectors: extent.capacitySectors }),
+        );
+      }
+    }
+  } catch (error) {
+    for (const { extent } of extents) extent.file?.close();
+    throw error;
+  }
+  return new Link(path, descriptor, extents, isDelta(descriptor), findings);
+}
+
+function sizeDisagrees(at: { path: string; said: number; lengthSectors: number }): Finding {
+  return {
+    severity: "doubt",
+    kind: "size-disagrees",
+    path: at.path,
+    offsetBytes: 12,
+    message: `the header says ${at.lengthSectors} sectors, the descriptor's extent line ${at.said}`,
+  };
+}
+
+const FLAT_TYPES = new Set(["FLAT", "VMFS"]);
+const SPARSE_TYPES = new Set(["SPARSE", "VMFSSPARSE", "SESPARSE"]);
+
+async function openByLine(line: ExtentLine, holder: string, context: Context): Promise<Extent> {
+  const capacitySectors = line.sizeSectors;
+  if (line.type === "ZERO") return openZero({ path: holder, capacitySectors, findings: [] });
+  if (line.access === "NOACCESS") {
+    const message = `a NOACCESS extent of ${capacitySectors} sectors reads as zeros`;
+    return openZero({
+      path: holder,
+      capacitySectors,
+      findings: [{ severity: "note", kind: "no-access", path: holder, message }],
+    });
+  }
+  if (!FLAT_TYPES.has(line.type) && !SPARSE_TYPES.has(line.type)) throw unsupportedType(line, holder);
+  if (/^[a-z]+:\/\//i.test(line.fileName!)) throw unsupportedType(line, holder);
+  const path = await resolveName(line.fileName!, holder, context, "extent");
+  const file = await context.files.open(path);
+  try {
+    // A flat extent is never probed: its first bytes belong to the guest, who could write a header there.
+    if (FLAT_TYPES.has(line.type)) {
+      return openFlat(file, { capacitySectors, offsetSectors: line.offsetSectors });
+    }
+    return await openByMagic(file, await probe(file), context);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+function unsupportedType(line: ExtentLine, path: string): RegrainError {
+  const raw = /RDM|RAW/.test(line.type);
+  const hint = raw
+    ? "its data is the LUN itself: copy that block device"
+    : "consolidate or clone the disk on the host first";
+  return new RegrainError(
+    "UNSUPPORTED",
+    `an extent of type ${line.type} (${line.fileName}) is no file that can be read`,
+    {
+      path,
+      hint,
+    },
+  );
+}
+
+/**
+ * The file that a name in `holder` means.
+ *
+ * @throws {RegrainError} `OUTSIDE_FOLDER` when it could only be found where names must not lead, `NOT_FOUND`.
+ */
+export async function resolveName(
+  name: string,
+  holder: string,
+  context: Context,
+  what: "extent" | "parent",
+): Promise<string> {
+  const { files, names } = context;
+  const { paths, outside } = candidates(name, holder, names);
+  const here = await files.realPath(folderOf(holder));
+  for (const path of paths) {
+    if (!(await files.exists(path))) continue;
+    if (names.allowOutside || names.search.some((folder) => isWithin(path, folder))) return path;
+    if (isWithin(await files.realPath(path), here)) return path;
+    throw outsideFolder(name, holder, { path, what, reason: "is a link to another folder" });
+  }
+  if (outside !== undefined) {
+    throw outsideFolder(name, holder, { path: outside, what, reason: "is in another folder" });
+  }
+  throw new RegrainError("NOT_FOUND", `the ${what} "${name}" is not there (looked at ${paths.join(", ")})`, {
+    path: holder,
+    hint: "put it beside the file that names it, or name its folder with --search DIR",
+  });
+}
+
+function outsideFolder(
+  name: string,
+  holder: string,
+  at: { path: string; what: string; reason: string },
+): RegrainError {
+  return new RegrainError("OUTSIDE_FOLDER", `the ${at.what} "${name}" ${at.reason} and is not followed`, {
+    path: holder,
+    hint: `if that is right: --search ${folderOf(at.path)}, or --allow-outside`,
+  });
+}

@@ -1,0 +1,22 @@
+/**
+ * Everything about the formats and the algorithms, for the command line and the page alike.
+ *
+ * This module is browser compatible.
+ *
+ * @module
+ */
+export * from "./chain.ts";
+export * from "./descriptor.ts";
+export * from "./diff.ts";
+export * from "./disk.ts";
+export * from "./errors.ts";
+export * from "./extent.ts";
+export * from "./inflate.ts";
+export * from "./link.ts";
+export * from "./names.ts";
+export * from "./plan.ts";
+export * from "./probe.ts";
+export * from "./source.ts";
+export * from "./survey.ts";
+export * from "./units.ts";
+export * from "./wasm.ts";

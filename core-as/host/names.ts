@@ -1,0 +1,93 @@
+/**
+ * Names that files give each other, and where they may lead.
+ *
+ * A descriptor names extents and its parent. Those names come from another machine (`/vmfs/volumes/...`, `C:\...`) or
+ * from somebody hostile (`../../etc/shadow`), so a name never leads out of the folder of the file that holds it unless
+ * the user says so: its last part is looked for beside that file and in the folders the user gave.
+ *
+ * This module is browser compatible; paths are POSIX.
+ */
+
+/** Where else names may lead. */
+export interface SearchOptions {
+  /** Folders that the user named, searched for the last part of a name. */
+  readonly search: readonly string[];
+  /** True: a name is followed wherever it points. */
+  readonly allowOutside: boolean;
+}
+
+/** Places to look at, in order; `outside` is where the name itself points when that was refused. */
+export interface Candidates {
+  readonly paths: readonly string[];
+  readonly outside: string | undefined;
+}
+
+/** Folder part of a path, `.` when there is none. */
+export function folderOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);
+}
+
+/** Last part of a path, whichever way its slashes lean. */
+export function baseName(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf("/"), isWindowsPath(path) ? path.lastIndexOf("\\") : -1) + 1);
+}
+
+/** Joins and tidies: `a/b` + `../c` is `a/c`. */
+export function joinPath(folder: string, name: string): string {
+  const path = name.startsWith("/") ? name : `${folder}/${name}`;
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part === ".." && parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else if (part !== ".." || !path.startsWith("/")) parts.push(part);
+  }
+  return (path.startsWith("/") ? "/" : "") + (parts.join("/") || (path.startsWith("/") ? "" : "."));
+}
+
+/** `C:\vm\base.vmdk` or `\\host\share\base.vmdk`; a backslash alone may be part of a POSIX name. */
+function isWindowsPath(name: string): boolean {
+  return /^[A-Za-z]:[\\/]/.test(name) || name.startsWith("\\\\") || /^(\.\.?\\)/.test(name);
+}
+
+/** True when `path` lies in `folder` or below it; both tidied the same way. */
+export function isWithin(path: string, folder: string): boolean {
+  const inside = joinPath(".", path);
+  const outer = joinPath(".", folder);
+  if (outer === ".") return !inside.startsWith("/") && inside !== ".." && !inside.startsWith("../");
+  return inside === outer || inside.startsWith(outer === "/" ? "/" : `${outer}/`);
+}
+
+/**
+ * Where a name in a file may be found.
+ *
+ * @param name   As written in the descriptor.
+ * @param holder Path of the file that holds the name.
+ */
+export function candidates(name: string, holder: string, options: SearchOptions): Candidates {
+  const folder = folderOf(holder);
+  const last = baseName(name);
+  const direct = isWindowsPath(name) ? undefined : joinPath(folder, name);
+  const directInside = direct !== undefined && !name.startsWith("/") && isWithin(direct, folder);
+  const paths: string[] = [];
+  const add = (path: string) => {
+    if (!paths.includes(path)) paths.push(path);
+  };
+  const usable = last !== "" && last !== "." && last !== "..";
+  if (direct !== undefined && (directInside || options.allowOutside)) add(direct);
+  if (usable) {
+    add(joinPath(folder, last));
+    for (const place of options.search) add(joinPath(place, last));
+  }
+  return {
+    paths,
+    outside: direct !== undefined && !directInside && !options.allowOutside ? direct : undefined,
+  };
+}
+
+const EXTENT_SUFFIX = /(?:-delta|-sesparse|-flat|-[sf]\d{3,})\.vmdk$/i;
+
+/** The descriptor that would name an extent file: `vm-000001-delta.vmdk` belongs to `vm-000001.vmdk`. */
+export function descriptorBeside(path: string): string | undefined {
+  return EXTENT_SUFFIX.test(path) ? path.replace(EXTENT_SUFFIX, ".vmdk") : undefined;
+}

@@ -1,0 +1,75 @@
+/**
+ * What a file is, by its first bytes. Never by its name, never by what a descriptor calls it.
+ *
+ * This module is browser compatible.
+ */
+import { COWD_MAGIC } from "./cowd.ts";
+import { looksLikeDescriptor } from "./descriptor.ts";
+import { RegrainError } from "./errors.ts";
+import { HOSTED_MAGIC } from "./hosted_sparse.ts";
+import { SESPARSE_MAGIC } from "./sesparse.ts";
+import { readBytes, type Source } from "./source.ts";
+import { SECTOR_SIZE } from "./units.ts";
+
+export type Kind = "descriptor" | "hosted" | "cowd" | "sesparse" | "raw";
+
+/** Formats that are recognised to say so, not to be read. */
+const FOREIGN: readonly { name: string; at: number; magic: string }[] = [
+  { name: "qcow2", at: 0, magic: "QFI\xfb" },
+  { name: "VHDX", at: 0, magic: "vhdxfile" },
+  { name: "VHD", at: 0, magic: "conectix" },
+  { name: "VDI", at: 0x40, magic: "\x7f\x10\xda\xbe" },
+  { name: "gzip", at: 0, magic: "\x1f\x8b" },
+  { name: "zstd", at: 0, magic: "\x28\xb5\x2f\xfd" },
+  { name: "xz", at: 0, magic: "\xfd7zXZ" },
+  { name: "bzip2", at: 0, magic: "BZh" },
+  { name: "zip", at: 0, magic: "PK\x03\x04" },
+  { name: "tar (an OVA?)", at: 257, magic: "ustar" },
+  { name: "a changed-block map (-ctk.vmdk)", at: 0, magic: "\xa2\x72\x19\xf6" },
+];
+
+/** The first bytes of a file, and what they say. */
+export interface Probe {
+  readonly kind: Kind;
+  readonly head: Uint8Array;
+  /** A format that is known by name only. */
+  readonly foreign: string | undefined;
+}
+
+/** Looks at the first sector. */
+export async function probe(file: Source): Promise<Probe> {
+  const head = await readBytes(file, 0, Math.min(SECTOR_SIZE, file.sizeBytes));
+  return { kind: kindOf(head), head, foreign: foreignOf(head) };
+}
+
+function kindOf(head: Uint8Array): Kind {
+  if (head.length >= 8) {
+    const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+    if (view.getUint32(0, true) === HOSTED_MAGIC) return "hosted";
+    if (view.getUint32(0, true) === COWD_MAGIC) return "cowd";
+    if (view.getBigUint64(0, true) === SESPARSE_MAGIC) return "sesparse";
+  }
+  return looksLikeDescriptor(head) ? "descriptor" : "raw";
+}
+
+function foreignOf(head: Uint8Array): string | undefined {
+  const text = Array.from(head, (byte) => String.fromCharCode(byte)).join("");
+  return FOREIGN.find(({ at, magic }) => text.startsWith(magic, at))?.name;
+}
+
+/** The error for a file that cannot be what it is used as. */
+export function notADisk(file: Source, { head, foreign }: Probe): RegrainError {
+  const path = file.path;
+  const hint =
+    "accepted are VMDK descriptors, COWD (-delta.vmdk), SESparse (-sesparse.vmdk) and hosted sparse extents";
+  if (file.sizeBytes === 0) {
+    return new RegrainError("NOT_A_DISK", "the file is empty", { path, offsetBytes: 0, hint });
+  }
+  const shown = Array.from(head.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  const looks = foreign ? `, which is ${foreign}` : "";
+  return new RegrainError("NOT_A_DISK", `not a VMDK: the first bytes are ${shown}${looks}`, {
+    path,
+    offsetBytes: 0,
+    hint,
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * Source and Target: the two edges that every command works between.
+ *
+ * A source has a size and can be read; a target can also write, zero and flush. Raw file, block device, VMDK
+ * chain: each is one or both, and no command knows which it has. Transfers travel in batches, so that a medium
+ * with latency can have many in flight, and one without costs nothing per piece.
+ *
+ * This module is browser compatible.
+ */
+
+/** What an implementation may answer at once or later. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/**
+ * What stands in a stretch of a disk. `data`: bytes to read. `zero`: known zeros, which mask the parent.
+ * `hole`: nothing here, look at the parent.
+ */
+export type RunKind = "data" | "zero" | "hole";
+
+/** A stretch of equal kind; `start` and `length` in bytes. A run list is sorted and gap-free. */
+export interface Run {
+  readonly start: number;
+  readonly length: number;
+  readonly kind: RunKind;
+}
+
+/** A list of transfers between one medium and one buffer, filled and reused without allocating. */
+export class Batch {
+  /** Transfers in the list. */
+  count = 0;
+  /** Sum of the lengths, in bytes. */
+  totalBytes = 0;
+  /** Byte offset in the medium, per transfer. */
+  readonly offsetBytes: number[] = [];
+  /** Length in bytes, per transfer. */
+  readonly lengthBytes: number[] = [];
+  /** Byte offset in the buffer, per transfer. */
+  readonly at: number[] = [];
+
+  clear(): void {
+    this.count = 0;
+    this.totalBytes = 0;
+  }
+
+  /** Adds a transfer; one that continues the last on both sides becomes part of it. */
+  add(transfer: { offsetBytes: number; lengthBytes: number; at: number }): void {
+    const last = this.count - 1;
+    this.totalBytes += transfer.lengthBytes;
+    if (
+      last >= 0 && this.offsetBytes[last]! + this.lengthBytes[last]! === transfer.offsetBytes &&
+      this.at[last]! + this.lengthBytes[last]! === transfer.at
+    ) {
+      this.lengthBytes[last]! += transfer.lengthBytes;
+      return;
+    }
+    this.offsetBytes[this.count] = transfer.offsetBytes;
+    this.lengthBytes[this.count] = transfer.lengthBytes;
+    this.at[this.count] = transfer.at;
+    this.count++;
+  }
+}
+
+/** Something that can be read at any offset. */
+export interface Source {
+  /** How messages name it: a path, mostly. */
+  readonly path: string;
+  /** Size in bytes. */
+  readonly sizeBytes: number;
+  /**
+   * Reads every transfer of `batch` into `buffer`, whole.
+   *
+   * @throws {RegrainError} `READ_FAILED` when the medium refuses, `READ_SHORT` when it ends before a transfer does.
+   */
+  read(batch: Batch, buffer: Uint8Array): MaybePromise<void>;
+  /**
+   * Where the medium itself knows its holes: the runs that cover `[fromBytes, toBytes)`, sorted and gap-free.
+   * Absent: everything is data.
+   */
+  runs?(fromBytes: number, toBytes: number): MaybePromise<Run[]>;
+  close(): void;
+}
+
+/** A source that can be written in place. */
+export interface Target extends Source {
+  readonly kind: "file" | "device";
+  /** Bytes to which `zero` must be aligned to give space back; shorter pieces are written as zeros. */
+  readonly blockBytes: number;
+  /**
+   * Writes every transfer of `batch` from `buffer`, whole.
+   *
+   * @throws {RegrainError} `WRITE_FAILED`, `NO_SPACE`.
+   */
+  write(batch: Batch, buffer: Uint8Array): MaybePromise<void>;
+  /**
+   * Makes a stretch read as zeros. `punch` gives its space back where the medium can (files: a hole; devices:
+   * BLKZEROOUT, which may unmap); otherwise zeros are written.
+   */
+  zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): MaybePromise<void>;
+  /** Returns when everything written is durable. */
+  flush(): MaybePromise<void>;
+}
+
+/** Reads one stretch whole. */
+export async function readBytes(
+  source: Source,
+  offsetBytes: number,
+  lengthBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const buffer = new Uint8Array(lengthBytes);
+  const batch = new Batch();
+  batch.add({ offsetBytes, lengthBytes, at: 0 });
+  await source.read(batch, buffer);
+  return buffer;
+}

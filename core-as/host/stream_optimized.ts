@@ -1,0 +1,139 @@
+/**
+ * Compressed grains as plain data.
+ *
+ * A grain table of a streamOptimized file names where a grain's marker stands, and only the marker knows how long the
+ * packed grain is. So runs of such an extent point into this view, whose bytes are those of the extent itself.
+ * Source: VMware Virtual Disk Format 5.0, "Stream-Optimized Compressed Sparse Extents".
+ *
+ * This module is browser compatible.
+ */
+import { RegrainError } from "./errors.ts";
+import type { Region } from "./extent.ts";
+import type { GrainTables } from "./grain_tables.ts";
+import type { Inflater } from "./inflate.ts";
+import { type Batch, readBytes, type Source } from "./source.ts";
+import { ceilDiv, MIB, SECTOR_SIZE } from "./units.ts";
+
+/** Marker of a grain: u64 sector of the disk, u32 bytes that follow. Without markers only the u32 stands there. */
+const MARKER_BYTES = 12;
+const BARE_SIZE_BYTES = 4;
+/** Streams are read forward mostly; one read serves many grains. */
+const READAHEAD_BYTES = MIB;
+
+interface Options {
+  readonly grainSectors: number;
+  readonly capacitySectors: number;
+  /** False: the grain starts with its size alone. */
+  readonly markers: boolean;
+  readonly inflate: Inflater;
+}
+
+export class CompressedGrains implements Source {
+  readonly path: string;
+  readonly sizeBytes: number;
+  private cached: { grain: number; bytes: Uint8Array; region: Region } | undefined;
+  private ahead = { offsetBytes: 0, bytes: new Uint8Array(0) };
+
+  constructor(
+    private readonly file: Source,
+    private readonly tables: GrainTables,
+    private readonly options: Options,
+  ) {
+    this.path = file.path;
+    this.sizeBytes = options.capacitySectors * SECTOR_SIZE;
+  }
+
+  /** Offsets are those of the extent; what no grain covers must not be asked for. */
+  async read(batch: Batch, buffer: Uint8Array): Promise<void> {
+    const grainBytes = this.options.grainSectors * SECTOR_SIZE;
+    for (let i = 0; i < batch.count; i++) {
+      let offset = batch.offsetBytes[i]!;
+      let at = batch.at[i]!;
+      const end = offset + batch.lengthBytes[i]!;
+      while (offset < end) {
+        const grain = Math.floor(offset / grainBytes);
+        const within = offset - grain * grainBytes;
+        const length = Math.min(end - offset, grainBytes - within);
+        const { bytes } = await this.unpack(grain);
+        buffer.set(bytes.subarray(within, within + length), at);
+        offset += length;
+        at += length;
+      }
+    }
+  }
+
+  /** Unpacks the grain of a sector and says where it lies. */
+  async verify(sector: number): Promise<Region> {
+    return (await this.unpack(Math.floor(sector / this.options.grainSectors))).region;
+  }
+
+  close(): void {
+    this.file.close();
+  }
+
+  private async unpack(grain: number): Promise<{ bytes: Uint8Array; region: Region }> {
+    if (this.cached?.grain === grain) return this.cached;
+    const { grainSectors, capacitySectors, markers } = this.options;
+    const sector = grain * grainSectors;
+    const marker = await this.tables.entry32(sector);
+    const offsetBytes = marker * SECTOR_SIZE;
+    const prefix = markers ? MARKER_BYTES : BARE_SIZE_BYTES;
+    const head = await this.bytesAt(offsetBytes, prefix);
+    const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+    if (markers && view.getBigUint64(0, true) !== BigInt(sector)) {
+      throw this.damaged(
+        offsetBytes,
+        `the marker of sector ${sector} says sector ${view.getBigUint64(0, true)}`,
+      );
+    }
+    const packedBytes = view.getUint32(prefix - 4, true);
+    const wholeBytes = grainSectors * SECTOR_SIZE;
+    // Deflate never makes a grain longer than this: stored blocks cost five bytes per 16 KiB at the worst.
+    if (packedBytes === 0 || packedBytes > wholeBytes * 2 + SECTOR_SIZE) {
+      throw this.damaged(offsetBytes, `a packed grain of ${packedBytes} bytes`);
+    }
+    const packed = await this.bytesAt(offsetBytes + prefix, packedBytes);
+    const bytes = this.inflate(packed, { wholeBytes, offsetBytes });
+    const needed = Math.min(grainSectors, capacitySectors - sector) * SECTOR_SIZE;
+    if (bytes.length < needed) {
+      throw this.damaged(offsetBytes, `the grain unpacks to ${bytes.length} bytes, ${needed} are needed`);
+    }
+    const region = {
+      label: "grain",
+      sector: marker,
+      lengthSectors: ceilDiv(prefix + packedBytes, SECTOR_SIZE),
+    };
+    this.cached = { grain, bytes, region };
+    return this.cached;
+  }
+
+  private inflate(packed: Uint8Array, at: { wholeBytes: number; offsetBytes: number }): Uint8Array {
+    try {
+      return this.options.inflate(packed, at.wholeBytes);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw this.damaged(at.offsetBytes, `the grain cannot be unpacked (${reason})`, cause);
+    }
+  }
+
+  /** Bytes of the file, through the readahead. */
+  private async bytesAt(offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
+    if (offsetBytes + lengthBytes > this.file.sizeBytes) {
+      throw this.damaged(
+        offsetBytes,
+        `the grain reaches past the end of the file at byte ${this.file.sizeBytes}`,
+      );
+    }
+    const from = offsetBytes - this.ahead.offsetBytes;
+    if (from < 0 || from + lengthBytes > this.ahead.bytes.length) {
+      const span = Math.min(Math.max(READAHEAD_BYTES, lengthBytes), this.file.sizeBytes - offsetBytes);
+      this.ahead = { offsetBytes, bytes: await readBytes(this.file, offsetBytes, span) };
+      return this.ahead.bytes.subarray(0, lengthBytes);
+    }
+    return this.ahead.bytes.subarray(from, from + lengthBytes);
+  }
+
+  private damaged(offsetBytes: number, message: string, cause?: unknown): RegrainError {
+    return new RegrainError("GRAIN_DAMAGED", message, { path: this.path, offsetBytes, cause });
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * The survey: everything a link's tables say, checked against the file and against each other, before any of it is
+ * believed. `check` prints it, `info` sums it up, `apply` refuses to begin when it finds damage.
+ *
+ * This module is browser compatible.
+ */
+import { type ErrorCode, RegrainError } from "./errors.ts";
+import type { Extent, Finding, Observer, Severity } from "./extent.ts";
+import { announcesZeroGrains } from "./hosted_sparse.ts";
+import type { Link, PlacedExtent } from "./link.ts";
+import { SECTOR_SIZE } from "./units.ts";
+import { type Core, DAMAGE_KIND, type RunList, ZERO_PLACE } from "./wasm.ts";
+
+/** Findings kept; further ones are only counted. */
+const MAX_KEPT = 10_000;
+
+/** What a survey found. */
+export class Findings {
+  readonly kept: Finding[] = [];
+  readonly counts: Record<Severity, number> = { damage: 0, doubt: 0, note: 0 };
+
+  add(finding: Finding): void {
+    this.counts[finding.severity]++;
+    if (this.kept.length < MAX_KEPT) this.kept.push(finding);
+  }
+
+  /** True when some were counted and not kept. */
+  get overflowed(): boolean {
+    return this.counts.damage + this.counts.doubt + this.counts.note > this.kept.length;
+  }
+
+  first(severity: Severity): Finding | undefined {
+    return this.kept.find((finding) => finding.severity === severity);
+  }
+}
+
+export interface LinkSurvey {
+  readonly link: Link;
+  readonly dataBytes: number;
+  readonly zeroBytes: number;
+  /** Places that no grain covers: they show the parent, or zeros where there is none. */
+  readonly holeBytes: number;
+  /** Runs of data and zeros. */
+  readonly runCount: number;
+  readonly findings: Findings;
+}
+
+/** What a file cut short has, and what proves that it was: a single wild entry has the first alone. */
+const TRUNCATION_KINDS = new Set(["entry-past-end", "table-past-end"]);
+const TRUNCATION_PROOFS = new Set(["table-past-end", "file-short"]);
+
+/**
+ * Surveys one link: each table, each entry, each overlap within a file.
+ *
+ * @param overlaps False leaves out the search for two entries that share a piece of the file.
+ */
+export async function surveyLink(
+  core: Core,
+  link: Link,
+  options: { overlaps: boolean },
+): Promise<LinkSurvey> {
+  const findings = new Findings();
+  const totals = { dataBytes: 0, zeroBytes: 0, holeBytes: 0, runCount: 0 };
+  for (const finding of link.findings) findings.add(finding);
+  for (const placed of link.extents) {
+    for (const finding of placed.extent.findings) findings.add(finding);
+    const survey = new ExtentSurvey(core, placed, findings, totals);
+    await survey.run(options.overlaps);
+  }
+  return { link, findings, ...totals };
+}
+
+/**
+ * Throws when a survey found what makes an image unreadable, or readable in two ways.
+ *
+ * @param force Takes doubts as they come; damage is never taken.
+ * @throws {RegrainError} `TRUNCATED`, `DAMAGED` with the first place and the number of places.
+ */
+export function requireSound(survey: LinkSurvey, options: { force: boolean }): void {
+  const { damage, doubt } = survey.findings.counts;
+  if (damage > 0) throw soundnessError(survey, "damage", damage);
+  if (doubt > 0 && !options.force) throw soundnessError(survey, "doubt", doubt);
+}
+
+function soundnessError(survey: LinkSurvey, severity: "damage" | "doubt", count: number): RegrainError {
+  const first = survey.findings.first(severity)!;
+  const more = count > 1 ? ` (the first of ${count})` : "";
+  const command = `regrain check ${survey.link.path}`;
+  const { path, offsetBytes } = first;
+  return new RegrainError(codeOf(survey.findings, severity), `${first.message}${more}`, {
+    path,
+    ...(offsetBytes === undefined ? {} : { offsetBytes }),
+    hint: severity === "damage"
+      ? `${command} lists all; copy the file again, if that does not help the disk is damaged`
+      : `${command} lists all; --force takes the first copy as the right one`,
+  });
+}
+
+function codeOf({ kept }: Findings, severity: "damage" | "doubt"): ErrorCode {
+  if (severity === "doubt") return "DAMAGED";
+  const kinds = kept.filter((finding) => finding.severity === severity).map(({ kind }) => kind);
+  if (kinds.every((kind) => kind === "grain-damaged")) return "GRAIN_DAMAGED";
+  const proven = kept.some(({ kind }) => TRUNCATION_PROOFS.has(kind));
+  return proven && kinds.every((kind) => TRUNCATION_KINDS.has(kind)) ? "TRUNCATED" : "DAMAGED";
+}
+
+/** One extent under survey. A file larger than the seen map is walked once a window of it. */
+class ExtentSurvey {
+  private readonly extent: Extent;
+  private firstPass = true;
+
+  constructor(
+    private readonly core: Core,
+    private readonly placed: PlacedExtent,
+    private readonly findings: Findings,
+    private readonly totals: { dataBytes: number; zeroBytes: number; holeBytes: number; runCount: number },
+  ) {
+    this.extent = placed.extent;
+  }
+
+  async run(overlaps: boolean): Promise<void> {
+    const { extent, core } = this;
+    const hasTables = extent.grainSectors !== undefined;
+    const fileSectors = Math.ceil((extent.file?.sizeBytes ?? 0) / SECTOR_SIZE);
+    const span = core.kernels.seenSectors();
+    for (let from = 0; this.firstPass || (overlaps && hasTables && from < fileSectors); from += span) {
+      if (overlaps && hasTables) this.openSeen(from, Math.min(from + span, fileSectors));
+      await this.pass(overlaps && hasTables);
+      this.firstPass = false;
+    }
+    const missing = this.placed.lengthSectors - extent.capacitySectors;
+    if (missing > 0) this.totals.holeBytes += missing * SECTOR_SIZE;
+  }
+
+  private openSeen(from: number, to: number): void {
+    this.core.kernels.seenOpen(from, to);
+    for (const { label, sector, lengthSectors } of this.extent.regions) {
+      if (sector >= to) continue;
+      const conflict = this.core.kernels.seenClaim(sector, lengthSectors);
+      if (conflict < 0) continue;
+      this.add("region-shared", conflict * SECTOR_SIZE, `the ${label} overlaps another part of the header`);
+    }
+  }
+
+  private async pass(overlaps: boolean): Promise<void> {
+    const { extent, core, placed } = this;
+    const list = core.lists[0];
+    const to = Math.min(placed.lengthSectors, extent.capacitySectors);
+    for (let from = 0; from < to;) {
+      from = await extent.fill(core, list, { from, to, shift: 0, owner: 0 }, this.observer(overlaps));
+      if (this.firstPass) this.addTotals(list);
+      if (extent.verifyGrain) await this.verifyGrains(list, overlaps);
+      else if (overlaps) await this.claimGrains(list);
+    }
+  }
+
+  private observer(overlaps: boolean): Observer {
+    return {
+      compareCopies: this.firstPass,
+      finding: (finding) => {
+        if (this.firstPass) this.findings.add(finding);
+      },
+      table: ({ sector, lengthSectors, entryOffsetBytes }) => {
+        if (!overlaps) return;
+        const conflict = this.core.kernels.seenClaim(sector, lengthSectors);
+        if (conflict < 0) return;
+        const message = `a grain table at byte ${sector * SECTOR_SIZE} overlaps something else`;
+        this.add("table-shared", entryOffsetBytes, message);
+      },
+    };
+  }
+
+  private addTotals(list: RunList): void {
+    const { extent, totals } = this;
+    let unannounced = 0;
+    for (let i = 0; i < list.count; i++) {
+      const lengthBytes = list.length(i) * SECTOR_SIZE;
+      const place = list.place(i);
+      if (place >= 0) totals.dataBytes += lengthBytes;
+      else if (place === ZERO_PLACE) totals.zeroBytes += lengthBytes;
+      else totals.holeBytes += lengthBytes;
+      if (place >= 0 || place === ZERO_PLACE) totals.runCount++;
+      if (place === ZERO_PLACE) unannounced++;
+    }
+    const isHosted = extent.format === "hosted" || extent.format === "stream";
+    if (unannounced === 0 || !isHosted || announcesZeroGrains(extent.facts)) return;
+    if (this.findings.kept.some(({ kind, path }) => kind === "zero-unannounced" && path === extent.path)) {
+      return;
+    }
+    this.findings.add({
+      severity: "note",
+      kind: "zero-unannounced",
+      path: extent.path,
+      offsetBytes: 8,
+      message:
+        "tables hold zero grains though the header's flags do not announce them; they are taken as zeros",
+    });
+  }
+
+  /** Claims the data of a list; what is claimed already is damage. */
+  private async claimGrains(list: RunList): Promise<void> {
+    const { core, extent } = this;
+    core.kernels.seenRuns(list.address, list.count);
+    for (const record of core.takeDamage()) {
+      if (record.kind !== DAMAGE_KIND.shared) throw new Error(`a seen map reports damage ${record.kind}`);
+      const offsetBytes = await extent.entryOffset?.(record.entry);
+      const message =
+        `the grain of sector ${record.entry} lies at file sector ${record.value}, which is in use already`;
+      this.add("grain-shared", offsetBytes ?? 0, message);
+    }
+  }
+
+  /** Unpacks every grain: how long it is, and whether it can be read at all, nothing else knows. */
+  private async verifyGrains(list: RunList, overlaps: boolean): Promise<void> {
+    const { core, extent } = this;
+    const grain = extent.grainSectors!;
+    for (let i = 0; i < list.count; i++) {
+      if (list.place(i) < 0) continue;
+      const end = list.start(i) + list.length(i);
+      for (let sector = list.start(i); sector < end; sector += grain) {
+        await this.verifyGrain(core, sector, overlaps);
+      }
+    }
+  }
+
+  private async verifyGrain(core: Core, sector: number, overlaps: boolean): Promise<void> {
+    try {
+      const region = await this.extent.verifyGrain!(sector);
+      if (!overlaps || core.kernels.seenClaim(region.sector, region.lengthSectors) < 0) return;
+      const offsetBytes = await this.extent.entryOffset?.(sector);
+      this.add(
+        "grain-shared",
+        offsetBytes ?? 0,
+        `the grain of sector ${sector} overlaps something else in the file`,
+      );
+    } catch (error) {
+      if (!(error instanceof RegrainError) || error.code !== "GRAIN_DAMAGED") throw error;
+      if (!this.firstPass) return;
+      this.add("grain-damaged", error.offsetBytes ?? 0, error.reason);
+    }
+  }
+
+  private add(kind: string, offsetBytes: number, message: string): void {
+    this.findings.add({ severity: "damage", kind, path: this.extent.path, offsetBytes, message });
+  }
+}

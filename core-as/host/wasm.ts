@@ -1,0 +1,177 @@
+/**
+ * The kernels, typed. `core.wasm` has one fixed memory, so there is one {@link Core} a thread and its views never
+ * detach. The command line imports the module, the page instantiates its bytes: both hand the exports in here.
+ *
+ * This module is browser compatible.
+ */
+
+/** What `core.wasm` exports; addresses and counts are numbers, sectors are exact in f64. */
+export interface CoreExports {
+  readonly memory: WebAssembly.Memory;
+  region(which: number): number;
+  openList(at: number, from: number, to: number, by: number, owner: number): void;
+  closeList(): number;
+  pushRun(start: number, length: number, place: number): void;
+  clearDamage(): void;
+  damageCount(): number;
+  decodeTable32(
+    table: number,
+    entries: number,
+    first: number,
+    grain: number,
+    capacity: number,
+    floor: number,
+    fileSectors: number,
+    logical: number,
+  ): void;
+  decodeTableSe(
+    table: number,
+    entries: number,
+    first: number,
+    grain: number,
+    capacity: number,
+    grains: number,
+    grainCount: number,
+    fileSectors: number,
+  ): void;
+  overlay(upper: number, upperCount: number, lower: number, lowerCount: number, out: number): number;
+  seenClaim(place: number, length: number): number;
+  seenOpen(from: number, to: number): void;
+  seenRuns(list: number, count: number): void;
+  seenSectors(): number;
+  isZero(at: number, length: number): number;
+  splitZeros(pieces: number, count: number, buffer: number, block: number, out: number): number;
+  diffSpans(a: number, b: number, length: number, block: number, out: number): number;
+  diffCount(a: number, b: number, length: number): number;
+}
+
+/** Place of a record without data: known zeros. */
+export const ZERO_PLACE = -1;
+/** Place of a record without data: look at the parent. */
+export const HOLE_PLACE = -2;
+
+/** f64 words in a run record: start, length, place, owner; all in sectors but the owner, which is an index. */
+const RECORD_WORDS = 4;
+
+/** One of the three run lists in the arena: sorted records, read without copying. */
+export class RunList {
+  count = 0;
+  constructor(readonly address: number, private readonly words: Float64Array) {}
+
+  start(index: number): number {
+    return this.words[index * RECORD_WORDS]!;
+  }
+  length(index: number): number {
+    return this.words[index * RECORD_WORDS + 1]!;
+  }
+  /** File sector of the data, or {@link ZERO_PLACE}, or {@link HOLE_PLACE}. */
+  place(index: number): number {
+    return this.words[index * RECORD_WORDS + 2]!;
+  }
+  /** Index of the medium that the place belongs to. */
+  owner(index: number): number {
+    return this.words[index * RECORD_WORDS + 3]!;
+  }
+  /** The sector behind the last record, or `otherwise` when there is none. */
+  end(otherwise: number): number {
+    return this.count === 0 ? otherwise : this.start(this.count - 1) + this.length(this.count - 1);
+  }
+  hasHole(): boolean {
+    for (let i = 0; i < this.count; i++) if (this.place(i) === HOLE_PLACE) return true;
+    return false;
+  }
+  set(index: number, record: { start: number; length: number; place: number; owner: number }): void {
+    const at = index * RECORD_WORDS;
+    this.words[at] = record.start;
+    this.words[at + 1] = record.length;
+    this.words[at + 2] = record.place;
+    this.words[at + 3] = record.owner;
+  }
+}
+
+/** What a kernel found wrong in a table; the numbers are those of `assembly/damage.ts`. */
+export const DAMAGE_KIND = { pastEnd: 1, inMetadata: 2, reserved: 3, shared: 4 } as const;
+
+export interface DamageRecord {
+  readonly kind: number;
+  /** Entry in the table; for `shared` the virtual sector. */
+  readonly entry: number;
+  /** What the entry says; for `shared` the file sector. */
+  readonly value: number;
+  readonly lengthSectors: number;
+}
+
+/** The instantiated kernels with views of their memory. */
+export class Core {
+  /** Raw grain tables go here. */
+  readonly tables: Uint8Array;
+  readonly tablesAddress: number;
+  /** Data on its way from a source to a target. */
+  readonly buffer: Uint8Array;
+  readonly bufferAddress: number;
+  /** Three run lists: two to merge and one for the result. */
+  readonly lists: readonly [RunList, RunList, RunList];
+  /** Records that one list can hold. */
+  readonly listCapacity: number;
+  private readonly damageWords: Float64Array;
+
+  constructor(readonly kernels: CoreExports) {
+    const { memory } = kernels;
+    const bytes = (region: number) => {
+      const from = kernels.region(region);
+      return new Uint8Array(memory.buffer, from, kernels.region(region + 1) - from);
+    };
+    const words = (region: number) => {
+      const view = bytes(region);
+      return new Float64Array(memory.buffer, view.byteOffset, Math.floor(view.byteLength / 8));
+    };
+    this.tables = bytes(0);
+    this.tablesAddress = kernels.region(0);
+    this.lists = [
+      new RunList(kernels.region(1), words(1)),
+      new RunList(kernels.region(2), words(2)),
+      new RunList(kernels.region(3), words(3)),
+    ];
+    this.listCapacity = words(1).length / RECORD_WORDS;
+    this.damageWords = words(4);
+    this.buffer = bytes(5);
+    this.bufferAddress = kernels.region(5);
+  }
+
+  /** Ends the open list, which `list` was opened for. */
+  close(list: RunList): void {
+    list.count = this.fits(this.kernels.closeList());
+  }
+
+  /** Merges `upper` over `lower` into `out`. */
+  overlay(upper: RunList, lower: RunList, out: RunList): void {
+    out.count = this.fits(
+      this.kernels.overlay(upper.address, upper.count, lower.address, lower.count, out.address),
+    );
+  }
+
+  /** Takes what the kernels put on the damage list; `lost` counts records that had no room. */
+  takeDamage(): DamageRecord[] {
+    const count = this.kernels.damageCount();
+    if (count === 0) return [];
+    const records: DamageRecord[] = [];
+    const kept = Math.min(count, Math.floor(this.damageWords.length / RECORD_WORDS));
+    for (let i = 0; i < kept; i++) {
+      const at = i * RECORD_WORDS;
+      records.push({
+        kind: this.damageWords[at]!,
+        entry: this.damageWords[at + 1]!,
+        value: this.damageWords[at + 2]!,
+        lengthSectors: this.damageWords[at + 3]!,
+      });
+    }
+    this.kernels.clearDamage();
+    return records;
+  }
+
+  /** Windows are cut so that lists always fit; a list that does not is a bug. */
+  private fits(count: number): number {
+    if (count < 0) throw new Error("a run list overflowed its region");
+    return count;
+  }
+}
