@@ -5,10 +5,10 @@ import { writeRecord } from "./runs";
 const HOLE_PLACE: f64 = -2;
 
 /**
- * Both lists are sorted, gap-free and start at the same sector; the result ends where the shorter one does.
- * `out` must be neither of them.
+ * Both lists are sorted, gap-free and start at the same sector; the result ends where the shorter one does, or
+ * where the room of `out` did: edges that do not coincide can make it twice as long. `out` must be neither of them.
  *
- * @returns records in `out`, or -1 when they did not fit.
+ * @returns records in `out`.
  */
 export function overlay(upper: usize, upperCount: u32, lower: usize, lowerCount: u32, out: usize): i32 {
   if (upperCount == 0 || lowerCount == 0) return 0;
@@ -25,7 +25,7 @@ export function overlay(upper: usize, upperCount: u32, lower: usize, lowerCount:
     if (!covered) while (load<f64>(lower) + load<f64>(lower, 8) <= at) lower += RECORD_BYTES;
     const from = covered ? upper : lower;
     const stop = min(limit, covered ? upperStop : min(upperStop, load<f64>(lower) + load<f64>(lower, 8)));
-    if (out >= outEnd) return -1;
+    if (out >= outEnd) break;
     const place = load<f64>(from, 16);
     writeRecord(out, at, stop - at, place < 0 ? place : place + (at - load<f64>(from)), load<f64>(from, 24));
     out += RECORD_BYTES;

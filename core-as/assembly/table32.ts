@@ -42,7 +42,7 @@ export function decodeTable32(
     if (length > end - sector) length = end - sector;
     if (entry == 0) push(sector, length, HOLE);
     else if (entry == 1) push(sector, length, ZERO);
-    else if (inside(entry, logical ? 1 : length, <u64>floor, <u64>fileSectors)) {
+    else if (inside(entry, logical ? <u64>(next - i - 1) * grain + 1 : length, <u64>floor, <u64>fileSectors)) {
       push(sector, length, logical ? <i64>sector : <i64>entry);
     } else oneByOne(table, i, next, start, grain, end, <u64>floor, <u64>fileSectors, logical);
     i = next;

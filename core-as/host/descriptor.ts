@@ -85,7 +85,7 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
   const header = new Map<string, string>();
   const ddb = new Map<string, string>();
   const extents: ExtentLine[] = [];
-  for (const { line, offsetBytes } of linesOf(text)) {
+  for (const { line, offsetBytes } of linesOf(text, body)) {
     const trimmed = line.trim();
     if (trimmed === "" || trimmed.startsWith("#")) continue;
     const extent = parseExtentLine(trimmed, { path, offsetBytes });
@@ -99,18 +99,22 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
       extents.push(extent);
       continue;
     }
-    const pair = /^([^=]+?)\s*=\s*(.*)$/.exec(trimmed);
-    if (!pair) {
+    const equals = trimmed.indexOf("=");
+    if (equals < 1) {
       throw new RegrainError("DESCRIPTOR_INVALID", `"${excerpt(trimmed)}" is neither a key nor an extent`, {
         path,
         offsetBytes,
       });
     }
-    const key = pair[1]!.toLowerCase();
-    const value = unquote(pair[2]!);
-    if (key.startsWith("ddb.")) ddb.set(key.slice(4), value);
-    else if (!header.has(key)) header.set(key, value);
-    else if (header.get(key) !== value) notes.push(`"${key}" stands there twice, the first is taken`);
+    const key = trimmed.slice(0, equals).trimEnd().toLowerCase();
+    const value = unquote(trimmed.slice(equals + 1));
+    const isDdb = key.startsWith("ddb.");
+    const values = isDdb ? ddb : header;
+    const name = isDdb ? key.slice(4) : key;
+    if (!values.has(name)) values.set(name, value);
+    else if (values.get(name) !== value) {
+      notes.push(`"${excerpt(key)}" stands there twice, the first is taken`);
+    }
   }
   return assemble({ path, text, encoding, header, ddb, extents, notes });
 }
@@ -209,9 +213,10 @@ function splitFileName(
     const word = /^(\S+)(.*)$/.exec(text)!;
     return { fileName: word[1]!, rest: word[2]! };
   }
-  const quoted = /^"(.*)"((?:\s+[^"]*)?)$/.exec(text) ?? /^"(.*?)"(.*)$/.exec(text);
-  if (!quoted || quoted[1] === "") throw bad("the file name is not in quotes");
-  return { fileName: quoted[1]!, rest: quoted[2]! };
+  const last = text.lastIndexOf('"');
+  const end = /^(?:\s|$)/.test(text.slice(last + 1)) ? last : text.indexOf('"', 1);
+  if (end < 2) throw bad("the file name is not in quotes");
+  return { fileName: text.slice(1, end), rest: text.slice(end + 1) };
 }
 
 function unquote(text: string): string {
@@ -219,12 +224,12 @@ function unquote(text: string): string {
   return quoted ? quoted[1]! : text.trim();
 }
 
-/** Lines with the byte offset of each: in latin1 or UTF-8 the offset is that of the text as encoded in UTF-8. */
-function* linesOf(text: string): Generator<{ line: string; offsetBytes: number }> {
+/** Lines with the byte offset of each: in every encoding known here the byte 0x0a is a newline and nothing else. */
+function* linesOf(text: string, body: Uint8Array): Generator<{ line: string; offsetBytes: number }> {
   let offsetBytes = 0;
   for (const line of text.split("\n")) {
     yield { line, offsetBytes };
-    offsetBytes += new TextEncoder().encode(line).length + 1;
+    offsetBytes = body.indexOf(0x0a, offsetBytes) + 1;
   }
 }
 
@@ -240,14 +245,14 @@ const ENCODINGS = new Map([
 /** Reads the text by its own `encoding` key; without one it is UTF-8. */
 function decodeText(body: Uint8Array, path: string, notes: string[]): { text: string; encoding: string } {
   const ascii = new TextDecoder("latin1").decode(body);
-  const named = /^\s*encoding\s*=\s*"?([\w-]+)"?/im.exec(ascii)?.[1] ?? "UTF-8";
+  const named = /^[ \t]*encoding[ \t]*=[ \t]*"?([\w-]+)"?/im.exec(ascii)?.[1] ?? "UTF-8";
   const label = ENCODINGS.get(named.toLowerCase());
   if (label === undefined) notes.push(`encoding "${named}" is not known, UTF-8 is taken`);
   try {
     return { text: new TextDecoder(label ?? "utf-8", { fatal: true }).decode(body), encoding: named };
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
-    if (/^\s*(RW|RDONLY|NOACCESS)\s/im.test(ascii) === false) {
+    if (!/^[ \t]*(RW|RDONLY|NOACCESS)[ \t]/im.test(ascii)) {
       throw new RegrainError("DESCRIPTOR_INVALID", `the text is not ${named}`, { path, cause });
     }
     notes.push(`the text is not ${named}, windows-1252 is taken`);
@@ -275,10 +280,10 @@ export function withContentId(
   // Byte for byte: one char a byte, so that no encoding can harm the rest of the text.
   let text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
   text = text.replace(
-    /^([ \t]*CID[ \t]*=[ \t]*)[0-9a-f]{1,8}/im,
+    /^([ \t]*CID[ \t]*=[ \t]*"?)[0-9a-f]{1,8}/im,
     (_, key: string) => key + formatCid(ids.cid),
   );
-  const long = /^([ \t]*ddb\.longContentID[ \t]*=[ \t]*)"[^"\n]*"([^\n]*\n?)/im;
+  const long = /^([ \t]*ddb\.longContentID[ \t]*=[ \t]*)(?:"[^"\n]*"|[0-9a-f]*)([^\n]*\n?)/im;
   text = ids.longContentId === undefined
     ? text.replace(long, "")
     : text.replace(long, (_, key: string, rest: string) => `${key}"${ids.longContentId}"${rest}`);

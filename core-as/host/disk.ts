@@ -158,10 +158,13 @@ export class Disk implements Source {
   }
 
   async readQueued(buffer: Uint8Array): Promise<void> {
-    for (const [owner, batch] of this.batches) {
-      if (batch.count === 0) continue;
-      await this.media[owner]!.read(batch, buffer);
-      batch.clear();
+    try {
+      for (const [owner, batch] of this.batches) {
+        if (batch.count > 0) await this.media[owner]!.read(batch, buffer);
+      }
+    } finally {
+      // What failed must not be carried out by the next read, whose buffer is another.
+      for (const batch of this.batches.values()) batch.clear();
     }
   }
 
@@ -181,6 +184,7 @@ export class Disk implements Source {
       );
       core.overlay(merged, lower, spare);
       [merged, lower, spare] = [spare, merged, lower];
+      reached = merged.end(reached);
     }
     return { fromSector: from, toSector: reached, list: merged, scratch: [lower, spare] };
   }

@@ -10,6 +10,8 @@ import { type Core, type RunList, ZERO_PLACE } from "./wasm.ts";
 
 /** Where a file knows its holes it is asked for this much at a time. */
 const STEP_SECTORS = 1024 * MIB / SECTOR_SIZE;
+/** Runs that one step takes of a file, so that the list has room for them and for the padding. */
+const STEP_RUNS = 65_536;
 
 /**
  * A flat extent. A file shorter than its line (a sparse copy that lost its tail) reads as zeros there, with a note.
@@ -47,10 +49,12 @@ export function openFlat(file: Source, at: { capacitySectors: number; offsetSect
     facts: { offset: offsetSectors, fileBytes: file.sizeBytes },
     findings,
     async fill(core, list, window) {
-      const reached = file.runs ? Math.min(window.to, window.from + STEP_SECTORS) : window.to;
+      let reached = file.runs ? Math.min(window.to, window.from + STEP_SECTORS) : window.to;
       core.kernels.openList(list.address, window.from, reached, window.shift, window.owner);
       if (window.from < present) {
-        await pushFile(core, file, { from: window.from, to: Math.min(reached, present), offsetSectors });
+        const to = Math.min(reached, present);
+        const pushed = await pushFile(core, file, { from: window.from, to, offsetSectors });
+        if (pushed < to) reached = pushed;
       }
       if (reached > present) core.kernels.pushRun(present, reached - present, ZERO_PLACE);
       core.close(list);
@@ -87,29 +91,32 @@ class WholeSectors implements Source {
   }
 }
 
-/** Pushes the file's own runs; its holes are zeros, since nothing lies below a flat extent. */
+/** Pushes the file's own runs; its holes are zeros, since nothing lies below a flat extent. Returns how far it came. */
 async function pushFile(
   core: Core,
   file: Source,
   at: { from: number; to: number; offsetSectors: number },
-): Promise<void> {
+): Promise<number> {
   const { from, to, offsetSectors } = at;
   if (!file.runs) {
     core.kernels.pushRun(from, to - from, offsetSectors + from);
-    return;
+    return to;
   }
   const runs = await file.runs((offsetSectors + from) * SECTOR_SIZE, (offsetSectors + to) * SECTOR_SIZE);
   let next = from;
+  let count = 0;
   for (const run of runs) {
     // Zeros shrink to whole sectors, data grows: a sector that holds any data is data.
     const isData = run.kind === "data";
     const end = (run.start + run.length) / SECTOR_SIZE - offsetSectors;
     const stop = Math.min(to, isData ? ceilDiv(end, 1) : Math.floor(end));
     if (stop <= next) continue;
+    if (count++ === STEP_RUNS) return next;
     core.kernels.pushRun(next, stop - next, isData ? offsetSectors + next : ZERO_PLACE);
     next = stop;
   }
   if (next < to) core.kernels.pushRun(next, to - next, offsetSectors + next);
+  return to;
 }
 
 /** An extent without a file that reads as zeros: a ZERO line, or one that the guest may not access. */

@@ -55,7 +55,9 @@ export function isWithin(path: string, folder: string): boolean {
   const inside = joinPath(".", path);
   const outer = joinPath(".", folder);
   if (outer === ".") return !inside.startsWith("/") && inside !== ".." && !inside.startsWith("../");
-  return inside === outer || inside.startsWith(outer === "/" ? "/" : `${outer}/`);
+  if (inside === outer || outer === "/") return inside === outer || inside.startsWith("/");
+  // Below `..` there is still a way up: `../..`.
+  return inside.startsWith(`${outer}/`) && !`${inside.slice(outer.length + 1)}/`.startsWith("../");
 }
 
 /**

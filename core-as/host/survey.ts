@@ -200,8 +200,7 @@ class ExtentSurvey {
   /** Claims the data of a list; what is claimed already is damage. */
   private async claimGrains(list: RunList): Promise<void> {
     const { core, extent } = this;
-    core.kernels.seenRuns(list.address, list.count);
-    for (const record of core.takeDamage()) {
+    for (const record of core.claimRuns(list)) {
       if (record.kind !== DAMAGE_KIND.shared) throw new Error(`a seen map reports damage ${record.kind}`);
       const offsetBytes = await extent.entryOffset?.(record.entry);
       const message =

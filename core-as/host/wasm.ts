@@ -52,6 +52,9 @@ export const HOLE_PLACE = -2;
 
 /** f64 words in a run record: start, length, place, owner; all in sectors but the owner, which is an index. */
 const RECORD_WORDS = 4;
+const RECORD_BYTES = RECORD_WORDS * 8;
+/** Records that the damage list keeps; the number is that of `assembly/arena.ts`. */
+const DAMAGE_RECORDS = 4096;
 
 /** One of the three run lists in the arena: sorted records, read without copying. */
 export class RunList {
@@ -143,19 +146,27 @@ export class Core {
     list.count = this.fits(this.kernels.closeList());
   }
 
-  /** Merges `upper` over `lower` into `out`. */
+  /** Merges `upper` over `lower` into `out`, which ends where the shorter of them does or its room did. */
   overlay(upper: RunList, lower: RunList, out: RunList): void {
-    out.count = this.fits(
-      this.kernels.overlay(upper.address, upper.count, lower.address, lower.count, out.address),
-    );
+    out.count = this.kernels.overlay(upper.address, upper.count, lower.address, lower.count, out.address);
   }
 
-  /** Takes what the kernels put on the damage list; `lost` counts records that had no room. */
+  /** Claims the data of a list in the seen map; returns every conflict. */
+  claimRuns(list: RunList): DamageRecord[] {
+    const conflicts: DamageRecord[] = [];
+    for (let at = 0; at < list.count; at += DAMAGE_RECORDS) {
+      this.kernels.seenRuns(list.address + at * RECORD_BYTES, Math.min(DAMAGE_RECORDS, list.count - at));
+      conflicts.push(...this.takeDamage());
+    }
+    return conflicts;
+  }
+
+  /** Takes what the kernels put on the damage list: at most one record an entry of the largest table. */
   takeDamage(): DamageRecord[] {
     const count = this.kernels.damageCount();
     if (count === 0) return [];
     const records: DamageRecord[] = [];
-    const kept = Math.min(count, Math.floor(this.damageWords.length / RECORD_WORDS));
+    const kept = Math.min(count, DAMAGE_RECORDS);
     for (let i = 0; i < kept; i++) {
       const at = i * RECORD_WORDS;
       records.push({

@@ -89,13 +89,14 @@ export function run(command: string, args: readonly string[]): string {
  * Attaches a file to a free loop device, and detaches it whatever happens. Needs the peer `root-loop`.
  *
  * @param fn Gets the path of the device.
+ * @param options `partitions`: devices for the partitions on it too, `/dev/loop0p1` and so on.
  */
 export async function withLoop<T>(
   file: string,
   fn: (device: string) => T | Promise<T>,
-  options: { readOnly?: boolean } = {},
+  options: { readOnly?: boolean; partitions?: boolean } = {},
 ): Promise<T> {
-  const flags = options.readOnly ? ["--read-only"] : [];
+  const flags = [...(options.readOnly ? ["--read-only"] : []), ...(options.partitions ? ["--partscan"] : [])];
   const device = run("losetup", [...flags, "--find", "--show", file]).trim();
   try {
     return await fn(device);

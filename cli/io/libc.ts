@@ -1,0 +1,88 @@
+/**
+ * What is used of libc: its functions, numbers and layouts, as they are on every 64-bit little-endian Linux.
+ *
+ * Numbers that differ between x86-64 and aarch64 (O_DIRECT, O_DIRECTORY, `struct stat`) are not used at all.
+ */
+import { errnoName } from "./errno.ts";
+
+/** Functions, as FFI declares them. Variadic ones are called as plain ones: on these processors that is the same. */
+export const LIBC_SYMBOLS = {
+  __errno_location: { parameters: [], result: "pointer" },
+  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+  // The result is an ssize_t; nobody asks for 2 GiB at once, so 32 bits hold it and V8 need not make a bigint.
+  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
+  pwrite: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+  fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
+  fsync: { parameters: ["i32"], result: "i32" },
+  flock: { parameters: ["i32", "i32"], result: "i32" },
+  fcntl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+  ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
+  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  realpath: { parameters: ["buffer", "buffer"], result: "pointer" },
+  unlink: { parameters: ["buffer"], result: "i32" },
+  opendir: { parameters: ["buffer"], result: "pointer" },
+  readdir: { parameters: ["pointer"], result: "pointer" },
+  closedir: { parameters: ["pointer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** libc, and the name of the error of the last call that failed: look before anything else is called. */
+export type Libc = Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"] & { readonly errno: () => string };
+
+export const O_RDONLY = 0;
+export const O_RDWR = 2;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_CLOEXEC = 0o2000000;
+
+export const SEEK_END = 2;
+export const SEEK_DATA = 3;
+export const SEEK_HOLE = 4;
+
+export const FALLOC_FL_KEEP_SIZE = 1;
+export const FALLOC_FL_PUNCH_HOLE = 2;
+export const FALLOC_FL_ZERO_RANGE = 16;
+
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+/** Sets a lock that belongs to the open file, not to the process. */
+export const F_OFD_SETLK = 37;
+/** `struct flock`: type 1 (F_WRLCK) and whence 0 (SEEK_SET) as i16; start 0 at +8; length 0, the whole, at +16. */
+export const WRITE_LOCK_WHOLE_FILE = new Uint8Array(32).fill(1, 0, 1);
+
+/** Gets the size of a block device, u64 bytes. */
+export const BLKGETSIZE64 = 0x80081272n;
+/** Gets the logical block of a device, i32 bytes. */
+export const BLKSSZGET = 0x1268n;
+/** Zeroes a stretch of a device: u64 start and u64 length, in bytes. */
+export const BLKZEROOUT = 0x127fn;
+
+/** Wraps the functions that linux.ts has loaded. */
+export function wrapLibc(symbols: Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"]): Libc {
+  return { ...symbols, errno: errnoReader(symbols.__errno_location()) };
+}
+
+/** A thread's errno never moves and an isolate stays on its thread, so no call stands between failure and look. */
+function errnoReader(location: Deno.PointerValue): () => string {
+  if (location === null) throw new Error("libc has no errno");
+  const view = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location, 4));
+  return () => errnoName(view[0]!);
+}
+
+const encoder = new TextEncoder();
+
+/** A string as C has them. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(`${text}\0`);
+}
+
+/** Calls again for as long as a signal interrupts. */
+export function untilDone(libc: Libc, call: () => number): number {
+  let result: number;
+  do {
+    result = call();
+  } while (result < 0 && libc.errno() === "EINTR");
+  return result;
+}

@@ -1,0 +1,221 @@
+/**
+ * Local I/O by libc through FFI. The only file of the repository that loads a library.
+ *
+ * Why FFI: a read at an offset is one call instead of two, holes can be found and punched, and devices opened
+ * exclusively. It walks around Deno's permissions, so every path that a caller gives is checked against them
+ * here first. The tables of the system that say who uses a device (`/proc`, `/sys`) are read without asking:
+ * their paths are fixed, and a check that vanishes with a flag protects nobody.
+ *
+ * Measured with 512-byte reads of a cached file: 0.55 us per pread in C, 0.74 us through a subarray and a bigint
+ * offset as here, 0.87 us with the offset as a number, 0.65 us by computed address. The last is not worth its
+ * risk: an address outlives the memory it points to, a subarray does not.
+ */
+import { basename, dirname, join } from "node:path";
+import { RegrainError } from "../../core-as/host/errors.ts";
+import { assertUsablePath, notPermitted, type Operation, systemError, unsuitable } from "./errno.ts";
+import { backingOf, deviceBusy, mountedAt, refuseReadOnlyDevice, refuseWhenInUse } from "./in_use.ts";
+import {
+  BLKGETSIZE64,
+  BLKSSZGET,
+  cString,
+  type Libc,
+  LIBC_SYMBOLS,
+  O_CREAT,
+  O_EXCL,
+  O_RDONLY,
+  O_RDWR,
+  untilDone,
+  wrapLibc,
+} from "./libc.ts";
+import { LinuxSource, LinuxTarget, type OpenFile } from "./linux_file.ts";
+import { LinuxSystem } from "./linux_system.ts";
+import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
+
+/** glibc's file name, then musl's. */
+const LIBRARIES = ["libc.so.6", "libc.so"];
+
+/**
+ * Loads libc. Needs Linux and `--allow-ffi` without a list.
+ *
+ * @param reason Why this implementation was picked.
+ * @throws {Error} When there is no libc with everything in it: one sentence that tells what was tried.
+ */
+export function openLinuxIo(reason: string): Io {
+  return new LinuxIo(loadLibc(), reason);
+}
+
+function loadLibc(): Libc {
+  const failures: string[] = [];
+  for (const library of LIBRARIES) {
+    try {
+      return wrapLibc(Deno.dlopen(library, LIBC_SYMBOLS).symbols);
+    } catch (cause) {
+      failures.push(cause instanceof Error ? cause.message : String(cause));
+    }
+  }
+  throw new Error(`libc cannot be loaded: ${failures.join("; ")}`);
+}
+
+class LinuxIo implements Io {
+  readonly name = "linux";
+  readonly reason: string;
+  readonly #libc: Libc;
+  readonly #system: LinuxSystem;
+
+  constructor(libc: Libc, reason: string) {
+    this.#libc = libc;
+    this.#system = new LinuxSystem(libc);
+    this.reason = reason;
+  }
+
+  openSource(path: string): LocalSource {
+    const operation = "open source";
+    this.#demand("read", path);
+    const status = this.#system.status(path) ?? this.#fail(operation, path);
+    if (status.kind === "directory" || status.kind === "other") {
+      throw unsuitable("NOT_A_DISK", path, status.kind);
+    }
+    const fd = this.#open({ path, flags: O_RDONLY, operation });
+    return this.#orClose(fd, () => new LinuxSource(this.#libc, this.#describe({ fd, path, operation })));
+  }
+
+  openTarget(path: string, options: TargetOptions): LocalTarget {
+    this.#demand("read", path);
+    this.#demand("write", path);
+    if (options.create) return this.#createTarget(path, options.create.sizeBytes);
+    const operation = "open target";
+    const { kind, identity } = this.#system.status(path) ?? this.#fail(operation, path);
+    if (kind === "directory" || kind === "other") throw unsuitable("TARGET_UNSUITABLE", path, kind);
+    refuseReadOnlyDevice(this.#system, { path, identity });
+    refuseWhenInUse(this.#system, { path, identity }, options);
+    const fd = kind === "device"
+      ? this.#openDevice({ path, identity, force: options.force })
+      : this.#open({ path, flags: O_RDWR, operation });
+    return this.#orClose(fd, () => {
+      const target = new LinuxTarget(this.#libc, this.#describe({ fd, path, operation }));
+      target.lock(options);
+      return target;
+    });
+  }
+
+  stat(path: string): FileStatus | undefined {
+    const operation = "look up";
+    this.#demand("read", path);
+    const status = this.#system.status(path);
+    if (status === undefined) return this.#undefinedWhenMissing(path);
+    if (status.kind !== "device") return { kind: status.kind, sizeBytes: status.sizeBytes };
+    const fd = this.#open({ path, flags: O_RDONLY, operation });
+    try {
+      return { kind: "device", sizeBytes: this.#describe({ fd, path, operation }).sizeBytes };
+    } finally {
+      this.#libc.close(fd);
+    }
+  }
+
+  realPath(path: string): string | undefined {
+    this.#demand("read", path);
+    return this.#system.realPath(path) ?? this.#undefinedWhenMissing(path);
+  }
+
+  #createTarget(path: string, sizeBytes: number): LocalTarget {
+    const operation = "open target";
+    const fd = this.#open({ path, flags: O_RDWR | O_CREAT | O_EXCL, operation });
+    try {
+      return this.#orClose(fd, () => {
+        if (untilDone(this.#libc, () => this.#libc.ftruncate(fd, BigInt(sizeBytes))) < 0) {
+          throw systemError({ operation, errno: this.#libc.errno(), path });
+        }
+        const target = new LinuxTarget(this.#libc, this.#describe({ fd, path, operation }));
+        target.lock({ force: false });
+        this.#flushFolder(dirname(path), target);
+        return target;
+      });
+    } catch (cause) {
+      this.#libc.unlink(cString(path));
+      throw cause;
+    }
+  }
+
+  /** A new name is durable when its folder is. Some file systems cannot flush one; that is told, not fatal. */
+  #flushFolder(folder: string, target: LinuxTarget): void {
+    const fd = this.#system.open(folder, O_RDONLY);
+    const result = fd < 0 ? fd : untilDone(this.#libc, () => this.#libc.fsync(fd));
+    const errno = fd < 0 ? this.#system.errno : this.#libc.errno();
+    if (fd >= 0) this.#libc.close(fd);
+    if (result < 0) target.fallbacks.push(`the folder of the new file cannot be made durable (${errno})`);
+  }
+
+  /** Exclusively. A mounted device that force is to write to cannot be had so: that one is opened shared. */
+  #openDevice(target: { path: string; identity: Identity; force: boolean }): number {
+    const { path, identity } = target;
+    const isMounted = target.force && mountedAt(this.#system, identity) !== undefined;
+    const fd = this.#system.open(path, isMounted ? O_RDWR : O_RDWR | O_EXCL);
+    if (fd >= 0) return fd;
+    const errno = this.#system.errno;
+    if (errno === "EBUSY") throw deviceBusy(this.#system, target);
+    throw systemError({ operation: "open target", errno, path });
+  }
+
+  #open(file: { path: string; flags: number; operation: Operation }): number {
+    const fd = this.#system.open(file.path, file.flags);
+    return fd >= 0 ? fd : this.#fail(file.operation, file.path);
+  }
+
+  /** Asks the descriptor, not the path: what stands there may have changed since. */
+  #describe(file: { fd: number; path: string; operation: Operation }): OpenFile {
+    const { fd, path, operation } = file;
+    const { kind, sizeBytes, blockBytes, identity } = this.#system.status(fd) ?? this.#fail(operation, path);
+    if (kind === "file") return { fd, path, kind, sizeBytes, blockBytes, identity };
+    if (kind !== "device" || identity.rdev === undefined) {
+      throw new RegrainError("OPEN_FAILED", "it was replaced while it was opened", { path });
+    }
+    const backing = backingOf(this.#system, identity.rdev);
+    return {
+      fd,
+      path,
+      kind,
+      sizeBytes: this.#system.ioctlInteger(fd, { code: BLKGETSIZE64, bytes: 8 }) ??
+        this.#fail(operation, path),
+      blockBytes: this.#system.ioctlInteger(fd, { code: BLKSSZGET, bytes: 4 }) ?? this.#fail(operation, path),
+      identity: backing === undefined ? identity : { ...identity, backing },
+    };
+  }
+
+  #orClose<T>(fd: number, use: () => T): T {
+    try {
+      return use();
+    } catch (cause) {
+      this.#libc.close(fd);
+      throw cause;
+    }
+  }
+
+  /** Refuses what Deno was not told to allow, under the name given and under the one that links lead to. */
+  #demand(name: "read" | "write", path: string): void {
+    assertUsablePath(path);
+    if (isGranted({ name })) return;
+    const resolved = this.#resolved(path);
+    if (isGranted({ name, path }) && isGranted({ name, path: resolved })) return;
+    throw notPermitted(path, { flag: `--allow-${name}=${resolved}` });
+  }
+
+  /** Of a file that is yet to be made: its folder's path without links, and its name. */
+  #resolved(path: string): string {
+    const folder = this.#system.realPath(dirname(path)) ?? dirname(path);
+    return this.#system.realPath(path) ?? join(folder, basename(path));
+  }
+
+  #undefinedWhenMissing(path: string): undefined {
+    const { errno } = this.#system;
+    if (errno !== "ENOENT" && errno !== "ENOTDIR") throw systemError({ operation: "look up", errno, path });
+  }
+
+  /** Throws the error of the last call that failed. */
+  #fail(operation: Operation, path: string): never {
+    throw systemError({ operation, errno: this.#system.errno, path });
+  }
+}
+
+function isGranted(descriptor: { name: "read" | "write"; path?: string }): boolean {
+  return Deno.permissions.querySync(descriptor).state === "granted";
+}

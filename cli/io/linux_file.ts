@@ -1,0 +1,278 @@
+/** An open file or block device, by libc. */
+import type { RegrainError } from "../../core-as/host/errors.ts";
+import type { Batch, Run } from "../../core-as/host/source.ts";
+import { roundUp } from "../../core-as/host/units.ts";
+import { assertInside, heldByAnother, type Operation, pastEnd, shortRead, systemError } from "./errno.ts";
+import {
+  BLKZEROOUT,
+  F_OFD_SETLK,
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  FALLOC_FL_ZERO_RANGE,
+  type Libc,
+  LOCK_EX,
+  LOCK_NB,
+  SEEK_DATA,
+  SEEK_END,
+  SEEK_HOLE,
+  untilDone,
+  WRITE_LOCK_WHOLE_FILE,
+} from "./libc.ts";
+import type { Identity, LocalSource, LocalTarget } from "./types.ts";
+
+/** Most bytes asked for in one call: whole pages, and the result fits 32 bits. */
+const MAX_TRANSFER_BYTES = 2 ** 30;
+const ZEROS = new Uint8Array(256 * 1024);
+
+/** What an open descriptor stands for. */
+export interface OpenFile {
+  readonly fd: number;
+  readonly path: string;
+  readonly kind: "file" | "device";
+  readonly sizeBytes: number;
+  readonly blockBytes: number;
+  readonly identity: Identity;
+}
+
+/** A file or device that is open for reading. */
+export class LinuxSource implements LocalSource {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly identity: Identity;
+  /** Absent for devices, which have no holes to tell of. */
+  readonly runs?: (fromBytes: number, toBytes: number) => Run[];
+  protected readonly libc: Libc;
+  /** The descriptor, or -1 once closed: a number that was closed may be another file's by now. */
+  protected fd: number;
+
+  constructor(libc: Libc, file: OpenFile) {
+    this.libc = libc;
+    this.fd = file.fd;
+    this.path = file.path;
+    this.sizeBytes = file.sizeBytes;
+    this.identity = file.identity;
+    if (file.kind === "file") this.runs = (fromBytes, toBytes) => this.#runs(fromBytes, toBytes);
+  }
+
+  read(batch: Batch, buffer: Uint8Array): void {
+    for (let i = 0; i < batch.count; i++) {
+      this.#readOne(batch.offsetBytes[i]!, batch.lengthBytes[i]!, batch.at[i]!, buffer);
+    }
+  }
+
+  close(): void {
+    if (this.fd < 0) return;
+    this.libc.close(this.fd);
+    this.fd = -1;
+  }
+
+  /** Parameters in a row, not an object: this is the hot path. */
+  #readOne(offsetBytes: number, lengthBytes: number, at: number, buffer: Uint8Array): void {
+    const end = at + lengthBytes;
+    assertInside(end, buffer);
+    let from = at;
+    while (from < end) {
+      const to = Math.min(end, from + MAX_TRANSFER_BYTES);
+      const offset = offsetBytes + from - at;
+      const got = this.libc.pread(this.fd, buffer.subarray(from, to), BigInt(to - from), BigInt(offset));
+      if (got > 0) from += got;
+      else if (got === 0) throw shortRead(this.path, offset);
+      else if (this.libc.errno() !== "EINTR") throw this.failure("read", offset);
+    }
+  }
+
+  /** By SEEK_DATA and SEEK_HOLE. A raw image has no parent, so its holes are known zeros. */
+  #runs(fromBytes: number, toBytes: number): Run[] {
+    const runs: Run[] = [];
+    for (let at = fromBytes; at < toBytes;) {
+      const data = Math.min(toBytes, this.#seek(at, SEEK_DATA));
+      if (data > at) runs.push({ start: at, length: data - at, kind: "zero" });
+      if (data === toBytes) break;
+      at = Math.min(toBytes, this.#seek(data, SEEK_HOLE));
+      runs.push({ start: data, length: at - data, kind: "data" });
+    }
+    return runs;
+  }
+
+  /** The next data or hole at or after an offset; the end of the file when there is none. */
+  #seek(offsetBytes: number, whence: typeof SEEK_DATA | typeof SEEK_HOLE): number {
+    const found = Number(this.libc.lseek(this.fd, BigInt(offsetBytes), whence));
+    if (found >= 0) return found;
+    if (this.libc.errno() !== "ENXIO") throw this.failure("read", offsetBytes);
+    // Nothing but a hole up to the end, or beyond an end that has moved: a cut-off file must not pass for zeros.
+    const endBytes = Number(this.libc.lseek(this.fd, 0n, SEEK_END));
+    if (endBytes < this.sizeBytes) throw shortRead(this.path, Math.max(endBytes, 0));
+    return this.sizeBytes;
+  }
+
+  /** The error that the last call of libc left, as ours. */
+  protected failure(operation: Operation, offsetBytes?: number): RegrainError {
+    const errno = this.libc.errno();
+    return systemError({
+      operation,
+      errno,
+      path: this.path,
+      ...(offsetBytes === undefined ? {} : { offsetBytes }),
+    });
+  }
+}
+
+/** One way to make whole blocks read as zeros without sending them. */
+interface ZeroWay {
+  zero(startBytes: number, lengthBytes: number): number;
+  /** What is said when the medium does not know this way. */
+  readonly missing: string;
+}
+
+/** How a medium says that it does not know a request. EBUSY: a device that others have open too. */
+const NOT_KNOWN = new Set(["EOPNOTSUPP", "EINVAL", "ENOTTY", "ENOSYS", "ENODEV", "EBUSY"]);
+const NO_LOCKS = new Set(["ENOLCK", "EOPNOTSUPP", "EINVAL", "ENOSYS"]);
+
+/**
+ * A file or device that is open for writing in place. Its size is fixed: a file does not grow either.
+ *
+ * Zeroing goes down a ladder. Files, to punch: punched hole, zeroed range, written zeros; else written zeros,
+ * so that their space stays allocated. Devices, to punch: punched (discarded with a promise of zeros), BLKZEROOUT,
+ * written; else BLKZEROOUT, written. A step that the medium does not know is reported once and left out from
+ * then on.
+ */
+export class LinuxTarget extends LinuxSource implements LocalTarget {
+  readonly kind: "file" | "device";
+  readonly blockBytes: number;
+  readonly fallbacks: string[] = [];
+  readonly #punchWays: ZeroWay[];
+  readonly #zeroWays: ZeroWay[];
+
+  constructor(libc: Libc, file: OpenFile) {
+    super(libc, file);
+    this.kind = file.kind;
+    this.blockBytes = file.blockBytes;
+    this.#punchWays = file.kind === "file"
+      ? [this.#fileHole(), this.#fileZeroRange()]
+      : [this.#deviceHole(), this.#deviceZeroOut()];
+    this.#zeroWays = file.kind === "file" ? [] : [this.#deviceZeroOut()];
+  }
+
+  /**
+   * Claims a file for this process until it is closed: by `flock`, which a second run of ours takes too, and by an
+   * open-file-description lock, which QEMU takes on the image of a running machine. Devices need none: O_EXCL.
+   *
+   * @throws {RegrainError} `TARGET_BUSY`, unless `force`.
+   */
+  lock(options: { force: boolean }): void {
+    if (this.kind === "device") return;
+    this.#claim(() => this.libc.flock(this.fd, LOCK_EX + LOCK_NB), options);
+    this.#claim(() => this.libc.fcntl(this.fd, F_OFD_SETLK, WRITE_LOCK_WHOLE_FILE), options);
+  }
+
+  write(batch: Batch, buffer: Uint8Array): void {
+    for (let i = 0; i < batch.count; i++) {
+      this.#writeOne(batch.offsetBytes[i]!, batch.lengthBytes[i]!, batch.at[i]!, buffer);
+    }
+  }
+
+  zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): void {
+    const { offsetBytes, lengthBytes } = stretch;
+    const endBytes = offsetBytes + lengthBytes;
+    if (endBytes > this.sizeBytes) throw pastEnd(this, offsetBytes);
+    const firstBlock = roundUp(offsetBytes, this.blockBytes);
+    const lastBlock = endBytes - endBytes % this.blockBytes;
+    const ways = stretch.punch ? this.#punchWays : this.#zeroWays;
+    if (lastBlock <= firstBlock || ways.length === 0) return this.#writeZeros(offsetBytes, endBytes);
+    // A file system zeroes the parts of blocks at both ends itself, and leaves them holes where they are.
+    if (this.kind === "file") return this.#zeroBlocks(ways, offsetBytes, endBytes);
+    this.#writeZeros(offsetBytes, firstBlock);
+    this.#zeroBlocks(ways, firstBlock, lastBlock);
+    this.#writeZeros(lastBlock, endBytes);
+  }
+
+  /** By `fsync`: `fdatasync` may leave out what a punched hole changed. */
+  flush(): void {
+    if (untilDone(this.libc, () => this.libc.fsync(this.fd)) < 0) throw this.failure("flush");
+  }
+
+  #claim(lock: () => number, options: { force: boolean }): void {
+    if (untilDone(this.libc, lock) === 0) return;
+    const errno = this.libc.errno();
+    if (NO_LOCKS.has(errno)) {
+      this.#report(`the file system cannot lock the target (${errno}): nothing keeps other programs from it`);
+      return;
+    }
+    if (options.force && (errno === "EAGAIN" || errno === "EACCES")) return;
+    throw errno === "EAGAIN" || errno === "EACCES" ? heldByAnother(this.path) : this.failure("open target");
+  }
+
+  #writeOne(offsetBytes: number, lengthBytes: number, at: number, buffer: Uint8Array): void {
+    const end = at + lengthBytes;
+    assertInside(end, buffer);
+    if (offsetBytes + lengthBytes > this.sizeBytes) throw pastEnd(this, offsetBytes);
+    let from = at;
+    while (from < end) {
+      const to = Math.min(end, from + MAX_TRANSFER_BYTES);
+      const offset = offsetBytes + from - at;
+      const put = this.libc.pwrite(this.fd, buffer.subarray(from, to), BigInt(to - from), BigInt(offset));
+      if (put > 0) from += put;
+      else if (put === 0) {
+        throw systemError({ operation: "write", errno: "EIO", path: this.path, offsetBytes: offset });
+      } else if (this.libc.errno() !== "EINTR") throw this.failure("write", offset);
+    }
+  }
+
+  #writeZeros(fromBytes: number, toBytes: number): void {
+    for (let at = fromBytes; at < toBytes; at += ZEROS.length) {
+      this.#writeOne(at, Math.min(ZEROS.length, toBytes - at), 0, ZEROS);
+    }
+  }
+
+  #zeroBlocks(ways: ZeroWay[], startBytes: number, endBytes: number): void {
+    for (let way = ways[0]; way !== undefined; way = ways[0]) {
+      const { zero, missing } = way;
+      if (untilDone(this.libc, () => zero(startBytes, endBytes - startBytes)) === 0) return;
+      const errno = this.libc.errno();
+      if (!NOT_KNOWN.has(errno)) throw this.failure("zero", startBytes);
+      this.#report(`${missing} (${errno})`);
+      ways.shift();
+    }
+    this.#writeZeros(startBytes, endBytes);
+  }
+
+  #report(fallback: string): void {
+    if (!this.fallbacks.includes(fallback)) this.fallbacks.push(fallback);
+  }
+
+  #fileHole(): ZeroWay {
+    return {
+      zero: this.#fallocate(FALLOC_FL_PUNCH_HOLE + FALLOC_FL_KEEP_SIZE),
+      missing: "the file system cannot punch holes: zeroed stretches keep their space",
+    };
+  }
+
+  #fileZeroRange(): ZeroWay {
+    return {
+      zero: this.#fallocate(FALLOC_FL_ZERO_RANGE + FALLOC_FL_KEEP_SIZE),
+      missing: "the file system cannot zero a range by itself: zeros are written",
+    };
+  }
+
+  #deviceHole(): ZeroWay {
+    return {
+      zero: this.#fallocate(FALLOC_FL_PUNCH_HOLE + FALLOC_FL_KEEP_SIZE),
+      missing: "the device cannot give space back: zeroed stretches keep theirs",
+    };
+  }
+
+  #deviceZeroOut(): ZeroWay {
+    return {
+      zero: (startBytes, lengthBytes) => {
+        const range = new BigUint64Array([BigInt(startBytes), BigInt(lengthBytes)]);
+        return this.libc.ioctl(this.fd, BLKZEROOUT, range);
+      },
+      missing: "the device cannot zero a stretch by itself: zeros are written",
+    };
+  }
+
+  #fallocate(mode: number): ZeroWay["zero"] {
+    return (startBytes, lengthBytes) =>
+      this.libc.fallocate(this.fd, mode, BigInt(startBytes), BigInt(lengthBytes));
+  }
+}

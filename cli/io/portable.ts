@@ -1,0 +1,332 @@
+/**
+ * Local I/O by `Deno.FsFile`: for every system, and for Linux without FFI.
+ *
+ * What it cannot do: find or punch holes, open a device exclusively, take the locks that QEMU looks at. Deno lets
+ * nobody near `/dev`, `/proc` and `/sys` without `--allow-all`; what is out of sight there counts as absent.
+ */
+import { type ErrorCode, RegrainError } from "../../core-as/host/errors.ts";
+import type { Batch } from "../../core-as/host/source.ts";
+import {
+  assertInside,
+  assertUsablePath,
+  heldByAnother,
+  notPermitted,
+  type Operation,
+  pastEnd,
+  shortRead,
+  systemError,
+  unsuitable,
+} from "./errno.ts";
+import { backingOf, refuseReadOnlyDevice, refuseWhenInUse, type SystemFiles } from "./in_use.ts";
+import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
+
+/** Blocks of file systems and devices, as nearly all have them; nothing depends on its being right. */
+const DEFAULT_BLOCK_BYTES = 4096;
+const ZEROS = new Uint8Array(256 * 1024);
+const NO_HOLES = "holes cannot be punched without FFI: zeros are written";
+
+/** @param reason Why this implementation was picked. */
+export function openPortableIo(reason: string): Io {
+  return new PortableIo(reason);
+}
+
+interface OpenFile {
+  readonly file: Deno.FsFile;
+  readonly path: string;
+  readonly kind: "file" | "device";
+  readonly sizeBytes: number;
+  readonly blockBytes: number;
+  readonly identity: Identity;
+}
+
+class PortableSource implements LocalSource {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly identity: Identity;
+  protected readonly file: Deno.FsFile;
+  #closed = false;
+
+  constructor(open: OpenFile) {
+    this.file = open.file;
+    this.path = open.path;
+    this.sizeBytes = open.sizeBytes;
+    this.identity = open.identity;
+  }
+
+  read(batch: Batch, buffer: Uint8Array): void {
+    for (let i = 0; i < batch.count; i++) {
+      this.#readOne(batch.offsetBytes[i]!, batch.lengthBytes[i]!, batch.at[i]!, buffer);
+    }
+  }
+
+  close(): void {
+    if (!this.#closed) this.file.close();
+    this.#closed = true;
+  }
+
+  #readOne(offsetBytes: number, lengthBytes: number, at: number, buffer: Uint8Array): void {
+    const end = at + lengthBytes;
+    assertInside(end, buffer);
+    let from = at;
+    const offset = () => offsetBytes + from - at;
+    translating({ operation: "read", path: this.path, offsetBytes: offset }, () => {
+      this.file.seekSync(offsetBytes, Deno.SeekMode.Start);
+      while (from < end) {
+        const got = this.file.readSync(buffer.subarray(from, end));
+        if (!got) throw shortRead(this.path, offset());
+        from += got;
+      }
+    });
+  }
+}
+
+class PortableTarget extends PortableSource implements LocalTarget {
+  readonly kind: "file" | "device";
+  readonly blockBytes: number;
+  readonly fallbacks: string[] = [];
+
+  constructor(open: OpenFile) {
+    super(open);
+    this.kind = open.kind;
+    this.blockBytes = open.blockBytes;
+  }
+
+  /** Claims it for this process until it is closed, by `flock` or what the system has instead. */
+  lock(options: { force: boolean }): void {
+    const isOurs = translating(
+      { operation: "open target", path: this.path },
+      () => this.file.tryLockSync(true),
+    );
+    if (!isOurs && !options.force) throw heldByAnother(this.path);
+  }
+
+  write(batch: Batch, buffer: Uint8Array): void {
+    for (let i = 0; i < batch.count; i++) {
+      this.#writeOne(batch.offsetBytes[i]!, batch.lengthBytes[i]!, batch.at[i]!, buffer);
+    }
+  }
+
+  zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): void {
+    const { offsetBytes, lengthBytes, punch } = stretch;
+    const endBytes = offsetBytes + lengthBytes;
+    if (endBytes > this.sizeBytes) throw pastEnd(this, offsetBytes);
+    if (punch && this.fallbacks.length === 0) this.fallbacks.push(NO_HOLES);
+    for (let at = offsetBytes; at < endBytes; at += ZEROS.length) {
+      this.#writeOne(at, Math.min(ZEROS.length, endBytes - at), 0, ZEROS);
+    }
+  }
+
+  flush(): void {
+    translating({ operation: "flush", path: this.path }, () => this.file.syncSync());
+  }
+
+  #writeOne(offsetBytes: number, lengthBytes: number, at: number, buffer: Uint8Array): void {
+    const end = at + lengthBytes;
+    assertInside(end, buffer);
+    if (offsetBytes + lengthBytes > this.sizeBytes) throw pastEnd(this, offsetBytes);
+    let from = at;
+    const offset = () => offsetBytes + from - at;
+    translating({ operation: "write", path: this.path, offsetBytes: offset }, () => {
+      this.file.seekSync(offsetBytes, Deno.SeekMode.Start);
+      while (from < end) {
+        const put = this.file.writeSync(buffer.subarray(from, end));
+        if (put === 0) {
+          throw systemError({ operation: "write", errno: "EIO", path: this.path, offsetBytes: offset() });
+        }
+        from += put;
+      }
+    });
+  }
+}
+
+class PortableIo implements Io {
+  readonly name = "portable";
+  readonly reason: string;
+
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+
+  openSource(path: string): LocalSource {
+    assertUsablePath(path);
+    const operation = "open source";
+    const { kind } = examine(path, operation);
+    assertSuitable(kind, { code: "NOT_A_DISK", path });
+    const file = translating({ operation, path }, () => Deno.openSync(path, { read: true }));
+    return orClose(file, () => new PortableSource(describe({ file, path, operation })));
+  }
+
+  openTarget(path: string, options: TargetOptions): LocalTarget {
+    assertUsablePath(path);
+    if (options.create) return this.#createTarget(path, options.create.sizeBytes);
+    const operation = "open target";
+    const { kind, identity } = examine(path, operation);
+    assertSuitable(kind, { code: "TARGET_UNSUITABLE", path });
+    refuseReadOnlyDevice(SYSTEM, { path, identity });
+    refuseWhenInUse(SYSTEM, { path, identity }, options);
+    const file = translating({ operation, path }, () => Deno.openSync(path, { read: true, write: true }));
+    return orClose(file, () => {
+      const target = new PortableTarget(describe({ file, path, operation }));
+      target.lock(options);
+      return target;
+    });
+  }
+
+  stat(path: string): FileStatus | undefined {
+    assertUsablePath(path);
+    const operation = "look up";
+    const status = undefinedWhenMissing(() => examine(path, operation));
+    if (status?.kind !== "device") return status && { kind: status.kind, sizeBytes: status.sizeBytes };
+    const file = translating({ operation, path }, () => Deno.openSync(path, { read: true }));
+    try {
+      return { kind: "device", sizeBytes: describe({ file, path, operation }).sizeBytes };
+    } finally {
+      file.close();
+    }
+  }
+
+  realPath(path: string): string | undefined {
+    assertUsablePath(path);
+    return undefinedWhenMissing(() =>
+      translating({ operation: "look up", path }, () => Deno.realPathSync(path))
+    );
+  }
+
+  #createTarget(path: string, sizeBytes: number): LocalTarget {
+    const operation = "open target";
+    const file = translating(
+      { operation, path },
+      () => Deno.openSync(path, { read: true, write: true, createNew: true }),
+    );
+    try {
+      return orClose(file, () => {
+        translating({ operation, path }, () => file.truncateSync(sizeBytes));
+        const target = new PortableTarget(describe({ file, path, operation }));
+        target.lock({ force: false });
+        return target;
+      });
+    } catch (cause) {
+      Deno.removeSync(path);
+      throw cause;
+    }
+  }
+}
+
+interface Examined {
+  readonly kind: FileStatus["kind"];
+  readonly sizeBytes: number;
+  readonly blockBytes: number;
+  readonly identity: Identity;
+}
+
+function examine(path: string, operation: Operation): Examined {
+  return fromFileInfo(translating({ operation, path }, () => Deno.statSync(path)));
+}
+
+function fromFileInfo(info: Deno.FileInfo): Examined {
+  const kind = info.isFile
+    ? "file"
+    : info.isDirectory
+    ? "directory"
+    : info.isBlockDevice
+    ? "device"
+    : "other";
+  return {
+    kind,
+    sizeBytes: info.size,
+    blockBytes: info.blksize || DEFAULT_BLOCK_BYTES,
+    identity: {
+      device: info.dev ?? NaN,
+      inode: info.ino ?? NaN,
+      rdev: kind === "device" ? info.rdev ?? NaN : undefined,
+    },
+  };
+}
+
+function describe(open: { file: Deno.FsFile; path: string; operation: Operation }): OpenFile {
+  const { file, path, operation } = open;
+  return translating({ operation, path }, () => {
+    const { kind, sizeBytes, blockBytes, identity } = fromFileInfo(file.statSync());
+    if (kind === "file") return { file, path, kind, sizeBytes, blockBytes, identity };
+    const backing = identity.rdev === undefined ? undefined : backingOf(SYSTEM, identity.rdev);
+    return {
+      file,
+      path,
+      kind: "device",
+      sizeBytes: file.seekSync(0, Deno.SeekMode.End),
+      blockBytes,
+      identity: backing === undefined ? identity : { ...identity, backing },
+    };
+  });
+}
+
+function assertSuitable(kind: FileStatus["kind"], refusal: { code: ErrorCode; path: string }): void {
+  if (kind === "directory" || kind === "other") throw unsuitable(refusal.code, refusal.path, kind);
+}
+
+function orClose<T>(file: Deno.FsFile, use: () => T): T {
+  try {
+    return use();
+  } catch (cause) {
+    file.close();
+    throw cause;
+  }
+}
+
+interface Doing {
+  readonly operation: Operation;
+  readonly path: string;
+  /** Where it stands when it fails. */
+  readonly offsetBytes?: () => number;
+}
+
+/** Runs `act`, and makes an error of Deno one of ours. */
+function translating<T>(doing: Doing, act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    throw translated(doing, cause);
+  }
+}
+
+function translated(doing: Doing, cause: unknown): unknown {
+  const { operation, path } = doing;
+  if (cause instanceof Deno.errors.NotCapable) {
+    return notPermitted(path, { flag: /--allow-[a-z-]+/.exec(cause.message)?.[0] ?? "--allow-all", cause });
+  }
+  const errno = errnoOf(cause);
+  if (errno === undefined) return cause;
+  const where = doing.offsetBytes === undefined ? {} : { offsetBytes: doing.offsetBytes() };
+  return systemError({ operation, path, errno, cause, ...where });
+}
+
+/** Deno hands the name of the error number on; its own errors have none, and neither have ours. */
+function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error) || error instanceof RegrainError) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+function undefinedWhenMissing<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    const errno = error instanceof RegrainError ? errnoOf(error.cause) : undefined;
+    if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+const SYSTEM: SystemFiles = {
+  readText: (path) => absentWhenRefused(() => Deno.readTextFileSync(path)),
+  list: (path) => absentWhenRefused(() => Array.from(Deno.readDirSync(path), (entry) => entry.name)) ?? [],
+  identify: (path) => absentWhenRefused(() => fromFileInfo(Deno.statSync(path)).identity),
+};
+
+function absentWhenRefused<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable || errnoOf(cause) !== undefined) return undefined;
+    throw cause;
+  }
+}

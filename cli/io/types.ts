@@ -1,0 +1,81 @@
+/** What the two implementations of local I/O have in common: their interface, and what tells two files apart. */
+import type { Source, Target } from "../../core-as/host/source.ts";
+
+/**
+ * What the system knows a file by, whatever its name. Device numbers are encoded as `stat(2)` gives them; see
+ * {@link encodeDevice}. Where a system has no such number, it is `NaN`, which equals nothing.
+ */
+export interface Identity {
+  /** Device number of the file system that holds the file. */
+  readonly device: number;
+  readonly inode: number;
+  /** Of a block device: its own device number. */
+  readonly rdev: number | undefined;
+  /** Of a loop device: the file behind it, where the system says. */
+  readonly backing?: { readonly device: number; readonly inode: number };
+}
+
+/** A source that knows which file it is. */
+export type LocalSource = Source & { readonly identity: Identity };
+
+/** A target that knows which file it is, and what it could not do the good way. */
+export type LocalTarget = Target & {
+  readonly identity: Identity;
+  /** What had to be done another way, one sentence each, in the order it was met. Grows while the target is used. */
+  readonly fallbacks: readonly string[];
+};
+
+export interface TargetOptions {
+  /** Makes a new, sparse file of that many bytes; one that exists already is an error. */
+  readonly create?: { readonly sizeBytes: number };
+  /** Goes on although the target is locked, mounted, or attached to a loop device. */
+  readonly force: boolean;
+}
+
+export interface FileStatus {
+  /** `device` is a block device; pipes, sockets and character devices are `other`. */
+  readonly kind: "file" | "directory" | "device" | "other";
+  readonly sizeBytes: number;
+}
+
+/** Access to files and block devices of this machine. Every path is followed through symbolic links. */
+export interface Io {
+  readonly name: "linux" | "portable";
+  /** Why this implementation was picked, for `-v`. */
+  readonly reason: string;
+  /** @throws {RegrainError} `NOT_FOUND`, `NOT_A_DISK`, `PERMISSION`, `OPEN_FAILED`. */
+  openSource(path: string): LocalSource;
+  /**
+   * Opens for writing in place, for this process alone: devices exclusively, files under a lock.
+   *
+   * @throws {RegrainError} `TARGET_MISSING`, `TARGET_UNSUITABLE`, `TARGET_MOUNTED`, `TARGET_BUSY`,
+   * `TARGET_READ_ONLY`, `PERMISSION`, `NO_SPACE`, `OPEN_FAILED`. The hint names `--force` where that helps.
+   */
+  openTarget(path: string, options: TargetOptions): LocalTarget;
+  /** What stands at `path`, or `undefined` when nothing does. */
+  stat(path: string): FileStatus | undefined;
+  /** `path` without symbolic links, absolute, or `undefined` when nothing stands there. */
+  realPath(path: string): string | undefined;
+}
+
+/** Whether writing to one changes the other: the same file, the same device, or a loop device and its file. */
+export function sameStorage(a: Identity, b: Identity): boolean {
+  if (a.rdev !== undefined && a.rdev === b.rdev) return true;
+  const storageOfB = [b, b.backing].filter((each) => each !== undefined);
+  return [a, a.backing].some((one) =>
+    one !== undefined &&
+    storageOfB.some((other) => one.device === other.device && one.inode === other.inode)
+  );
+}
+
+/** Device number as glibc's `makedev(3)` encodes it, for the majors (12 bits) and minors (20 bits) of Linux. */
+export function encodeDevice(device: { major: number; minor: number }): number {
+  const minorLow = device.minor % 256;
+  return (device.minor - minorLow) * 4096 + device.major * 256 + minorLow;
+}
+
+/** `major:minor` of an encoded device number, as sysfs names devices. */
+export function deviceName(device: number): string {
+  const minorHigh = Math.floor(device / 2 ** 20);
+  return `${Math.floor(device / 256) % 4096}:${minorHigh * 256 + device % 256}`;
+}
