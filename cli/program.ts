@@ -125,7 +125,11 @@ function applyCommand(finish: (status: number) => void) {
 /** Flags that say how disks are found and opened. */
 function withOpening<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
   return command
-    .option("--search <DIR...>", "folders in which parents and extents are looked for by their last name")
+    .option(
+      "--search <DIR>",
+      "look for parents and extents by their last name in DIR too; may be given again",
+      (folder: string, before: string[] | undefined) => [...(before ?? []), folder],
+    )
     .option("--allow-outside", "follow names in descriptors out of their folder")
     .option("--ignore-journal", "read an SESparse file although its journal is dirty")
     .addOption(

@@ -14,8 +14,8 @@ import {
 } from "../../core-as/host/mod.ts";
 
 /**
- * What to do with zeros. `auto`: holes in files, explicit zero runs on devices zeroed. `always`: zero data on devices
- * is given back too. `never`: every zero is written.
+ * What to do with zeros. `auto`: zero runs, and zero data from 64 KiB on, become holes in files; devices have their
+ * zero runs zeroed out. `always`: zero data from 4 KiB on, and on devices too. `never`: every zero is written.
  */
 export type SparseMode = "auto" | "always" | "never";
 
@@ -31,8 +31,12 @@ export interface ApplyCounts {
   skippedBytes: number;
 }
 
-/** A block of the file systems that matter: less than this gives no space back. */
-const BLOCK_SECTORS = 8;
+/**
+ * Smallest stretch of zero data that becomes a hole, in sectors. 4 KiB is the block of the file systems that matter;
+ * but punching so little into ext4 costs twenty times what writing it does (74 against 3 microseconds), so it is
+ * done only on demand.
+ */
+const ZERO_BLOCK_SECTORS = { auto: 128, always: 8, never: 8 } as const satisfies Record<SparseMode, number>;
 
 export interface ApplyOptions {
   readonly sparse: SparseMode;
@@ -146,7 +150,7 @@ class Engine {
       pieces.address,
       pieces.count,
       core.bufferAddress,
-      BLOCK_SECTORS,
+      ZERO_BLOCK_SECTORS[this.options.sparse],
       split.address,
     );
     return split;

@@ -2,13 +2,14 @@
 import {
   formatCid,
   formatSize,
+  identifyParents,
   judge,
   type Link,
+  type LinkIdentity,
   type LinkSurvey,
-  openChain,
   openLink,
   plural,
-  RegrainError,
+  type RegrainError,
   SECTOR_SIZE,
   surveyLink,
   type Verdict,
@@ -19,9 +20,10 @@ import { type DiskFlags, type Session, startSession } from "./session.ts";
 
 /** An image with all that is known of it. */
 interface Report {
-  /** Newest first; the parents end where one cannot be opened. */
-  readonly links: readonly Link[];
+  readonly link: Link;
   readonly survey: LinkSurvey;
+  /** By their descriptors, newest first. */
+  readonly parents: readonly LinkIdentity[];
   readonly verdicts: readonly Verdict[];
   /** Why the chain ends before its base. */
   readonly chainError: RegrainError | undefined;
@@ -38,41 +40,28 @@ export async function runInfo(images: readonly string[], flags: DiskFlags): Prom
       if (i > 0) session.console.out();
       printReport(image, report, session.console);
     }
-    for (const link of report.links) link.close();
+    report.link.close();
   }
   if (session.console.json) session.console.outJson(documents.length === 1 ? documents[0] : documents);
   session.console.flush();
   return 0;
 }
 
-async function inspect(image: string, session: Session): Promise<Report> {
-  const { context } = session;
-  const { links, chainError } = await openAsFarAsPossible(image, session);
-  const survey = await surveyLink(context.core, links[0]!, { overlaps: true });
-  const verdicts = links.slice(1).map((parent, i) => judge(links[i]!, parent));
-  return { links, survey, verdicts, chainError };
-}
-
-/** The whole chain, or the image alone with the reason why not more. */
-async function openAsFarAsPossible(
-  image: string,
-  session: Session,
-): Promise<{ links: readonly Link[]; chainError: RegrainError | undefined }> {
-  try {
-    return { links: await openChain(image, session.context), chainError: undefined };
-  } catch (error) {
-    if (!(error instanceof RegrainError)) throw error;
-    // Should the image itself be the problem, this throws the same error again.
-    return { links: [await openLink(image, session.context, "raw")], chainError: error };
-  }
+async function inspect(image: string, { context }: Session): Promise<Report> {
+  const link = await openLink(image, context, "raw");
+  const survey = await surveyLink(context.core, link, { overlaps: true });
+  const { parents, error } = await identifyParents(link, context);
+  const chain: LinkIdentity[] = [link, ...parents];
+  const verdicts = parents.map((parent, i) => judge(chain[i]!, parent));
+  return { link, survey, parents, verdicts, chainError: error };
 }
 
 function reportJson(image: string, report: Report): unknown {
   return {
     image,
-    ...linkJson(report.links[0]!),
+    ...linkJson(report.link),
     ...surveyJson(report.survey),
-    chain: report.links.map((link) => link.path),
+    chain: [report.link, ...report.parents].map(({ path }) => path),
     verdicts: report.verdicts,
     chainError: report.chainError === undefined
       ? null
@@ -81,8 +70,7 @@ function reportJson(image: string, report: Report): unknown {
 }
 
 function printReport(image: string, report: Report, console: Console): void {
-  const link = report.links[0]!;
-  const { survey } = report;
+  const { link, survey } = report;
   console.out(console.paint("bold", image, "out"));
   const pairs: [string, string][] = [
     ["format", formatOf(link)],

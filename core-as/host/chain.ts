@@ -26,7 +26,8 @@ export interface Verdict {
 export interface LinkIdentity {
   readonly path: string;
   readonly descriptor: Descriptor | undefined;
-  readonly capacitySectors: number;
+  /** `undefined` where only opening the data would tell. */
+  readonly capacitySectors: number | undefined;
 }
 
 /** A chain without its base, for writing onto a copy of that base. */
@@ -93,6 +94,50 @@ async function descend(
   }
 }
 
+/** The way down a chain: refuses to go round in circles, or on for ever. */
+class Descent {
+  private readonly seen = new Set<string>();
+  constructor(private readonly context: Context) {}
+
+  async visit(path: string): Promise<void> {
+    const real = await this.context.files.realPath(path);
+    if (this.seen.has(real)) {
+      throw new RegrainError("CHAIN_CYCLE", "the chain comes back to this link", { path });
+    }
+    this.seen.add(real);
+    if (this.seen.size <= MAX_CHAIN_LINKS) return;
+    throw new RegrainError("CHAIN_TOO_DEEP", `the chain has more than ${MAX_CHAIN_LINKS} links`, { path });
+  }
+}
+
+/**
+ * What the descriptors say of the links below one, newest first; their data need not be here.
+ *
+ * @returns also why the way ended before a base, if it did.
+ */
+export async function identifyParents(
+  link: Link,
+  context: Context,
+): Promise<{ parents: LinkIdentity[]; error: RegrainError | undefined }> {
+  const parents: LinkIdentity[] = [];
+  const descent = new Descent(context);
+  try {
+    await descent.visit(link.path);
+    let path = await parentPath(link, context);
+    while (path !== undefined) {
+      await descent.visit(path);
+      const descriptor = await readLinkDescriptor(path, context);
+      parents.push({ path, descriptor, capacitySectors: descriptor?.capacitySectors });
+      const hint = descriptor && isDelta(descriptor) ? descriptor.parentFileNameHint : undefined;
+      path = hint === undefined ? undefined : await resolveName(hint, path, context, "parent");
+    }
+    return { parents, error: undefined };
+  } catch (error) {
+    if (error instanceof RegrainError) return { parents, error };
+    throw error;
+  }
+}
+
 /** What the descriptor at a path says, if it is that of a base. */
 async function identityOfBase(path: string, context: Context): Promise<LinkIdentity | undefined> {
   const descriptor = await readLinkDescriptor(path, context);
@@ -150,6 +195,7 @@ function judgeCid(child: LinkIdentity, parent: LinkIdentity, reasons: string[]):
 }
 
 function judgeSize(child: LinkIdentity, parent: LinkIdentity, reasons: string[]): Verdict["state"] {
+  if (child.capacitySectors === undefined || parent.capacitySectors === undefined) return "match";
   if (child.capacitySectors === parent.capacitySectors) return "match";
   const sizes = `${child.capacitySectors} sectors, the parent ${parent.capacitySectors}`;
   if (child.capacitySectors > parent.capacitySectors) {

@@ -283,7 +283,7 @@ export function withContentId(
     /^([ \t]*CID[ \t]*=[ \t]*"?)[0-9a-f]{1,8}/im,
     (_, key: string) => key + formatCid(ids.cid),
   );
-  const long = /^([ \t]*ddb\.longContentID[ \t]*=[ \t]*)(?:"[^"\n]*"|[0-9a-f]*)([^\n]*\n?)/im;
+  const long = /^([ \t]*ddb\.longContentID[ \t]*=[ \t]*)(?:"[^"\n]*"|[^"\s]*)([^\n]*\n?)/im;
   text = ids.longContentId === undefined
     ? text.replace(long, "")
     : text.replace(long, (_, key: string, rest: string) => `${key}"${ids.longContentId}"${rest}`);

@@ -197,22 +197,27 @@ export interface RunTotals {
   holeBytes: number;
   /** Runs of data and zeros. */
   runCount: number;
+  /** Runs of holes. */
+  holeCount: number;
 }
 
 /** Adds up a whole walk. */
 export async function totalsOf(disk: Disk, observer: Observer = STRICT): Promise<RunTotals> {
-  const totals: RunTotals = { dataBytes: 0, zeroBytes: 0, holeBytes: 0, runCount: 0 };
+  const totals: RunTotals = { dataBytes: 0, zeroBytes: 0, holeBytes: 0, runCount: 0, holeCount: 0 };
   for await (const { list } of disk.walk(observer)) {
     for (let i = 0; i < list.count; i++) {
-      addRun(totals, list.place(i), list.length(i) * SECTOR_SIZE);
+      addRun(totals, { place: list.place(i), lengthBytes: list.length(i) * SECTOR_SIZE });
     }
   }
   return totals;
 }
 
-function addRun(totals: RunTotals, place: number, lengthBytes: number): void {
+/** Counts one run; `place` as in a run list. */
+export function addRun(totals: RunTotals, run: { place: number; lengthBytes: number }): void {
+  const { place, lengthBytes } = run;
   if (place === HOLE_PLACE) {
     totals.holeBytes += lengthBytes;
+    totals.holeCount++;
     return;
   }
   if (place === ZERO_PLACE) totals.zeroBytes += lengthBytes;

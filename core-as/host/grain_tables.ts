@@ -126,7 +126,10 @@ export class GrainTables {
     for (const { index, sector } of slots) {
       observer.table?.({ sector, lengthSectors, entryOffsetBytes: this.directory.entryOffset(index) });
     }
-    if (observer.compareCopies) await this.compareCopies(core, slots, observer);
+    if (observer.compareCopies && this.redundant) {
+      await this.compareCopies(core, slots, observer);
+      await this.compareAbsent({ from: window.from, to: reached }, slots, observer);
+    }
     return reached;
   }
 
@@ -300,18 +303,26 @@ export class GrainTables {
     };
   }
 
-  /** A directory entry without a table whose redundant copy names one. */
-  private async requireAbsentCopy(index: number, observer: Observer): Promise<void> {
-    if (!this.redundant || (await this.locateRedundant(index)) < 0) return;
-    observer.finding({
-      severity: "doubt",
-      kind: "copies-disagree",
-      path: this.file.path,
-      offsetBytes: this.directory.entryOffset(index),
-      message: `the entry names no grain table, its redundant copy at byte ${
-        this.redundant.entryOffset(index)
-      } does`,
-    });
+  /** Tells directory entries without a table whose redundant copy names one. */
+  private async compareAbsent(
+    range: { from: number; to: number },
+    slots: readonly Slot[],
+    observer: Observer,
+  ): Promise<void> {
+    const present = new Set(slots.map(({ index }) => index));
+    const end = ceilDiv(range.to, this.spanSectors);
+    for (let index = Math.floor(range.from / this.spanSectors); index < end; index++) {
+      if (present.has(index) || (await this.locateRedundant(index)) < 0) continue;
+      observer.finding({
+        severity: "doubt",
+        kind: "copies-disagree",
+        path: this.file.path,
+        offsetBytes: this.directory.entryOffset(index),
+        message: `the entry names no grain table, its redundant copy at byte ${
+          this.redundant!.entryOffset(index)
+        } does`,
+      });
+    }
   }
 
   /** Reads the other copy of the tables just decoded and tells where the two disagree. */

@@ -6,6 +6,7 @@
  * This module is browser compatible.
  */
 import { Inflate } from "fflate";
+import { KIB } from "./units.ts";
 
 /**
  * Unpacks one zlib stream of at most `maxBytes`.
@@ -16,6 +17,8 @@ export type Inflater = (packed: Uint8Array, maxBytes: number) => Uint8Array;
 const ADLER_MODULUS = 65521;
 /** Sums stay below 2^32 for this many bytes (RFC 1950, section 8.2: largest n for 32 bits). */
 const ADLER_STRIDE = 5552;
+/** Deflate unpacks to 1032 times its size at most, so that a bomb is stopped within 33 MiB. */
+const PUSH_BYTES = 32 * KIB;
 
 /** The portable {@link Inflater}. It checks what fflate does not: the header, the bound on the way, the checksum. */
 export const inflatePortable: Inflater = (packed, maxBytes) => {
@@ -30,7 +33,10 @@ export const inflatePortable: Inflater = (packed, maxBytes) => {
     out.set(chunk, length);
     length += chunk.length;
   });
-  stream.push(packed.subarray(2, -4), true);
+  for (let at = 2; at < packed.length - 4; at += PUSH_BYTES) {
+    const end = Math.min(at + PUSH_BYTES, packed.length - 4);
+    stream.push(packed.subarray(at, end), end === packed.length - 4);
+  }
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   if (view.getUint32(packed.length - 4) !== adler32(out.subarray(0, length))) {
     throw new Error("the checksum differs");

@@ -38,7 +38,7 @@ export function planOf(disk: Disk, totals: RunTotals): ApplyPlan {
     writeBytes: totals.dataBytes,
     zeroBytes: totals.zeroBytes + (disk.isWhole ? totals.holeBytes : 0),
     skipBytes: disk.isWhole ? 0 : totals.holeBytes,
-    operationCount: totals.runCount,
+    operationCount: totals.runCount + (disk.isWhole ? totals.holeCount : 0),
   };
 }
 

@@ -93,7 +93,7 @@ export interface Target extends Source {
   write(batch: Batch, buffer: Uint8Array): MaybePromise<void>;
   /**
    * Makes a stretch read as zeros. `punch` gives its space back where the medium can (files: a hole; devices:
-   * BLKZEROOUT, which may unmap); otherwise zeros are written.
+   * unmapped where that is sure to read as zeros); otherwise zeros are written.
    */
   zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): MaybePromise<void>;
   /** Returns when everything written is durable. */

@@ -4,12 +4,13 @@
  *
  * This module is browser compatible.
  */
+import { addRun, type RunTotals } from "./disk.ts";
 import { type ErrorCode, RegrainError } from "./errors.ts";
 import type { Extent, Finding, Observer, Severity } from "./extent.ts";
 import { announcesZeroGrains } from "./hosted_sparse.ts";
 import type { Link, PlacedExtent } from "./link.ts";
 import { SECTOR_SIZE } from "./units.ts";
-import { type Core, DAMAGE_KIND, type RunList, ZERO_PLACE } from "./wasm.ts";
+import { type Core, DAMAGE_KIND, HOLE_PLACE, type RunList, ZERO_PLACE } from "./wasm.ts";
 
 /** Findings kept; further ones are only counted. */
 const MAX_KEPT = 10_000;
@@ -34,14 +35,9 @@ export class Findings {
   }
 }
 
-export interface LinkSurvey {
+/** Holes are places that no grain covers: they show the parent, or zeros where there is none. */
+export interface LinkSurvey extends Readonly<RunTotals> {
   readonly link: Link;
-  readonly dataBytes: number;
-  readonly zeroBytes: number;
-  /** Places that no grain covers: they show the parent, or zeros where there is none. */
-  readonly holeBytes: number;
-  /** Runs of data and zeros. */
-  readonly runCount: number;
   readonly findings: Findings;
 }
 
@@ -60,7 +56,7 @@ export async function surveyLink(
   options: { overlaps: boolean },
 ): Promise<LinkSurvey> {
   const findings = new Findings();
-  const totals = { dataBytes: 0, zeroBytes: 0, holeBytes: 0, runCount: 0 };
+  const totals: RunTotals = { dataBytes: 0, zeroBytes: 0, holeBytes: 0, runCount: 0, holeCount: 0 };
   for (const finding of link.findings) findings.add(finding);
   for (const placed of link.extents) {
     for (const finding of placed.extent.findings) findings.add(finding);
@@ -113,7 +109,7 @@ class ExtentSurvey {
     private readonly core: Core,
     private readonly placed: PlacedExtent,
     private readonly findings: Findings,
-    private readonly totals: { dataBytes: number; zeroBytes: number; holeBytes: number; runCount: number },
+    private readonly totals: RunTotals,
   ) {
     this.extent = placed.extent;
   }
@@ -129,7 +125,7 @@ class ExtentSurvey {
       this.firstPass = false;
     }
     const missing = this.placed.lengthSectors - extent.capacitySectors;
-    if (missing > 0) this.totals.holeBytes += missing * SECTOR_SIZE;
+    if (missing > 0) addRun(this.totals, { place: HOLE_PLACE, lengthBytes: missing * SECTOR_SIZE });
   }
 
   private openSeen(from: number, to: number): void {
@@ -174,12 +170,8 @@ class ExtentSurvey {
     const { extent, totals } = this;
     let unannounced = 0;
     for (let i = 0; i < list.count; i++) {
-      const lengthBytes = list.length(i) * SECTOR_SIZE;
       const place = list.place(i);
-      if (place >= 0) totals.dataBytes += lengthBytes;
-      else if (place === ZERO_PLACE) totals.zeroBytes += lengthBytes;
-      else totals.holeBytes += lengthBytes;
-      if (place >= 0 || place === ZERO_PLACE) totals.runCount++;
+      addRun(totals, { place, lengthBytes: list.length(i) * SECTOR_SIZE });
       if (place === ZERO_PLACE) unannounced++;
     }
     const isHosted = extent.format === "hosted" || extent.format === "stream";
