@@ -17,12 +17,12 @@ import {
   parseDescriptor,
   planApply,
   planOf,
+  type Probe,
   probe,
   readBytes,
   RegrainError,
   requireMatch,
   requireSound,
-  SECTOR_SIZE,
   surveyLink,
   type Target,
   type Verdict,
@@ -30,14 +30,18 @@ import {
 import { type Identity, type Io, sameStorage } from "../io/mod.ts";
 import { FlatTarget } from "./flat_target.ts";
 
-export interface ApplyRequest {
-  /** Oldest first; with `chain` the one leaf. */
-  readonly deltas: readonly string[];
+/** What the user says of the target. */
+export interface TargetRequest {
   readonly target: string;
-  readonly chain: boolean;
   readonly create: boolean;
   readonly force: boolean;
   readonly dryRun: boolean;
+}
+
+export interface ApplyRequest extends TargetRequest {
+  /** Oldest first; with `chain` the one leaf. */
+  readonly deltas: readonly string[];
+  readonly chain: boolean;
 }
 
 /** The deltas, merged and found sound. */
@@ -111,38 +115,39 @@ function requireDeltasAboveFirst(links: readonly Link[]): void {
   });
 }
 
+/** What is about to be written, as far as the target is concerned. */
+export interface WriteIntent {
+  /** Size that the target must have. */
+  readonly sizeBytes: number;
+  /** Files that are read, none of which may be the target. */
+  readonly inputs: readonly string[];
+  /** The link that lies directly on the target, where there is one: its parentCID is compared. */
+  readonly child: LinkIdentity | undefined;
+}
+
+/** What an apply of these deltas is about to write. */
+export function intentOf(disk: Disk): WriteIntent {
+  const inputs = disk.links.flatMap((link) => [link.path, ...link.files.map(({ path }) => path)]);
+  return { sizeBytes: disk.sizeBytes, inputs: [...new Set(inputs)], child: disk.links.at(-1) };
+}
+
 /**
  * Opens the target for writing.
  *
+ * @returns `undefined` in a dry run on a target that is yet to be made.
  * @throws {RegrainError} `TARGET_*`, `SIZE_MISMATCH`, `WRONG_BASE`, `PERMISSION`; nothing was written then.
  */
 export async function prepareTarget(
-  request: ApplyRequest,
-  prepared: PreparedDeltas,
+  request: TargetRequest,
+  intent: WriteIntent,
   tools: { io: Io; context: Context },
 ): Promise<PreparedTarget | undefined> {
   const { io } = tools;
-  const { disk } = prepared;
-  const found = io.stat(request.target);
-  if (!found && !request.create) {
-    throw new RegrainError("TARGET_MISSING", "there is no such file or device", {
-      path: request.target,
-      hint:
-        "copy the base there first; --create makes an empty one, in which what no delta holds reads as zeros",
-    });
-  }
-  if (!found) {
-    if (request.dryRun) return undefined;
-    const target = io.openTarget(request.target, {
-      create: { sizeBytes: disk.sizeBytes },
-      force: request.force,
-    });
-    return { target, base: undefined, warnings: target.fallbacks };
-  }
-  const opened = await openExisting(request, prepared, tools);
+  if (!io.stat(request.target)) return createTarget(request, intent, io);
+  const opened = await openExisting(request, intent, tools);
   try {
-    requireNoInput(opened.identities, { request, disk, io });
-    requireSize(opened.target, { request, disk });
+    requireNoInput(opened.identities, { request, intent, io });
+    requireSize(opened.target, { request, intent });
     return opened;
   } catch (error) {
     opened.target.close();
@@ -150,25 +155,34 @@ export async function prepareTarget(
   }
 }
 
+function createTarget(request: TargetRequest, intent: WriteIntent, io: Io): PreparedTarget | undefined {
+  if (!request.create) {
+    throw new RegrainError("TARGET_MISSING", "there is no such file or device", {
+      path: request.target,
+      hint:
+        "copy the base there first; --create makes an empty one, in which what no delta holds reads as zeros",
+    });
+  }
+  if (request.dryRun) return undefined;
+  const target = io.openTarget(request.target, {
+    create: { sizeBytes: intent.sizeBytes },
+    force: request.force,
+  });
+  return { target, base: undefined, warnings: target.fallbacks };
+}
+
 interface OpenedTarget extends PreparedTarget {
   readonly identities: readonly Identity[];
 }
 
 async function openExisting(
-  request: ApplyRequest,
-  prepared: PreparedDeltas,
+  request: TargetRequest,
+  intent: WriteIntent,
   tools: { io: Io; context: Context },
 ): Promise<OpenedTarget> {
   const { io, context } = tools;
-  const source = io.openSource(request.target);
-  const seen = await (async () => {
-    try {
-      return { ...await probe(source), sizeBytes: source.sizeBytes };
-    } finally {
-      source.close();
-    }
-  })();
-  if (seen.kind === "descriptor") return await openVmdkTarget(request, prepared, tools);
+  const seen = await probePath(request.target, io);
+  if (seen.kind === "descriptor") return await openVmdkTarget(request, intent, tools);
   const what = seen.kind === "raw" ? seen.foreign : `a ${seen.kind} VMDK`;
   if (what !== undefined && !request.force) {
     throw new RegrainError(
@@ -190,24 +204,36 @@ async function openExisting(
   return { target, base: undefined, warnings, identities: [target.identity] };
 }
 
+async function probePath(path: string, io: Io): Promise<Probe> {
+  const source = io.openSource(path);
+  try {
+    return await probe(source);
+  } finally {
+    source.close();
+  }
+}
+
 async function openVmdkTarget(
-  request: ApplyRequest,
-  prepared: PreparedDeltas,
+  request: TargetRequest,
+  intent: WriteIntent,
   tools: { io: Io; context: Context },
 ): Promise<OpenedTarget> {
   const { io, context } = tools;
   const link = await openLink(request.target, context, "vmdk");
   link.close();
   requireBase(link.delta, request.target);
-  const verdict = judge(prepared.disk.links.at(-1)!, link);
-  if (verdict.state !== "match" && !request.force) throw wrongBase(verdict, prepared.disk, link);
+  const warnings: string[] = [];
+  if (intent.child) {
+    const verdict = judge(intent.child, link);
+    if (verdict.state !== "match" && !request.force) throw wrongBase(verdict, intent.child, link);
+    if (verdict.state !== "match") warnings.push(`taken by --force: ${verdict.reasons.join("; ")}`);
+  }
   const identities: Identity[] = [];
   const target = new FlatTarget(request.target, link.extents, (path) => {
     const part = io.openTarget(path, { force: request.force });
     identities.push(part.identity);
     return part;
   });
-  const warnings = verdict.state === "match" ? [] : [`taken by --force: ${verdict.reasons.join("; ")}`];
   return { target, base: link, warnings, identities };
 }
 
@@ -216,8 +242,8 @@ function requireBase(delta: DeltaMark, path: string): void {
   throw new RegrainError("TARGET_UNSUITABLE", "it is a delta itself, only a base can take one", { path });
 }
 
-function wrongBase(verdict: Verdict, disk: Disk, base: LinkIdentity): RegrainError {
-  const expected = disk.links.at(-1)!.descriptor?.parentCid;
+function wrongBase(verdict: Verdict, child: LinkIdentity, base: LinkIdentity): RegrainError {
+  const expected = child.descriptor?.parentCid;
   const found = base.descriptor?.cid;
   const values = `parentCID of the delta ${expected === undefined ? "unknown" : formatCid(expected)}, ` +
     `CID of the base ${found === undefined ? "unknown" : formatCid(found)}`;
@@ -229,10 +255,9 @@ function wrongBase(verdict: Verdict, disk: Disk, base: LinkIdentity): RegrainErr
 
 function requireNoInput(
   identities: readonly Identity[],
-  at: { request: ApplyRequest; disk: Disk; io: Io },
+  at: { request: TargetRequest; intent: WriteIntent; io: Io },
 ): void {
-  const inputs = at.disk.links.flatMap((link) => [link.path, ...link.files.map(({ path }) => path)]);
-  for (const path of new Set(inputs)) {
+  for (const path of at.intent.inputs) {
     const source = at.io.openSource(path);
     const { identity } = source;
     source.close();
@@ -245,8 +270,8 @@ function requireNoInput(
 }
 
 /** A file has the disk's size; a device may be larger, since volumes come in steps. */
-function requireSize(target: Target, at: { request: ApplyRequest; disk: Disk }): void {
-  const diskBytes = at.disk.sizeBytes;
+function requireSize(target: Target, at: { request: TargetRequest; intent: WriteIntent }): void {
+  const diskBytes = at.intent.sizeBytes;
   const path = at.request.target;
   const sizes = `the target has ${target.sizeBytes} bytes, the disk ${diskBytes}`;
   if (target.sizeBytes < diskBytes) {
@@ -274,9 +299,4 @@ export async function readTargetDescriptor(path: string, io: Io): Promise<Uint8A
   } finally {
     source.close();
   }
-}
-
-/** Sectors of a disk, for messages. */
-export function sectorsOf(disk: Disk): number {
-  return disk.sizeBytes / SECTOR_SIZE;
 }

@@ -13,6 +13,7 @@ import { adoptContentId } from "../apply/content_id.ts";
 import { type ApplyCounts, applyDisk, type SparseMode } from "../apply/engine.ts";
 import {
   type ApplyRequest,
+  intentOf,
   type PreparedDeltas,
   prepareDeltas,
   type PreparedTarget,
@@ -37,7 +38,7 @@ export async function runApply(paths: readonly string[], flags: ApplyFlags): Pro
   const { console, io, context } = session;
   const prepared = await prepareDeltas(request, context);
   try {
-    const target = await prepareTarget(request, prepared, { io, context });
+    const target = await prepareTarget(request, intentOf(prepared.disk), { io, context });
     try {
       tellPlan(console, request, prepared, target);
       if (request.dryRun) await tellOperations(console, prepared.disk);

@@ -4,7 +4,7 @@
  * Messages start in lower case and end without a full stop; a hint stands on a line of its own. Colour only where a
  * person looks: on a terminal, unless `NO_COLOR` or `--color` says otherwise.
  */
-import { RegrainError } from "../../core-as/host/mod.ts";
+import type { RegrainError } from "../../core-as/host/mod.ts";
 
 export type ColorMode = "auto" | "always" | "never";
 
