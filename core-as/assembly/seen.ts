@@ -33,7 +33,10 @@ export function seenClaim(place: f64, length: f64): f64 {
   return claim(from - windowFrom, to - windowFrom);
 }
 
-/** Claims the data of a run list; each conflict goes to the damage list as (SHARED, virtual sector, file sector, length). */
+/**
+ * Claims the data of a run list; each conflict goes to the damage list as (SHARED, virtual sector, file sector,
+ * length).
+ */
 export function seenRuns(list: usize, count: u32): void {
   const end = list + <usize>count * RECORD_BYTES;
   for (; list < end; list += RECORD_BYTES) {

@@ -32,10 +32,12 @@ export function decodeTable32(
 ): void {
   const start = <u64>first;
   const end = <u64>capacity;
+  if (start >= end) return;
+  // Entries behind the end of the disk mean nothing: what stands there is not damage.
+  entries = <u32>min<u64>(entries, (end - start + grain - 1) / grain);
   let i: u32 = 0;
   while (i < entries) {
     const sector = start + <u64>i * grain;
-    if (sector >= end) return;
     const entry = load<u32>(table + (<usize>i << 2));
     const next = entry < 2 ? equalUntil(table, i, entries, entry) : consecutiveUntil(table, i, entries, entry, grain);
     let length = <u64>(next - i) * grain;

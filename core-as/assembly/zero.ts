@@ -33,10 +33,16 @@ export function splitZeros(pieces: usize, count: u32, buffer: usize, block: u32,
   openList(out, 0, 9007199254740991, 0, 0);
   const mask = <u64>block - 1;
   const end = pieces + <usize>count * RECORD_BYTES;
-  for (; pieces < end; pieces += RECORD_BYTES) {
+  while (pieces < end) {
     let start = <u64>load<f64>(pieces);
-    const stop = start + <u64>load<f64>(pieces, 8);
     let place = <u64>load<f64>(pieces, 16);
+    const ahead = <i64>(place - start);
+    let stop = start;
+    // Grains that lie apart in the file may be neighbours here: together they can make a block.
+    while (pieces < end && <u64>load<f64>(pieces) == stop && <i64>load<f64>(pieces, 16) == <i64>stop + ahead) {
+      stop += <u64>load<f64>(pieces, 8);
+      pieces += RECORD_BYTES;
+    }
     while (start < stop) {
       const edge = min<u64>(stop, (start + block) & ~mask);
       const length = edge - start;

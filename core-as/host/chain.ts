@@ -5,7 +5,7 @@
  */
 import { type Descriptor, formatCid, isDelta, NEVER_WRITTEN } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
-import { type Context, type Link, openLink, readLinkDescriptor, resolveName } from "./link.ts";
+import { type Context, type Link, openLink, readLinkDescriptor, resolveName, sharedFile } from "./link.ts";
 
 /** Longer chains have not been seen; vSphere allows 32. */
 export const MAX_CHAIN_LINKS = 64;
@@ -42,7 +42,8 @@ export interface Deltas {
  * Opens a whole chain.
  *
  * @returns links, newest first, the base last.
- * @throws {RegrainError} `CHAIN_CYCLE`, `CHAIN_TOO_DEEP`, `NOT_FOUND`, `OUTSIDE_FOLDER` and all that opening a link may.
+ * @throws {RegrainError} `CHAIN_CYCLE`, `CHAIN_TOO_DEEP`, `NOT_FOUND`, `OUTSIDE_FOLDER` and all that opening a link
+ * may.
  */
 export async function openChain(leaf: string, context: Context): Promise<Link[]> {
   return (await descend(leaf, context, { keepBase: true })).links;
@@ -85,6 +86,10 @@ async function descend(
       }
       const link: Link = await openLink(path, context, options.keepBase ? "raw" : "vmdk");
       links.push(link);
+      const shared = sharedFile(links.flatMap(({ extents }) => extents));
+      if (shared !== undefined) {
+        throw new RegrainError("CHAIN_BROKEN", `two links have the same file ${shared}`, { path });
+      }
       path = await parentPath(link, context);
     }
     return { links, base: undefined };

@@ -6,8 +6,8 @@
  *
  * This module is browser compatible.
  */
-import type { Extent, Finding, Region } from "./extent.ts";
-import { BAD_TABLE, GrainTables, NO_TABLE } from "./grain_tables.ts";
+import type { Finding, Region } from "./extent.ts";
+import { BAD_TABLE, GrainTables, NO_TABLE, type TableExtent, type TableLayout } from "./grain_tables.ts";
 import { readHeader, requireInside } from "./header.ts";
 import type { Source } from "./source.ts";
 import { ceilDiv, roundUp, SECTOR_SIZE } from "./units.ts";
@@ -28,7 +28,7 @@ const ENTRIES_PER_SECTOR = SECTOR_SIZE / 4;
  *
  * @throws {RegrainError} `TRUNCATED`, `UNSUPPORTED`, `HEADER_INVALID`, `LIMIT_EXCEEDED`.
  */
-export async function openCowd(file: Source): Promise<Extent> {
+export async function openCowd(file: Source): Promise<TableExtent> {
   const header = await readHeader(file, HEADER_SECTORS * SECTOR_SIZE);
   const version = header.u32(4);
   if (version !== 1) throw header.error("UNSUPPORTED", `COWD version ${version}, only 1 is known`, 4);
@@ -61,13 +61,15 @@ export async function openCowd(file: Source): Promise<Extent> {
   const directorySectors = ceilDiv(directoryEntries, ENTRIES_PER_SECTOR);
   const floor = directorySector + directorySectors;
   const fileSectors = Math.floor(file.sizeBytes / SECTOR_SIZE);
-  const tables = new GrainTables(file, {
+  const layout: TableLayout = {
     grainSectors,
     entriesPerTable: ENTRIES_PER_TABLE,
     entryBytes: 4,
     capacitySectors,
     directoryOffsetBytes: directorySector * SECTOR_SIZE,
     directoryEntryBytes: 4,
+    tableFloorSector: floor,
+    grainFloorSector: floor,
     locate: (low) => low === 0 ? NO_TABLE : low < floor ? BAD_TABLE : low,
     decode: (core, address, first) =>
       core.kernels.decodeTable32(
@@ -80,7 +82,8 @@ export async function openCowd(file: Source): Promise<Extent> {
         fileSectors,
         0,
       ),
-  });
+  };
+  const tables = new GrainTables(file, layout);
   const facts = {
     version,
     flags: header.u32(8),
@@ -99,6 +102,7 @@ export async function openCowd(file: Source): Promise<Extent> {
   ];
   return {
     format: "cowd",
+    layout,
     path: file.path,
     capacitySectors,
     grainSectors,

@@ -17,6 +17,9 @@ export const NO_PARENT = 0xffffffff;
 /** `CID` of a disk that was never written since it was made. */
 export const NEVER_WRITTEN = 0xfffffffe;
 
+/** Header keys that say what a link is and on what it stands, in lower case. */
+const IDENTITY_KEYS = new Set(["cid", "parentcid", "parentfilenamehint"]);
+
 export type Access = "RW" | "RDONLY" | "NOACCESS";
 
 /** One extent line: a stretch of the disk and the file that holds it. */
@@ -49,6 +52,8 @@ export interface Descriptor {
   readonly text: string;
   /** What was odd and how it was taken. */
   readonly notes: readonly string[];
+  /** Those of the notes that leave open what the link is, or on what it stands. */
+  readonly doubts: readonly string[];
 }
 
 /** True when the bytes start like a descriptor: a comment that names one, whatever its case. */
@@ -81,6 +86,7 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
   const end = bytes.indexOf(0);
   const body = end < 0 ? bytes : bytes.subarray(0, end);
   const notes: string[] = [];
+  const doubts: string[] = [];
   const { text, encoding } = decodeText(body, path, notes);
   const header = new Map<string, string>();
   const ddb = new Map<string, string>();
@@ -113,10 +119,12 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
     const name = isDdb ? key.slice(4) : key;
     if (!values.has(name)) values.set(name, value);
     else if (values.get(name) !== value) {
-      notes.push(`"${excerpt(key)}" stands there twice, the first is taken`);
+      const note = `"${excerpt(key)}" stands there twice, the first is taken`;
+      notes.push(note);
+      if (IDENTITY_KEYS.has(key)) doubts.push(note);
     }
   }
-  return assemble({ path, text, encoding, header, ddb, extents, notes });
+  return assemble({ path, text, encoding, header, ddb, extents, notes, doubts });
 }
 
 interface Parts {
@@ -127,9 +135,10 @@ interface Parts {
   ddb: Map<string, string>;
   extents: ExtentLine[];
   notes: string[];
+  doubts: string[];
 }
 
-function assemble({ path, text, encoding, header, ddb, extents, notes }: Parts): Descriptor {
+function assemble({ path, text, encoding, header, ddb, extents, notes, doubts }: Parts): Descriptor {
   const version = Number(header.get("version") ?? "1");
   if (![1, 2, 3].includes(version)) {
     notes.push(`descriptor version ${header.get("version")} is read like version 1`);
@@ -142,10 +151,16 @@ function assemble({ path, text, encoding, header, ddb, extents, notes }: Parts):
       { path },
     );
   }
+  const parentCid = parseCid(header.get("parentcid"), "parentCID", path);
+  if (parentCid === NO_PARENT && header.get("parentfilenamehint")) {
+    const note = "parentFileNameHint names a parent, parentCID says that there is none";
+    notes.push(note);
+    doubts.push(note);
+  }
   return {
     version,
     cid: parseCid(header.get("cid"), "CID", path),
-    parentCid: parseCid(header.get("parentcid"), "parentCID", path),
+    parentCid,
     createType: header.get("createtype") ?? "",
     parentFileNameHint: header.get("parentfilenamehint") || undefined,
     changeTrackPath: header.get("changetrackpath") || undefined,
@@ -156,6 +171,7 @@ function assemble({ path, text, encoding, header, ddb, extents, notes }: Parts):
     capacitySectors,
     text,
     notes,
+    doubts,
   };
 }
 
@@ -178,7 +194,7 @@ export function formatCid(cid: number): string {
 }
 
 const EXTENT_START = /^(RW|RDONLY|NOACCESS)\s/i;
-const EXTENT_LINE = /^(RW|RDONLY|NOACCESS)\s+(\d+)\s+([A-Z0-9]+)\s*(.*)$/i;
+const EXTENT_LINE = /^(RW|RDONLY|NOACCESS)\s+(\d+)\s+([A-Z0-9]+)(?:\s+(.*))?$/i;
 
 function parseExtentLine(line: string, at: { path: string; offsetBytes: number }): ExtentLine | undefined {
   if (!EXTENT_START.test(line)) return undefined;
@@ -195,15 +211,18 @@ function parseExtentLine(line: string, at: { path: string; offsetBytes: number }
     );
   }
   const type = match[3]!.toUpperCase();
-  const { fileName, rest } = splitFileName(match[4]!, bad);
+  const { fileName, rest } = splitFileName(match[4] ?? "", bad);
   if (fileName === undefined && type !== "ZERO") throw bad("no file is named");
-  const offset = /^\s*(\d+)/.exec(rest);
+  // Such a line has swallowed the one behind it, whose extent would be missing.
+  if (fileName !== undefined && type === "ZERO") throw bad("a ZERO extent has no file");
+  const offset = /^\s+(\d+)(?:\s|$)/.exec(rest);
+  if (!offset && rest.trim() !== "") throw bad("what follows the file name is not an offset");
   const offsetSectors = offset ? Number(offset[1]) : 0;
   if (!(offsetSectors <= MAX_DISK_SECTORS)) throw bad("the offset is beyond any disk");
   return { access: match[1]!.toUpperCase() as Access, sizeSectors, type, fileName, offsetSectors };
 }
 
-/** The name stands in quotes and may hold quotes itself: it ends at the last quote of the line that numbers may follow. */
+/** The name stands in quotes and may hold some itself: it ends at the last quote that numbers may follow. */
 function splitFileName(
   text: string,
   bad: (what: string) => RegrainError,

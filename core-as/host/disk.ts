@@ -92,6 +92,7 @@ export class Disk implements Source {
       for (let i = 0; i < list.count; i++) {
         const start = Math.max(fromBytes, list.start(i) * SECTOR_SIZE);
         const end = Math.min(toBytes, (list.start(i) + list.length(i)) * SECTOR_SIZE);
+        if (end <= start) continue;
         const kind = this.kindOf(list.place(i));
         const last = runs.at(-1);
         if (last?.kind === kind) runs[runs.length - 1] = { ...last, length: end - last.start };

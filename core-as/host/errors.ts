@@ -33,15 +33,20 @@ export const ERRORS = {
 
   WRONG_BASE: { exit: 5, text: "the delta was not made against this base" },
   SIZE_MISMATCH: { exit: 5, text: "the target does not have the size of the disk" },
+  RESUME_REFUSED: { exit: 5, text: "an interrupted run cannot be resumed with these deltas and this target" },
   CHAIN_BROKEN: { exit: 5, text: "two links of the chain do not belong together" },
 
   OPEN_FAILED: { exit: 6, text: "a file cannot be opened" },
   READ_FAILED: { exit: 6, text: "reading failed" },
   READ_SHORT: { exit: 6, text: "a file became shorter while it was read" },
   WRITE_FAILED: { exit: 6, text: "writing failed" },
+  VERIFY_FAILED: { exit: 6, text: "what was read back is not what was written" },
   NO_SPACE: { exit: 6, text: "there is no space left where the target is" },
   TARGET_READ_ONLY: { exit: 6, text: "the target cannot be written" },
   PERMISSION: { exit: 6, text: "the system or Deno does not allow it" },
+
+  INTERRUPTED: { exit: 130, text: "stopped by SIGINT, as Ctrl-C sends it" },
+  TERMINATED: { exit: 143, text: "stopped by SIGTERM, as kill sends it" },
 } as const satisfies Record<string, { exit: number; text: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;

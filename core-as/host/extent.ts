@@ -80,7 +80,8 @@ export interface Extent {
   /**
    * Lists the runs of a window.
    *
-   * @returns the sector reached, more than `from`, at most `to`: less when the list's room or the work of one step ended.
+   * @returns the sector reached, more than `from`, at most `to`: less when the list's room or the work of one step
+   * ended.
    */
   fill(core: Core, list: RunList, window: Window, observer: Observer): Promise<number>;
   /** Where the entry stands that decides about a sector of the extent, in bytes of the file. */

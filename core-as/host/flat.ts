@@ -102,7 +102,9 @@ async function pushFile(
     core.kernels.pushRun(from, to - from, offsetSectors + from);
     return to;
   }
-  const runs = await file.runs((offsetSectors + from) * SECTOR_SIZE, (offsetSectors + to) * SECTOR_SIZE);
+  // The last sector may go on past the end of the file, of which nothing may be asked.
+  const endBytes = Math.min((offsetSectors + to) * SECTOR_SIZE, file.sizeBytes);
+  const runs = await file.runs((offsetSectors + from) * SECTOR_SIZE, endBytes);
   let next = from;
   let count = 0;
   for (const run of runs) {

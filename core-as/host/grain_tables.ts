@@ -7,8 +7,9 @@
  *
  * This module is browser compatible.
  */
-import type { Finding, Observer, Window } from "./extent.ts";
+import type { Extent, Finding, Observer, Window } from "./extent.ts";
 import { Batch, type Source } from "./source.ts";
+import { hasMarker, MARKER_TYPE } from "./stream_optimized.ts";
 import { ceilDiv, SECTOR_SIZE } from "./units.ts";
 import { type Core, DAMAGE_KIND, type DamageRecord, HOLE_PLACE, type RunList } from "./wasm.ts";
 
@@ -32,10 +33,21 @@ export interface TableLayout {
   readonly directoryEntryBytes: 4 | 8;
   /** A second directory with tables of its own, where the format has one. */
   readonly redundantOffsetBytes?: number | undefined;
+  /** First file sector at which a table may stand. */
+  readonly tableFloorSector: number;
+  /** First file sector at which a grain may stand. */
+  readonly grainFloorSector: number;
+  /** True where a marker stands before every table. */
+  readonly markers?: boolean;
   /** File sector of the table that a directory entry names, {@link NO_TABLE} or {@link BAD_TABLE}. */
   locate(low: number, high: number): number;
   /** Decodes a table at `address`, whose entry 0 is at sector `first`, into the open run list. */
   decode(core: Core, address: number, first: number): void;
+}
+
+/** An extent that lets others decode its tables. */
+export interface TableExtent extends Extent {
+  readonly layout: TableLayout;
 }
 
 /** A page of a directory, as u32 words. */
@@ -130,6 +142,7 @@ export class GrainTables {
       await this.compareCopies(core, slots, observer);
       await this.compareAbsent({ from: window.from, to: reached }, slots, observer);
     }
+    if (observer.compareCopies && this.layout.markers) await this.requireMarkers(slots, observer);
     return reached;
   }
 
@@ -217,8 +230,7 @@ export class GrainTables {
   /** File sector of a table that can be read whole, or {@link NO_TABLE}; what is wrong goes to the observer. */
   private async locate(index: number, observer: Observer | undefined): Promise<number> {
     if (this.replaced.has(index)) return await this.locateRedundant(index);
-    if (!this.directory.has(index)) await this.directory.load(index);
-    const sector = this.layout.locate(this.directory.low(index), this.directory.high(index));
+    const sector = await this.entryOf(this.directory, index);
     if (sector === NO_TABLE || (sector >= 0 && this.fits(sector))) return sector;
     const redundant = await this.locateRedundant(index);
     const what = sector === BAD_TABLE
@@ -249,9 +261,14 @@ export class GrainTables {
 
   private async locateRedundant(index: number): Promise<number> {
     if (!this.redundant) return NO_TABLE;
-    if (!this.redundant.has(index)) await this.redundant.load(index);
-    const sector = this.layout.locate(this.redundant.low(index), this.redundant.high(index));
+    const sector = await this.entryOf(this.redundant, index);
     return sector >= 0 && this.fits(sector) ? sector : NO_TABLE;
+  }
+
+  /** What a directory says, be it possible or not. */
+  private async entryOf(directory: DirectoryPage, index: number): Promise<number> {
+    if (!directory.has(index)) await directory.load(index);
+    return this.layout.locate(directory.low(index), directory.high(index));
   }
 
   private fits(sector: number): boolean {
@@ -273,34 +290,8 @@ export class GrainTables {
   }
 
   private explain(record: DamageRecord, slot: Slot): Finding {
-    const at = {
-      severity: "damage" as const,
-      path: this.file.path,
-      offsetBytes: slot.sector * SECTOR_SIZE + record.entry * this.layout.entryBytes,
-    };
-    const grain = `the entry of sector ${
-      slot.index * this.spanSectors + record.entry * this.layout.grainSectors
-    }`;
-    if (record.kind === DAMAGE_KIND.inMetadata) {
-      return {
-        ...at,
-        kind: "entry-in-metadata",
-        message: `${grain} points to file sector ${record.value}, which is part of the header or directory`,
-      };
-    }
-    if (record.kind === DAMAGE_KIND.reserved) {
-      return {
-        ...at,
-        kind: "entry-reserved",
-        message: `${grain} is of a kind that the format does not have`,
-      };
-    }
-    const end = record.value * SECTOR_SIZE + record.lengthSectors * SECTOR_SIZE;
-    return {
-      ...at,
-      kind: "entry-past-end",
-      message: `${grain} needs the file up to byte ${end}, it ends at byte ${this.file.sizeBytes}`,
-    };
+    const { path, sizeBytes } = this.file;
+    return explainDamage(record, { ...slot, layout: this.layout, path, fileBytes: sizeBytes });
   }
 
   /** Tells directory entries without a table whose redundant copy names one. */
@@ -312,7 +303,8 @@ export class GrainTables {
     const present = new Set(slots.map(({ index }) => index));
     const end = ceilDiv(range.to, this.spanSectors);
     for (let index = Math.floor(range.from / this.spanSectors); index < end; index++) {
-      if (present.has(index) || (await this.locateRedundant(index)) < 0) continue;
+      if (present.has(index) || (await this.entryOf(this.directory, index)) !== NO_TABLE) continue;
+      if ((await this.entryOf(this.redundant!, index)) === NO_TABLE) continue;
       observer.finding({
         severity: "doubt",
         kind: "copies-disagree",
@@ -321,6 +313,20 @@ export class GrainTables {
         message: `the entry names no grain table, its redundant copy at byte ${
           this.redundant!.entryOffset(index)
         } does`,
+      });
+    }
+  }
+
+  /** A table without its marker is something else: the directory is wrong, or bytes before it were lost. */
+  private async requireMarkers(slots: readonly Slot[], observer: Observer): Promise<void> {
+    for (const { index, sector } of slots) {
+      if (await hasMarker(this.file, { sector, type: MARKER_TYPE.grainTable })) continue;
+      observer.finding({
+        severity: "doubt",
+        kind: "marker-missing",
+        path: this.file.path,
+        offsetBytes: this.directory.entryOffset(index),
+        message: `no marker stands before the grain table at byte ${sector * SECTOR_SIZE}`,
       });
     }
   }
@@ -365,4 +371,39 @@ export class GrainTables {
 function firstDifference(buffer: Uint8Array, a: number, b: number, length: number): number {
   for (let i = 0; i < length; i++) if (buffer[a + i] !== buffer[b + i]) return i;
   return -1;
+}
+
+/** Words for what a kernel found wrong in a table. */
+export function explainDamage(
+  record: DamageRecord,
+  table: { index: number; sector: number; layout: TableLayout; path: string; fileBytes: number },
+): Finding {
+  const { layout } = table;
+  const at = {
+    severity: "damage" as const,
+    path: table.path,
+    offsetBytes: table.sector * SECTOR_SIZE + record.entry * layout.entryBytes,
+  };
+  const first = table.index * layout.entriesPerTable * layout.grainSectors;
+  const grain = `the entry of sector ${first + record.entry * layout.grainSectors}`;
+  if (record.kind === DAMAGE_KIND.inMetadata) {
+    return {
+      ...at,
+      kind: "entry-in-metadata",
+      message: `${grain} points to file sector ${record.value}, which is part of the header or directory`,
+    };
+  }
+  if (record.kind === DAMAGE_KIND.reserved) {
+    return {
+      ...at,
+      kind: "entry-reserved",
+      message: `${grain} is of a kind that the format does not have`,
+    };
+  }
+  const end = record.value * SECTOR_SIZE + record.lengthSectors * SECTOR_SIZE;
+  return {
+    ...at,
+    kind: "entry-past-end",
+    message: `${grain} needs the file up to byte ${end}, it ends at byte ${table.fileBytes}`,
+  };
 }

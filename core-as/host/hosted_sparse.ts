@@ -14,7 +14,7 @@ import { GrainTables, NO_TABLE } from "./grain_tables.ts";
 import { type Header, readHeader, requireInside } from "./header.ts";
 import type { Inflater } from "./inflate.ts";
 import { readBytes, type Source } from "./source.ts";
-import { CompressedGrains } from "./stream_optimized.ts";
+import { CompressedGrains, hasMarker, MARKER_TYPE } from "./stream_optimized.ts";
 import { ceilDiv, SECTOR_SIZE } from "./units.ts";
 
 /** "KDMV" as a little-endian u32. */
@@ -32,8 +32,8 @@ const FOOTER_SECTORS_FROM_END = 2;
 const MAX_GRAIN_SECTORS = 2048;
 const MAX_ENTRIES_PER_TABLE = 4096;
 
-/** What the header says, bounded. */
-interface HostedHeader {
+/** What the header of a hosted sparse file says. */
+export interface HostedHeader {
   readonly version: number;
   readonly flags: number;
   readonly capacitySectors: number;
@@ -49,12 +49,18 @@ interface HostedHeader {
   readonly compressed: boolean;
 }
 
+export interface HostedOptions {
+  readonly inflate: Inflater;
+  /** True: packed grains are left packed, and the places of runs are where they stand in the file. */
+  readonly packed?: boolean;
+}
+
 /**
  * Opens a hosted sparse or streamOptimized extent.
  *
  * @throws {RegrainError} `TRUNCATED`, `UNSUPPORTED`, `HEADER_INVALID`, `LIMIT_EXCEEDED`.
  */
-export async function openHosted(file: Source, options: { inflate: Inflater }): Promise<Extent> {
+export async function openHosted(file: Source, options: HostedOptions): Promise<Extent> {
   const first = await readHeader(file, SECTOR_SIZE);
   const front = parseHosted(first);
   const footer = front.compressed ? await readFooter(file, front) : undefined;
@@ -81,7 +87,9 @@ export async function openHosted(file: Source, options: { inflate: Inflater }): 
     fieldOffsetBytes: 48,
   }, file);
 
-  const fileSectors = Math.floor(file.sizeBytes / SECTOR_SIZE);
+  const leavePacked = header.compressed && options.packed === true;
+  // A packed grain may end the file, and is shorter than a grain.
+  const fileSectors = Math.floor(file.sizeBytes / SECTOR_SIZE) + (leavePacked ? grainSectors : 0);
   const floor = header.compressed ? 1 : Math.max(1, header.overheadSectors);
   const tables = new GrainTables(file, {
     grainSectors,
@@ -91,6 +99,9 @@ export async function openHosted(file: Source, options: { inflate: Inflater }): 
     directoryOffsetBytes: directorySector * SECTOR_SIZE,
     directoryEntryBytes: 4,
     redundantOffsetBytes: redundant.offsetBytes,
+    markers: footer !== undefined,
+    tableFloorSector: 1,
+    grainFloorSector: floor,
     locate: (low) => low === 0 ? NO_TABLE : low,
     decode: (core, address, start) =>
       core.kernels.decodeTable32(
@@ -101,10 +112,10 @@ export async function openHosted(file: Source, options: { inflate: Inflater }): 
         capacitySectors,
         floor,
         fileSectors,
-        header.compressed ? 1 : 0,
+        header.compressed && !leavePacked ? 1 : 0,
       ),
   });
-  const grains = header.compressed
+  const grains = header.compressed && !leavePacked
     ? new CompressedGrains(file, tables, {
       grainSectors,
       capacitySectors,
@@ -121,7 +132,11 @@ export async function openHosted(file: Source, options: { inflate: Inflater }): 
     data: grains ?? file,
     regions: regionsOf(header, directoryEntries, redundant.offsetBytes),
     facts: factsOf(header, footer !== undefined),
-    findings: [...oddities(header, file.path), ...redundant.findings],
+    findings: [
+      ...oddities(header, file.path),
+      ...redundant.findings,
+      ...(footer ? await requireDirectoryMarker(file, directorySector) : []),
+    ],
     fill: (core, list, window, observer) => tables.fill(core, list, window, observer),
     entryOffset: (sector) => tables.entryOffset(sector),
     ...(grains ? { verifyGrain: (sector: number) => grains.verify(sector) } : {}),
@@ -152,7 +167,12 @@ export async function holdsDescriptorOnly(file: Source): Promise<boolean> {
   return header.u64(12) === 0n && header.u64(28) !== 0n;
 }
 
-function parseHosted(header: Header): HostedHeader {
+/**
+ * What a header says, bounded.
+ *
+ * @throws {RegrainError} `UNSUPPORTED`, `HEADER_INVALID`, `LIMIT_EXCEEDED`.
+ */
+export function parseHosted(header: Header): HostedHeader {
   if (header.u32(0) !== HOSTED_MAGIC) {
     throw header.error("HEADER_INVALID", "the header does not start with KDMV", 0);
   }
@@ -241,6 +261,18 @@ async function readFooter(file: Source, front: HostedHeader): Promise<HostedHead
     footer.entriesPerTable === front.entriesPerTable && footer.flags === front.flags;
   if (same) return footer;
   throw header.error("HEADER_INVALID", "the footer contradicts the header", 0);
+}
+
+/** What has a footer was written front to back, with a marker before the directory. */
+async function requireDirectoryMarker(file: Source, sector: number): Promise<Finding[]> {
+  if (await hasMarker(file, { sector, type: MARKER_TYPE.grainDirectory })) return [];
+  return [{
+    severity: "doubt",
+    kind: "marker-missing",
+    path: file.path,
+    offsetBytes: sector * SECTOR_SIZE,
+    message: "no marker stands before the grain directory that the footer names",
+  }];
 }
 
 function usableRedundant(

@@ -209,8 +209,12 @@ async function findDescriptor(path: string, context: Context): Promise<string | 
   }
 }
 
+/** A VMDK without a magic can only be a flat extent; any other lost its first bytes. */
+const LOST_ITS_MAGIC = /(?<!-flat|-f\d{3,})\.vmdk$/i;
+
 function openRaw(file: Source, seen: Probe, accept: "raw" | "vmdk"): Link {
-  const isDisk = file.sizeBytes > 0 && file.sizeBytes % SECTOR_SIZE === 0 && !seen.foreign;
+  const isDisk = file.sizeBytes > 0 && file.sizeBytes % SECTOR_SIZE === 0 && !seen.foreign &&
+    !LOST_ITS_MAGIC.test(file.path);
   if (accept === "vmdk" || !isDisk) throw notADisk(file, seen);
   const capacitySectors = file.sizeBytes / SECTOR_SIZE;
   const extent = openFlat(file, { capacitySectors, offsetSectors: 0 });
@@ -232,22 +236,28 @@ async function openBare(file: Source, seen: Probe, context: Context): Promise<Li
     file.close();
     return await openByLines(path, descriptor, context);
   }
-  const extent = await openByMagic(file, seen, context);
-  const lengthSectors = extent.capacitySectors;
-  const findings: Finding[] = [];
+  return linkOfExtent(await openByMagic(file, seen, context), descriptor);
+}
+
+/**
+ * A link of one extent about which nothing tells but, maybe, a descriptor inside it.
+ *
+ * @param missing What is said when there is none.
+ */
+export function linkOfExtent(
+  extent: Extent,
+  descriptor: Descriptor | undefined,
+  missing = "no descriptor beside it: which parent it belongs to cannot be checked",
+): Link {
+  const { path, capacitySectors: lengthSectors } = extent;
+  const findings = descriptor ? oddities(descriptor, path) : [];
   const said = descriptor?.extents[0]?.sizeSectors;
   if (said !== undefined && said !== lengthSectors) {
     findings.push(sizeDisagrees({ path, said, lengthSectors }));
   }
-  if (!descriptor) {
-    findings.push({
-      severity: "note",
-      kind: "no-descriptor",
-      path,
-      message: "no descriptor beside it: which parent it belongs to cannot be checked",
-    });
-  }
-  const delta = descriptor ? isDelta(descriptor) : seen.kind === "hosted" ? undefined : true;
+  if (!descriptor) findings.push({ severity: "note", kind: "no-descriptor", path, message: missing });
+  const isHosted = extent.format === "hosted" || extent.format === "stream";
+  const delta = descriptor ? isDelta(descriptor) : isHosted ? undefined : true;
   return new Link(path, descriptor, [{ extent, startSector: 0, lengthSectors }], delta, findings);
 }
 
@@ -268,12 +278,7 @@ async function openByLines(path: string, descriptor: Descriptor, context: Contex
     throw new RegrainError("DESCRIPTOR_INVALID", "no extent line: there is no disk in it", { path });
   }
   const extents: PlacedExtent[] = [];
-  const findings: Finding[] = descriptor.notes.map((message) => ({
-    severity: "note",
-    kind: "descriptor-odd",
-    path,
-    message,
-  }));
+  const findings = oddities(descriptor, path);
   let startSector = 0;
   try {
     for (const line of descriptor.extents) {
@@ -287,11 +292,40 @@ async function openByLines(path: string, descriptor: Descriptor, context: Contex
         );
       }
     }
+    const shared = sharedFile(extents);
+    if (shared !== undefined) {
+      throw new RegrainError("DESCRIPTOR_INVALID", `two extents have the same piece of ${shared}`, { path });
+    }
   } catch (error) {
     for (const { extent } of extents) extent.file?.close();
     throw error;
   }
   return new Link(path, descriptor, extents, isDelta(descriptor), findings);
+}
+
+function oddities({ notes, doubts }: Descriptor, path: string): Finding[] {
+  return notes.map((message) => ({
+    severity: doubts.includes(message) ? "doubt" : "note",
+    kind: "descriptor-odd",
+    path,
+    message,
+  }));
+}
+
+/** Path of a file of which two extents have the same piece, so that one of the names must be wrong. */
+export function sharedFile(extents: readonly PlacedExtent[]): string | undefined {
+  const pieces = extents.flatMap(({ extent, lengthSectors }) => {
+    if (!extent.file) return [];
+    if (extent.grainSectors !== undefined) return [{ path: extent.path, from: 0, to: Infinity }];
+    const from = Number(extent.facts["offset"]);
+    return [{ path: extent.path, from, to: from + lengthSectors }];
+  });
+  const ends = new Map<string, number>();
+  for (const { path, from, to } of pieces.sort((a, b) => a.from - b.from)) {
+    if (from < (ends.get(path) ?? 0)) return path;
+    ends.set(path, to);
+  }
+  return undefined;
 }
 
 function sizeDisagrees(at: { path: string; said: number; lengthSectors: number }): Finding {

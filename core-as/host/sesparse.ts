@@ -7,8 +7,8 @@
  * This module is browser compatible.
  */
 import { RegrainError } from "./errors.ts";
-import type { Extent, Finding, Region } from "./extent.ts";
-import { BAD_TABLE, GrainTables, NO_TABLE } from "./grain_tables.ts";
+import type { Finding, Region } from "./extent.ts";
+import { BAD_TABLE, GrainTables, NO_TABLE, type TableExtent, type TableLayout } from "./grain_tables.ts";
 import { type Header, readHeader, requireInside } from "./header.ts";
 import type { Source } from "./source.ts";
 import { ceilDiv, SECTOR_SIZE } from "./units.ts";
@@ -45,7 +45,7 @@ type PartLabel = typeof PARTS[number]["label"];
  * @param ignoreJournal Reads on although the journal holds changes that were never written to the tables.
  * @throws {RegrainError} `TRUNCATED`, `UNSUPPORTED`, `HEADER_INVALID`, `LIMIT_EXCEEDED`, `JOURNAL_DIRTY`.
  */
-export async function openSeSparse(file: Source, options: { ignoreJournal: boolean }): Promise<Extent> {
+export async function openSeSparse(file: Source, options: { ignoreJournal: boolean }): Promise<TableExtent> {
   const header = await readHeader(file, SECTOR_SIZE);
   requireKnownVariant(header);
   const capacitySectors = header.sectors(16, "capacity");
@@ -73,13 +73,15 @@ export async function openSeSparse(file: Source, options: { ignoreJournal: boole
 
   const fileSectors = Math.floor(file.sizeBytes / SECTOR_SIZE);
   const tableSlots = Math.floor(tablesPart.lengthSectors / TABLE_SECTORS);
-  const tables = new GrainTables(file, {
+  const layout: TableLayout = {
     grainSectors: GRAIN_SECTORS,
     entriesPerTable: ENTRIES_PER_TABLE,
     entryBytes: 8,
     capacitySectors,
     directoryOffsetBytes: directory.sector * SECTOR_SIZE,
     directoryEntryBytes: 8,
+    tableFloorSector: tablesPart.sector,
+    grainFloorSector: grains.sector,
     locate: (low, high) => {
       if (low === 0 && high === 0) return NO_TABLE;
       if (high !== TABLE_PRESENT || low >= tableSlots) return BAD_TABLE;
@@ -96,9 +98,11 @@ export async function openSeSparse(file: Source, options: { ignoreJournal: boole
         Math.floor(grains.lengthSectors / GRAIN_SECTORS),
         fileSectors,
       ),
-  });
+  };
+  const tables = new GrainTables(file, layout);
   return {
     format: "sesparse",
+    layout,
     path: file.path,
     capacitySectors,
     grainSectors: GRAIN_SECTORS,
@@ -161,7 +165,19 @@ function readParts(header: Header): Map<PartLabel, Region> {
     }
     parts.set(label, { label, sector, lengthSectors });
   }
+  requireApart(header, [...parts.values()]);
   return parts;
+}
+
+/** A region that reaches into another one has a wrong offset, and tables would be read from the wrong place. */
+function requireApart(header: Header, parts: readonly Region[]): void {
+  const sorted = [...parts].sort((a, b) => a.sector - b.sector || a.lengthSectors - b.lengthSectors);
+  for (const [i, part] of sorted.entries()) {
+    const next = sorted[i + 1];
+    if (!next || part.sector + part.lengthSectors <= next.sector) continue;
+    const at = PARTS.find(({ label }) => label === part.label)!.at;
+    throw header.error("HEADER_INVALID", `the ${part.label} reaches into the ${next.label}`, at);
+  }
 }
 
 async function readVolatile(
@@ -196,8 +212,8 @@ async function readVolatile(
       path: file.path,
       offsetBytes,
       hint:
-        "let the host close the disk (stop the VM, or open and close the disk once); --ignore-journal reads it as it is, " +
-        "without those changes",
+        "let the host close the disk (stop the VM, or open and close the disk once); --ignore-journal reads it as it " +
+        "is, without those changes",
     });
   }
   return {

@@ -20,6 +20,17 @@ const BARE_SIZE_BYTES = 4;
 /** Streams are read forward mostly; one read serves many grains. */
 const READAHEAD_BYTES = MIB;
 
+/** Kinds of the markers that stand before what is no grain. */
+export const MARKER_TYPE = { grainTable: 1, grainDirectory: 2 } as const;
+
+/** True when a marker of a kind stands in front of a part of the file that begins at `sector`. */
+export async function hasMarker(file: Source, part: { sector: number; type: number }): Promise<boolean> {
+  if (part.sector < 1) return false;
+  const bytes = await readBytes(file, (part.sector - 1) * SECTOR_SIZE, MARKER_BYTES + 4);
+  const view = new DataView(bytes.buffer);
+  return view.getUint32(MARKER_BYTES - 4, true) === 0 && view.getUint32(MARKER_BYTES, true) === part.type;
+}
+
 interface Options {
   readonly grainSectors: number;
   readonly capacitySectors: number;
@@ -77,27 +88,11 @@ export class CompressedGrains implements Source {
     const sector = grain * grainSectors;
     const marker = await this.tables.entry32(sector);
     const offsetBytes = marker * SECTOR_SIZE;
-    const prefix = markers ? MARKER_BYTES : BARE_SIZE_BYTES;
-    const head = await this.bytesAt(offsetBytes, prefix);
-    const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
-    if (markers && view.getBigUint64(0, true) !== BigInt(sector)) {
-      throw this.damaged(
-        offsetBytes,
-        `the marker of sector ${sector} says sector ${view.getBigUint64(0, true)}`,
-      );
-    }
-    const packedBytes = view.getUint32(prefix - 4, true);
-    const wholeBytes = grainSectors * SECTOR_SIZE;
-    // Deflate never makes a grain longer than this: stored blocks cost five bytes per 16 KiB at the worst.
-    if (packedBytes === 0 || packedBytes > wholeBytes * 2 + SECTOR_SIZE) {
-      throw this.damaged(offsetBytes, `a packed grain of ${packedBytes} bytes`);
-    }
+    const at: GrainAt = { ...this.options, sector, offsetBytes, path: this.path };
+    const prefix = prefixBytesOf(markers);
+    const packedBytes = packedBytesOf(await this.bytesAt(offsetBytes, prefix), at);
     const packed = await this.bytesAt(offsetBytes + prefix, packedBytes);
-    const bytes = this.inflate(packed, { wholeBytes, offsetBytes });
-    const needed = Math.min(grainSectors, capacitySectors - sector) * SECTOR_SIZE;
-    if (bytes.length < needed) {
-      throw this.damaged(offsetBytes, `the grain unpacks to ${bytes.length} bytes, ${needed} are needed`);
-    }
+    const bytes = unpackGrain(packed, { ...at, needed: Math.min(grainSectors, capacitySectors - sector) });
     const region = {
       label: "grain",
       sector: marker,
@@ -105,15 +100,6 @@ export class CompressedGrains implements Source {
     };
     this.cached = { grain, bytes, region };
     return this.cached;
-  }
-
-  private inflate(packed: Uint8Array, at: { wholeBytes: number; offsetBytes: number }): Uint8Array {
-    try {
-      return this.options.inflate(packed, at.wholeBytes);
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw this.damaged(at.offsetBytes, `the grain cannot be unpacked (${reason})`, cause);
-    }
   }
 
   /** Bytes of the file, through the readahead. */
@@ -133,7 +119,73 @@ export class CompressedGrains implements Source {
     return this.ahead.bytes.subarray(from, from + lengthBytes);
   }
 
-  private damaged(offsetBytes: number, message: string, cause?: unknown): RegrainError {
-    return new RegrainError("GRAIN_DAMAGED", message, { path: this.path, offsetBytes, cause });
+  private damaged(offsetBytes: number, message: string): RegrainError {
+    return grainDamaged({ path: this.path, offsetBytes }, message);
   }
+}
+
+/** A packed grain: the sector of the disk that its table says, and where it stands. */
+export interface GrainAt {
+  readonly path: string;
+  readonly offsetBytes: number;
+  /** First sector of the disk. */
+  readonly sector: number;
+  readonly grainSectors: number;
+  /** False: the grain starts with its size alone. */
+  readonly markers: boolean;
+  readonly inflate: Inflater;
+}
+
+/** Bytes in front of the packed ones. */
+export function prefixBytesOf(markers: boolean): number {
+  return markers ? MARKER_BYTES : BARE_SIZE_BYTES;
+}
+
+/**
+ * Bytes of a packed grain, by what stands in front of them.
+ *
+ * @throws {RegrainError} `GRAIN_DAMAGED` when they are those of another grain, or more than a grain can be.
+ */
+export function packedBytesOf(prefix: Uint8Array, at: GrainAt): number {
+  const view = new DataView(prefix.buffer, prefix.byteOffset, prefix.byteLength);
+  if (at.markers && view.getBigUint64(0, true) !== BigInt(at.sector)) {
+    const said = view.getBigUint64(0, true);
+    throw grainDamaged(at, `the marker of sector ${at.sector} says sector ${said}`);
+  }
+  const packedBytes = view.getUint32(prefixBytesOf(at.markers) - 4, true);
+  if (packedBytes > 0 && packedBytes <= maxPackedBytes(at.grainSectors)) return packedBytes;
+  throw grainDamaged(at, `a packed grain of ${packedBytes} bytes`);
+}
+
+/** Deflate never makes a grain longer than this: stored blocks cost five bytes per 16 KiB at the worst. */
+export function maxPackedBytes(grainSectors: number): number {
+  return grainSectors * SECTOR_SIZE * 2 + SECTOR_SIZE;
+}
+
+/**
+ * Unpacks a grain.
+ *
+ * @param at `needed`: sectors of it that lie on the disk.
+ * @throws {RegrainError} `GRAIN_DAMAGED`.
+ */
+export function unpackGrain(packed: Uint8Array, at: GrainAt & { needed: number }): Uint8Array {
+  let bytes: Uint8Array;
+  try {
+    bytes = at.inflate(packed, at.grainSectors * SECTOR_SIZE);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw grainDamaged(at, `the grain cannot be unpacked (${reason})`, cause);
+  }
+  const neededBytes = at.needed * SECTOR_SIZE;
+  if (bytes.length >= neededBytes) return bytes;
+  throw grainDamaged(at, `the grain unpacks to ${bytes.length} bytes, ${neededBytes} are needed`);
+}
+
+function grainDamaged(
+  at: { path: string; offsetBytes: number },
+  message: string,
+  cause?: unknown,
+): RegrainError {
+  const { path, offsetBytes } = at;
+  return new RegrainError("GRAIN_DAMAGED", message, { path, offsetBytes, cause });
 }

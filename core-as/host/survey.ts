@@ -150,6 +150,18 @@ class ExtentSurvey {
     }
   }
 
+  /** A grain that overhangs the end of the disk has its whole place in the file, though nobody reads it all. */
+  private async claimOverhang(list: RunList): Promise<void> {
+    const { core, extent } = this;
+    const last = list.count - 1;
+    const rest = extent.capacitySectors % extent.grainSectors!;
+    if (rest === 0 || list.end(0) !== extent.capacitySectors || list.place(last) < 0) return;
+    const end = list.place(last) + list.length(last);
+    if (core.kernels.seenClaim(end, extent.grainSectors! - rest) < 0) return;
+    const offsetBytes = await extent.entryOffset?.(extent.capacitySectors - 1);
+    this.add("grain-shared", offsetBytes ?? 0, "the last grain reaches into something else in the file");
+  }
+
   private observer(overlaps: boolean): Observer {
     return {
       compareCopies: this.firstPass,
@@ -199,6 +211,7 @@ class ExtentSurvey {
         `the grain of sector ${record.entry} lies at file sector ${record.value}, which is in use already`;
       this.add("grain-shared", offsetBytes ?? 0, message);
     }
+    await this.claimOverhang(list);
   }
 
   /** Unpacks every grain: how long it is, and whether it can be read at all, nothing else knows. */

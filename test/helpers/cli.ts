@@ -1,0 +1,60 @@
+/** The program as a user runs it: another process, with its arguments, its exit status and what it writes. */
+import assert from "node:assert/strict";
+import type { Ran } from "./peers.ts";
+
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+
+export interface CallOptions {
+  /** Folder that the program is started in. */
+  readonly cwd?: string;
+  /** Flags of `deno run`; everything is allowed by default. */
+  readonly permissions?: readonly string[];
+  /** Added to the environment; `NO_COLOR` is set unless this says otherwise. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The command that runs `regrain`, not started yet. */
+export function regrainCommand(
+  args: readonly string[],
+  options: CallOptions & Pick<Deno.CommandOptions, "stdout" | "stderr"> = {},
+): Deno.Command {
+  const { cwd, permissions = ["-A"], env, ...pipes } = options;
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", ...permissions, MAIN, ...args],
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+    ...(cwd === undefined ? {} : { cwd }),
+    ...pipes,
+  });
+}
+
+/** Runs `regrain` to its end, whatever its exit status. */
+export function regrain(args: readonly string[], options: CallOptions = {}): Ran {
+  const output = regrainCommand(args, options).outputSync();
+  const decoder = new TextDecoder();
+  return {
+    code: output.code,
+    stdout: decoder.decode(output.stdout),
+    stderr: decoder.decode(output.stderr),
+  };
+}
+
+/** Runs `regrain` and asserts its exit status, 0 by default; returns what it wrote. */
+export function regrainExits(code: number, args: readonly string[], options: CallOptions = {}): Ran {
+  const ran = regrain(args, options);
+  assert.equal(ran.code, code, `regrain ${args.join(" ")}: exit ${ran.code}\n${ran.stderr}${ran.stdout}`);
+  return ran;
+}
+
+/** Asserts that `regrain` refuses: exit status and stable code, both as `--json` tells them. */
+export function regrainRefuses(
+  expected: { code: string; exit: number },
+  args: readonly string[],
+  options: CallOptions = {},
+): { message: string; hint?: string } {
+  const { stderr } = regrainExits(expected.exit, [...args, "--json"], options);
+  const error = JSON.parse(stderr.trim().split("\n").at(-1)!);
+  assert.equal(error.code, expected.code, stderr);
+  assert.equal(error.exit, expected.exit);
+  return error;
+}

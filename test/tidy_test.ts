@@ -1,0 +1,354 @@
+/**
+ * The rules of the house, checked: which way imports may point, where the outside world may be touched, and what no
+ * file may hold. The arrows are those of ARCHITECTURE.md; a change of shape changes both.
+ */
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path/posix";
+import { fileURLToPath } from "node:url";
+import { ERRORS } from "../core-as/host/errors.ts";
+
+/** Parts of the house: the first whose pattern a path matches is its part. */
+const PARTS = [
+  ["test", /_test\.ts$|^test\//],
+  ["assembly", /^core-as\/assembly\//],
+  ["kernels", /^core-as\/core\.wasm$/],
+  ["units", /^core-as\/host\/units\.ts$/],
+  ["host", /^core-as\/host\//],
+  ["build", /^core-as\/build\.ts$/],
+  ["main", /^cli\/main\.ts$/],
+  ["program", /^cli\/program\.ts$/],
+  ["context", /^cli\/context\.ts$/],
+  ["version", /^cli\/version\.ts$/],
+  ["signals", /^cli\/signals\.ts$/],
+  ["commands", /^cli\/commands\//],
+  ["ui", /^cli\/ui\//],
+  ["io", /^cli\/io\//],
+  ["stream", /^cli\/stream\//],
+  ["apply", /^cli\/apply\//],
+  ["capability", /^cli\/[a-z_]+\//],
+  ["inspector", /^inspector-web\//],
+  ["fixtures", /^fixtures\//],
+] as const;
+type Part = typeof PARTS[number][0];
+
+const HOST = ["units", "host"] as const;
+const CAPABILITIES = ["io", "stream", "apply", "capability"] as const;
+
+/** What each part may import beside itself. Tests may import everything. */
+const ARROWS: Record<Part, readonly Part[]> = {
+  assembly: [],
+  kernels: [],
+  units: [],
+  host: [...HOST],
+  build: [],
+  io: [...HOST],
+  stream: [...HOST, "io"],
+  apply: [...HOST, "io", "stream"],
+  capability: [...HOST, "io", "stream"],
+  context: [...HOST, "kernels", "io"],
+  ui: [...HOST],
+  version: [],
+  signals: [...HOST],
+  commands: [...HOST, ...CAPABILITIES, "context", "version", "signals", "ui"],
+  program: ["commands", "version"],
+  main: [...HOST, "program", "ui"],
+  inspector: [...HOST, "kernels"],
+  fixtures: ["units"],
+  test: PARTS.map(([part]) => part),
+};
+
+/** Packages and built-ins that each part may import; a part that is not named here may import none. */
+const PACKAGES: Partial<Record<Part, RegExp>> = {
+  host: /^fflate$/,
+  build: /^assemblyscript\/asc$/,
+  io: /^node:/,
+  stream: /^node:/,
+  apply: /^node:/,
+  capability: /^node:|^@/,
+  context: /^node:/,
+  commands: /^node:/,
+  program: /^@commander-js\/extra-typings$/,
+  main: /^@commander-js\/extra-typings$/,
+  inspector: /^(preact|fflate|esbuild)/,
+  fixtures: /^node:/,
+  test: /./,
+};
+
+/** What no line of the named files may hold. Needles are put together so that this file does not hold them. */
+const BANNED: readonly { what: string; in: RegExp; except?: RegExp; pattern: RegExp }[] = [
+  { what: "dlopen", in: /\.ts$/, except: /^cli\/io\/linux\.ts$/, pattern: /Deno\.dlopen\(/ },
+  { what: "Deno or node:", in: /^core-as\/host\//, except: /_test\.ts$/, pattern: /\bDeno\.\w|["']node:/ },
+  {
+    what: "unfinished work",
+    in: /\.ts$/,
+    pattern: new RegExp(`\\b(${["TO" + "DO", "FIX" + "ME", "X" + "XX"].join("|")})\\b`),
+  },
+  { what: "any", in: /\.ts$/, pattern: /^(?!\s*(\*|\/)).*(:|\bas|<)\s*any\b/ },
+  { what: "a test that shuts out others", in: /_test\.ts$/, pattern: /Deno\.test\.only\b|\bonly:\s*true/ },
+  { what: "a tab", in: /\.ts$/, pattern: /\t/ },
+  // deno-lint-ignore no-control-regex
+  { what: "a control character", in: /\.ts$/, pattern: /[\x00-\x08\x0b-\x1f\x7f]/ },
+  { what: "a line over 120 characters", in: /\.ts$/, pattern: /^.{121}/u },
+  { what: "a path of one machine", in: /./, pattern: new RegExp(`/${"wo"}rk/|/${"ho"}me/\\w|/${"ro"}ot/`) },
+  { what: "a registry's host", in: /./, pattern: new RegExp(`${"npm"}js\\.(org|com)|\\b${"js"}r\\.io`) },
+];
+
+const MAX_FILE_BYTES = 256 * 1024;
+const BINARY = /\.(wasm|png|ico|gz|vmdk|img)$/;
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const files = await listFiles();
+const texts = new Map(
+  files.filter((file) => !BINARY.test(file)).map((file) => [file, Deno.readTextFileSync(root + file)]),
+);
+const sources = [...texts].filter(([file]) => file.endsWith(".ts"));
+
+/** Files that git knows or would take; without git, all that is not hidden or made. */
+async function listFiles(): Promise<string[]> {
+  const args = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
+  try {
+    const { success, stdout } = await new Deno.Command("git", { args, cwd: root, stderr: "null" }).output();
+    if (success) {
+      return new TextDecoder().decode(stdout).split("\0").filter((file) =>
+        file !== "" && exists(root + file)
+      );
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return [...walk("")];
+}
+
+function* walk(folder: string): Generator<string> {
+  for (const { name, isDirectory, isFile } of Deno.readDirSync(root + folder)) {
+    const path = folder + name;
+    if (isFile) yield path;
+    else if (isDirectory && !/^\.(?!ci$)|^(node_modules|dist|out)$/.test(name)) yield* walk(`${path}/`);
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function partOf(path: string): Part | undefined {
+  return PARTS.find(([, pattern]) => pattern.test(path))?.[0];
+}
+
+/** What is wrong with an import of `to` (a path, or a package) by the file `from`; undefined when nothing is. */
+function violation(from: string, to: string): string | undefined {
+  const part = partOf(from);
+  if (part === undefined) return `${from} is in no part of the house`;
+  if (!to.includes("/") || /^(node:|npm:|jsr:|https?:|@)/.test(to) || PACKAGES[part]?.test(to)) {
+    return PACKAGES[part]?.test(to) ? undefined : `${from} (${part}) must not import the package ${to}`;
+  }
+  const target = partOf(to);
+  if (part !== "test" && target === "test") return `${from} (${part}) must not import the test ${to}`;
+  if (
+    target !== undefined && (target === part || ARROWS[part].includes(target)) && sameCapability(from, to)
+  ) return undefined;
+  return `${from} (${part}) must not import ${to} (${target ?? "no part"})`;
+}
+
+/** Capabilities without a name of their own above do not import each other. */
+function sameCapability(from: string, to: string): boolean {
+  if (partOf(from) !== "capability" || partOf(to) !== "capability") return true;
+  return dirname(from).startsWith(to.split("/").slice(0, 2).join("/"));
+}
+
+const IMPORTS = [
+  /^\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']/gm,
+  /^\s*import\s*["']([^"']+)["']/gm,
+  /\bimport\(\s*["']([^"']+)["']\s*\)/g,
+];
+
+/** What a file imports: paths from the root, or packages. */
+function importsOf(file: string, text: string): string[] {
+  const names = IMPORTS.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1]!));
+  return names.map((name) => {
+    if (!name.startsWith(".")) return name;
+    const path = join(dirname(file), name);
+    return /\.\w+$/.test(path) ? path : `${path}.ts`;
+  });
+}
+
+const graph = new Map(sources.map(([file, text]) => [file, importsOf(file, text)]));
+
+/** A way of imports that comes back to where it began, if there is one. */
+function findCycle(imports: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (file: string): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return undefined;
+    path.push(file);
+    for (const next of imports.get(file) ?? []) {
+      const cycle = visit(next);
+      if (cycle) return cycle;
+    }
+    path.pop();
+    done.add(file);
+    return undefined;
+  };
+  for (const file of imports.keys()) {
+    const cycle = visit(file);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}
+
+Deno.test("imports point only where ARCHITECTURE.md lets them", () => {
+  assert.ok(graph.size > 50, "the sources were not found");
+  const wrong = [...graph].flatMap(([file, imports]) => imports.map((to) => violation(file, to)));
+  assert.deepEqual(wrong.filter((each) => each !== undefined), []);
+});
+
+Deno.test("the rules of imports refuse what they should", () => {
+  const refused: [string, string][] = [
+    ["core-as/host/x.ts", "cli/io/mod.ts"],
+    ["core-as/host/x.ts", "node:fs"],
+    ["core-as/host/x.ts", "core-as/core.wasm"],
+    ["core-as/host/x.ts", "core-as/assembly/runs.ts"],
+    ["core-as/assembly/x.ts", "core-as/host/units.ts"],
+    ["cli/io/x.ts", "cli/apply/engine.ts"],
+    ["cli/apply/x.ts", "cli/ui/mod.ts"],
+    ["cli/apply/x.ts", "cli/commands/apply.ts"],
+    ["cli/ui/x.ts", "cli/io/mod.ts"],
+    ["cli/commands/x.ts", "cli/main.ts"],
+    ["cli/commands/x.ts", "cli/program.ts"],
+    ["cli/commands/x.ts", "core-as/core.wasm"],
+    ["cli/sync/x.ts", "cli/backup/y.ts"],
+    ["cli/apply/x.ts", "inspector-web/main.tsx"],
+    ["inspector-web/x.ts", "cli/io/mod.ts"],
+    ["fixtures/x.ts", "core-as/host/mod.ts"],
+    ["fixtures/x.ts", "fflate"],
+    ["cli/apply/x.ts", "test/helpers/memory.ts"],
+    ["elsewhere/x.ts", "core-as/host/mod.ts"],
+  ];
+  for (const [from, to] of refused) {
+    assert.match(violation(from, to) ?? "", /must not|no part/, `${from} -> ${to}`);
+  }
+  const allowed: [string, string][] = [
+    ["cli/apply/x.ts", "cli/io/mod.ts"],
+    ["cli/sync/x.ts", "cli/sync/y.ts"],
+    ["cli/context.ts", "core-as/core.wasm"],
+    ["fixtures/x.ts", "core-as/host/units.ts"],
+    ["core-as/host/x_test.ts", "test/helpers/memory.ts"],
+  ];
+  for (const [from, to] of allowed) assert.equal(violation(from, to), undefined);
+});
+
+Deno.test("every import is seen, however it is written", () => {
+  // `#` stands for the keyword, so that these are no imports of this file.
+  const text = [
+    '# a from "./a.ts";',
+    "# {\n  b,\n  type C,\n} from '../b.ts';",
+    '# type { F } from "node:fs";',
+    '# g from "./g";',
+    'export * from "./c.ts";',
+    '# "./d.ts";',
+    'const e = await #("./e.ts");',
+  ].join("\n").replaceAll("#", "import");
+  assert.deepEqual(importsOf("x/y/z.ts", text), [
+    ...["x/y/a.ts", "x/b.ts", "node:fs", "x/y/g.ts", "x/y/c.ts"],
+    ...["x/y/d.ts", "x/y/e.ts"],
+  ]);
+});
+
+Deno.test("every import of a file leads to a file", () => {
+  for (const [file, imports] of graph) {
+    for (const to of imports) {
+      if (partOf(to) === undefined || to.startsWith("@") || to.startsWith("node:")) continue;
+      assert.ok(files.includes(to), `${file} imports ${to}`);
+    }
+  }
+});
+
+Deno.test("no imports go round in a circle", () => {
+  assert.equal(findCycle(graph)?.join(" -> "), undefined);
+  assert.deepEqual(findCycle(new Map([["a", ["b"]], ["b", ["c"]], ["c", ["b"]]])), ["b", "c", "b"]);
+});
+
+Deno.test("no line holds what is banned there", () => {
+  const found: string[] = [];
+  for (const { what, pattern, ...rule } of BANNED) {
+    for (const [file, text] of texts) {
+      if (!rule.in.test(file) || rule.except?.test(file)) continue;
+      const line = text.split("\n").findIndex((line) => pattern.test(line));
+      if (line >= 0) found.push(`${file}:${line + 1}: ${what}`);
+    }
+  }
+  assert.deepEqual(found, []);
+});
+
+Deno.test("no catch is empty", () => {
+  const empty = sources.filter(([, text]) => /\bcatch\s*(\([^)]*\)\s*)?\{\s*\}/.test(text));
+  assert.deepEqual(empty.map(([file]) => file), []);
+});
+
+Deno.test("no file is over 256 KiB", () => {
+  assert.deepEqual(files.filter((file) => Deno.statSync(root + file).size > MAX_FILE_BYTES), []);
+});
+
+Deno.test("every test file has a test", () => {
+  const without = sources.filter(([file, text]) =>
+    file.endsWith("_test.ts") && !/\bDeno\.test\(|\btestWithPeers\(/.test(text)
+  );
+  assert.deepEqual(without.map(([file]) => file), []);
+});
+
+const hostModules = files.filter((file) =>
+  /^core-as\/host\/.*\.ts$/.test(file) && !file.endsWith("_test.ts")
+);
+
+Deno.test("every module of host says that it is browser compatible", () => {
+  const silent = hostModules.filter((file) =>
+    !/^ \* This module is browser compatible[.;]/m.test(texts.get(file)!)
+  );
+  assert.deepEqual(silent, []);
+});
+
+/** Type-checks files as a browser would have them: the DOM, and nothing of Deno. */
+async function checkForBrowser(paths: readonly string[]): Promise<{ success: boolean; said: string }> {
+  const folder = await Deno.makeTempDir({ prefix: "regrain_test_" });
+  try {
+    const { compilerOptions } = JSON.parse(texts.get("deno.json")!);
+    const { imports } = JSON.parse(texts.get("core-as/deno.json")!);
+    const config = `${folder}/deno.json`;
+    const lib = ["dom", "dom.iterable", "esnext"];
+    await Deno.writeTextFile(
+      config,
+      JSON.stringify({ imports: { fflate: imports.fflate }, compilerOptions: { ...compilerOptions, lib } }),
+    );
+    const args = ["check", "--quiet", "--no-lock", "--config", config, ...paths];
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, stdout: "null" }).output();
+    return { success, said: new TextDecoder().decode(stderr) };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("host type-checks with the types of a browser alone", async () => {
+  const { success, said } = await checkForBrowser(hostModules.map((file) => root + file));
+  assert.ok(success, said);
+});
+
+Deno.test("the check with the types of a browser fails where Deno is used", async () => {
+  const { success, said } = await checkForBrowser([root + "core-as/build.ts"]);
+  assert.ok(!success);
+  assert.match(said, /Deno/);
+});
+
+Deno.test("README.md lists every error code with its exit status and meaning, and no other", () => {
+  const section = texts.get("README.md")!.split(/^## /m).find((part) => part.startsWith("Error codes\n"));
+  const rows = section?.match(/^\| `.*$/gm);
+  assert.deepEqual(
+    rows,
+    Object.entries(ERRORS).map(([code, { exit, text }]) => `| \`${code}\` | ${exit} | ${text} |`),
+  );
+});
