@@ -2,7 +2,7 @@
 import { CommanderError } from "@commander-js/extra-typings";
 import { RegrainError } from "../core-as/host/errors.ts";
 import { createProgram } from "./program.ts";
-import { Console } from "./ui/console.ts";
+import { type ColorMode, Console } from "./ui/console.ts";
 
 const EXIT_USAGE = 2;
 const EXIT_BUG = 70;
@@ -11,14 +11,21 @@ const EXIT_BUG = 70;
 export async function main(args: readonly string[]): Promise<number> {
   let status = 0;
   const program = createProgram((value) => status = value);
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  // The flags may be what is wrong, so they are looked for in the raw arguments.
+  const console = new Console({ json: args.includes("--json"), color: colorIn(args) });
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride();
+    if (console.json) command.configureOutput({ writeErr: () => {} });
+  }
   try {
     await program.parseAsync([...args], { from: "user" });
     return status;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-    // The flags may be what is wrong, so they are looked for in the raw arguments.
-    const console = new Console({ json: args.includes("--json") });
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      if (console.json) console.error(usageError(error));
+      return EXIT_USAGE;
+    }
     if (error instanceof RegrainError) {
       console.error(error);
       return error.exit;
@@ -28,6 +35,17 @@ export async function main(args: readonly string[]): Promise<number> {
     );
     return EXIT_BUG;
   }
+}
+
+function colorIn(args: readonly string[]): ColorMode | undefined {
+  const mode = /--color[= ](always|never)(?: |$)/.exec(args.join(" "))?.[1];
+  return mode as ColorMode | undefined;
+}
+
+/** What commander would have written as text; its suggestion stands on the second line. */
+function usageError(error: CommanderError): RegrainError {
+  const [message, suggestion] = error.message.replace(/^error: /, "").split("\n");
+  return new RegrainError("USAGE", message!, suggestion === undefined ? {} : { hint: suggestion });
 }
 
 function traceOf(error: unknown): string {

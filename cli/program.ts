@@ -2,17 +2,23 @@
  * The command tree: every command with its flags, its help and its examples. Only the command that is called loads
  * what it needs.
  */
-import { Command, Option } from "@commander-js/extra-typings";
-import { VERSION } from "./version.ts";
+import { Argument, Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { VERSION, VERSION_DATE } from "./version.ts";
 
-const EXIT_STATUS = `
-Exit status:
-  0  done, or equal             5  wrong base: CID, size or chain
-  1  damage or differences      6  i/o: read, write, no space, permission
-  2  usage                      7  remote
-  3  finished, incomplete      70  a bug in regrain
-  4  input not a disk, unsupported or corrupt
-`;
+/** Every exit status with its meaning; the help and the manual page show it. */
+const EXIT_STATUS: readonly (readonly [status: number, meaning: string])[] = [
+  [0, "done, or equal"],
+  [1, "damage or differences"],
+  [2, "usage, or a target that cannot be one"],
+  [3, "finished, incomplete"],
+  [4, "input not a disk, unsupported or corrupt"],
+  [5, "wrong base: CID, size or chain"],
+  [6, "i/o: read, write, no space, permission"],
+  [7, "remote"],
+  [70, "a bug in regrain"],
+  [130, "stopped by SIGINT (Ctrl-C)"],
+  [143, "stopped by SIGTERM"],
+];
 
 const SIZES = "Sizes and offsets are bytes; 64K, 1M, 2G mean powers of 1024.";
 
@@ -28,11 +34,14 @@ export function createProgram(finish: (status: number) => void): Command {
     .helpOption("-h, --help", "print help")
     .helpCommand("help [COMMAND]", "print the help of a command")
     .showHelpAfterError("(regrain --help shows what there is)")
-    .addHelpText("after", EXIT_STATUS);
+    .addHelpText("after", exitStatusText());
   program.addCommand(infoCommand(finish));
   program.addCommand(mapCommand(finish));
   program.addCommand(checkCommand(finish));
+  program.addCommand(compareCommand(finish));
   program.addCommand(applyCommand(finish));
+  program.addCommand(completionCommand(finish, program));
+  program.addCommand(manCommand(finish, program));
   return program as unknown as Command;
 }
 
@@ -81,23 +90,62 @@ function checkCommand(finish: (status: number) => void) {
     );
 }
 
+function compareCommand(finish: (status: number) => void) {
+  const command = new Command("compare")
+    .summary("whether two disks read the same, and where they first do not")
+    .description(
+      "Compares two disks as a guest would read them; holes and zeros are the same. A VMDK stands for its whole chain. " +
+        "A larger disk is equal if all it has more is zeros. Exit 1 when they differ.",
+    )
+    .argument("<A>", "descriptor, bare extent, raw image or block device")
+    .argument("<B>", "the other one")
+    .option("--strict", "disks of different size differ")
+    .addOption(
+      new Option("--progress <mode>", "how progress is shown on stderr")
+        .choices(["auto", "bar", "lines", "json", "none"] as const).default("auto" as const),
+    );
+  return withCommon(withOpening(command))
+    .addHelpText(
+      "after",
+      examples(
+        "regrain compare vm-000001.vmdk vm.img",
+        "regrain compare --strict --json base.vmdk vm.img",
+      ),
+    )
+    .action(async (a, b, flags) =>
+      finish(await (await import("./commands/compare.ts")).runCompare([a, b], flags))
+    );
+}
+
 function applyCommand(finish: (status: number) => void) {
   const command = new Command("apply")
     .summary("write deltas onto an image file or block device")
     .description(
-      "Writes what one delta or more hold onto a target. Everything is checked before the first byte is written; " +
+      "Writes what one delta or more, or an undo file, hold onto a target. Everything is checked before the first byte " +
+        "is written; " +
         "running it again is always safe.",
     )
     .argument(
       "<DELTA...>",
-      "deltas, oldest first (descriptor or bare extent), then the TARGET: image file, block " +
-        "device, or descriptor of a flat VMDK",
+      "deltas, oldest first (descriptor or bare extent), or - for one on standard input, plain or packed with gzip " +
+        "or zstd; then the TARGET: image file, block device, or descriptor of a flat VMDK",
     )
     .usage("[options] <DELTA...> <TARGET>")
     .option("--chain", "the one DELTA is a leaf: take all its links down to the base, and not the base")
+    .option(
+      "--spill <DIR>",
+      "with -: folder for what comes before the table that names it; the system's by default",
+    )
+    .option("--no-spill", "with -: keep nothing, refuse such a delta")
+    .option("--spill-limit <SIZE>", "with -: most that is kept; 8G by default")
     .option("--create", "make a missing TARGET; what no delta holds reads as zeros")
     .option("-n, --dry-run", "check everything and print the plan, write nothing")
     .option("--force", "go on where the message says that --force does")
+    .option("--undo <FILE>", "save what is overwritten; regrain apply FILE TARGET takes it all back")
+    .option("--journal <FILE>", "note in FILE how far the work is durable")
+    .option("--verify", "read back what was written, from the medium, and compare it with the deltas")
+    .option("--hash", "verify, and print the SHA-256 of what was written and of the whole target")
+    .option("--resume", "carry on where the journal says that an interrupted run was; needs --journal")
     .addOption(
       new Option("--sparse <mode>", "zeros become holes: auto (files only), always (devices too), never")
         .choices(["auto", "always", "never"] as const).default("auto" as const),
@@ -115,11 +163,49 @@ function applyCommand(finish: (status: number) => void) {
         "regrain apply vm-000001.vmdk vm-000002.vmdk vm.img",
         "regrain apply --chain vm-000002.vmdk vm.img",
         "regrain apply vm-000001.vmdk base.vmdk",
+        "ssh esx cat vm-000001-delta.vmdk | regrain apply - vm.img",
+        "regrain apply --verify vm-000001.vmdk vm.img",
+        "regrain apply --undo vm.undo vm-000001.vmdk vm.img",
+        "regrain apply vm.undo vm.img",
       ),
     )
     .action(async (paths, flags) =>
       finish(await (await import("./commands/apply.ts")).runApply(paths, flags))
     );
+}
+
+function completionCommand(finish: (status: number) => void, program: CommandUnknownOpts) {
+  return new Command("completion")
+    .summary("what completes commands, flags and values in a shell")
+    .description("Prints a script that completes commands, flags and their values in a shell.")
+    .addArgument(
+      new Argument("<SHELL>", "the shell to print it for").choices(["bash", "zsh", "fish"] as const),
+    )
+    .addHelpText(
+      "after",
+      examples(
+        "source <(regrain completion bash)",
+        "source <(regrain completion zsh)",
+        "regrain completion fish > ~/.config/fish/completions/regrain.fish",
+      ),
+    )
+    .showHelpAfterError("(add --help for what there is)")
+    .action(async (shell) => finish((await import("./commands/manual.ts")).runCompletion(shell, program)));
+}
+
+function manCommand(finish: (status: number) => void, program: CommandUnknownOpts) {
+  return new Command("man")
+    .summary("the manual page")
+    .description("Prints the manual page, as man and mandoc read it.")
+    .addHelpText(
+      "after",
+      examples("regrain man | man -l -", "regrain man > /usr/local/share/man/man1/regrain.1"),
+    )
+    .showHelpAfterError("(add --help for what there is)")
+    .action(async () => {
+      const facts = { date: VERSION_DATE, exitStatus: EXIT_STATUS };
+      finish((await import("./commands/manual.ts")).runMan(program, facts));
+    });
 }
 
 /** Flags that say how disks are found and opened. */
@@ -154,4 +240,10 @@ function withCommon<A extends unknown[], O extends Record<string, unknown>>(comm
 
 function examples(...lines: string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+}
+
+function exitStatusText(): string {
+  return `\nExit status:\n${
+    EXIT_STATUS.map(([status, meaning]) => `${String(status).padStart(5)}  ${meaning}`).join("\n")
+  }`;
 }

@@ -4,7 +4,7 @@ import type { Io } from "../io/mod.ts";
 import { readTargetDescriptor } from "./prepare.ts";
 
 /**
- * Rewrites the base's descriptor: written beside it, made durable, put in place by rename.
+ * Gives the base the ids of the child that was applied onto it.
  *
  * A child without a descriptor tells no id; then the base gets a random one, so that no link made against the old
  * content matches it by mistake.
@@ -15,20 +15,18 @@ export async function adoptContentId(base: LinkIdentity, child: LinkIdentity, io
   const known = child.descriptor?.cid;
   const cid = known ?? randomCid();
   const longContentId = known === undefined ? undefined : child.descriptor?.ddb.get("longcontentid");
-  const bytes = withContentId(await readTargetDescriptor(base.path, io), { cid, longContentId });
-  const path = await Deno.realPath(base.path);
-  const temporary = `${path}.regrain-${crypto.randomUUID().slice(0, 8)}`;
-  const { mode } = await Deno.stat(path);
-  try {
-    using file = await Deno.open(temporary, { write: true, createNew: true, mode: (mode ?? 0o644) & 0o777 });
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-    await file.sync();
-  } catch (error) {
-    await Deno.remove(temporary);
-    throw error;
-  }
-  await Deno.rename(temporary, path);
+  await setContentId(base.path, { cid, longContentId }, io);
   return cid;
+}
+
+/** Rewrites the ids in a descriptor: the new text is made durable beside it and put in place by rename. */
+export async function setContentId(
+  path: string,
+  ids: { cid: number; longContentId: string | undefined },
+  io: Io,
+): Promise<void> {
+  const real = io.realPath(path) ?? path;
+  io.replaceFile(real, withContentId(await readTargetDescriptor(path, io), ids));
 }
 
 /** Any id that has no meaning of its own. */

@@ -8,8 +8,10 @@ import {
   Batch,
   type Disk,
   type DiskWindow,
+  type MaybePromise,
   type RunList,
   SECTOR_SIZE,
+  STRICT,
   type Target,
 } from "../../core-as/host/mod.ts";
 
@@ -36,29 +38,39 @@ export interface ApplyCounts {
  * but punching so little into ext4 costs twenty times what writing it does (74 against 3 microseconds), so it is
  * done only on demand.
  */
-const ZERO_BLOCK_SECTORS = { auto: 128, always: 8, never: 8 } as const satisfies Record<SparseMode, number>;
+export const ZERO_BLOCK_SECTORS = { auto: 128, always: 8, never: 8 } as const satisfies Record<SparseMode, number>;
 
 export interface ApplyOptions {
   readonly sparse: SparseMode;
+  /** Byte of the disk to begin at: everything below is done already. */
+  readonly fromBytes?: number;
   /** Called after every buffer. */
   readonly onProgress?: (counts: Readonly<ApplyCounts>) => void;
+  /** Called with the stretches, in ascending order, that are about to be overwritten. */
+  readonly beforeWrite?: (stretches: Batch) => MaybePromise<void>;
+  /** Called when everything below a byte of the disk was handed to the target. */
+  readonly afterWrite?: (doneBytes: number) => MaybePromise<void>;
 }
 
 /**
- * Writes every data and zero run of `disk` to `target`, in order. Does not flush.
+ * Writes every data and zero run of `disk` to `target`, in ascending order. Does not flush.
  *
  * @throws {RegrainError} what reading the links and writing the target may; running again completes the work.
  */
 export async function applyDisk(disk: Disk, target: Target, options: ApplyOptions): Promise<ApplyCounts> {
   const engine = new Engine(disk, target, options);
-  for await (const window of disk.walk()) await engine.take(window);
+  const range = { fromSector: (options.fromBytes ?? 0) / SECTOR_SIZE, toSector: disk.capacitySectors };
+  for await (const window of disk.walk(STRICT, range)) await engine.take(window);
   return engine.counts;
 }
 
 class Engine {
-  readonly counts: ApplyCounts = { writtenBytes: 0, sparedBytes: 0, zeroedBytes: 0, skippedBytes: 0 };
+  readonly counts: ApplyCounts;
   private readonly bufferSectors: number;
   private readonly writes = new Batch();
+  private readonly zeros = new Batch();
+  /** Data and zeros in the order of the disk, for `beforeWrite`. */
+  private readonly stretches = new Batch();
   private readonly punch: boolean;
   private readonly findZeros: boolean;
   /** Sectors of the buffer that are spoken for. */
@@ -69,6 +81,7 @@ class Engine {
     private readonly target: Target,
     private readonly options: ApplyOptions,
   ) {
+    this.counts = { writtenBytes: 0, sparedBytes: 0, zeroedBytes: 0, skippedBytes: 0 };
     this.bufferSectors = disk.core.buffer.length / SECTOR_SIZE;
     this.punch = options.sparse !== "never";
     this.findZeros = options.sparse === "always" || (options.sparse === "auto" && target.kind === "file");
@@ -82,16 +95,19 @@ class Engine {
       const kind = this.disk.kindOf(list.place(i));
       if (kind === "data") await this.addData(window, i);
       else if (kind === "hole") this.counts.skippedBytes += list.length(i) * SECTOR_SIZE;
-      else await this.addZeros(list, i);
+      else this.addZeros(list.start(i) * SECTOR_SIZE, list.length(i) * SECTOR_SIZE);
     }
-    await this.move(window);
+    await this.move(window, window.toSector);
   }
 
-  private async addZeros(list: RunList, index: number): Promise<void> {
-    const lengthBytes = list.length(index) * SECTOR_SIZE;
-    await this.target.zero({ offsetBytes: list.start(index) * SECTOR_SIZE, lengthBytes, punch: this.punch });
+  private addZeros(offsetBytes: number, lengthBytes: number): void {
+    this.zeros.add({ offsetBytes, lengthBytes, at: 0 });
+    this.note(offsetBytes, lengthBytes);
     this.counts.zeroedBytes += lengthBytes;
-    this.report();
+  }
+
+  private note(offsetBytes: number, lengthBytes: number): void {
+    if (this.options.beforeWrite) this.stretches.add({ offsetBytes, lengthBytes, at: offsetBytes });
   }
 
   /** Cuts a run into pieces of the buffer's free room. */
@@ -104,10 +120,11 @@ class Engine {
     const owner = list.owner(index);
     while (left > 0) {
       if (this.filled === this.bufferSectors || pieces.count === this.disk.core.listCapacity) {
-        await this.move(window);
+        await this.move(window, start);
       }
       const length = Math.min(left, this.bufferSectors - this.filled);
       pieces.set(pieces.count++, { start, length, place: this.filled, owner: 0 });
+      this.note(start * SECTOR_SIZE, length * SECTOR_SIZE);
       this.disk.queue(owner, {
         offsetBytes: place * SECTOR_SIZE,
         lengthBytes: length * SECTOR_SIZE,
@@ -120,28 +137,43 @@ class Engine {
     }
   }
 
-  /** Reads what is queued, and writes it. */
-  private async move(window: DiskWindow): Promise<void> {
-    if (this.filled === 0) return;
-    const [pieces, split] = window.scratch;
+  /** Reads what is queued, and writes it; everything below `doneSector` is done then. */
+  private async move(window: DiskWindow, doneSector: number): Promise<void> {
     const { core } = this.disk;
     await this.disk.readQueued(core.buffer);
+    const spared = this.sortOut(window);
+    if (this.options.beforeWrite && this.stretches.count > 0) await this.options.beforeWrite(this.stretches);
+    for (let i = 0; i < this.zeros.count; i++) {
+      const offsetBytes = this.zeros.offsetBytes[i]!;
+      await this.target.zero({ offsetBytes, lengthBytes: this.zeros.lengthBytes[i]!, punch: this.punch });
+    }
+    await this.target.write(this.writes, core.buffer);
+    this.counts.writtenBytes += this.writes.totalBytes;
+    this.counts.sparedBytes += spared;
+    this.filled = 0;
+    window.scratch[0].count = 0;
+    this.zeros.clear();
+    this.stretches.clear();
+    await this.options.afterWrite?.(doneSector * SECTOR_SIZE);
+    this.options.onProgress?.(this.counts);
+  }
+
+  /** Fills the batch of writes from the pieces; what is zero joins the zeros. Returns the bytes of that. */
+  private sortOut(window: DiskWindow): number {
+    const [pieces, split] = window.scratch;
     const out = this.findZeros ? this.splitZeros(pieces, split) : pieces;
     this.writes.clear();
+    let spared = 0;
     for (let i = 0; i < out.count; i++) {
       const offsetBytes = out.start(i) * SECTOR_SIZE;
       const lengthBytes = out.length(i) * SECTOR_SIZE;
       if (out.place(i) >= 0) this.writes.add({ offsetBytes, lengthBytes, at: out.place(i) * SECTOR_SIZE });
       else {
-        await this.target.zero({ offsetBytes, lengthBytes, punch: true });
-        this.counts.sparedBytes += lengthBytes;
+        this.zeros.add({ offsetBytes, lengthBytes, at: 0 });
+        spared += lengthBytes;
       }
     }
-    await this.target.write(this.writes, core.buffer);
-    this.counts.writtenBytes += this.writes.totalBytes;
-    this.filled = 0;
-    pieces.count = 0;
-    this.report();
+    return spared;
   }
 
   private splitZeros(pieces: RunList, split: RunList): RunList {
@@ -154,9 +186,5 @@ class Engine {
       split.address,
     );
     return split;
-  }
-
-  private report(): void {
-    this.options.onProgress?.(this.counts);
   }
 }

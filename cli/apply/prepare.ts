@@ -143,7 +143,12 @@ export async function prepareTarget(
   tools: { io: Io; context: Context },
 ): Promise<PreparedTarget | undefined> {
   const { io } = tools;
-  if (!io.stat(request.target)) return createTarget(request, intent, io);
+  const found = io.stat(request.target);
+  if (!found) return createTarget(request, intent, io);
+  if (found.kind === "directory" || found.kind === "other") {
+    const what = found.kind === "directory" ? "a directory" : "neither a file nor a block device";
+    throw new RegrainError("TARGET_UNSUITABLE", `it is ${what}`, { path: request.target });
+  }
   const opened = await openExisting(request, intent, tools);
   try {
     requireNoInput(opened.identities, { request, intent, io });

@@ -17,6 +17,9 @@ export const LIBC_SYMBOLS = {
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
   fsync: { parameters: ["i32"], result: "i32" },
+  // Returns the error number itself and leaves errno alone.
+  posix_fadvise: { parameters: ["i32", "i64", "i64", "i32"], result: "i32" },
+  fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
   ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
@@ -45,6 +48,13 @@ export const FALLOC_FL_KEEP_SIZE = 1;
 export const FALLOC_FL_PUNCH_HOLE = 2;
 export const FALLOC_FL_ZERO_RANGE = 16;
 
+/** Forgets what is held of a file in memory, as far as it is on the medium already. */
+export const POSIX_FADV_DONTNEED = 4;
+/** `struct statfs`: the kind of file system stands first, as a word of 64 bits; what follows is not used. */
+export const STATFS_BYTES = 256;
+/** Kinds of file systems that are memory: tmpfs, ramfs, hugetlbfs (`linux/magic.h`). */
+export const MEMORY_FILE_SYSTEMS: ReadonlySet<bigint> = new Set([0x01021994n, 0x858458f6n, 0x958458f6n]);
+
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 /** Sets a lock that belongs to the open file, not to the process. */
@@ -56,6 +66,8 @@ export const WRITE_LOCK_WHOLE_FILE = new Uint8Array(32).fill(1, 0, 1);
 export const BLKGETSIZE64 = 0x80081272n;
 /** Gets the logical block of a device, i32 bytes. */
 export const BLKSSZGET = 0x1268n;
+/** Writes out what is held of a device in memory, and forgets it. Needs CAP_SYS_ADMIN. */
+export const BLKFLSBUF = 0x1261n;
 /** Zeroes a stretch of a device: u64 start and u64 length, in bytes. */
 export const BLKZEROOUT = 0x127fn;
 

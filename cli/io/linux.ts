@@ -29,6 +29,7 @@ import {
 } from "./libc.ts";
 import { LinuxSource, LinuxTarget, type OpenFile } from "./linux_file.ts";
 import { LinuxSystem } from "./linux_system.ts";
+import { modifiedMs, openLogFile, removeIfThere, replaceFile } from "./log_file.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
 
 /** glibc's file name, then musl's. */
@@ -111,6 +112,11 @@ class LinuxIo implements Io {
       this.#libc.close(fd);
     }
   }
+
+  readonly modifiedMs = modifiedMs;
+  readonly openLog = openLogFile;
+  readonly replaceFile = replaceFile;
+  readonly removeFile = removeIfThere;
 
   realPath(path: string): string | undefined {
     this.#demand("read", path);

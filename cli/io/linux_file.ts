@@ -2,8 +2,17 @@
 import type { RegrainError } from "../../core-as/host/errors.ts";
 import type { Batch, Run } from "../../core-as/host/source.ts";
 import { roundUp } from "../../core-as/host/units.ts";
-import { assertInside, heldByAnother, type Operation, pastEnd, shortRead, systemError } from "./errno.ts";
 import {
+  assertInside,
+  errnoName,
+  heldByAnother,
+  type Operation,
+  pastEnd,
+  shortRead,
+  systemError,
+} from "./errno.ts";
+import {
+  BLKFLSBUF,
   BLKZEROOUT,
   F_OFD_SETLK,
   FALLOC_FL_KEEP_SIZE,
@@ -12,9 +21,12 @@ import {
   type Libc,
   LOCK_EX,
   LOCK_NB,
+  MEMORY_FILE_SYSTEMS,
+  POSIX_FADV_DONTNEED,
   SEEK_DATA,
   SEEK_END,
   SEEK_HOLE,
+  STATFS_BYTES,
   untilDone,
   WRITE_LOCK_WHOLE_FILE,
 } from "./libc.ts";
@@ -83,6 +95,7 @@ export class LinuxSource implements LocalSource {
 
   /** By SEEK_DATA and SEEK_HOLE. A raw image has no parent, so its holes are known zeros. */
   #runs(fromBytes: number, toBytes: number): Run[] {
+    if (toBytes > this.sizeBytes) throw new Error("runs of a file were asked for beyond its end");
     const runs: Run[] = [];
     for (let at = fromBytes; at < toBytes;) {
       const data = Math.min(toBytes, this.#seek(at, SEEK_DATA));
@@ -189,6 +202,34 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
   /** By `fsync`: `fdatasync` may leave out what a punched hole changed. */
   flush(): void {
     if (untilDone(this.libc, () => this.libc.fsync(this.fd)) < 0) throw this.failure("flush");
+  }
+
+  dropCache(): string | undefined {
+    if (this.kind === "device") return this.#dropDevice();
+    if (this.#isInMemory()) return "its file system is memory: there is no medium to read from";
+    return this.#forget();
+  }
+
+  /** BLKFLSBUF lets go of buffers that a hint does not; but not everybody may ask for it. */
+  #dropDevice(): string | undefined {
+    if (untilDone(this.libc, () => this.libc.ioctl(this.fd, BLKFLSBUF, null)) < 0) {
+      const obstacle = this.#forget();
+      if (obstacle !== undefined) return obstacle;
+    }
+    if (this.identity.backing === undefined) return undefined;
+    return "it is a loop device: what the system holds in memory of the file behind it cannot be dropped";
+  }
+
+  #forget(): string | undefined {
+    const errno = this.libc.posix_fadvise(this.fd, 0n, 0n, POSIX_FADV_DONTNEED);
+    if (errno === 0) return undefined;
+    return `what the system holds of it in memory cannot be dropped (${errnoName(errno)})`;
+  }
+
+  #isInMemory(): boolean {
+    const status = new BigInt64Array(STATFS_BYTES / 8);
+    return untilDone(this.libc, () => this.libc.fstatfs(this.fd, status)) === 0 &&
+      MEMORY_FILE_SYSTEMS.has(status[0]!);
   }
 
   #claim(lock: () => number, options: { force: boolean }): void {

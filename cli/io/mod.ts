@@ -4,6 +4,7 @@ import { openLinuxIo } from "./linux.ts";
 import { openPortableIo } from "./portable.ts";
 import type { Io } from "./types.ts";
 
+export type { LogFile } from "./log_file.ts";
 export { sameStorage } from "./types.ts";
 export type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
 

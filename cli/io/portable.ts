@@ -18,6 +18,7 @@ import {
   unsuitable,
 } from "./errno.ts";
 import { backingOf, refuseReadOnlyDevice, refuseWhenInUse, type SystemFiles } from "./in_use.ts";
+import { modifiedMs, openLogFile, removeIfThere, replaceFile } from "./log_file.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
 
 /** Blocks of file systems and devices, as nearly all have them; nothing depends on its being right. */
@@ -184,6 +185,11 @@ class PortableIo implements Io {
       file.close();
     }
   }
+
+  readonly modifiedMs = modifiedMs;
+  readonly openLog = openLogFile;
+  readonly replaceFile = replaceFile;
+  readonly removeFile = removeIfThere;
 
   realPath(path: string): string | undefined {
     assertUsablePath(path);

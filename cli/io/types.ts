@@ -1,5 +1,6 @@
 /** What the two implementations of local I/O have in common: their interface, and what tells two files apart. */
 import type { Source, Target } from "../../core-as/host/source.ts";
+import type { LogFile } from "./log_file.ts";
 
 /**
  * What the system knows a file by, whatever its name. Device numbers are encoded as `stat(2)` gives them; see
@@ -23,6 +24,13 @@ export type LocalTarget = Target & {
   readonly identity: Identity;
   /** What had to be done another way, one sentence each, in the order it was met. Grows while the target is used. */
   readonly fallbacks: readonly string[];
+  /**
+   * Drops what the system holds of the target in memory, so that the next reads come from the medium. To be called
+   * after `flush`: what is not durable yet stays. Absent where there is no way.
+   *
+   * @returns why the next reads may come from memory all the same, if they may.
+   */
+  dropCache?(): string | undefined;
 };
 
 export interface TargetOptions {
@@ -56,6 +64,22 @@ export interface Io {
   stat(path: string): FileStatus | undefined;
   /** `path` without symbolic links, absolute, or `undefined` when nothing stands there. */
   realPath(path: string): string | undefined;
+  /** When a file was changed last, in milliseconds since 1970; `undefined` where that may not be asked. */
+  modifiedMs(path: string): number | undefined;
+  /**
+   * Opens an undo file.
+   *
+   * @throws {RegrainError} `TARGET_UNSUITABLE` when one that is to be made stands there already, `PERMISSION`, `OPEN_FAILED`.
+   */
+  openLog(path: string, options: { create: boolean }): LogFile;
+  /**
+   * Replaces a small file as a whole: written beside it, made durable, put in place by rename.
+   *
+   * @throws {RegrainError} `NO_SPACE`, `WRITE_FAILED`, `PERMISSION`; the old file stands then.
+   */
+  replaceFile(path: string, bytes: Uint8Array): void;
+  /** Removes a file; that it is gone already is fine. */
+  removeFile(path: string): void;
 }
 
 /** Whether writing to one changes the other: the same file, the same device, or a loop device and its file. */

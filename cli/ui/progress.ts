@@ -47,6 +47,7 @@ export class Progress {
   private readonly rate = new RateEstimator();
   private shownMs = 0;
   private barShown = false;
+  private state: ProgressState = { doneBytes: 0, parts: {} };
 
   constructor(private readonly console: Console, mode: ProgressMode, private readonly totalBytes: number) {
     this.mode = pickMode(mode, console);
@@ -56,16 +57,24 @@ export class Progress {
 
   /** Shows the state if it is time to. */
   update(state: ProgressState): void {
+    this.state = state;
     if (this.mode === "none") return;
     const nowMs = performance.now();
     const every = this.mode === "bar" ? BAR_EVERY_MS : this.mode === "json" ? 1000 : LINE_EVERY_MS;
     if (nowMs - this.shownMs < every) return;
     this.shownMs = nowMs;
     this.rate.add({ atMs: nowMs, bytes: state.doneBytes });
-    this.show(state);
+    this.show(state, this.mode);
   }
 
-  /** Takes the bar off the terminal. */
+  /** Shows the state as it was told last, on a line of its own, although the mode may be to show nothing. */
+  showNow(): void {
+    this.end();
+    this.rate.add({ atMs: performance.now(), bytes: this.state.doneBytes });
+    this.show(this.state, this.mode === "json" ? "json" : "lines");
+  }
+
+  /** Takes the bar off the terminal; an update after it draws it again. */
   end(): void {
     if (this.barShown) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
     this.barShown = false;
@@ -75,10 +84,10 @@ export class Progress {
     return performance.now() - this.startedMs;
   }
 
-  private show(state: ProgressState): void {
+  private show(state: ProgressState, mode: Exclude<ProgressMode, "auto" | "none">): void {
     const bytesPerSecond = this.rate.bytesPerSecond;
     const leftSeconds = bytesPerSecond ? (this.totalBytes - state.doneBytes) / bytesPerSecond : undefined;
-    if (this.mode === "json") {
+    if (mode === "json") {
       const { doneBytes, parts } = state;
       this.console.err(JSON.stringify({
         type: "progress",
@@ -94,9 +103,9 @@ export class Progress {
       totalBytes: this.totalBytes,
       bytesPerSecond,
       leftSeconds,
-      bar: this.mode === "bar",
+      bar: mode === "bar",
     });
-    if (this.mode === "lines") {
+    if (mode === "lines") {
       this.console.err(line);
       return;
     }

@@ -255,12 +255,48 @@ async function readFooter(file: Source, front: HostedHeader): Promise<HostedHead
   if (offsetBytes < SECTOR_SIZE || offsetBytes % SECTOR_SIZE !== 0) return undefined;
   const header = await readHeader(file, SECTOR_SIZE, offsetBytes);
   if (header.u32(0) !== HOSTED_MAGIC) return undefined;
+  return parseFooter(header, front);
+}
+
+/**
+ * What a footer says.
+ *
+ * @throws {RegrainError} `HEADER_INVALID` when it is not that of the header.
+ */
+export function parseFooter(header: Header, front: HostedHeader): HostedHeader {
   const footer = parseHosted(header);
   const same = footer.capacitySectors === front.capacitySectors &&
     footer.grainSectors === front.grainSectors &&
     footer.entriesPerTable === front.entriesPerTable && footer.flags === front.flags;
   if (same) return footer;
   throw header.error("HEADER_INVALID", "the footer contradicts the header", 0);
+}
+
+/** An extent of which only the header has come yet: it tells what it is, and cannot be walked. */
+export function extentOfHeader(header: HostedHeader, file: Source): Extent {
+  return {
+    format: header.compressed ? "stream" : "hosted",
+    path: file.path,
+    capacitySectors: header.capacitySectors,
+    grainSectors: header.grainSectors,
+    file,
+    data: undefined,
+    regions: [],
+    facts: factsOf({ ...header, directorySector: header.directorySector ?? 0 }, false),
+    findings: oddities(header, file.path),
+    fill: () => Promise.reject(new Error("the tables of this extent have not come yet")),
+  };
+}
+
+/** True when every packed grain says where on the disk it belongs. */
+export function hasGrainMarkers(header: HostedHeader): boolean {
+  return (header.flags & FLAG_MARKERS) !== 0;
+}
+
+/** True when the header promises a second directory. */
+export function hasRedundant(header: HostedHeader): boolean {
+  const sector = header.redundantSector;
+  return (header.flags & FLAG_REDUNDANT) !== 0 && sector !== 0 && sector !== header.directorySector;
 }
 
 /** What has a footer was written front to back, with a marker before the directory. */
@@ -280,10 +316,8 @@ function usableRedundant(
   part: { label: string; lengthBytes: number; fieldOffsetBytes: number },
   file: Source,
 ): { offsetBytes: number | undefined; findings: Finding[] } {
-  const sector = header.redundantSector;
-  const none = (header.flags & FLAG_REDUNDANT) === 0 || sector === 0 || sector === header.directorySector;
-  if (none) return { offsetBytes: undefined, findings: [] };
-  const offsetBytes = sector * SECTOR_SIZE;
+  if (!hasRedundant(header)) return { offsetBytes: undefined, findings: [] };
+  const offsetBytes = header.redundantSector * SECTOR_SIZE;
   if (offsetBytes + part.lengthBytes <= file.sizeBytes) return { offsetBytes, findings: [] };
   const message = `${part.label} reaches past the end of the file and is not used`;
   return {

@@ -6,6 +6,7 @@
  * @module
  */
 export * from "./chain.ts";
+export * from "./compare.ts";
 export * from "./descriptor.ts";
 export * from "./diff.ts";
 export * from "./disk.ts";

@@ -21,7 +21,7 @@ const BARE_SIZE_BYTES = 4;
 const READAHEAD_BYTES = MIB;
 
 /** Kinds of the markers that stand before what is no grain. */
-export const MARKER_TYPE = { grainTable: 1, grainDirectory: 2 } as const;
+export const MARKER_TYPE = { endOfStream: 0, grainTable: 1, grainDirectory: 2, footer: 3 } as const;
 
 /** True when a marker of a kind stands in front of a part of the file that begins at `sector`. */
 export async function hasMarker(file: Source, part: { sector: number; type: number }): Promise<boolean> {

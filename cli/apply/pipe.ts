@@ -1,0 +1,130 @@
+/**
+ * Applies a disk that comes through a pipe: one pass, front to back.
+ *
+ * What can be looked at before the first write is what the front of the file tells: the headers, the embedded
+ * descriptor, the target; for formats that have all their tables in front, those too. The rest is checked when it comes
+ * by, so that an error may find a part applied. That does no harm: applying the whole delta once more completes it.
+ */
+import {
+  type ApplyPlan,
+  type Context,
+  RegrainError,
+  requireSound,
+  SECTOR_SIZE,
+  type Target,
+} from "../../core-as/host/mod.ts";
+import {
+  type ForwardDisk,
+  ForwardInput,
+  forwardWindow,
+  openForward,
+  passSlack,
+  type ReadNext,
+  type Scratch,
+} from "../../core-as/host/forward/mod.ts";
+import type { Io } from "../io/mod.ts";
+import { adoptContentId } from "./content_id.ts";
+import type { ApplyCounts } from "./engine.ts";
+import { PipeSink, type PipeSinkOptions } from "./pipe_sink.ts";
+import { type PreparedTarget, prepareTarget, type TargetRequest } from "./prepare.ts";
+
+export interface PipeRequest extends TargetRequest {
+  /** Files that the stream itself comes from, where they are known. */
+  readonly inputs: readonly string[];
+}
+
+export interface PipeTools {
+  readonly io: Io;
+  readonly context: Context;
+  readonly read: ReadNext;
+  readonly scratch: Scratch;
+  /** Bytes of the window; as many as there is room for by default. */
+  readonly windowBytes?: number;
+  /**
+   * Called when the front of the file and the target were looked at, before the first write.
+   *
+   * @returns what to write to in place of the target itself.
+   */
+  readonly onOpen: (disk: ForwardDisk, target: PreparedTarget | undefined) => Target | undefined;
+}
+
+export interface PipeResult {
+  readonly counts: ApplyCounts;
+  /** What was known before the first grain. */
+  readonly survey: ForwardDisk["survey"];
+  /** `undefined` in a dry run on a target that is yet to be made. */
+  readonly target: PreparedTarget | undefined;
+  readonly plan: ApplyPlan;
+  /** The content id that a VMDK target took. */
+  readonly cid: number | undefined;
+  /** Bytes behind the last one that means anything. */
+  readonly slackBytes: number;
+  /** True when the stream went on and on, and its end was not waited for. */
+  readonly isLeft: boolean;
+}
+
+/** @throws {RegrainError} what reading the stream and writing the target may; its hint says how far the work came. */
+export async function applyPipe(
+  request: PipeRequest,
+  tools: PipeTools,
+  options: PipeSinkOptions,
+): Promise<PipeResult> {
+  const { core, inflate, ignoreJournal } = tools.context;
+  const sink = new PipeSink(core, options);
+  const window = forwardWindow(core);
+  const input = new ForwardInput({
+    window: window.subarray(0, tools.windowBytes ?? window.length),
+    read: tools.read,
+    beforeMove: () => sink.flush(),
+  });
+  const disk = await openForward(
+    { core, input, sink, scratch: tools.scratch },
+    { inflate, ignoreJournal },
+  );
+  requireSound(disk.survey, request);
+  const { link } = disk;
+  const sizeBytes = link.capacitySectors * SECTOR_SIZE;
+  const prepared = await prepareTarget(request, { sizeBytes, inputs: request.inputs, child: link }, tools);
+  try {
+    const target = tools.onOpen(disk, prepared) ?? prepared?.target;
+    sink.attach(request.dryRun ? undefined : target, { isBase: link.isBase, kind: target?.kind ?? "file" });
+    try {
+      await disk.run();
+      await sink.finish();
+      const slack = await passSlack(input);
+      const end = { ...endOf(disk, sink), ...slack, target: prepared };
+      if (request.dryRun || !prepared) return { ...end, cid: undefined };
+      await prepared.target.flush();
+      const cid = prepared.base ? await adoptContentId(prepared.base, link, tools.io) : undefined;
+      return { ...end, cid };
+    } catch (error) {
+      throw error instanceof RegrainError ? withAppliedHint(error, sink.counts, request) : error;
+    }
+  } finally {
+    prepared?.target.close();
+  }
+}
+
+function endOf(disk: ForwardDisk, sink: PipeSink): Pick<PipeResult, "counts" | "plan" | "survey"> {
+  const { counts, operationCount } = sink;
+  const plan = {
+    diskBytes: disk.link.capacitySectors * SECTOR_SIZE,
+    writeBytes: counts.writtenBytes + counts.sparedBytes,
+    zeroBytes: counts.zeroedBytes,
+    skipBytes: counts.skippedBytes,
+    operationCount,
+  };
+  const knownBytes = plan.writeBytes + plan.zeroBytes + plan.skipBytes;
+  if (knownBytes !== plan.diskBytes) {
+    throw new Error(`${knownBytes} of ${plan.diskBytes} bytes of the disk were accounted for`);
+  }
+  return { counts, plan, survey: disk.survey };
+}
+
+/** The same error, which also says what was done before it. */
+function withAppliedHint(error: RegrainError, done: ApplyCounts, request: PipeRequest): RegrainError {
+  if (request.dryRun) return error;
+  const moved = done.writtenBytes + done.sparedBytes + done.zeroedBytes;
+  const progress = `${moved} bytes were applied before that; applying the whole delta again completes it`;
+  return error.withHint(error.hint === undefined ? progress : `${error.hint}; ${progress}`);
+}

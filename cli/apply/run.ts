@@ -1,0 +1,165 @@
+/**
+ * Carries out a prepared apply, with what makes it safe: an undo file, a journal, the content id at the end.
+ *
+ * The order at every buffer is what counts: what stands in the target is durable in the undo file, then the target is
+ * written; what the journal says is done was synced before. So at every moment a kill or a power loss leaves a target
+ * that a plain second run, a resumed one, and the undo file each bring to where they should.
+ */
+import { type Batch, type LinkIdentity, MIB, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import type { Io } from "../io/mod.ts";
+import { adoptContentId } from "./content_id.ts";
+import { type ApplyCounts, applyDisk, type SparseMode } from "./engine.ts";
+import { fingerprintPlan, Journal, requireJournalPlace, resumePoint } from "./journal.ts";
+import type { PreparedDeltas, PreparedTarget } from "./prepare.ts";
+import { type UndoIds, undoName, UndoSaver } from "./undo.ts";
+import { UntouchedBlocks } from "./untouched.ts";
+
+/** Enough between two checkpoints to keep them cheap, and a resumed run short. */
+const CHECKPOINT_BYTES = 256 * MIB;
+
+export interface RunOptions {
+  readonly sparse: SparseMode;
+  /** Path of the undo file to write. */
+  readonly undo?: string | undefined;
+  /** Path of the journal to keep. */
+  readonly journal?: string | undefined;
+  /** Bytes moved between two checkpoints of the journal; each syncs the target. */
+  readonly checkpointBytes?: number;
+  /** Carries on where the journal says that an interrupted run was. */
+  readonly resume: boolean;
+  readonly onProgress: (counts: Readonly<ApplyCounts>) => void;
+  /** Called when everything is durable, before anything says that the target is done. What it throws ends the run. */
+  readonly verify?: (() => Promise<void>) | undefined;
+}
+
+export interface RunResult {
+  readonly counts: ApplyCounts;
+  /** Bytes of the disk that an earlier run had done. */
+  readonly resumedBytes: number;
+  /** The content id that a VMDK target took. */
+  readonly cid: number | undefined;
+}
+
+/** What a run works on. */
+export interface RunWork {
+  readonly prepared: PreparedDeltas;
+  readonly target: PreparedTarget;
+  readonly io: Io;
+}
+
+/** @throws {RegrainError} what reading and writing may; `RESUME_REFUSED`; the target can always be completed. */
+export async function runPrepared(work: RunWork, options: RunOptions): Promise<RunResult> {
+  const { prepared: { disk }, target: { target, base }, io } = work;
+  const guarded = options.undo !== undefined || options.journal !== undefined;
+  const plan = guarded ? await fingerprintPlan(disk, io) : "";
+  if (options.journal !== undefined && !options.resume) await requireJournalPlace(options.journal, io);
+  const resumedBytes = options.resume ? await resumePoint(options.journal!, { plan, target, io }) : 0;
+  const undo = options.undo === undefined ? undefined : await openUndo(options.undo, work, plan);
+  const journal = options.journal === undefined
+    ? undefined
+    : new Checkpoints(new Journal(options.journal, { plan, target, io }), {
+      fromBytes: resumedBytes,
+      everyBytes: options.checkpointBytes ?? CHECKPOINT_BYTES,
+    });
+  try {
+    const counts = await applyDisk(disk, target, {
+      sparse: options.sparse,
+      fromBytes: resumedBytes,
+      onProgress: options.onProgress,
+      ...(guarded ? { beforeWrite: guard(undo, journal) } : {}),
+      ...(journal ? { afterWrite: (doneBytes: number) => journal.reached(doneBytes) } : {}),
+    });
+    await target.flush();
+    await options.verify?.();
+    const cid = base ? await adoptContentId(base, disk.links[0]!, io) : undefined;
+    journal?.finish();
+    return { counts, resumedBytes, cid };
+  } catch (error) {
+    if (journal && error instanceof RegrainError) await journal.stop();
+    throw error;
+  } finally {
+    undo?.close();
+  }
+}
+
+function guard(
+  undo: UndoSaver | undefined,
+  journal: Checkpoints | undefined,
+): (stretches: Batch) => Promise<void> {
+  return async (stretches) => {
+    await undo?.save(stretches);
+    journal?.touch(stretches);
+  };
+}
+
+async function openUndo(path: string, work: RunWork, plan: string): Promise<UndoSaver> {
+  const { prepared: { disk }, target: { target, base }, io } = work;
+  const blocks = new UntouchedBlocks(target.sizeBytes);
+  for await (const { list } of disk.walk()) {
+    for (let i = 0; i < list.count; i++) {
+      if (disk.kindOf(list.place(i)) === "hole") continue;
+      blocks.touch({ offsetBytes: list.start(i) * SECTOR_SIZE, lengthBytes: list.length(i) * SECTOR_SIZE });
+    }
+  }
+  const name = undoName({ plan, untouched: await blocks.hash(target), base: baseIds(base) });
+  return await UndoSaver.open(path, { core: disk.core, target, io, name });
+}
+
+function baseIds(base: LinkIdentity | undefined): UndoIds["base"] {
+  const cid = base?.descriptor?.cid;
+  if (cid === undefined) return undefined;
+  return { cid, longContentId: base?.descriptor?.ddb.get("longcontentid") };
+}
+
+/** When the journal is written. */
+class Checkpoints {
+  private doneBytes: number;
+  private savedBytes: number;
+  private movedBytes = 0;
+  /** Last stretch of the buffer that is on its way. */
+  private pending: { offsetBytes: number; lengthBytes: number } | undefined;
+
+  constructor(
+    private readonly journal: Journal,
+    private readonly options: { fromBytes: number; everyBytes: number },
+  ) {
+    this.doneBytes = options.fromBytes;
+    this.savedBytes = options.fromBytes;
+  }
+
+  touch(stretches: Batch): void {
+    const last = stretches.count - 1;
+    this.pending = { offsetBytes: stretches.offsetBytes[last]!, lengthBytes: stretches.lengthBytes[last]! };
+    this.movedBytes += stretches.totalBytes;
+  }
+
+  async reached(doneBytes: number): Promise<void> {
+    if (this.pending) this.journal.wrote(this.pending);
+    this.pending = undefined;
+    this.doneBytes = doneBytes;
+    if (this.movedBytes >= this.options.everyBytes) await this.save();
+  }
+
+  /**
+   * The work ends early by another error, which is the one to tell: what is done so far is written down if it can be,
+   * and otherwise the last checkpoint holds.
+   */
+  async stop(): Promise<void> {
+    if (this.doneBytes === this.savedBytes) return;
+    try {
+      await this.save();
+    } catch (error) {
+      if (!(error instanceof RegrainError)) throw error;
+    }
+  }
+
+  finish(): void {
+    this.journal.remove();
+  }
+
+  private async save(): Promise<void> {
+    await this.journal.checkpoint(this.doneBytes);
+    this.savedBytes = this.doneBytes;
+    this.movedBytes = 0;
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Reads back what an apply wrote, from the medium, and compares it with the links it came from.
+ *
+ * It is the same walk as the apply's. What the links hold goes into one half of the kernels' buffer, what the target
+ * holds into the other. With `hash` all of the target is read, in order, and only what was written is compared.
+ */
+import { createHash, type Hash } from "node:crypto";
+import {
+  Batch,
+  Differences,
+  type Disk,
+  GIB,
+  hexByte,
+  plural,
+  RegrainError,
+  type RunList,
+  SECTOR_SIZE,
+  type Target,
+} from "../../core-as/host/mod.ts";
+import type { LocalTarget } from "../io/mod.ts";
+
+/** SHA-256 sums of a target, in hexadecimal digits. */
+export interface Sums {
+  /**
+   * Over the bytes of all data and zero runs of the merged links, in ascending order, end to end, as the target holds
+   * them. Where the runs are, `regrain map` tells.
+   */
+  readonly written: string;
+  /** Over the whole target, as `sha256sum` gives it; of a VMDK, over the disk that its extents make up. */
+  readonly target: string;
+}
+
+/** What a verification found; it throws when anything differs. */
+export interface Verification {
+  /** Bytes of data and zeros that are on the target as they should be. */
+  readonly verifiedBytes: number;
+  /** Why what was read may have come from memory and not from the medium, one sentence each. */
+  readonly obstacles: readonly string[];
+  readonly sums: Sums | undefined;
+}
+
+/** Bytes passed so far. */
+export interface VerifyCounts {
+  verifiedBytes: number;
+  /** What was not written; with `hash` it is read all the same. */
+  otherBytes: number;
+}
+
+export interface VerifyOptions {
+  /** Reads all of the target and sums it up. */
+  readonly hash: boolean;
+  /** Called after every buffer. */
+  readonly onProgress?: (counts: Readonly<VerifyCounts>) => void;
+}
+
+/**
+ * Compares the target with `disk`, which was applied to it. To be called after `flush`, without which nothing need have
+ * reached the medium.
+ *
+ * @throws {RegrainError} `VERIFY_FAILED` with the first byte that differs and how many do, once all has been looked
+ * at; what reading the links and the target may.
+ */
+export async function verifyTarget(
+  disk: Disk,
+  target: Target,
+  options: VerifyOptions,
+): Promise<Verification> {
+  const obstacles = [...new Set(dropCaches(target))];
+  const verifier = new Verifier(disk, target, options);
+  for await (const { list } of disk.walk()) await verifier.take(list);
+  const sums = await verifier.finish();
+  return { verifiedBytes: verifier.counts.verifiedBytes, obstacles, sums };
+}
+
+/** Drops what the system holds of each file of the target; returns what is in the way. */
+function dropCaches(target: Target): string[] {
+  if ("targets" in target) return (target.targets as readonly Target[]).flatMap(dropCaches);
+  const drop = (target as Partial<LocalTarget>).dropCache;
+  if (!drop) return ["what the system holds of it in memory cannot be dropped from here"];
+  const obstacle = drop.call(target);
+  return obstacle === undefined ? [] : [obstacle];
+}
+
+/** What the target is to be compared with: data of a medium, zeros, or nothing where nothing was written. */
+type Expected =
+  | { readonly kind: "data"; readonly owner: number; readonly placeBytes: number }
+  | { readonly kind: "zero" }
+  | { readonly kind: "any" };
+
+interface Stretch {
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+}
+
+const ZERO: Expected = { kind: "zero" };
+const ANY: Expected = { kind: "any" };
+/** Where the target knows its holes it is asked for this much at a time. */
+const RUNS_STEP_BYTES = GIB;
+
+class Verifier {
+  readonly counts: VerifyCounts = { verifiedBytes: 0, otherBytes: 0 };
+  private readonly differences: Differences;
+  /** The second half of the buffer, where the target's bytes go. */
+  private readonly found: Uint8Array;
+  /** What to read of the target, and the part of it that is compared. Places count from the start of a half. */
+  private readonly reads = new Batch();
+  private readonly checks = new Batch();
+  private readonly sums: { written: Hash; target: Hash } | undefined;
+  private filledBytes = 0;
+
+  constructor(
+    private readonly disk: Disk,
+    private readonly target: Target,
+    private readonly options: VerifyOptions,
+  ) {
+    const { buffer } = disk.core;
+    this.found = buffer.subarray(buffer.length / 2);
+    this.differences = new Differences(disk.core);
+    this.sums = options.hash ? { written: createHash("sha256"), target: createHash("sha256") } : undefined;
+  }
+
+  async take(list: RunList): Promise<void> {
+    for (let i = 0; i < list.count; i++) {
+      const place = list.place(i);
+      const kind = this.disk.kindOf(place);
+      const stretch = {
+        offsetBytes: list.start(i) * SECTOR_SIZE,
+        lengthBytes: list.length(i) * SECTOR_SIZE,
+      };
+      if (kind === "data") {
+        const owner = list.owner(i);
+        await this.gather(stretch, { kind, owner, placeBytes: place * SECTOR_SIZE });
+      } else if (kind === "zero") await this.addZeros(stretch);
+      else await this.addUnwritten(stretch);
+    }
+  }
+
+  /** Looks at what is left, and tells what was found. */
+  async finish(): Promise<Sums | undefined> {
+    const { sizeBytes } = this.disk;
+    const tailBytes = this.target.sizeBytes - sizeBytes;
+    if (this.sums && tailBytes > 0) {
+      await this.gather({ offsetBytes: sizeBytes, lengthBytes: tailBytes }, ANY);
+    }
+    await this.compare();
+    if (this.differences.first) throw this.failed();
+    return this.sums &&
+      { written: this.sums.written.digest("hex"), target: this.sums.target.digest("hex") };
+  }
+
+  private async addUnwritten(stretch: Stretch): Promise<void> {
+    if (this.sums) return await this.gather(stretch, ANY);
+    this.counts.otherBytes += stretch.lengthBytes;
+  }
+
+  /** A hole of the target is zeros by what a hole is, and need not be read. */
+  private async addZeros(stretch: Stretch): Promise<void> {
+    if (this.sums || !this.target.runs) return await this.gather(stretch, ZERO);
+    const end = stretch.offsetBytes + stretch.lengthBytes;
+    for (let from = stretch.offsetBytes; from < end; from += RUNS_STEP_BYTES) {
+      for (const run of await this.target.runs(from, Math.min(end, from + RUNS_STEP_BYTES))) {
+        if (run.kind !== "data") this.counts.verifiedBytes += run.length;
+        else await this.gather({ offsetBytes: run.start, lengthBytes: run.length }, ZERO);
+      }
+    }
+  }
+
+  /** Cuts a stretch into pieces of the buffer's free room. */
+  private async gather(stretch: Stretch, expected: Expected): Promise<void> {
+    for (let doneBytes = 0; doneBytes < stretch.lengthBytes;) {
+      if (this.filledBytes === this.found.length) await this.compare();
+      const lengthBytes = Math.min(stretch.lengthBytes - doneBytes, this.found.length - this.filledBytes);
+      const at = this.filledBytes;
+      this.expect(expected, { doneBytes, lengthBytes, at });
+      const piece = { offsetBytes: stretch.offsetBytes + doneBytes, lengthBytes, at };
+      this.reads.add(piece);
+      if (expected.kind !== "any") this.checks.add(piece);
+      this.filledBytes += lengthBytes;
+      doneBytes += lengthBytes;
+    }
+  }
+
+  /** Sees to it that the first half of the buffer will hold what the target should. */
+  private expect(expected: Expected, piece: { doneBytes: number; lengthBytes: number; at: number }): void {
+    const { doneBytes, lengthBytes, at } = piece;
+    if (expected.kind === "zero") this.disk.core.buffer.fill(0, at, at + lengthBytes);
+    if (expected.kind !== "data") return;
+    this.disk.queue(expected.owner, { offsetBytes: expected.placeBytes + doneBytes, lengthBytes, at });
+  }
+
+  /** Reads what is gathered from both sides, compares it, and sums it up. */
+  private async compare(): Promise<void> {
+    if (this.filledBytes === 0) return;
+    const { reads, checks, found, sums } = this;
+    await this.disk.readQueued(this.disk.core.buffer);
+    await this.target.read(reads, found);
+    for (let i = 0; i < checks.count; i++) {
+      const at = checks.at[i]!;
+      const lengthBytes = checks.lengthBytes[i]!;
+      this.differences.add({ offsetBytes: checks.offsetBytes[i]!, lengthBytes, at });
+      sums?.written.update(found.subarray(at, at + lengthBytes));
+    }
+    sums?.target.update(found.subarray(0, this.filledBytes));
+    this.counts.verifiedBytes += checks.totalBytes;
+    this.counts.otherBytes += reads.totalBytes - checks.totalBytes;
+    reads.clear();
+    checks.clear();
+    this.filledBytes = 0;
+    this.options.onProgress?.(this.counts);
+  }
+
+  private failed(): RegrainError {
+    const { bytes, blocks } = this.differences;
+    const { offsetBytes, values: [expected, found] } = this.differences.first!;
+    const message =
+      `${plural(bytes, "byte")} in ${plural(blocks, "block")} of 4 KiB read back otherwise than ` +
+      `written; the first is ${hexByte(found)}, not ${hexByte(expected)}`;
+    return new RegrainError("VERIFY_FAILED", message, {
+      path: this.target.path,
+      offsetBytes,
+      hint:
+        "do not use this target: something else wrote to it, or what it lies on loses writes (see the system log); " +
+        "the same command without --resume writes it anew",
+    });
+  }
+}

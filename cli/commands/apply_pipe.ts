@@ -1,0 +1,176 @@
+/** `regrain apply -`: a delta that comes through a pipe. */
+import { formatSize, GIB, parseSize, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import type { ForwardDisk } from "../../core-as/host/forward/mod.ts";
+import type { SparseMode } from "../apply/engine.ts";
+import { applyPipe, type PipeResult } from "../apply/pipe.ts";
+import type { PipeOperation } from "../apply/pipe_sink.ts";
+import type { PreparedTarget, TargetRequest } from "../apply/prepare.ts";
+import { Spill } from "../stream/spill.ts";
+import { openStdin } from "../stream/stdin.ts";
+import { unpacked } from "../stream/unpack.ts";
+import { type Console, Progress } from "../ui/mod.ts";
+import {
+  doneBytesOf,
+  fallbacksOf,
+  partsOf,
+  planLine,
+  tellDryRun,
+  tellOperation,
+  tellSummary,
+  warnUnappliedParent,
+} from "./apply_report.ts";
+import { formatOf, surveyJson, warnNotes } from "./describe.ts";
+import { interruptible } from "./interruption.ts";
+import type { LongFlags, Session } from "./session.ts";
+
+/** What stands for standard input among the deltas. */
+export const PIPE = "-";
+/** Most that is kept in a temporary file unless `--spill-limit` says otherwise. */
+const SPILL_LIMIT_BYTES = 8 * GIB;
+/** By this name the system tells what standard input is, where it does. */
+const STDIN_PATH = "/dev/stdin";
+
+export interface PipeFlags extends LongFlags {
+  readonly sparse?: SparseMode | undefined;
+  readonly spill?: string | boolean | undefined;
+  readonly spillLimit?: string | undefined;
+  readonly undo?: string | undefined;
+  readonly journal?: string | boolean | undefined;
+  readonly resume?: boolean | undefined;
+  readonly verify?: boolean | undefined;
+  readonly hash?: string | boolean | undefined;
+}
+
+/** What needs to see the deltas twice, or in the order of the disk. */
+const REFUSED_FLAGS = ["undo", "journal", "resume", "verify", "hash"] as const;
+
+/** Applies what comes through standard input. */
+export async function runPipe(request: TargetRequest, flags: PipeFlags, session: Session): Promise<void> {
+  refuseFlags(flags);
+  const { console, io, context } = session;
+  const read = await unpacked(openStdin(), (packing) => console.detail(`stdin: packed with ${packing}`));
+  const spill = openSpill(flags, console);
+  const ui: { progress?: Progress; stopping?: ReturnType<typeof interruptible> } = {};
+  try {
+    const tools = {
+      io,
+      context,
+      read,
+      scratch: spill,
+      onOpen(disk: ForwardDisk, target: PreparedTarget | undefined) {
+        tellStart(console, request, disk, target);
+        const progress = new Progress(
+          console,
+          flags.progress ?? "auto",
+          disk.link.capacitySectors * SECTOR_SIZE,
+        );
+        ui.progress = progress;
+        if (target) ui.stopping = interruptible(target.target, { console, progress });
+        return ui.stopping?.target;
+      },
+    };
+    const result = await applyPipe({ ...request, inputs: inputsOf(session) }, tools, {
+      sparse: flags.sparse ?? "auto",
+      onProgress: (counts) => ui.progress?.update({ doneBytes: doneBytesOf(counts), parts: partsOf(counts) }),
+      ...(request.dryRun
+        ? { onOperation: (operation: PipeOperation) => tellOperation(console, operation) }
+        : {}),
+    });
+    ui.progress!.end();
+    tellEnd(console, request, { result, progress: ui.progress! });
+  } finally {
+    ui.progress?.end();
+    ui.stopping?.[Symbol.dispose]();
+    spill.close();
+  }
+}
+
+function refuseFlags(flags: PipeFlags): void {
+  const given = REFUSED_FLAGS.find((name) => flags[name] !== undefined);
+  if (given === undefined) return;
+  throw new RegrainError("USAGE", `--${given} needs to read the delta twice, a pipe brings it once`, {
+    hint: "copy the file here and apply it by its name",
+  });
+}
+
+function openSpill(flags: PipeFlags, console: Console): Spill {
+  const limitBytes = flags.spillLimit === undefined ? SPILL_LIMIT_BYTES : parseSize(flags.spillLimit);
+  if (limitBytes === undefined) {
+    throw new RegrainError("USAGE", `--spill-limit ${flags.spillLimit} is not a size such as 512M or 20G`);
+  }
+  const folder = typeof flags.spill === "string" ? flags.spill : temporaryFolder();
+  return new Spill({
+    folder: flags.spill === false ? undefined : folder,
+    limitBytes,
+    onCreate: () =>
+      console.warn(
+        "stdin: data comes before the table that says where it belongs; it is kept in a temporary file in " +
+          `${folder}, at most ${formatSize(limitBytes)}`,
+      ),
+  });
+}
+
+/** The folder that the system has for temporary files. */
+function temporaryFolder(): string {
+  for (const name of ["TMPDIR", "TMP", "TEMP"]) {
+    if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") continue;
+    const folder = Deno.env.get(name);
+    if (folder) return folder;
+  }
+  return "/tmp";
+}
+
+/** Standard input may itself be a file, and then it must not be the target. */
+function inputsOf({ io }: Session): readonly string[] {
+  if (Deno.build.os !== "linux") return [];
+  const kind = io.stat(STDIN_PATH)?.kind;
+  return kind === "file" || kind === "device" ? [STDIN_PATH] : [];
+}
+
+function tellStart(
+  console: Console,
+  request: TargetRequest,
+  disk: ForwardDisk,
+  target: PreparedTarget | undefined,
+): void {
+  warnNotes(console, [disk.survey], request);
+  for (const warning of target?.warnings ?? []) console.warn(warning);
+  warnUnappliedParent(console, { target: request.target, chain: false }, disk.link);
+  if (!console.json) console.tell(`${disk.link.path}: ${formatOf(disk.link)}`);
+}
+
+function tellEnd(
+  console: Console,
+  request: TargetRequest,
+  end: { result: PipeResult; progress: Progress },
+): void {
+  const { result, progress } = end;
+  const { plan, survey, target, counts, cid } = result;
+  for (const fallback of target ? fallbacksOf(target.target) : []) {
+    console.warn(`${request.target}: ${fallback}`);
+  }
+  if (result.isLeft) {
+    console.warn(
+      `stdin: it goes on ${
+        formatSize(result.slackBytes)
+      } behind the disk's last grain; the rest was not read`,
+    );
+  }
+  if (console.json) {
+    console.outJson({
+      type: "plan",
+      target: request.target,
+      links: [{ path: survey.link.path, ...surveyJson(survey) }],
+      ...plan,
+    });
+  } else if (request.dryRun) console.tell(planLine(plan));
+  if (request.dryRun) return tellDryRun(console);
+  const base = target?.base?.path;
+  tellSummary(console, {
+    target: request.target,
+    base,
+    undo: undefined,
+    result: { counts, resumedBytes: 0, cid },
+    progress,
+  });
+}

@@ -1,0 +1,188 @@
+/** What `apply` says: its plan, its progress, its end. */
+import {
+  type ApplyPlan,
+  type Disk,
+  formatCid,
+  formatCount,
+  formatSize,
+  type Link,
+  type Operation,
+  operations,
+  plural,
+  type RegrainError,
+  type Target,
+} from "../../core-as/host/mod.ts";
+import type { ApplyCounts } from "../apply/engine.ts";
+import type { ApplyRequest, PreparedDeltas, PreparedTarget } from "../apply/prepare.ts";
+import type { RunResult } from "../apply/run.ts";
+import { type Console, formatDuration, type Progress } from "../ui/mod.ts";
+import { tellVerified, type Verified, verifiedJson } from "./apply_verify.ts";
+import { formatOf, surveyJson, verdictLine, warnNotes } from "./describe.ts";
+
+/** Says what is about to happen, and all that is odd about it. */
+export function tellPlan(
+  console: Console,
+  request: ApplyRequest,
+  prepared: PreparedDeltas,
+  target: PreparedTarget | undefined,
+): void {
+  const { disk, plan, surveys, verdicts } = prepared;
+  warnNotes(console, surveys, request);
+  for (const warning of target?.warnings ?? []) console.warn(warning);
+  for (const verdict of verdicts) {
+    const line = `${verdict.child} on ${verdict.parent}: ${verdictLine(verdict)}`;
+    if (verdict.state === "mismatch") console.warn(`taken by --force: ${line}`);
+    else console.detail(line);
+  }
+  warnUnappliedParent(console, request, disk.links.at(-1)!);
+  if (console.json) {
+    console.outJson({
+      type: "plan",
+      target: request.target,
+      links: [...surveys].reverse().map((survey) => ({ path: survey.link.path, ...surveyJson(survey) })),
+      ...plan,
+    });
+    return;
+  }
+  for (const { link } of [...surveys].reverse()) console.tell(`${link.path}: ${formatOf(link)}`);
+  console.tell(planLine(plan));
+}
+
+/** `plan: 749.8 MiB to write and 0 B to zero in 965 runs, 3.3 GiB of 4.0 GiB stay as they are`. */
+export function planLine(plan: ApplyPlan): string {
+  return `plan: ${formatSize(plan.writeBytes)} to write and ${formatSize(plan.zeroBytes)} to zero in ` +
+    `${plural(plan.operationCount, "run")}, ${formatSize(plan.skipBytes)} of ${formatSize(plan.diskBytes)} ` +
+    "stay as they are";
+}
+
+/** The oldest link given may itself stand on a delta, which then must have been applied before. */
+export function warnUnappliedParent(
+  console: Console,
+  request: Pick<ApplyRequest, "target" | "chain">,
+  oldest: Link,
+): void {
+  if (oldest.isBase) {
+    console.warn(
+      `${oldest.path} has no parent: all of ${request.target} is overwritten, what it does not hold with zeros`,
+    );
+  } else if (oldest.delta === undefined) {
+    console.warn(`${oldest.path} does not say whether it has a parent: what it does not hold stays as it is`);
+  }
+  const hint = oldest.descriptor?.parentFileNameHint;
+  if (!request.chain && hint !== undefined && /-\d{6}\.vmdk$/.test(hint)) {
+    console.warn(
+      `the parent of ${oldest.path} is ${hint}, by its name a delta too: it must have been applied before`,
+    );
+  }
+}
+
+/** The plan, operation by operation, for `--dry-run`. */
+export async function tellOperations(console: Console, disk: Disk): Promise<void> {
+  if (console.json || console.verbose) {
+    for await (const operation of operations(disk)) tellOperation(console, operation);
+  }
+  tellDryRun(console);
+}
+
+/** One stretch that would be written, for `--json` and `-v`. */
+export function tellOperation(console: Console, operation: Operation): void {
+  if (console.json) console.outJson({ type: "operation", ...operation });
+  else if (console.verbose) {
+    const from = operation.from === undefined ? "" : ` from ${operation.from}`;
+    const place = `${formatCount(operation.length)} bytes at ${formatCount(operation.start)}`;
+    console.out(`${operation.kind} ${place}${from}`);
+  }
+}
+
+export function tellDryRun(console: Console): void {
+  if (console.json) console.outJson({ type: "summary", status: "dry-run" });
+  else console.tell("dry run: nothing was written");
+}
+
+/** Bytes of the disk that the counts account for. */
+export function doneBytesOf(counts: ApplyCounts): number {
+  return counts.writtenBytes + counts.sparedBytes + counts.zeroedBytes + counts.skippedBytes;
+}
+
+/** The counts as the progress shows them. */
+export function partsOf(counts: ApplyCounts): Record<string, number> {
+  return {
+    data: counts.writtenBytes,
+    zero: counts.zeroedBytes + counts.sparedBytes,
+    skipped: counts.skippedBytes,
+  };
+}
+
+/** The same error, which also says how far the work came and how it is completed. */
+export function withProgressHint(
+  error: RegrainError,
+  done: ApplyCounts,
+  at: { plan: Pick<ApplyPlan, "writeBytes" | "zeroBytes">; journal: string | undefined },
+): RegrainError {
+  const moved = done.writtenBytes + done.sparedBytes + done.zeroedBytes;
+  const all = at.plan.writeBytes + at.plan.zeroBytes;
+  const how = at.journal === undefined
+    ? "running the same command again completes it"
+    : "the same command with --resume completes it";
+  const progress = `${moved} of ${all} bytes were applied; ${how}`;
+  return error.withHint(error.hint === undefined ? progress : `${error.hint}; ${progress}`);
+}
+
+/** The last line, which adds up. */
+export function tellSummary(
+  console: Console,
+  done: {
+    target: string;
+    /** Descriptor of a VMDK target. */
+    base: string | undefined;
+    undo: string | undefined;
+    result: RunResult;
+    verified?: Verified | undefined;
+    progress: Progress;
+  },
+): void {
+  const { target, base, undo, result, verified, progress } = done;
+  const { counts, resumedBytes, cid } = result;
+  const { writtenBytes, sparedBytes, zeroedBytes, skippedBytes } = counts;
+  const elapsedMs = progress.elapsedMs - (verified?.elapsedMs ?? 0);
+  const bytesPerSecond = Math.round(
+    (writtenBytes + sparedBytes + zeroedBytes) * 1000 / Math.max(1, elapsedMs),
+  );
+  const diskBytes = doneBytesOf(counts) + resumedBytes;
+  if (console.json) {
+    console.outJson({
+      type: "summary",
+      status: "done",
+      target,
+      ...counts,
+      resumedBytes,
+      diskBytes,
+      cid: cid === undefined ? null : formatCid(cid),
+      undo: undo ?? null,
+      elapsedMs: Math.round(elapsedMs),
+      bytesPerSecond,
+      verified: verified === undefined ? null : verifiedJson(verified),
+    });
+    return;
+  }
+  if (base !== undefined && cid !== undefined) {
+    console.tell(`${base}: CID is ${formatCid(cid)} now, the delta's`);
+  }
+  if (undo !== undefined) console.tell(`${undo}: takes it all back by regrain apply ${undo} ${target}`);
+  const resumed = resumedBytes > 0 ? `${formatCount(resumedBytes)} done before + ` : "";
+  const spared = sparedBytes > 0 ? ` + ${formatCount(sparedBytes)} of data that is zero` : "";
+  console.tell(
+    `${target}: ${resumed}${formatCount(writtenBytes)} bytes written${spared} + ${
+      formatCount(zeroedBytes)
+    } zeroed + ` +
+      `${formatCount(skippedBytes)} left as they were = ${formatCount(diskBytes)}; ` +
+      `${formatDuration(elapsedMs)}, ${formatSize(bytesPerSecond)}/s`,
+  );
+  if (verified) tellVerified(console, { path: target, isVmdk: base !== undefined, verified });
+}
+
+/** What a target could not do the good way; a target of several files has those of each. */
+export function fallbacksOf(target: Target): readonly string[] {
+  if ("fallbacks" in target) return target.fallbacks as readonly string[];
+  return "targets" in target ? (target.targets as readonly Target[]).flatMap(fallbacksOf) : [];
+}

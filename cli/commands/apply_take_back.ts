@@ -1,0 +1,79 @@
+/** `regrain apply UNDO_FILE TARGET`: takes an apply back, or applies what `rbd export-diff` wrote. */
+import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
+import { setContentId } from "../apply/content_id.ts";
+import type { ApplyCounts } from "../apply/engine.ts";
+import { type ApplyRequest, type PreparedTarget, prepareTarget } from "../apply/prepare.ts";
+import { type PreparedDiff, prepareDiff, requireOwnTarget, takeBack } from "../apply/take_back.ts";
+import { Progress } from "../ui/mod.ts";
+import type { ApplyFlags } from "./apply.ts";
+import { doneBytesOf, partsOf, tellDryRun, tellSummary, withProgressHint } from "./apply_report.ts";
+import { interruptible } from "./interruption.ts";
+import type { Session } from "./session.ts";
+
+/** @throws {RegrainError} before anything is written, when the file was cut short or made for another target. */
+export async function runTakeBack(request: ApplyRequest, flags: ApplyFlags, session: Session): Promise<void> {
+  if (flags.undo !== undefined || flags.journal !== undefined || flags.resume) {
+    throw new RegrainError(
+      "USAGE",
+      "--undo, --journal and --resume do not go with an undo file: running it again is safe",
+    );
+  }
+  if (flags.verify || flags.hash) {
+    throw new RegrainError(
+      "USAGE",
+      "--verify and --hash do not go with an undo file: it is no disk to compare with",
+    );
+  }
+  const { console, io, context } = session;
+  const path = request.deltas[0]!;
+  const source = io.openSource(path);
+  try {
+    const prepared = await prepareDiff(source);
+    const { writeBytes, zeroBytes, recordCount, undo } = prepared;
+    const intent = { sizeBytes: prepared.diff.meta.sizeBytes, inputs: [path], child: undefined };
+    const target = await prepareTarget(request, intent, { io, context });
+    try {
+      console.tell(
+        `${path}: ${undo ? "undo file" : "rbd-diff"}, ${formatSize(writeBytes)} to write and ` +
+          `${formatSize(zeroBytes)} to zero in ${plural(recordCount, "record")}`,
+      );
+      for (const warning of target?.warnings ?? []) console.warn(warning);
+      if (target) await requireOwnTarget(prepared, { target: target.target, force: request.force });
+      if (request.dryRun) tellDryRun(console);
+      else await carryOut(request, { prepared, target: target! }, { flags, session });
+    } finally {
+      target?.target.close();
+    }
+  } finally {
+    source.close();
+  }
+}
+
+async function carryOut(
+  request: ApplyRequest,
+  work: { prepared: PreparedDiff; target: PreparedTarget },
+  how: { flags: ApplyFlags; session: Session },
+): Promise<void> {
+  const { console, io, context } = how.session;
+  const { prepared, target: { base } } = work;
+  const progress = new Progress(console, how.flags.progress ?? "auto", prepared.diff.meta.sizeBytes);
+  using stopping = interruptible(work.target.target, { console, progress });
+  const { target } = stopping;
+  let done: ApplyCounts | undefined;
+  try {
+    const counts = await takeBack(context.core, prepared, target, (now) => {
+      done = now;
+      progress.update({ doneBytes: doneBytesOf(now), parts: partsOf(now) });
+    });
+    await target.flush();
+    const ids = prepared.undo?.base;
+    if (base && ids) await setContentId(base.path, ids, io);
+    progress.end();
+    const result = { counts, resumedBytes: 0, cid: ids?.cid };
+    tellSummary(console, { target: request.target, base: base?.path, undo: undefined, result, progress });
+  } catch (error) {
+    progress.end();
+    if (!(error instanceof RegrainError) || done === undefined) throw error;
+    throw withProgressHint(error, done, { plan: prepared, journal: undefined });
+  }
+}

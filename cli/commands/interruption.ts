@@ -1,0 +1,24 @@
+/** What long commands do on signals: end where it is clean, or say how far they came. */
+import type { Target } from "../../core-as/host/mod.ts";
+import { InterruptibleTarget } from "../apply/interruptible_target.ts";
+import { Signals } from "../signals.ts";
+import type { Console, Progress } from "../ui/mod.ts";
+
+/** A target that signals stop, for as long as it is not disposed of. Disposing of it does not close the target. */
+export function interruptible(
+  target: Target,
+  ui: { console: Console; progress: Progress },
+): { readonly target: Target } & Disposable {
+  const { console, progress } = ui;
+  const signals = new Signals({
+    onStop: (signal) => {
+      progress.end();
+      if (!console.json) console.tell(`${signal}: stopping where it is safe; a second one stops at once`);
+    },
+    onStatus: () => progress.showNow(),
+  });
+  return {
+    target: new InterruptibleTarget(target, () => signals.safePoint()),
+    [Symbol.dispose]: () => signals[Symbol.dispose](),
+  };
+}

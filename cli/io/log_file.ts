@@ -1,0 +1,135 @@
+/**
+ * Files that must survive a power loss: undo files and journals. Deno's own files do: these are
+ * written in large pieces, and their fsync is the same system call.
+ */
+import { RegrainError } from "../../core-as/host/errors.ts";
+
+/** A small file, or a growing one, that is written at any place and synced on demand. */
+export interface LogFile {
+  readonly path: string;
+  /** @throws {RegrainError} `NO_SPACE`, `WRITE_FAILED`; a part of the bytes may stand in the file then. */
+  write(offsetBytes: number, bytes: Uint8Array): void;
+  /** Returns when everything written is durable. */
+  sync(): void;
+  close(): void;
+}
+
+/**
+ * Opens a log file.
+ *
+ * @param create True makes a new one, false opens one that is there.
+ * @throws {RegrainError} `TARGET_UNSUITABLE` when a new one stands there already, `PERMISSION`, `OPEN_FAILED`.
+ */
+export function openLogFile(path: string, options: { create: boolean }): LogFile {
+  const file = openOrExplain(path, options);
+  if (options.create) syncFolder(path);
+  return {
+    path,
+    write(offsetBytes, bytes) {
+      guard(path, "write", () => {
+        file.seekSync(offsetBytes, Deno.SeekMode.Start);
+        for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+      });
+    },
+    sync: () => guard(path, "sync", () => file.syncSync()),
+    close: () => file.close(),
+  };
+}
+
+function openOrExplain(path: string, options: { create: boolean }): Deno.FsFile {
+  try {
+    return Deno.openSync(path, { write: true, createNew: options.create });
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AlreadyExists) {
+      throw new RegrainError("TARGET_UNSUITABLE", "the file exists already, and is not overwritten", {
+        path,
+        cause,
+      });
+    }
+    throw explain(path, "open", cause);
+  }
+}
+
+/**
+ * Replaces a small file as a whole: written beside it, made durable, put in place by rename.
+ *
+ * @throws {RegrainError} `NO_SPACE`, `WRITE_FAILED`, `PERMISSION`; the old file stands then.
+ */
+export function replaceFile(path: string, bytes: Uint8Array): void {
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const mode = modeOf(path);
+  try {
+    guard(temporary, "write", () => {
+      using file = Deno.openSync(temporary, { write: true, createNew: true, mode });
+      for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+      file.syncSync();
+    });
+    guard(path, "rename", () => Deno.renameSync(temporary, path));
+  } catch (error) {
+    removeIfThere(temporary);
+    throw error;
+  }
+  syncFolder(path);
+}
+
+/** Removes a file; that it is gone already is fine. */
+export function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** When a file was changed last; a device needs more permissions to be asked than the answer is worth. */
+export function modifiedMs(path: string): number | undefined {
+  try {
+    return Deno.statSync(path).mtime?.getTime();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
+const DEFAULT_MODE = 0o644;
+
+function modeOf(path: string): number {
+  try {
+    return (Deno.statSync(path).mode ?? DEFAULT_MODE) & 0o777;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return DEFAULT_MODE;
+    throw error;
+  }
+}
+
+/** A new name is durable when its folder is; where Deno may not open the folder, the file's own fsync must do. */
+function syncFolder(path: string): void {
+  const slash = path.lastIndexOf("/");
+  try {
+    using folder = Deno.openSync(slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash), { read: true });
+    folder.syncSync();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.IsADirectory)) throw error;
+  }
+}
+
+function guard(path: string, operation: string, action: () => void): void {
+  try {
+    action();
+  } catch (cause) {
+    throw explain(path, operation, cause);
+  }
+}
+
+function explain(path: string, operation: string, cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const detail = { path, cause };
+  if (cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied) {
+    return new RegrainError("PERMISSION", `${operation} is not allowed (${cause.message})`, detail);
+  }
+  if (/os error (28|122)\b/.test(cause.message)) {
+    return new RegrainError("NO_SPACE", `${operation} failed: no space left`, detail);
+  }
+  const code = operation === "open" ? "OPEN_FAILED" : "WRITE_FAILED";
+  return new RegrainError(code, `${operation} failed (${cause.message})`, detail);
+}

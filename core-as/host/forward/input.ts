@@ -1,0 +1,150 @@
+/**
+ * The bytes of a file that passes by once: a window over them that moves forward.
+ *
+ * This module is browser compatible.
+ */
+import { RegrainError } from "../errors.ts";
+import type { Batch, MaybePromise, Source } from "../source.ts";
+import { SECTOR_SIZE } from "../units.ts";
+
+/** Reads the next bytes into `into`, as many as there are at the moment; 0 at the end. */
+export type ReadNext = (into: Uint8Array) => MaybePromise<number>;
+
+/** How messages name what comes through a pipe. */
+export const PIPE_NAME = "stdin";
+
+/**
+ * What the size of a file is taken to be while it is not known: twice the largest disk. Checks against the end of
+ * the file then find nothing; what they would have found shows when the pipe ends.
+ */
+export const UNKNOWN_SIZE_BYTES = 2 ** 47;
+
+export interface InputParts {
+  /** Memory for the window; at least as long as the longest piece that anybody asks for. */
+  readonly window: Uint8Array;
+  readonly read: ReadNext;
+  /** Called before bytes of the window move: whoever still points to them must be done with them. */
+  readonly beforeMove: () => MaybePromise<void>;
+}
+
+export class ForwardInput {
+  /** Bytes of the file in front of the window. */
+  position = 0;
+  /** True when the window holds the last bytes of the file. */
+  ended = false;
+  private from = 0;
+  private to = 0;
+
+  constructor(private readonly parts: InputParts) {}
+
+  /** Where the next byte stands in the window. */
+  get at(): number {
+    return this.from;
+  }
+  /** Bytes that can be looked at. */
+  get availableBytes(): number {
+    return this.to - this.from;
+  }
+  /** Whole sectors that can be looked at. */
+  get availableSectors(): number {
+    return Math.floor((this.to - this.from) / SECTOR_SIZE);
+  }
+  /** Sector of the file that comes next; the position is always that of a sector. */
+  get sector(): number {
+    return this.position / SECTOR_SIZE;
+  }
+  /** Bytes of the whole file, once it has ended. */
+  get sizeBytes(): number | undefined {
+    return this.ended ? this.position + this.availableBytes : undefined;
+  }
+  /** Bytes that the window can hold. */
+  get roomBytes(): number {
+    return this.parts.window.length;
+  }
+
+  /** The next bytes, without copying: valid until the next call that reads. */
+  bytes(lengthBytes: number, skipBytes = 0): Uint8Array {
+    const from = this.from + skipBytes;
+    return this.parts.window.subarray(from, from + lengthBytes);
+  }
+
+  view(): DataView {
+    const { buffer, byteOffset } = this.parts.window;
+    return new DataView(buffer, byteOffset + this.from, this.availableBytes);
+  }
+
+  /** Makes sure that as many bytes can be looked at; false when the file ends before. */
+  async require(lengthBytes: number): Promise<boolean> {
+    if (this.availableBytes >= lengthBytes) return true;
+    if (lengthBytes > this.roomBytes) throw new Error(`a piece of ${lengthBytes} bytes exceeds the window`);
+    await this.fill();
+    return this.availableBytes >= lengthBytes;
+  }
+
+  /** Reads until the window is full or the file ends. */
+  async fill(): Promise<void> {
+    if (this.ended) return;
+    const { window, read, beforeMove } = this.parts;
+    if (this.from > 0) {
+      await beforeMove();
+      window.copyWithin(0, this.from, this.to);
+      this.to -= this.from;
+      this.from = 0;
+    }
+    while (this.to < window.length && !this.ended) {
+      const answer = read(window.subarray(this.to));
+      const got = typeof answer === "number" ? answer : await answer;
+      this.ended = got === 0;
+      this.to += got;
+    }
+  }
+
+  /** Passes bytes that can be looked at. */
+  advance(lengthBytes: number): void {
+    this.from += lengthBytes;
+    this.position += lengthBytes;
+  }
+
+  /** The error of a file that ends too soon. */
+  truncated(missing: string): RegrainError {
+    const offsetBytes = this.sizeBytes ?? this.position;
+    return new RegrainError("TRUNCATED", `the pipe ended before ${missing}`, {
+      path: PIPE_NAME,
+      offsetBytes,
+    });
+  }
+}
+
+/** The first bytes of an input as a source, for the readers of headers. */
+export class FrontSource implements Source {
+  readonly path = PIPE_NAME;
+  readonly sizeBytes: number;
+
+  constructor(private readonly input: ForwardInput) {
+    if (input.position !== 0) throw new Error("the front of the file has passed");
+    this.sizeBytes = input.sizeBytes ?? UNKNOWN_SIZE_BYTES;
+  }
+
+  read(batch: Batch, buffer: Uint8Array): void {
+    for (let i = 0; i < batch.count; i++) {
+      const offsetBytes = batch.offsetBytes[i]!;
+      const lengthBytes = batch.lengthBytes[i]!;
+      if (offsetBytes + lengthBytes > this.input.availableBytes) throw this.tooFar(offsetBytes, lengthBytes);
+      buffer.set(this.input.bytes(lengthBytes, offsetBytes), batch.at[i]!);
+    }
+  }
+
+  close(): void {
+    // The window belongs to the input.
+  }
+
+  private tooFar(offsetBytes: number, lengthBytes: number): RegrainError {
+    const message =
+      `the header needs ${lengthBytes} bytes from far behind it before anything else can be read`;
+    return new RegrainError("UNSUPPORTED", message, {
+      path: this.path,
+      offsetBytes,
+      hint: "copy the file here and apply it by its name",
+    });
+  }
+}

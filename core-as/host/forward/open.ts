@@ -1,0 +1,102 @@
+/**
+ * A disk in a file that passes by once, front to back: what can be told at its start, and the way through it.
+ *
+ * This module is browser compatible.
+ */
+import { openCowd } from "../cowd.ts";
+import { RegrainError } from "../errors.ts";
+import type { Finding } from "../extent.ts";
+import type { TableExtent } from "../grain_tables.ts";
+import type { Inflater } from "../inflate.ts";
+import { Link } from "../link.ts";
+import { notADisk, probe } from "../probe.ts";
+import { openSeSparse } from "../sesparse.ts";
+import { Findings, type LinkSurvey } from "../survey.ts";
+import { MIB } from "../units.ts";
+import { type ForwardInput, FrontSource, PIPE_NAME } from "./input.ts";
+import { LOOSE_BYTES } from "./passage.ts";
+import { TablePassage, type Tools } from "./tables.ts";
+import type { Core } from "../wasm.ts";
+
+/** A file may go on behind the last byte that means anything; this much of it is passed, then it is left. */
+export const MAX_SLACK_BYTES = 1024 * MIB;
+
+/** A disk that has begun to pass by. */
+export interface ForwardDisk {
+  readonly link: Link;
+  /** What is known before the first grain. The sums are those of the whole disk if `isSurveyed`, else 0. */
+  readonly survey: LinkSurvey;
+  readonly isSurveyed: boolean;
+  /**
+   * Passes the rest of the file and hands everything in it to the sink.
+   *
+   * @throws {RegrainError} `TRUNCATED`, `DAMAGED`, `GRAIN_DAMAGED`, `NO_SPACE`, `LIMIT_EXCEEDED`, and what the sink throws.
+   */
+  run(): Promise<void>;
+}
+
+export interface ForwardOptions {
+  readonly inflate: Inflater;
+  readonly ignoreJournal: boolean;
+}
+
+/** The part of the kernels' buffer that an input takes for its window. */
+export function forwardWindow(core: Core): Uint8Array {
+  return core.buffer.subarray(0, core.buffer.length - LOOSE_BYTES);
+}
+
+/**
+ * Looks at the start of a file.
+ *
+ * @throws {RegrainError} `NOT_A_DISK`, and all that opening the same file by its name may.
+ */
+export async function openForward(tools: Tools, options: ForwardOptions): Promise<ForwardDisk> {
+  const { input } = tools;
+  await input.fill();
+  const front = new FrontSource(input);
+  const seen = await probe(front);
+  if (seen.kind === "cowd") return tableDisk(await openCowd(front), tools);
+  if (seen.kind === "sesparse") return tableDisk(await openSeSparse(front, options), tools);
+  if (seen.kind !== "descriptor") throw notADisk(front, seen);
+  throw new RegrainError("NOT_A_DISK", "a descriptor names the disk's files and holds no data", {
+    path: PIPE_NAME,
+    hint: "send the file with the data: vm-000001-delta.vmdk or vm-000001-sesparse.vmdk",
+  });
+}
+
+function tableDisk(extent: TableExtent, tools: Tools): ForwardDisk {
+  const lengthSectors = extent.capacitySectors;
+  const finding: Finding = {
+    severity: "note",
+    kind: "no-descriptor",
+    path: PIPE_NAME,
+    message: "a pipe brings no descriptor: which parent the delta belongs to cannot be checked",
+  };
+  const link = new Link(PIPE_NAME, undefined, [{ extent, startSector: 0, lengthSectors }], true, [finding]);
+  const passage = new TablePassage(extent, tools);
+  return { link, survey: headerSurvey(link), isSurveyed: false, run: () => passage.run() };
+}
+
+/** The findings of the headers, in the form of a survey. */
+export function headerSurvey(link: Link): LinkSurvey {
+  const findings = new Findings();
+  for (const finding of link.findings) findings.add(finding);
+  for (const { extent } of link.extents) for (const finding of extent.findings) findings.add(finding);
+  return { link, findings, dataBytes: 0, zeroBytes: 0, holeBytes: 0, runCount: 0, holeCount: 0 };
+}
+
+/**
+ * Passes what comes behind the last byte that means anything, so that whoever sends it can end in peace.
+ *
+ * @returns bytes passed; `isLeft` when there was more than anybody should send.
+ */
+export async function passSlack(input: ForwardInput): Promise<{ slackBytes: number; isLeft: boolean }> {
+  const from = input.position;
+  for (;;) {
+    input.advance(input.availableBytes);
+    const slackBytes = input.position - from;
+    if (input.ended) return { slackBytes, isLeft: false };
+    if (slackBytes > MAX_SLACK_BYTES) return { slackBytes, isLeft: true };
+    await input.fill();
+  }
+}

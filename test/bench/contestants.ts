@@ -1,0 +1,44 @@
+/** The programs that are measured: ours, the loop in C, and qemu-img. */
+import { peer, run } from "../helpers/peers.ts";
+import type { Contestant } from "./measure.ts";
+
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+const LOOP_SOURCE = new URL("apply_loop.c", import.meta.url).pathname;
+
+/** Our own program, started as a user starts it. */
+export function regrain(...args: readonly string[]): Contestant {
+  return { name: "regrain", command: Deno.execPath(), args: ["run", "-A", MAIN, ...args] };
+}
+
+/** Our apply: deltas oldest first. */
+export function regrainApply(deltas: readonly string[], target: string): Contestant {
+  return regrain("apply", ...deltas, target, "--quiet");
+}
+
+/** A script without a line in it: what the runtime itself costs. */
+export function emptyScript(folder: string): Contestant {
+  const path = `${folder}/empty.ts`;
+  Deno.writeTextFileSync(path, "");
+  return { name: "empty script", command: Deno.execPath(), args: ["run", "-A", path] };
+}
+
+/** Compiles the loop into `folder` and returns its path, or `undefined` where there is no compiler. */
+export function compileLoop(folder: string): string | undefined {
+  const compiler = peer("cc");
+  if (compiler === undefined) return undefined;
+  const program = `${folder}/apply_loop`;
+  run(compiler, ["-O2", "-o", program, LOOP_SOURCE]);
+  return program;
+}
+
+/** The loop knows one delta: a chain takes it once a link. */
+export function loopApply(program: string, delta: string, target: string): Contestant {
+  return { name: "C loop", command: program, args: [delta, target] };
+}
+
+/** `qemu-img convert` of a whole chain into a new file, or `undefined` where there is no qemu-img. */
+export function qemuConvert(leaf: string, output: string): Contestant | undefined {
+  const command = peer("qemu-img");
+  if (command === undefined) return undefined;
+  return { name: "qemu-img", command, args: ["convert", "-f", "vmdk", "-O", "raw", leaf, output] };
+}

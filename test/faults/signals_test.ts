@@ -1,0 +1,113 @@
+/**
+ * A real process in the middle of writing, and signals to it.
+ *
+ * The process is held (SIGSTOP) as soon as the target has its first blocks, gets its signals, and is let go on: so
+ * they always come while it writes, however fast the machine is.
+ */
+import assert from "node:assert/strict";
+import { writeBase } from "../../fixtures/bench.ts";
+import { sha256File } from "../helpers/bytes.ts";
+import { regrainCommand, regrainExits } from "../helpers/cli.ts";
+import { withTempDir } from "../helpers/peers.ts";
+
+const DISK_BYTES = 256 * 1024 * 1024;
+/** Longer than the program goes between two turns of its event loop: the next is due when it is let go on. */
+const HELD_MS = 400;
+const RESUMES = /\d+ of 268435456 bytes were applied; running the same command again completes it/;
+
+interface Ended {
+  readonly code: number;
+  readonly signal: Deno.Signal | null;
+  readonly stderr: string;
+}
+
+/** Starts an apply onto a new target, and calls `held` while it stands still in the middle of it. */
+async function applyHeld(
+  folder: string,
+  held: (child: Deno.ChildProcess) => void,
+  flags: readonly string[] = ["--progress", "none"],
+): Promise<Ended> {
+  const target = `${folder}/target.img`;
+  await Deno.remove(target).catch(ignoreMissing);
+  const args = ["apply", "--create", ...flags, `${folder}/base.vmdk`, target];
+  const child = regrainCommand(args, { stdout: "null", stderr: "piped" }).spawn();
+  while (!hasBlocks(target)) await new Promise((resolve) => setTimeout(resolve, 1));
+  child.kill("SIGSTOP");
+  await new Promise((resolve) => setTimeout(resolve, HELD_MS));
+  held(child);
+  child.kill("SIGCONT");
+  const { code, signal, stderr } = await child.output();
+  return { code, signal, stderr: new TextDecoder().decode(stderr) };
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
+
+function hasBlocks(path: string): boolean {
+  try {
+    return (Deno.statSync(path).blocks ?? 0) > 0;
+  } catch (error) {
+    ignoreMissing(error);
+    return false;
+  }
+}
+
+Deno.test({
+  name: "signals in the middle of an apply",
+  ignore: Deno.build.os === "windows",
+  fn: async (t) => {
+    await withTempDir(async (folder) => {
+      const base = `${folder}/base.vmdk`;
+      const target = `${folder}/target.img`;
+      writeBase({ path: base, diskBytes: DISK_BYTES });
+      const expected = sha256File(`${folder}/base-flat.vmdk`);
+
+      await t.step(
+        "SIGINT stops it cleanly, says how far it came, and a second run completes it",
+        async () => {
+          const { code, signal, stderr } = await applyHeld(folder, (child) => child.kill("SIGINT"));
+          assert.equal(signal, null, stderr);
+          assert.equal(code, 130, stderr);
+          assert.match(stderr, /SIGINT: stopping where it is safe; a second one stops at once/);
+          assert.match(stderr, /stopped by SIGINT \[INTERRUPTED\]/);
+          assert.match(stderr, RESUMES);
+          const appliedBytes = Number(/(\d+) of \d+ bytes were applied/.exec(stderr)![1]);
+          assert.ok(appliedBytes > 0 && appliedBytes < DISK_BYTES, stderr);
+          regrainExits(0, ["apply", base, target]);
+          assert.equal(sha256File(target), expected);
+        },
+      );
+
+      await t.step("SIGTERM does the same with its own status", async () => {
+        const { code, signal, stderr } = await applyHeld(folder, (child) => child.kill("SIGTERM"));
+        assert.equal(signal, null, stderr);
+        assert.equal(code, 143, stderr);
+        assert.match(stderr, /stopped by SIGTERM \[TERMINATED\]/);
+        assert.match(stderr, RESUMES);
+      });
+
+      await t.step("with --json the last line is the error, and nothing else is said", async () => {
+        const flags = ["--json", "--progress", "none"];
+        const { code, stderr } = await applyHeld(folder, (child) => child.kill("SIGINT"), flags);
+        assert.equal(code, 130, stderr);
+        const error = JSON.parse(stderr.trim().split("\n").at(-1)!);
+        assert.equal(error.code, "INTERRUPTED");
+        assert.match(error.hint, RESUMES);
+        assert.doesNotMatch(stderr, /a second one/);
+      });
+
+      await t.step(
+        "SIGUSR2 and SIGUSR1 print a line of progress in every mode, and the work goes on",
+        async () => {
+          for (const signal of ["SIGUSR2", "SIGUSR1"] as const) {
+            const { code, stderr } = await applyHeld(folder, (child) => child.kill(signal));
+            assert.equal(code, 0, stderr);
+            assert.match(stderr, /^ *\d+ % .* of 256\.0 MiB/m);
+          }
+          assert.equal(sha256File(target), expected);
+        },
+      );
+    });
+  },
+});
