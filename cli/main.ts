@@ -52,4 +52,7 @@ function traceOf(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+// Bundled into one file, this module is also what the second lane of an apply starts as.
+const isWorker = "WorkerGlobalScope" in globalThis;
+if (import.meta.main && isWorker) (await import("./commands/lane.ts")).serveLane();
+else if (import.meta.main) Deno.exit(await main(Deno.args));

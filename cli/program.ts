@@ -94,7 +94,8 @@ function compareCommand(finish: (status: number) => void) {
   const command = new Command("compare")
     .summary("whether two disks read the same, and where they first do not")
     .description(
-      "Compares two disks as a guest would read them; holes and zeros are the same. A VMDK stands for its whole chain. " +
+      "Compares two disks as a guest would read them; holes and zeros are the same. " +
+        "A VMDK stands for its whole chain. " +
         "A larger disk is equal if all it has more is zeros. Exit 1 when they differ.",
     )
     .argument("<A>", "descriptor, bare extent, raw image or block device")
@@ -121,8 +122,8 @@ function applyCommand(finish: (status: number) => void) {
   const command = new Command("apply")
     .summary("write deltas onto an image file or block device")
     .description(
-      "Writes what one delta or more, or an undo file, hold onto a target. Everything is checked before the first byte " +
-        "is written; " +
+      "Writes what one delta or more, or an undo file, hold onto a target. " +
+        "Everything is checked before the first byte is written; " +
         "running it again is always safe.",
     )
     .argument(

@@ -64,11 +64,17 @@ export interface PreparedTarget {
 /**
  * Opens and surveys the deltas.
  *
+ * @param onOpened Called when the deltas are open, before the survey, which may take a while.
  * @throws {RegrainError} all of exit 4; `CHAIN_BROKEN` unless forced.
  */
-export async function prepareDeltas(request: ApplyRequest, context: Context): Promise<PreparedDeltas> {
+export async function prepareDeltas(
+  request: ApplyRequest,
+  context: Context,
+  onOpened: (disk: Disk) => void = () => {},
+): Promise<PreparedDeltas> {
   const { links, base } = await openLinks(request, context);
   const disk = new Disk(context.core, links);
+  onOpened(disk);
   try {
     const parents: LinkIdentity[] = base ? [...links.slice(1), base] : links.slice(1);
     const verdicts = parents.map((parent, i) => judge(links[i]!, parent));
@@ -88,8 +94,8 @@ export async function prepareDeltas(request: ApplyRequest, context: Context): Pr
   }
 }
 
-/** Links, newest first. */
-async function openLinks(
+/** Opens the deltas that a request names: links, newest first, and what is known of the base below a chain. */
+export async function openLinks(
   request: ApplyRequest,
   context: Context,
 ): Promise<{ links: readonly Link[]; base: LinkIdentity | undefined }> {
@@ -195,9 +201,8 @@ async function openExisting(
       `it looks like ${what}, and writing disk sectors into it would destroy it`,
       {
         path: request.target,
-        hint:
-          "apply onto a raw image, a block device, or the descriptor of a flat VMDK; if this is a raw image that only " +
-          "happens to start so: --force",
+        hint: "apply onto a raw image, a block device, or the descriptor of a flat VMDK; " +
+          "if this is a raw image that only happens to start so: --force",
       },
     );
   }
@@ -240,6 +245,16 @@ async function openVmdkTarget(
     return part;
   });
   return { target, base: link, warnings, identities };
+}
+
+/** Opens a target that this process has open and has checked already, for a second lane. */
+export async function joinTarget(path: string, tools: { io: Io; context: Context }): Promise<Target> {
+  const { io, context } = tools;
+  const options = { force: true, joined: true };
+  if ((await probePath(path, io)).kind !== "descriptor") return io.openTarget(path, options);
+  const link = await openLink(path, context, "vmdk");
+  link.close();
+  return new FlatTarget(path, link.extents, (part) => io.openTarget(part, options));
 }
 
 function requireBase(delta: DeltaMark, path: string): void {

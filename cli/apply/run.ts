@@ -5,11 +5,20 @@
  * written; what the journal says is done was synced before. So at every moment a kill or a power loss leaves a target
  * that a plain second run, a resumed one, and the undo file each bring to where they should.
  */
-import { type Batch, type LinkIdentity, MIB, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import {
+  type Batch,
+  type Disk,
+  type LinkIdentity,
+  MIB,
+  RegrainError,
+  SECTOR_SIZE,
+  type Target,
+} from "../../core-as/host/mod.ts";
 import type { Io } from "../io/mod.ts";
 import { adoptContentId } from "./content_id.ts";
 import { type ApplyCounts, applyDisk, type SparseMode } from "./engine.ts";
 import { fingerprintPlan, Journal, requireJournalPlace, resumePoint } from "./journal.ts";
+import { LaneBoard, type LaneJob, type SecondLane } from "./lanes.ts";
 import type { PreparedDeltas, PreparedTarget } from "./prepare.ts";
 import { type UndoIds, undoName, UndoSaver } from "./undo.ts";
 import { UntouchedBlocks } from "./untouched.ts";
@@ -27,6 +36,10 @@ export interface RunOptions {
   readonly checkpointBytes?: number;
   /** Carries on where the journal says that an interrupted run was. */
   readonly resume: boolean;
+  /** A second lane that was started, and what it must know; it is used where the order of writes is free. */
+  readonly second?:
+    | { readonly lane: SecondLane; readonly job: Pick<LaneJob, "request" | "open"> }
+    | undefined;
   readonly onProgress: (counts: Readonly<ApplyCounts>) => void;
   /** Called when everything is durable, before anything says that the target is done. What it throws ends the run. */
   readonly verify?: (() => Promise<void>) | undefined;
@@ -62,13 +75,16 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
       everyBytes: options.checkpointBytes ?? CHECKPOINT_BYTES,
     });
   try {
-    const counts = await applyDisk(disk, target, {
-      sparse: options.sparse,
-      fromBytes: resumedBytes,
-      onProgress: options.onProgress,
-      ...(guarded ? { beforeWrite: guard(undo, journal) } : {}),
-      ...(journal ? { afterWrite: (doneBytes: number) => journal.reached(doneBytes) } : {}),
-    });
+    const fromSector = resumedBytes / SECTOR_SIZE;
+    const counts = options.second && !guarded
+      ? await applyInLanes(work, options)
+      : await applyDisk(disk, target, {
+        sparse: options.sparse,
+        ranges: [{ fromSector, toSector: disk.capacitySectors }],
+        onProgress: options.onProgress,
+        ...(guarded ? { beforeWrite: guard(undo, journal) } : {}),
+        ...(journal ? { afterWrite: (doneBytes: number) => journal.reached(doneBytes) } : {}),
+      });
     await target.flush();
     await options.verify?.();
     const cid = base ? await adoptContentId(base, disk.links[0]!, io) : undefined;
@@ -79,6 +95,44 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
     throw error;
   } finally {
     undo?.close();
+  }
+}
+
+/** Both lanes at once; the first error of either ends both. */
+async function applyInLanes(work: RunWork, options: RunOptions): Promise<ApplyCounts> {
+  const { prepared: { disk }, target: { target } } = work;
+  const { lane, job } = options.second!;
+  const board = new LaneBoard();
+  lane.run({ ...job, sparse: options.sparse, shared: board.shared });
+  const [own, other] = await Promise.allSettled([
+    applyOwnStripes(disk, target, options, board),
+    lane.finish(),
+  ]);
+  if (own.status === "rejected") {
+    // What the second lane wrote since the first one stopped is to be durable too.
+    if (other.status === "fulfilled") await target.flush();
+    throw own.reason;
+  }
+  if (other.status === "rejected") throw other.reason;
+  board.publish(other.value);
+  return board.addPublished(own.value);
+}
+
+async function applyOwnStripes(
+  disk: Disk,
+  target: Target,
+  options: RunOptions,
+  board: LaneBoard,
+): Promise<ApplyCounts> {
+  try {
+    return await applyDisk(disk, target, {
+      sparse: options.sparse,
+      ranges: board.stripes(disk),
+      onProgress: (counts) => options.onProgress(board.addPublished(counts)),
+    });
+  } catch (error) {
+    board.stop();
+    throw error;
   }
 }
 

@@ -1,14 +1,15 @@
 /**
- * Undo files: what stood in the target before it was overwritten, as an rbd-diff stream that `regrain apply` and
- * `rbd import-diff` take back.
+ * Undo files: what stood in the target before it was overwritten, as an rbd-diff stream that `regrain apply`
+ * and `rbd import-diff` take back.
  *
- * What an overwrite destroys is durable in the undo file before the overwrite begins. The file is a whole stream at every
- * moment: records are written behind its end record first and made durable, then the end record's one byte is turned into
- * the tag of the first of them, and that is made durable. So a power loss leaves either all of a buffer's records or none,
- * and never one whose data did not reach the medium; what lies behind the end record then means nothing.
+ * What an overwrite destroys is durable in the undo file before the overwrite begins. The file is a whole
+ * stream at every moment: records are written behind its end record first and made durable, then the end
+ * record's one byte is turned into the tag of the first of them, and that is made durable. So a power loss
+ * leaves either all of a buffer's records or none, and never one whose data did not reach the medium; what
+ * lies behind the end record then means nothing.
  *
- * A run that was interrupted and is started again continues the file: what it holds came from the target as it was at
- * first and is not saved again, since by then the target may hold new data there.
+ * A run that was interrupted and is started again continues the file: what it holds came from the target as it
+ * was at first and is not saved again, since by then the target may hold new data there.
  */
 import {
   Batch,
@@ -65,9 +66,9 @@ export function parseUndoName(name: string | undefined): UndoIds | undefined {
 /**
  * Saves what is about to be overwritten.
  *
- * The arena of the grain tables is free while data moves. Stretches are read into it with room for a head before each,
- * then packed in place: heads are put before what is data, blocks of zeros fall out. A packed record never reaches
- * beyond the place it was read to, since a head is shorter than the zeros it stands for.
+ * The arena of the grain tables is free while data moves. Stretches are read into it with room for a head
+ * before each, then packed in place: heads are put before what is data, blocks of zeros fall out. A packed
+ * record never reaches beyond the place it was read to, since a head is shorter than the zeros it stands for.
  */
 export class UndoSaver {
   private readonly reads = new Batch();
@@ -119,8 +120,9 @@ export class UndoSaver {
   }
 
   /**
-   * Saves what stands in the stretches, which come in ascending order, and makes it durable. Holes are read too: asking
-   * a file for them may cost a look at all its pages (tmpfs), reading them costs no more than their length.
+   * Saves what stands in the stretches, which come in ascending order, and makes it durable. Holes are read
+   * too: asking a file for them may cost a look at all its pages (tmpfs), reading them costs no more than
+   * their length.
    */
   async save(stretches: Batch): Promise<void> {
     for (let i = 0; i < stretches.count; i++) {
@@ -253,8 +255,8 @@ async function continuation(
 }
 
 /**
- * True when the file is not longer than an empty undo file, and holds what one holds or zeros where that was lost: no
- * record was ever in force, and nothing is lost when it is begun again.
+ * True when the file is not longer than an empty undo file, and holds what one holds or zeros where that was
+ * lost: no record was ever in force, and nothing is lost when it is begun again.
  */
 async function isUnfinishedHeader(source: Source, header: Uint8Array): Promise<boolean> {
   const whole = [...header, ...rbdDiffEnd()];

@@ -1,8 +1,9 @@
 /**
  * Tells by content whether a target is the one that something was made for.
  *
- * Names and inodes change when a disk is moved. What does not change is the part that the apply leaves alone: a few
- * blocks of it, chosen by the stretches that are written, are hashed. Before and after the apply the answer is the same.
+ * Names and inodes change when a disk is moved. What does not change is the part that the apply leaves alone:
+ * a few blocks of it, chosen by the stretches that are written, are hashed. Before and after the apply the
+ * answer is the same.
  */
 import { createHash } from "node:crypto";
 import { Batch, roundUp, type Source } from "../../core-as/host/mod.ts";

@@ -1,6 +1,6 @@
 /** `regrain apply`: deltas, or an undo file, onto a target. */
-import { probe, RegrainError } from "../../core-as/host/mod.ts";
-import type { ApplyCounts, SparseMode } from "../apply/engine.ts";
+import { type ApplyPlan, type Disk, probe, RegrainError } from "../../core-as/host/mod.ts";
+import type { ApplyCounts } from "../apply/engine.ts";
 import {
   type ApplyRequest,
   intentOf,
@@ -8,7 +8,8 @@ import {
   prepareDeltas,
   prepareTarget,
 } from "../apply/prepare.ts";
-import { runPrepared, type RunWork } from "../apply/run.ts";
+import { isWorthwhile, SecondLane } from "../apply/lanes.ts";
+import { type RunOptions, runPrepared, type RunWork } from "../apply/run.ts";
 import { isRbdDiff } from "../stream/rbd_diff.ts";
 import { Progress } from "../ui/mod.ts";
 import {
@@ -22,22 +23,10 @@ import {
 } from "./apply_report.ts";
 import { PIPE, runPipe } from "./apply_pipe.ts";
 import { runTakeBack } from "./apply_take_back.ts";
-import { type Verified, verifyApplied, type VerifyFlags } from "./apply_verify.ts";
+import { type Verified, verifyApplied } from "./apply_verify.ts";
 import { interruptible } from "./interruption.ts";
-import { type LongFlags, type Session, startSession } from "./session.ts";
-
-export interface ApplyFlags extends LongFlags, Pick<VerifyFlags, "verify" | "hash"> {
-  readonly chain?: boolean | undefined;
-  readonly create?: boolean | undefined;
-  readonly dryRun?: boolean | undefined;
-  readonly force?: boolean | undefined;
-  readonly sparse?: SparseMode | undefined;
-  readonly undo?: string | undefined;
-  readonly journal?: string | undefined;
-  readonly resume?: boolean | undefined;
-  readonly spill?: string | boolean | undefined;
-  readonly spillLimit?: string | undefined;
-}
+import type { ApplyFlags } from "./apply_flags.ts";
+import { type Session, startSession } from "./session.ts";
 
 /** @param paths One delta or more, oldest first, and the target. */
 export async function runApply(paths: readonly string[], flags: ApplyFlags): Promise<number> {
@@ -105,13 +94,14 @@ async function isUndoFile(request: ApplyRequest, { io }: Session): Promise<boole
 
 async function applyDeltas(request: ApplyRequest, flags: ApplyFlags, session: Session): Promise<void> {
   const { console, io, context } = session;
-  const prepared = await prepareDeltas(request, context);
+  using lane = new LaneStarter(request, flags, session);
+  const prepared = await prepareDeltas(request, context, (disk) => lane.start(disk));
   try {
     const target = await prepareTarget(request, intentOf(prepared.disk), { io, context });
     try {
       tellPlan(console, request, prepared, target);
       if (request.dryRun) await tellOperations(console, prepared.disk);
-      else await carryOut(request, { prepared, target: target!, io }, { flags, session });
+      else await carryOut(request, { prepared, target: target!, io }, { flags, session, lane });
     } finally {
       target?.target.close();
     }
@@ -123,7 +113,7 @@ async function applyDeltas(request: ApplyRequest, flags: ApplyFlags, session: Se
 async function carryOut(
   request: ApplyRequest,
   work: RunWork,
-  how: { flags: ApplyFlags; session: Session },
+  how: { flags: ApplyFlags; session: Session; lane: LaneStarter },
 ): Promise<void> {
   const { flags, session: { console } } = how;
   const { plan } = work.prepared;
@@ -137,6 +127,7 @@ async function carryOut(
       undo: flags.undo,
       journal: flags.journal,
       resume: flags.resume ?? false,
+      second: how.lane.laneFor(plan),
       verify: async () => {
         progress.end();
         const { disk } = work.prepared;
@@ -161,5 +152,36 @@ async function carryOut(
     progress.end();
     if (!(error instanceof RegrainError) || done === undefined || error.code === "VERIFY_FAILED") throw error;
     throw withProgressHint(error, done, { plan, journal: flags.journal });
+  }
+}
+
+/** Starts the second lane while the deltas are looked at, and lets it go when there is too little for it to do. */
+class LaneStarter implements Disposable {
+  private lane: SecondLane | undefined;
+
+  constructor(
+    private readonly request: ApplyRequest,
+    private readonly flags: ApplyFlags,
+    private readonly session: Session,
+  ) {}
+
+  start(disk: Disk): void {
+    const { undo, journal, io } = this.flags;
+    const inOrder = undo !== undefined || journal !== undefined;
+    if (this.request.dryRun || inOrder || io !== undefined || this.session.io.name !== "linux") return;
+    const files = new Set(disk.links.flatMap((link) => link.files));
+    const fileBytes = [...files].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    if (isWorthwhile(fileBytes)) this.lane = new SecondLane();
+  }
+
+  laneFor(plan: ApplyPlan): RunOptions["second"] {
+    if (!this.lane || !isWorthwhile(plan.writeBytes)) return undefined;
+    this.session.console.detail("two lanes: one reads while the other writes");
+    const { search, allowOutside, ignoreJournal } = this.flags;
+    return { lane: this.lane, job: { request: this.request, open: { search, allowOutside, ignoreJournal } } };
+  }
+
+  [Symbol.dispose](): void {
+    this.lane?.close();
   }
 }

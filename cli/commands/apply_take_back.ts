@@ -5,7 +5,7 @@ import type { ApplyCounts } from "../apply/engine.ts";
 import { type ApplyRequest, type PreparedTarget, prepareTarget } from "../apply/prepare.ts";
 import { type PreparedDiff, prepareDiff, requireOwnTarget, takeBack } from "../apply/take_back.ts";
 import { Progress } from "../ui/mod.ts";
-import type { ApplyFlags } from "./apply.ts";
+import type { ApplyFlags } from "./apply_flags.ts";
 import { doneBytesOf, partsOf, tellDryRun, tellSummary, withProgressHint } from "./apply_report.ts";
 import { interruptible } from "./interruption.ts";
 import type { Session } from "./session.ts";

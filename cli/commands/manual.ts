@@ -1,9 +1,8 @@
 /** `regrain completion` and `regrain man`: what the command tree tells about itself. */
-import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { bashCompletion } from "../manual/bash.ts";
 import { fishCompletion } from "../manual/fish.ts";
 import { manPage, type ManualFacts } from "../manual/man_page.ts";
-import { readTree } from "../manual/tree.ts";
+import { type CommandTree, readTree } from "../manual/tree.ts";
 import { zshCompletion } from "../manual/zsh.ts";
 import { Console } from "../ui/mod.ts";
 
@@ -11,12 +10,12 @@ const COMPLETIONS = { bash: bashCompletion, zsh: zshCompletion, fish: fishComple
 export type Shell = keyof typeof COMPLETIONS;
 
 /** Prints the script that completes the commands and flags of `program`. */
-export function runCompletion(shell: Shell, program: CommandUnknownOpts): number {
+export function runCompletion(shell: Shell, program: CommandTree): number {
   return print(COMPLETIONS[shell](readTree(program)));
 }
 
 /** Prints the manual page of `program`. */
-export function runMan(program: CommandUnknownOpts, facts: ManualFacts): number {
+export function runMan(program: CommandTree, facts: ManualFacts): number {
   return print(manPage(readTree(program), facts));
 }
 

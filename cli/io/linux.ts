@@ -87,6 +87,10 @@ class LinuxIo implements Io {
     const operation = "open target";
     const { kind, identity } = this.#system.status(path) ?? this.#fail(operation, path);
     if (kind === "directory" || kind === "other") throw unsuitable("TARGET_UNSUITABLE", path, kind);
+    if (options.joined) {
+      const fd = this.#open({ path, flags: O_RDWR, operation });
+      return this.#orClose(fd, () => new LinuxTarget(this.#libc, this.#describe({ fd, path, operation })));
+    }
     refuseReadOnlyDevice(this.#system, { path, identity });
     refuseWhenInUse(this.#system, { path, identity }, options);
     const fd = kind === "device"

@@ -163,12 +163,14 @@ class PortableIo implements Io {
     const operation = "open target";
     const { kind, identity } = examine(path, operation);
     assertSuitable(kind, { code: "TARGET_UNSUITABLE", path });
-    refuseReadOnlyDevice(SYSTEM, { path, identity });
-    refuseWhenInUse(SYSTEM, { path, identity }, options);
+    if (!options.joined) {
+      refuseReadOnlyDevice(SYSTEM, { path, identity });
+      refuseWhenInUse(SYSTEM, { path, identity }, options);
+    }
     const file = translating({ operation, path }, () => Deno.openSync(path, { read: true, write: true }));
     return orClose(file, () => {
       const target = new PortableTarget(describe({ file, path, operation }));
-      target.lock(options);
+      if (!options.joined) target.lock(options);
       return target;
     });
   }

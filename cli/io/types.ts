@@ -38,6 +38,8 @@ export interface TargetOptions {
   readonly create?: { readonly sizeBytes: number };
   /** Goes on although the target is locked, mounted, or attached to a loop device. */
   readonly force: boolean;
+  /** This process has the target open already, after all checks, and holds its locks: this is a second way in. */
+  readonly joined?: boolean;
 }
 
 export interface FileStatus {
@@ -69,7 +71,8 @@ export interface Io {
   /**
    * Opens an undo file.
    *
-   * @throws {RegrainError} `TARGET_UNSUITABLE` when one that is to be made stands there already, `PERMISSION`, `OPEN_FAILED`.
+   * @throws {RegrainError} `TARGET_UNSUITABLE` when one that is to be made stands there already, `PERMISSION`,
+   * `OPEN_FAILED`.
    */
   openLog(path: string, options: { create: boolean }): LogFile;
   /**

@@ -1,6 +1,9 @@
 /** The command tree as plain data: what the completions and the manual are made from. */
 import type { Argument, CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 
+/** A tree of commander's, whatever its flags. */
+export type CommandTree = CommandUnknownOpts;
+
 /** What a value is, as far as a shell can complete it. */
 export type ValueKind =
   | { readonly kind: "choices"; readonly choices: readonly string[] }
@@ -55,7 +58,7 @@ export interface ProgramEntry {
 }
 
 /** Reads the tree, which is one level deep: commands have no commands of their own. */
-export function readTree(program: CommandUnknownOpts): ProgramEntry {
+export function readTree(program: CommandTree): ProgramEntry {
   const commands = program.createHelp().visibleCommands(program);
   const names = commands.map((command) => command.name());
   return {

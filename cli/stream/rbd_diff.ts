@@ -1,10 +1,11 @@
 /**
- * rbd-diff version 1: the stream that Ceph's `rbd export-diff` writes and `rbd import-diff` reads. Undo files are such
- * streams, so that another tool can take them back too.
+ * rbd-diff version 1: the stream that Ceph's `rbd export-diff` writes and `rbd import-diff` reads. Undo files
+ * are such streams, so that another tool can take them back too.
  *
- * A line `rbd diff v1`, then records of a tag byte and little-endian fields. Metadata first: `f` and `t` (u32 length, name
- * of the snapshot the diff starts from and leads to), `s` (u64 size of the image). Then data: `w` (u64 offset, u64
- * length, the bytes) and `z` (u64 offset, u64 length). `e` ends it. Source: Ceph, "RBD Incremental Backup".
+ * A line `rbd diff v1`, then records of a tag byte and little-endian fields. Metadata first: `f` and `t` (u32
+ * length, name of the snapshot the diff starts from and leads to), `s` (u64 size of the image). Then data: `w`
+ * (u64 offset, u64 length, the bytes) and `z` (u64 offset, u64 length). `e` ends it. Source: Ceph, "RBD
+ * Incremental Backup".
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { readBytes, type Source } from "../../core-as/host/source.ts";

@@ -9,7 +9,7 @@
  */
 import type { Extent, Finding, Observer, Window } from "./extent.ts";
 import { Batch, type Source } from "./source.ts";
-import { hasMarker, MARKER_TYPE } from "./stream_optimized.ts";
+import { hasMarker, MARKER_TYPE } from "./marker.ts";
 import { ceilDiv, SECTOR_SIZE } from "./units.ts";
 import { type Core, DAMAGE_KIND, type DamageRecord, HOLE_PLACE, type RunList } from "./wasm.ts";
 

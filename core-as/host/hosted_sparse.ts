@@ -14,7 +14,8 @@ import { GrainTables, NO_TABLE } from "./grain_tables.ts";
 import { type Header, readHeader, requireInside } from "./header.ts";
 import type { Inflater } from "./inflate.ts";
 import { readBytes, type Source } from "./source.ts";
-import { CompressedGrains, hasMarker, MARKER_TYPE } from "./stream_optimized.ts";
+import { hasMarker, MARKER_TYPE } from "./marker.ts";
+import { CompressedGrains } from "./stream_optimized.ts";
 import { ceilDiv, SECTOR_SIZE } from "./units.ts";
 
 /** "KDMV" as a little-endian u32. */
@@ -63,7 +64,9 @@ export interface HostedOptions {
 export async function openHosted(file: Source, options: HostedOptions): Promise<Extent> {
   const first = await readHeader(file, SECTOR_SIZE);
   const front = parseHosted(first);
-  const footer = front.compressed ? await readFooter(file, front) : undefined;
+  // Of a file that passes by the end has not come when its tables in front are looked at.
+  const isPassing = options.packed === true && front.directorySector !== undefined;
+  const footer = front.compressed && !isPassing ? await readFooter(file, front) : undefined;
   const header = footer ?? front;
   const { directorySector, capacitySectors, grainSectors, entriesPerTable } = header;
   if (directorySector === undefined) {

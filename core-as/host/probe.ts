@@ -38,7 +38,11 @@ export interface Probe {
 
 /** Looks at the first sector. */
 export async function probe(file: Source): Promise<Probe> {
-  const head = await readBytes(file, 0, Math.min(SECTOR_SIZE, file.sizeBytes));
+  return probeHead(await readBytes(file, 0, Math.min(SECTOR_SIZE, file.sizeBytes)));
+}
+
+/** Looks at the first bytes: a sector, or the whole file if that is shorter. */
+export function probeHead(head: Uint8Array): Probe {
   return { kind: kindOf(head), head, foreign: foreignOf(head) };
 }
 
@@ -58,7 +62,7 @@ function foreignOf(head: Uint8Array): string | undefined {
 }
 
 /** The error for a file that cannot be what it is used as. */
-export function notADisk(file: Source, { head, foreign }: Probe): RegrainError {
+export function notADisk(file: Pick<Source, "path" | "sizeBytes">, { head, foreign }: Probe): RegrainError {
   const path = file.path;
   const hint =
     "accepted are VMDK descriptors, COWD (-delta.vmdk), SESparse (-sesparse.vmdk) and hosted sparse extents";

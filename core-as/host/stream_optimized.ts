@@ -11,25 +11,13 @@ import { RegrainError } from "./errors.ts";
 import type { Region } from "./extent.ts";
 import type { GrainTables } from "./grain_tables.ts";
 import type { Inflater } from "./inflate.ts";
+import { MARKER_BYTES } from "./marker.ts";
 import { type Batch, readBytes, type Source } from "./source.ts";
 import { ceilDiv, MIB, SECTOR_SIZE } from "./units.ts";
 
-/** Marker of a grain: u64 sector of the disk, u32 bytes that follow. Without markers only the u32 stands there. */
-const MARKER_BYTES = 12;
 const BARE_SIZE_BYTES = 4;
 /** Streams are read forward mostly; one read serves many grains. */
 const READAHEAD_BYTES = MIB;
-
-/** Kinds of the markers that stand before what is no grain. */
-export const MARKER_TYPE = { endOfStream: 0, grainTable: 1, grainDirectory: 2, footer: 3 } as const;
-
-/** True when a marker of a kind stands in front of a part of the file that begins at `sector`. */
-export async function hasMarker(file: Source, part: { sector: number; type: number }): Promise<boolean> {
-  if (part.sector < 1) return false;
-  const bytes = await readBytes(file, (part.sector - 1) * SECTOR_SIZE, MARKER_BYTES + 4);
-  const view = new DataView(bytes.buffer);
-  return view.getUint32(MARKER_BYTES - 4, true) === 0 && view.getUint32(MARKER_BYTES, true) === part.type;
-}
 
 interface Options {
   readonly grainSectors: number;

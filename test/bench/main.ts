@@ -119,7 +119,7 @@ async function measureAll(options: Options): Promise<Results> {
   }
   await measureChain(run, applies);
   Deno.removeSync(run.bench.copy);
-  const goals = [...applyGoals(options, applies), await memoryGoal(run), startupGoal(run)];
+  const goals = [...applyGoals(options, applies), await memoryGoal(run), await startupGoal(run)];
   return { machine: machineLine(), diskBytes, compared, applies, goals, skipped };
 }
 
@@ -148,20 +148,20 @@ async function measureApply(run: Run, name: string, chain: readonly BenchDisk[])
   const { bench, loop, options } = run;
   tell(`${name}: same result`);
   const ours = regrainApply(chain.map(({ descriptorPath }) => descriptorPath), bench.target);
-  timeOnce(ours);
+  await timeOnce(ours);
   if (loop !== undefined) {
-    for (const { deltaPath } of chain) timeOnce(loopApply(loop, deltaPath, bench.copy));
+    for (const { deltaPath } of chain) await timeOnce(loopApply(loop, deltaPath, bench.copy));
     assertSame(bench.target, bench.copy, name);
   }
   tell(`${name}: ${options.runs} runs`);
-  const [oursTimes, ...loopTimes] = measureInTurn(
+  const [oursTimes, ...loopTimes] = await measureInTurn(
     [
       ours,
       ...(loop === undefined ? [] : chain.map(({ deltaPath }) => loopApply(loop, deltaPath, bench.target))),
     ],
     options.runs,
   );
-  const qemuMs = measureQemu(run, name, chain.at(-1)!.descriptorPath);
+  const qemuMs = await measureQemu(run, name, chain.at(-1)!.descriptorPath);
   return {
     name,
     dataBytes: chain.reduce((sum, { dataBytes }) => sum + dataBytes, 0),
@@ -179,12 +179,12 @@ function addUp(times: readonly Times[]): Times {
 }
 
 /** The chain holds what the target has by now, so that all of the output can be compared. */
-function measureQemu({ bench, options }: Run, name: string, leaf: string): number | undefined {
+async function measureQemu({ bench, options }: Run, name: string, leaf: string): Promise<number | undefined> {
   const qemu = options.qemu ? qemuConvert(leaf, bench.copy) : undefined;
   if (qemu === undefined) return undefined;
   tell(`${name}: qemu-img`);
   Deno.removeSync(bench.copy);
-  const elapsedMs = timeOnce(qemu);
+  const elapsedMs = await timeOnce(qemu);
   assertSame(bench.target, bench.copy, `${name}, qemu-img`);
   return elapsedMs;
 }
@@ -247,9 +247,9 @@ async function memoryOfSparse({ folder }: Options, diskBytes: number): Promise<n
   }
 }
 
-function startupGoal({ options }: Run): Goal {
+async function startupGoal({ options }: Run): Promise<Goal> {
   tell("start-up");
-  const [help, empty] = measureInTurn([regrain("--help"), emptyScript(options.folder)], STARTUP_RUNS);
+  const [help, empty] = await measureInTurn([regrain("--help"), emptyScript(options.folder)], STARTUP_RUNS);
   return {
     what: "`--help`",
     goal: "below 60 ms; more only where an empty script takes more than 35",

@@ -25,10 +25,10 @@ const MEMORY_POLL_MS = 2;
  * @returns one entry a contestant, in their order.
  * @throws {Error} when one of them fails: what failed has no speed.
  */
-export function measureInTurn(contestants: readonly Contestant[], runs: number): Times[] {
+export async function measureInTurn(contestants: readonly Contestant[], runs: number): Promise<Times[]> {
   const elapsedMs = contestants.map(() => [] as number[]);
   for (let run = 0; run < runs; run++) {
-    contestants.forEach((contestant, i) => elapsedMs[i]!.push(timeOnce(contestant)));
+    for (const [i, contestant] of contestants.entries()) elapsedMs[i]!.push(await timeOnce(contestant));
   }
   return elapsedMs.map(summarize);
 }
@@ -40,10 +40,10 @@ function summarize(elapsedMs: readonly number[]): Times {
   return { medianMs, minMs: sorted[0]!, maxMs: sorted.at(-1)!, runs: sorted.length };
 }
 
-/** Runs a contestant once, to its end, and returns the milliseconds it took. */
-export function timeOnce(contestant: Contestant): number {
+/** Runs a contestant once, to its end, and returns the milliseconds it took. Signals are heard meanwhile. */
+export async function timeOnce(contestant: Contestant): Promise<number> {
   const started = performance.now();
-  const { success, stderr } = commandOf(contestant).outputSync();
+  const { success, stderr } = await commandOf(contestant).output();
   const elapsedMs = performance.now() - started;
   if (success) return elapsedMs;
   throw new Error(`${contestant.name} failed: ${new TextDecoder().decode(stderr)}`);
@@ -62,14 +62,14 @@ function commandOf({ command, args }: Contestant): Deno.Command {
 /** Most memory that a contestant held at a time, in bytes: by GNU time, else by looking again and again. */
 export async function peakMemory(contestant: Contestant): Promise<number> {
   const time = peer("time");
-  return time === undefined ? await watchMemory(contestant) : memoryByTime(time, contestant);
+  return await (time === undefined ? watchMemory(contestant) : memoryByTime(time, contestant));
 }
 
-function memoryByTime(time: string, contestant: Contestant): number {
+async function memoryByTime(time: string, contestant: Contestant): Promise<number> {
   const file = Deno.makeTempFileSync({ prefix: "regrain_bench_" });
   try {
     const { name, command, args } = contestant;
-    timeOnce({ name, command: time, args: ["-f", "%M", "-o", file, command, ...args] });
+    await timeOnce({ name, command: time, args: ["-f", "%M", "-o", file, command, ...args] });
     return Number(Deno.readTextFileSync(file)) * 1024;
   } finally {
     Deno.removeSync(file);

@@ -31,7 +31,12 @@ async function applyHeld(
   await Deno.remove(target).catch(ignoreMissing);
   const args = ["apply", "--create", ...flags, `${folder}/base.vmdk`, target];
   const child = regrainCommand(args, { stdout: "null", stderr: "piped" }).spawn();
-  while (!hasBlocks(target)) await new Promise((resolve) => setTimeout(resolve, 1));
+  let ended = false;
+  child.status.then(() => ended = true);
+  while (!hasBlocks(target)) {
+    assert.ok(!ended, "it ended before it wrote");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
   child.kill("SIGSTOP");
   await new Promise((resolve) => setTimeout(resolve, HELD_MS));
   held(child);
@@ -85,6 +90,18 @@ Deno.test({
         assert.equal(code, 143, stderr);
         assert.match(stderr, /stopped by SIGTERM \[TERMINATED\]/);
         assert.match(stderr, RESUMES);
+      });
+
+      await t.step("a stop with a journal is resumed where it was", async () => {
+        const flags = ["--journal", `${folder}/journal`, "--progress", "none"];
+        const { code, stderr } = await applyHeld(folder, (child) => child.kill("SIGINT"), flags);
+        assert.equal(code, 130, stderr);
+        assert.match(stderr, /the same command with --resume completes it/);
+        const args = ["apply", "--resume", "--journal", `${folder}/journal`, "--json", base, target];
+        const { stdout } = regrainExits(0, args);
+        const summary = JSON.parse(stdout.trim().split("\n").at(-1)!);
+        assert.ok(summary.resumedBytes > 0 && summary.resumedBytes < DISK_BYTES, stdout);
+        assert.equal(sha256File(target), expected);
       });
 
       await t.step("with --json the last line is the error, and nothing else is said", async () => {

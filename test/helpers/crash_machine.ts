@@ -1,8 +1,8 @@
 /**
  * A machine in memory that can be stopped at any operation, by a kill or by a power loss.
  *
- * Every file has what is durable and what was written since. A kill keeps all of it. A power loss keeps what was synced,
- * and of the rest whatever it likes: nothing, everything, or some sectors of some writes.
+ * Every file has what is durable and what was written since. A kill keeps all of it. A power loss keeps what
+ * was synced, and of the rest whatever it likes: nothing, everything, or some sectors of some writes.
  */
 import { type Batch, type Files, RegrainError, SECTOR_SIZE, type Source } from "../../core-as/host/mod.ts";
 import type { Io, LocalSource, LocalTarget, LogFile } from "../../cli/io/mod.ts";

@@ -66,13 +66,34 @@ export function readReference(files: ReferenceFiles, leaf: string): Reading {
   return { ok: true, bytes };
 }
 
+/** What a target holds after one link was applied onto it: holes leave it alone, unless nothing can lie below them. */
+export function applyReference(files: ReferenceFiles, leaf: string, target: Uint8Array): Reading {
+  try {
+    const link = new Chain(files).openLink(leaf);
+    rule(link.capacitySectors * SECTOR_SIZE === target.length, "the target has another size");
+    const isBase = link.text !== undefined && !link.delta;
+    const bytes = isBase ? new Uint8Array(target.length) : target.slice();
+    for (let sector = 0; sector < link.capacitySectors; sector++) {
+      const place = placeIn([link], sector, "hole");
+      if (place === "hole") continue;
+      const at = sector * SECTOR_SIZE;
+      bytes.fill(0, at, at + SECTOR_SIZE);
+      if (place !== "zero") bytes.set(place.bytes.subarray(place.at, place.at + SECTOR_SIZE), at);
+    }
+    return { ok: true, bytes };
+  } catch (error) {
+    if (error instanceof Refusal) return { ok: false, why: error.message };
+    throw error;
+  }
+}
+
 function diskOf(links: readonly ReferenceLink[]): ReferenceDisk {
   return {
     capacitySectors: links[0]!.capacitySectors,
     readInto(out, startSector) {
       out.fill(0);
       for (let i = 0; i * SECTOR_SIZE < out.length; i++) {
-        const place = placeIn(links, startSector + i);
+        const place = placeIn(links, startSector + i, "zero");
         if (typeof place === "string") continue;
         const piece = place.bytes.subarray(place.at, place.at + SECTOR_SIZE);
         out.set(piece.subarray(0, out.length - i * SECTOR_SIZE), i * SECTOR_SIZE);
@@ -81,15 +102,15 @@ function diskOf(links: readonly ReferenceLink[]): ReferenceDisk {
   };
 }
 
-/** The newest link that says anything about a sector decides. */
-function placeIn(links: readonly ReferenceLink[], sector: number): Place {
+/** The newest link that says anything about a sector decides; where none does, there is `otherwise`. */
+function placeIn(links: readonly ReferenceLink[], sector: number, otherwise: Place): Place {
   for (const { parts, capacitySectors } of links) {
     if (sector >= capacitySectors) return "zero";
     const part = parts.find((one) => sector < one.startSector + one.sectors)!;
     const place = part.extent.at(sector - part.startSector);
     if (place !== "hole") return place;
   }
-  return "zero";
+  return otherwise;
 }
 
 class Chain {
@@ -119,7 +140,8 @@ class Chain {
     return this.resolve(text.parentFileNameHint);
   }
 
-  private openLink(name: string): ReferenceLink {
+  /** Opens one link, without what lies below it. */
+  openLink(name: string): ReferenceLink {
     const bytes = this.files[name];
     rule(bytes !== undefined, "a file is missing");
     if (startsLikeDescriptor(bytes)) return this.byText(name, parseText(bytes));

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { regrainCommand } from "../helpers/cli.ts";
-import { readReference } from "../helpers/reference.ts";
+import { applyReference } from "../helpers/reference.ts";
 import { type MutationBase, mutationBases } from "./mutation_bases.ts";
 import { nameOf, planMutants, type PlannedMutant, seedOf } from "./mutation_plan.ts";
 import { mutate } from "./mutations.ts";
@@ -68,7 +68,7 @@ async function judgeProcess(
     const after = await Deno.readFile(`${folder}/out/target.img`);
     if (apply.code !== 0) return equal(after, target) ? undefined : "a refused apply changed the target";
     if (equal(after, base.expected)) return undefined;
-    const reading = readReference(mutant.files, base.leaf);
+    const reading = applyReference(mutant.files, base.leaf, target);
     if (!reading.ok) return `apply accepted damage: ${reading.why}`;
     return equal(after, reading.bytes) ? undefined : "apply wrote wrong bytes";
   } finally {

@@ -7,16 +7,18 @@
  *
  * This module is browser compatible.
  */
-import { parseDescriptor } from "../descriptor.ts";
+import type { Descriptor } from "../descriptor.ts";
 import { Disk, STRICT } from "../disk.ts";
 import { RegrainError } from "../errors.ts";
 import type { Extent } from "../extent.ts";
+import { Header } from "../header.ts";
 import {
   hasGrainMarkers,
   hasRedundant,
+  HOSTED_MAGIC,
   type HostedHeader,
   openHosted,
-  readEmbeddedDescriptor,
+  parseFooter,
 } from "../hosted_sparse.ts";
 import type { Inflater } from "../inflate.ts";
 import { type Link, linkOfExtent } from "../link.ts";
@@ -24,13 +26,14 @@ import { readBytes } from "../source.ts";
 import { type LinkSurvey, surveyLink } from "../survey.ts";
 import { ceilDiv, GIB, KIB, roundUp, SECTOR_SIZE } from "../units.ts";
 import { HOLE_PLACE, ZERO_PLACE } from "../wasm.ts";
-import { PIPE_NAME, UNKNOWN_SIZE_BYTES } from "./input.ts";
+import { MAX_SLACK_BYTES, PIPE_NAME, UNKNOWN_SIZE_BYTES } from "./input.ts";
 import { PackedGrains } from "./packed.ts";
 import { Loose, Passage, type Steps } from "./passage.ts";
 import { PassedBytes } from "./passed.ts";
 import { StretchQueue } from "./queue.ts";
 import type { Tools } from "./tables.ts";
 
+const FOOTER_FROM_END_BYTES = 2 * SECTOR_SIZE;
 const DIRECTORY_PAGE_BYTES = 64 * KIB;
 /** More than a file may hold of what nothing names, beyond twice its disk. */
 const SLACK_SECTORS = GIB / SECTOR_SIZE;
@@ -44,6 +47,7 @@ interface Part {
 export class HeadPassage implements Steps {
   readonly link: Link;
   readonly survey: LinkSurvey;
+  private readonly header: HostedHeader;
   private readonly extent: Extent;
   private readonly loose: Loose;
   private readonly grains: PackedGrains | undefined;
@@ -57,6 +61,7 @@ export class HeadPassage implements Steps {
   ) {
     const { header, link, survey, inflate } = opened;
     const { sink, core } = tools;
+    this.header = header;
     this.link = link;
     this.survey = survey;
     this.extent = link.extents[0]!.extent;
@@ -74,14 +79,14 @@ export class HeadPassage implements Steps {
   static async open(
     header: HostedHeader,
     tools: Tools,
-    options: { inflate: Inflater },
+    options: { inflate: Inflater; descriptor: Descriptor | undefined },
   ): Promise<HeadPassage> {
     const { input, core, scratch } = tools;
     const passed = new PassedBytes(core, scratch, Math.max(1, header.overheadSectors));
     const limitSectors = await passHead(header, tools, passed);
     passed.sizeBytes = input.sizeBytes ?? Math.min(UNKNOWN_SIZE_BYTES, limitSectors * SECTOR_SIZE);
-    const extent = await openHosted(passed, { ...options, packed: true });
-    const link = linkOfExtent(extent, await readDescriptor(passed), "the file holds no descriptor");
+    const extent = await openHosted(passed, { inflate: options.inflate, packed: true });
+    const link = linkOfExtent(extent, options.descriptor, "the file holds no descriptor");
     const survey = await surveyLink(core, link, { overlaps: false });
     return new HeadPassage(tools, passed, { header, link, survey, ...options });
   }
@@ -92,6 +97,7 @@ export class HeadPassage implements Steps {
     const parts = await this.turnRound(passage.queue);
     await this.takeLate(parts);
     await passage.run(this);
+    if (this.grains) await this.requireNoOtherFooter();
   }
 
   gap(): Promise<void> {
@@ -105,6 +111,18 @@ export class HeadPassage implements Steps {
   get packed(): Steps["packed"] {
     const { grains, tools } = this;
     return grains && ((sector) => grains.take(tools.input, sector));
+  }
+
+  /** Where a footer ends the file it rules, and it must not name other tables than those that were taken. */
+  private async requireNoOtherFooter(): Promise<void> {
+    const { input } = this.tools;
+    await input.drain(MAX_SLACK_BYTES, FOOTER_FROM_END_BYTES);
+    if (!input.ended || input.availableBytes !== FOOTER_FROM_END_BYTES) return;
+    const header = new Header(input.bytes(SECTOR_SIZE), PIPE_NAME, input.position);
+    if (header.u32(0) !== HOSTED_MAGIC) return;
+    const { directorySector } = parseFooter(header, this.header);
+    if (this.header.directorySector === undefined || directorySector === this.header.directorySector) return;
+    throw header.error("HEADER_INVALID", "the footer names another directory than the header", 56);
   }
 
   /** Walks the tables and sorts their runs by place; returns the parts of the file that are no grains. */
@@ -236,11 +254,6 @@ async function readPassed(
     path: PIPE_NAME,
     offsetBytes: passed.sizeBytes,
   });
-}
-
-async function readDescriptor(passed: PassedBytes) {
-  const bytes = await readEmbeddedDescriptor(passed);
-  return bytes && parseDescriptor(bytes, PIPE_NAME);
 }
 
 /** Sorts parts of the file, and refuses those that overlap. */

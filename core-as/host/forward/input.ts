@@ -5,7 +5,7 @@
  */
 import { RegrainError } from "../errors.ts";
 import type { Batch, MaybePromise, Source } from "../source.ts";
-import { SECTOR_SIZE } from "../units.ts";
+import { GIB, SECTOR_SIZE } from "../units.ts";
 
 /** Reads the next bytes into `into`, as many as there are at the moment; 0 at the end. */
 export type ReadNext = (into: Uint8Array) => MaybePromise<number>;
@@ -18,6 +18,9 @@ export const PIPE_NAME = "stdin";
  * the file then find nothing; what they would have found shows when the pipe ends.
  */
 export const UNKNOWN_SIZE_BYTES = 2 ** 47;
+
+/** A file may go on behind the last byte that means anything; this much of it is passed, then it is left. */
+export const MAX_SLACK_BYTES = GIB;
 
 export interface InputParts {
   /** Memory for the window; at least as long as the longest piece that anybody asks for. */
@@ -105,6 +108,22 @@ export class ForwardInput {
     this.position += lengthBytes;
   }
 
+  /**
+   * Passes everything up to the end of the file, but for its last bytes.
+   *
+   * @param limitBytes Where to give up waiting for the end.
+   * @returns bytes passed.
+   */
+  async drain(limitBytes: number, keepBytes: number): Promise<number> {
+    const from = this.position;
+    for (;;) {
+      const length = this.availableBytes - keepBytes;
+      if (length > 0) this.advance(length - length % SECTOR_SIZE);
+      if (this.ended || this.position - from > limitBytes) return this.position - from;
+      await this.fill();
+    }
+  }
+
   /** The error of a file that ends too soon. */
   truncated(missing: string): RegrainError {
     const offsetBytes = this.sizeBytes ?? this.position;
@@ -115,14 +134,18 @@ export class ForwardInput {
   }
 }
 
-/** The first bytes of an input as a source, for the readers of headers. */
+/**
+ * The first bytes of an input as a source, for the readers of headers.
+ *
+ * Its size is that of no file, even where the end is in the window already: what reaches beyond the end is to be
+ * found in the same way however long the file is, when the end is met.
+ */
 export class FrontSource implements Source {
   readonly path = PIPE_NAME;
-  readonly sizeBytes: number;
+  readonly sizeBytes = UNKNOWN_SIZE_BYTES;
 
   constructor(private readonly input: ForwardInput) {
     if (input.position !== 0) throw new Error("the front of the file has passed");
-    this.sizeBytes = input.sizeBytes ?? UNKNOWN_SIZE_BYTES;
   }
 
   read(batch: Batch, buffer: Uint8Array): void {
@@ -139,6 +162,7 @@ export class FrontSource implements Source {
   }
 
   private tooFar(offsetBytes: number, lengthBytes: number): RegrainError {
+    if (this.input.ended) return this.input.truncated(`the ${lengthBytes} bytes at byte ${offsetBytes}`);
     const message =
       `the header needs ${lengthBytes} bytes from far behind it before anything else can be read`;
     return new RegrainError("UNSUPPORTED", message, {

@@ -4,22 +4,31 @@
  * This module is browser compatible.
  */
 import { openCowd } from "../cowd.ts";
+import { parseDescriptor } from "../descriptor.ts";
 import { RegrainError } from "../errors.ts";
-import type { Finding } from "../extent.ts";
 import type { TableExtent } from "../grain_tables.ts";
+import { readHeader } from "../header.ts";
+import {
+  extentOfHeader,
+  hasGrainMarkers,
+  holdsDescriptorOnly,
+  parseHosted,
+  readEmbeddedDescriptor,
+} from "../hosted_sparse.ts";
 import type { Inflater } from "../inflate.ts";
-import { Link } from "../link.ts";
-import { notADisk, probe } from "../probe.ts";
+import { type Link, linkOfExtent } from "../link.ts";
+import { notADisk, probeHead } from "../probe.ts";
 import { openSeSparse } from "../sesparse.ts";
 import { Findings, type LinkSurvey } from "../survey.ts";
-import { MIB } from "../units.ts";
-import { type ForwardInput, FrontSource, PIPE_NAME } from "./input.ts";
+import { SECTOR_SIZE } from "../units.ts";
+import { HeadPassage } from "./head.ts";
+import { type ForwardInput, FrontSource, MAX_SLACK_BYTES, PIPE_NAME } from "./input.ts";
+import { MarkerPassage } from "./markers.ts";
 import { LOOSE_BYTES } from "./passage.ts";
 import { TablePassage, type Tools } from "./tables.ts";
 import type { Core } from "../wasm.ts";
 
-/** A file may go on behind the last byte that means anything; this much of it is passed, then it is left. */
-export const MAX_SLACK_BYTES = 1024 * MIB;
+const NO_DESCRIPTOR = "a pipe brings no descriptor: which parent the delta belongs to cannot be checked";
 
 /** A disk that has begun to pass by. */
 export interface ForwardDisk {
@@ -54,10 +63,12 @@ export async function openForward(tools: Tools, options: ForwardOptions): Promis
   const { input } = tools;
   await input.fill();
   const front = new FrontSource(input);
-  const seen = await probe(front);
+  const headBytes = Math.min(input.availableBytes, SECTOR_SIZE);
+  const seen = probeHead(input.bytes(headBytes).slice());
   if (seen.kind === "cowd") return tableDisk(await openCowd(front), tools);
   if (seen.kind === "sesparse") return tableDisk(await openSeSparse(front, options), tools);
-  if (seen.kind !== "descriptor") throw notADisk(front, seen);
+  if (seen.kind === "hosted") return await hostedDisk(front, tools, options);
+  if (seen.kind !== "descriptor") throw notADisk({ path: PIPE_NAME, sizeBytes: headBytes }, seen);
   throw new RegrainError("NOT_A_DISK", "a descriptor names the disk's files and holds no data", {
     path: PIPE_NAME,
     hint: "send the file with the data: vm-000001-delta.vmdk or vm-000001-sesparse.vmdk",
@@ -65,16 +76,31 @@ export async function openForward(tools: Tools, options: ForwardOptions): Promis
 }
 
 function tableDisk(extent: TableExtent, tools: Tools): ForwardDisk {
-  const lengthSectors = extent.capacitySectors;
-  const finding: Finding = {
-    severity: "note",
-    kind: "no-descriptor",
-    path: PIPE_NAME,
-    message: "a pipe brings no descriptor: which parent the delta belongs to cannot be checked",
-  };
-  const link = new Link(PIPE_NAME, undefined, [{ extent, startSector: 0, lengthSectors }], true, [finding]);
+  const link = linkOfExtent(extent, undefined, NO_DESCRIPTOR);
   const passage = new TablePassage(extent, tools);
   return { link, survey: headerSurvey(link), isSurveyed: false, run: () => passage.run() };
+}
+
+async function hostedDisk(front: FrontSource, tools: Tools, options: ForwardOptions): Promise<ForwardDisk> {
+  const first = await readHeader(front, SECTOR_SIZE);
+  const text = await readEmbeddedDescriptor(front);
+  const descriptor = text && parseDescriptor(text, PIPE_NAME);
+  if (descriptor && (descriptor.extents.length > 1 || await holdsDescriptorOnly(front))) {
+    throw new RegrainError("UNSUPPORTED", "its descriptor names several files, a pipe brings one", {
+      path: PIPE_NAME,
+      hint: "copy all of them here and apply the disk by its name",
+    });
+  }
+  const header = parseHosted(first);
+  const { directorySector = Infinity, overheadSectors } = header;
+  const tablesFollow = directorySector >= overheadSectors;
+  if (header.compressed && hasGrainMarkers(header) && tablesFollow) {
+    const link = linkOfExtent(extentOfHeader(header, front), descriptor, NO_DESCRIPTOR);
+    const passage = new MarkerPassage(header, tools, options);
+    return { link, survey: headerSurvey(link), isSurveyed: false, run: () => passage.run() };
+  }
+  const passage = await HeadPassage.open(header, tools, { ...options, descriptor });
+  return { link: passage.link, survey: passage.survey, isSurveyed: true, run: () => passage.run() };
 }
 
 /** The findings of the headers, in the form of a survey. */
@@ -91,12 +117,6 @@ export function headerSurvey(link: Link): LinkSurvey {
  * @returns bytes passed; `isLeft` when there was more than anybody should send.
  */
 export async function passSlack(input: ForwardInput): Promise<{ slackBytes: number; isLeft: boolean }> {
-  const from = input.position;
-  for (;;) {
-    input.advance(input.availableBytes);
-    const slackBytes = input.position - from;
-    if (input.ended) return { slackBytes, isLeft: false };
-    if (slackBytes > MAX_SLACK_BYTES) return { slackBytes, isLeft: true };
-    await input.fill();
-  }
+  const slackBytes = await input.drain(MAX_SLACK_BYTES, 0);
+  return { slackBytes, isLeft: !input.ended };
 }

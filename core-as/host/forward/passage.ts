@@ -50,7 +50,7 @@ export interface Steps {
   /** The input stands at an expected grain table; the step passes it. */
   table(index: number): Promise<void>;
   /** The input stands at a packed grain; the step passes it. Absent: grains are plain. */
-  packed?(startSector: number, grainSectors: number): Promise<void>;
+  readonly packed?: ((startSector: number) => Promise<void>) | undefined;
 }
 
 export class Passage {
@@ -70,7 +70,7 @@ export class Passage {
       if (queue.place > here) await this.pass(queue.place - here, steps);
       else if (queue.place < here) throw sharedPiece(queue);
       else if (queue.target < 0) await steps.table(-1 - queue.target);
-      else if (steps.packed) await this.packed(steps.packed.bind(steps));
+      else if (steps.packed) await this.packed(steps.packed);
       else if (!this.grains()) await this.moreGrains();
     }
   }
@@ -107,19 +107,11 @@ export class Passage {
     if (this.input.availableSectors === before) throw this.truncated();
   }
 
+  /** The next grain of a run stands a whole grain further on, however small this one is packed. */
   private async packed(step: NonNullable<Steps["packed"]>): Promise<void> {
     const { queue } = this;
-    const length = Math.min(queue.length, this.grainSectors);
-    const { place, target, length: whole } = queue;
-    await step(target, length);
-    queue.consume(length);
-    // The next grain of a run stands a whole grain further on, however small this one is packed.
-    if (whole > length) await this.passBetween(place + length);
-  }
-
-  private passBetween(place: number): Promise<void> {
-    if (this.input.sector > place) throw sharedPiece(this.queue);
-    return Promise.resolve();
+    await step(queue.target);
+    queue.consume(Math.min(queue.length, this.grainSectors));
   }
 
   private async more(): Promise<void> {
