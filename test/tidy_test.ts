@@ -51,7 +51,7 @@ const ARROWS: Record<Part, readonly Part[]> = {
   signals: [...HOST],
   commands: [...HOST, ...CAPABILITIES, "context", "version", "signals", "ui"],
   program: ["commands", "version"],
-  main: [...HOST, "program", "ui"],
+  main: [...HOST, "program", "commands", "ui"],
   inspector: [...HOST, "kernels"],
   fixtures: ["units"],
   test: PARTS.map(([part]) => part),

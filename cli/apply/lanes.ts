@@ -1,12 +1,19 @@
 /**
  * Two lanes: while one reads and looks for zeros, the other writes.
  *
- * The second lane is a worker with its own descriptors and its own kernels. Both take stripes of the disk from one
- * counter in shared memory, so that neither waits for the other. What must be done in the order of the disk (undo files,
- * journals) has one lane.
+ * The second lane is a worker (`commands/lane.ts`) with its own descriptors and its own kernels. Both take stripes
+ * of the disk from one counter in shared memory, so that neither waits for the other. What must be done in the order
+ * of the disk (undo files, journals) has one lane.
  */
-import { type Disk, type ErrorCode, ERRORS, MIB, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
-import type { OpenFlags } from "../context.ts";
+import {
+  type Disk,
+  type ErrorCode,
+  ERRORS,
+  MIB,
+  RegrainError,
+  type SearchOptions,
+  SECTOR_SIZE,
+} from "../../core-as/host/mod.ts";
 import type { ApplyCounts, SectorRange, SparseMode } from "./engine.ts";
 import type { ApplyRequest } from "./prepare.ts";
 
@@ -25,7 +32,8 @@ const COUNTS = [
 /** What a lane must know to do its part; it opens everything anew. */
 export interface LaneJob {
   readonly request: ApplyRequest;
-  readonly open: OpenFlags;
+  readonly names: SearchOptions;
+  readonly ignoreJournal: boolean;
   readonly sparse: SparseMode;
   readonly shared: SharedArrayBuffer;
 }
@@ -124,7 +132,7 @@ export class SecondLane {
 /** Bundled into one file, that file serves as the worker too. */
 function laneModule(): string {
   return import.meta.url.endsWith(".ts")
-    ? new URL("./lane_worker.ts", import.meta.url).href
+    ? new URL("../commands/lane.ts", import.meta.url).href
     : import.meta.url;
 }
 

@@ -38,7 +38,7 @@ export interface RunOptions {
   readonly resume: boolean;
   /** A second lane that was started, and what it must know; it is used where the order of writes is free. */
   readonly second?:
-    | { readonly lane: SecondLane; readonly job: Pick<LaneJob, "request" | "open"> }
+    | { readonly lane: SecondLane; readonly job: Omit<LaneJob, "sparse" | "shared"> }
     | undefined;
   readonly onProgress: (counts: Readonly<ApplyCounts>) => void;
   /** Called when everything is durable, before anything says that the target is done. What it throws ends the run. */

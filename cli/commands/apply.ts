@@ -177,8 +177,8 @@ class LaneStarter implements Disposable {
   laneFor(plan: ApplyPlan): RunOptions["second"] {
     if (!this.lane || !isWorthwhile(plan.writeBytes)) return undefined;
     this.session.console.detail("two lanes: one reads while the other writes");
-    const { search, allowOutside, ignoreJournal } = this.flags;
-    return { lane: this.lane, job: { request: this.request, open: { search, allowOutside, ignoreJournal } } };
+    const { names, ignoreJournal } = this.session.context;
+    return { lane: this.lane, job: { request: this.request, names, ignoreJournal } };
   }
 
   [Symbol.dispose](): void {

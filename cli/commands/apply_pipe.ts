@@ -48,7 +48,7 @@ const REFUSED_FLAGS = ["undo", "journal", "resume", "verify", "hash"] as const;
 export async function runPipe(request: TargetRequest, flags: PipeFlags, session: Session): Promise<void> {
   refuseFlags(flags);
   const { console, io, context } = session;
-  const read = await unpacked(openStdin(), (packing) => console.detail(`stdin: packed with ${packing}`));
+  const read = await unpacked(openStdin(io), (packing) => console.detail(`stdin: packed with ${packing}`));
   const spill = openSpill(flags, console);
   const ui: { progress?: Progress; stopping?: ReturnType<typeof interruptible> } = {};
   try {

@@ -1,2 +1,51 @@
-/** The second lane of `regrain apply`, where the whole program is one file. */
-export { serveLane } from "../apply/lane_worker.ts";
+/** The second lane: a worker that opens the same files and does its share of the stripes. */
+import { Disk, RegrainError, type Target } from "../../core-as/host/mod.ts";
+import { applyDisk } from "../apply/engine.ts";
+import { type LaneAnswer, LaneBoard, type LaneJob, sendable } from "../apply/lanes.ts";
+import { joinTarget, openLinks } from "../apply/prepare.ts";
+import { createContext } from "../context.ts";
+import { pickIo } from "../io/mod.ts";
+
+/** What a worker's global scope has and the main one has not. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<LaneJob>) => void) | null;
+  postMessage(answer: LaneAnswer): void;
+}
+
+/** Makes this thread a lane: it waits for its job. */
+export function serveLane(): void {
+  const scope = globalThis as unknown as WorkerScope;
+  scope.onmessage = async ({ data }) => scope.postMessage(await workOn(data));
+}
+
+async function workOn(job: LaneJob): Promise<LaneAnswer> {
+  const board = new LaneBoard(job.shared);
+  try {
+    return { type: "done", counts: await carryOut(job, board) };
+  } catch (error) {
+    board.stop();
+    if (error instanceof RegrainError) return { type: "failed", error: sendable(error) };
+    return { type: "bug", trace: error instanceof Error ? error.stack ?? error.message : String(error) };
+  }
+}
+
+async function carryOut(job: LaneJob, board: LaneBoard) {
+  const io = pickIo();
+  const context = createContext(io, { ...job.names, ignoreJournal: job.ignoreJournal });
+  const { links } = await openLinks(job.request, context);
+  const disk = new Disk(context.core, links);
+  let target: Target | undefined;
+  try {
+    target = await joinTarget(job.request.target, { io, context });
+    return await applyDisk(disk, target, {
+      sparse: job.sparse,
+      ranges: board.stripes(disk),
+      onProgress: (counts) => board.publish(counts),
+    });
+  } finally {
+    target?.close();
+    disk.close();
+  }
+}
+
+if (import.meta.url.endsWith("/commands/lane.ts")) serveLane();

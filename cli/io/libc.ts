@@ -23,6 +23,7 @@ export const LIBC_SYMBOLS = {
   flock: { parameters: ["i32", "i32"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
   ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
+  poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   realpath: { parameters: ["buffer", "buffer"], result: "pointer" },
   unlink: { parameters: ["buffer"], result: "i32" },
@@ -54,6 +55,9 @@ export const POSIX_FADV_DONTNEED = 4;
 export const STATFS_BYTES = 256;
 /** Kinds of file systems that are memory: tmpfs, ramfs, hugetlbfs (`linux/magic.h`). */
 export const MEMORY_FILE_SYSTEMS: ReadonlySet<bigint> = new Set([0x01021994n, 0x858458f6n, 0x958458f6n]);
+
+/** `struct pollfd`: descriptor as i32, what is asked and what is so as i16 each. There is something to read. */
+export const POLLIN = 1;
 
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;

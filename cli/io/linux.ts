@@ -24,6 +24,7 @@ import {
   O_EXCL,
   O_RDONLY,
   O_RDWR,
+  POLLIN,
   untilDone,
   wrapLibc,
 } from "./libc.ts";
@@ -31,6 +32,9 @@ import { LinuxSource, LinuxTarget, type OpenFile } from "./linux_file.ts";
 import { LinuxSystem } from "./linux_system.ts";
 import { modifiedMs, openLogFile, removeIfThere, replaceFile } from "./log_file.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
+
+/** Descriptor of standard input. */
+const STDIN = 0;
 
 /** glibc's file name, then musl's. */
 const LIBRARIES = ["libc.so.6", "libc.so"];
@@ -125,6 +129,10 @@ class LinuxIo implements Io {
   realPath(path: string): string | undefined {
     this.#demand("read", path);
     return this.#system.realPath(path) ?? this.#undefinedWhenMissing(path);
+  }
+
+  stdinIsReady(waitMs: number): boolean {
+    return this.#libc.poll(Int32Array.of(STDIN, POLLIN), 1n, waitMs) !== 0;
   }
 
   #createTarget(path: string, sizeBytes: number): LocalTarget {

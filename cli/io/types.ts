@@ -64,6 +64,12 @@ export interface Io {
   openTarget(path: string, options: TargetOptions): LocalTarget;
   /** What stands at `path`, or `undefined` when nothing does. */
   stat(path: string): FileStatus | undefined;
+  /**
+   * Waits a moment for standard input.
+   *
+   * @returns true when a read would not wait, be it for the end. Absent where nobody can tell.
+   */
+  stdinIsReady?(waitMs: number): boolean;
   /** `path` without symbolic links, absolute, or `undefined` when nothing stands there. */
   realPath(path: string): string | undefined;
   /** When a file was changed last, in milliseconds since 1970; `undefined` where that may not be asked. */

@@ -1,25 +1,47 @@
 /** Standard input as a stream of bytes. */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { PIPE_NAME, type ReadNext } from "../../core-as/host/forward/mod.ts";
+import type { Io } from "../io/mod.ts";
+
+/** As long as nothing comes for this long, signals have to wait. */
+const WAIT_MS = 20;
 
 /**
- * Reads standard input. The calls block: nothing else is to be done while there is nothing to apply, and a call that
- * does not wait for its turn costs half of one that does.
+ * Reads standard input. A call that blocks costs a fraction of one that waits for its turn, but while it waits no signal
+ * reaches the program: so it is made only when there is something to read.
  *
  * @throws {RegrainError} `USAGE` when it is a terminal.
  */
-export function openStdin(): ReadNext {
+export function openStdin(io: Pick<Io, "stdinIsReady">): ReadNext {
   if (Deno.stdin.isTerminal()) {
     throw new RegrainError("USAGE", "- means standard input, and that is a terminal", {
       hint: "ssh esx cat vm-000001-delta.vmdk | regrain apply - TARGET",
     });
   }
-  return (into) => {
-    try {
-      return Deno.stdin.readSync(into) ?? 0;
-    } catch (cause) {
-      if (!(cause instanceof Error)) throw cause;
-      throw new RegrainError("READ_FAILED", `reading failed: ${cause.message}`, { path: PIPE_NAME, cause });
-    }
-  };
+  return (into) => io.stdinIsReady?.(WAIT_MS) ? readNow(into) : readLater(into);
+}
+
+function readNow(into: Uint8Array): number {
+  try {
+    return Deno.stdin.readSync(into) ?? 0;
+  } catch (cause) {
+    throw readError(cause);
+  }
+}
+
+async function readLater(into: Uint8Array): Promise<number> {
+  try {
+    return await Deno.stdin.read(into) ?? 0;
+  } catch (cause) {
+    throw readError(cause);
+  }
+}
+
+function readError(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const message = `reading failed: ${cause.message}`;
+  if (cause instanceof Deno.errors.IsADirectory || /os error 21/.test(cause.message)) {
+    return new RegrainError("NOT_A_DISK", "it is a directory", { path: PIPE_NAME, cause });
+  }
+  return new RegrainError("READ_FAILED", message, { path: PIPE_NAME, cause });
 }

@@ -80,7 +80,7 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
-Deno.test("the program ends with a status that tells of the damage, and a refused apply leaves its target alone", async () => {
+Deno.test("the exit status tells of the damage, and a refused apply leaves its target alone", async () => {
   const all = mutationBases();
   const pool = all.flatMap(({ files }) => Object.values(files));
   const texts = pool.filter(({ length }) => length < 4096).map((bytes) => new TextDecoder().decode(bytes));

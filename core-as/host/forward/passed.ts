@@ -7,7 +7,7 @@
  * This module is browser compatible.
  */
 import { RegrainError } from "../errors.ts";
-import { Batch, type Source } from "../source.ts";
+import type { Batch, Source } from "../source.ts";
 import { KIB, MIB, SECTOR_SIZE } from "../units.ts";
 import type { Core } from "../wasm.ts";
 import { type ForwardInput, PIPE_NAME, UNKNOWN_SIZE_BYTES } from "./input.ts";
