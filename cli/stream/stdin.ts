@@ -39,9 +39,5 @@ async function readLater(into: Uint8Array): Promise<number> {
 
 function readError(cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
-  const message = `reading failed: ${cause.message}`;
-  if (cause instanceof Deno.errors.IsADirectory || /os error 21/.test(cause.message)) {
-    return new RegrainError("NOT_A_DISK", "it is a directory", { path: PIPE_NAME, cause });
-  }
-  return new RegrainError("READ_FAILED", message, { path: PIPE_NAME, cause });
+  return new RegrainError("READ_FAILED", `reading failed: ${cause.message}`, { path: PIPE_NAME, cause });
 }

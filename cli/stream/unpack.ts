@@ -21,8 +21,8 @@ const HEAD_BYTES = 4;
 /**
  * Unpacks what is packed; anything else comes through as it is.
  *
- * @throws {RegrainError} later, from reading: `TRUNCATED` when the packed stream ends too soon, `DAMAGED` when it cannot
- * be unpacked.
+ * @throws {RegrainError} later, from reading: `TRUNCATED` when the packed stream ends too soon, `DAMAGED` when it
+ * cannot be unpacked.
  */
 export async function unpacked(read: ReadNext, onPacked: (packing: Packing) => void): Promise<ReadNext> {
   const head = new Uint8Array(HEAD_BYTES);

@@ -1,8 +1,8 @@
 /**
  * Where the frames of a zstd stream end, told without unpacking them.
  *
- * A frame is a header, blocks that say their size, and at will a checksum (RFC 8878, section 3.1). Skippable frames carry
- * nothing of the content.
+ * A frame is a header, blocks that say their size, and at will a checksum (RFC 8878, section 3.1). Skippable frames
+ * carry nothing of the content.
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { PIPE_NAME } from "../../core-as/host/forward/mod.ts";
@@ -56,7 +56,7 @@ export async function* zstdFrames(chunks: AsyncIterable<Uint8Array>): AsyncGener
       });
     }
     const frame = { contentBytes: undefined as number | undefined };
-    yield { pieces: framePieces(bytes, frame), contentBytes: () => frame.contentBytes };
+    yield { pieces: joined(framePieces(bytes, frame)), contentBytes: () => frame.contentBytes };
   }
 }
 
@@ -96,6 +96,20 @@ function contentSize(view: DataView, at: number, sizeBytes: number): number | un
   return sizeBytes === 8 ? toSafe(view.getBigUint64(at, true)) : undefined;
 }
 
+/** Pieces that stand one behind the other in memory as one: a call of the decompressor costs more than a block. */
+async function* joined(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let run = new Uint8Array(0);
+  for await (const piece of pieces) {
+    if (piece.buffer === run.buffer && piece.byteOffset === run.byteOffset + run.length) {
+      run = new Uint8Array(run.buffer, run.byteOffset, run.length + piece.length);
+      continue;
+    }
+    if (run.length > 0) yield run;
+    run = piece as Uint8Array<ArrayBuffer>;
+  }
+  if (run.length > 0) yield run;
+}
+
 /** Chunks as one stream of bytes that can be looked at before they are taken. */
 class Bytes {
   /** Bytes taken. */
@@ -131,10 +145,14 @@ class Bytes {
   private async more(): Promise<boolean> {
     const next = await this.source.next();
     if (next.done) return false;
-    const joined = new Uint8Array(this.chunk.length + next.value.length);
-    joined.set(this.chunk);
-    joined.set(next.value, this.chunk.length);
-    this.chunk = joined;
+    if (this.chunk.length === 0) {
+      this.chunk = next.value as Uint8Array<ArrayBuffer>;
+      return true;
+    }
+    const both = new Uint8Array(this.chunk.length + next.value.length);
+    both.set(this.chunk);
+    both.set(next.value, this.chunk.length);
+    this.chunk = both;
     return true;
   }
 

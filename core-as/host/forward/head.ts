@@ -1,9 +1,9 @@
 /**
- * Hosted sparse files, and streamOptimized files with their tables in front: the tables are kept as they pass, then looked
- * at as those of any file, and only then the grains are taken.
+ * Hosted sparse files, and streamOptimized files with their tables in front: the tables are kept as they pass, then
+ * looked at as those of any file, and only then the grains are taken.
  *
- * Where tables stand behind grains, all before the last table is kept. Where nothing but the end of the file says where the
- * tables are, that is the whole file.
+ * Where tables stand behind grains, all before the last table is kept. Where nothing but the end of the file says where
+ * the tables are, that is the whole file.
  *
  * This module is browser compatible.
  */

@@ -1,9 +1,9 @@
 /**
- * streamOptimized files whose tables follow their grains: every grain says where on the disk it belongs, and is taken when
- * it comes.
+ * streamOptimized files whose tables follow their grains: every grain says where on the disk it belongs, and is taken
+ * when it comes.
  *
- * The tables come afterwards, and are what other readers go by; so they are compared with the grains that were seen, each
- * table when it comes, the directory at the end. Zero grains and holes stand in the tables alone.
+ * The tables come afterwards, and are what other readers go by; so they are compared with the grains that were seen,
+ * each table when it comes, the directory at the end. Zero grains and holes stand in the tables alone.
  * Source: VMware Virtual Disk Format 5.0, "Stream-Optimized Compressed Sparse Extents".
  *
  * This module is browser compatible.
@@ -19,7 +19,7 @@ import { PackedGrains } from "./packed.ts";
 import { Loose } from "./passage.ts";
 import type { Tools } from "./tables.ts";
 
-/** Bytes of tables whose grains are known and whose end is not: one at a time in every file that is written in order. */
+/** Bytes of tables that come or were foretold, and wait: one table in every file that is written in order. */
 const MAX_OPEN_BYTES = 64 * MIB;
 /** Bytes of a directory; that of a disk of 62 TiB in common grains has 8 MiB. */
 const MAX_DIRECTORY_BYTES = 16 * MIB;

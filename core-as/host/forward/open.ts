@@ -39,7 +39,8 @@ export interface ForwardDisk {
   /**
    * Passes the rest of the file and hands everything in it to the sink.
    *
-   * @throws {RegrainError} `TRUNCATED`, `DAMAGED`, `GRAIN_DAMAGED`, `NO_SPACE`, `LIMIT_EXCEEDED`, and what the sink throws.
+   * @throws {RegrainError} `TRUNCATED`, `DAMAGED`, `GRAIN_DAMAGED`, `NO_SPACE`, `LIMIT_EXCEEDED`, and what the sink
+   * throws.
    */
   run(): Promise<void>;
 }

@@ -1,8 +1,8 @@
 /**
  * The front of a file that has passed by, kept so that it can be read like a file: headers, directories, tables.
  *
- * Pages of zeros cost nothing: directories and tables are mostly empty. Metadata is held in memory up to a limit; what is
- * beyond it, and data that had to be kept because tables stand behind it, goes where room for it is.
+ * Pages of zeros cost nothing: directories and tables are mostly empty. Metadata is held in memory up to a limit; what
+ * is beyond it, and data that had to be kept because tables stand behind it, goes where room for it is.
  *
  * This module is browser compatible.
  */
@@ -66,7 +66,7 @@ export class PassedBytes implements Source {
 
   private async readOne(offsetBytes: number, into: Uint8Array): Promise<void> {
     const end = offsetBytes + into.length;
-    if (end > this.endBytes) throw new Error(`byte ${end} of the file has not passed yet`);
+    if (end > this.endBytes) throw this.notPassed(end);
     into.fill(0);
     for (let i = this.firstAt(offsetBytes); i < this.pieces.length; i++) {
       const { startBytes, lengthBytes, bytes } = this.pieces[i]!;
@@ -77,6 +77,15 @@ export class PassedBytes implements Source {
       if (typeof bytes === "number") await this.scratch.read(bytes + from - startBytes, part);
       else part.set(bytes.subarray(from - startBytes, to - startBytes));
     }
+  }
+
+  private notPassed(endBytes: number): RegrainError {
+    if (endBytes > this.sizeBytes) throw new Error(`byte ${endBytes} is behind the end of the file`);
+    return new RegrainError("UNSUPPORTED", "a part of the header stands where its tables do not reach", {
+      path: PIPE_NAME,
+      offsetBytes: endBytes,
+      hint: "copy the file here and apply it by its name",
+    });
   }
 
   /** Index of the first piece that ends behind a byte. */

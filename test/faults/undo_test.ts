@@ -1,0 +1,205 @@
+/** Undo files and journals through the program: round trips, full disks, kills, files that must not be overwritten. */
+import assert from "node:assert/strict";
+import { type BenchDisk, caseNamed, writeBase, writeBenchCase, writeCase } from "../../fixtures/mod.ts";
+import { assertFileHolds, sha256File } from "../helpers/bytes.ts";
+import { regrainCommand, regrainExits, regrainRefuses } from "../helpers/cli.ts";
+import { run, testWithPeers, withLoop, withMount, withTempDir } from "../helpers/peers.ts";
+
+const MIB = 1024 * 1024;
+const CHAIN = caseNamed("chain-five-links-of-three-kinds");
+
+/** The five-link chain with a copy of its base to write on. */
+async function writeChain(folder: string): Promise<{ leaf: string; image: string; before: string }> {
+  await writeCase(CHAIN, folder);
+  const image = `${folder}/vm.img`;
+  Deno.copyFileSync(`${folder}/${CHAIN.base!.flat!}`, image);
+  return { leaf: `${folder}/${CHAIN.leaf}`, image, before: sha256File(image) };
+}
+
+/** A disk of 64 MiB with a delta, on a base that is full. */
+function writeDisk(folder: string): { disk: BenchDisk; image: string; before: string } {
+  const path = `${folder}/vm-000001.vmdk`;
+  const disk = writeBenchCase({ format: "cowd", pattern: "big", diskBytes: 64 * MIB, path, seed: 3 });
+  writeBase({ path: `${folder}/base.vmdk`, diskBytes: disk.diskBytes });
+  const image = `${folder}/base-flat.vmdk`;
+  return { disk, image, before: sha256File(image) };
+}
+
+Deno.test("an undo file takes a whole chain back, also after a second run on the same file", () =>
+  withTempDir(async (folder) => {
+    const { leaf, image, before } = await writeChain(folder);
+    const undo = `${folder}/vm.undo`;
+    for (let i = 0; i < 2; i++) regrainExits(0, ["apply", "--undo", undo, "--chain", leaf, image]);
+    assertFileHolds(image, CHAIN.expected!());
+    regrainExits(0, ["apply", "--dry-run", undo, image]);
+    assertFileHolds(image, CHAIN.expected!());
+    regrainExits(0, ["apply", undo, image]);
+    assert.equal(sha256File(image), before);
+  }));
+
+Deno.test("taking back gives a VMDK base its content ids again", () =>
+  withTempDir(async (folder) => {
+    const { leaf } = await writeChain(folder);
+    const base = `${folder}/${CHAIN.base!.descriptor!}`;
+    const descriptor = Deno.readTextFileSync(base);
+    regrainExits(0, ["apply", "--undo", `${folder}/vm.undo`, "--chain", leaf, base]);
+    assert.notEqual(Deno.readTextFileSync(base), descriptor);
+    regrainExits(0, ["apply", `${folder}/vm.undo`, base]);
+    assert.equal(Deno.readTextFileSync(base), descriptor);
+  }));
+
+testWithPeers("a block device is taken back like a file", ["root-loop"], () =>
+  withTempDir(async (folder) => {
+    const { leaf, image, before } = await writeChain(folder);
+    await withLoop(image, (device) => {
+      regrainExits(0, ["apply", "--undo", `${folder}/vm.undo`, "--chain", leaf, device]);
+      regrainExits(0, ["apply", `${folder}/vm.undo`, device]);
+      run("blockdev", ["--flushbufs", device]);
+    });
+    assert.equal(sha256File(image), before);
+  }));
+
+Deno.test("an undo file for another target is refused, and --force takes it", () =>
+  withTempDir(async (folder) => {
+    const { leaf, image } = await writeChain(folder);
+    const undo = `${folder}/vm.undo`;
+    regrainExits(0, ["apply", "--undo", undo, "--chain", leaf, image]);
+    const other = `${folder}/other.img`;
+    Deno.writeFileSync(other, new Uint8Array(Deno.statSync(image).size).fill(1));
+    const untouched = sha256File(other);
+    const { hint } = regrainRefuses({ code: "WRONG_BASE", exit: 5 }, ["apply", undo, other]);
+    assert.match(hint!, /--force/);
+    assert.equal(sha256File(other), untouched);
+    regrainExits(0, ["apply", "--force", undo, other]);
+    Deno.writeFileSync(other, new Uint8Array(512));
+    regrainRefuses({ code: "SIZE_MISMATCH", exit: 5 }, ["apply", undo, other]);
+  }));
+
+Deno.test("undo files and journals never overwrite another file, least of all a delta", () =>
+  withTempDir(async (folder) => {
+    const { leaf, image, before } = await writeChain(folder);
+    const precious = `${folder}/precious.txt`;
+    Deno.writeTextFileSync(precious, "something else");
+    for (const file of [precious, `${folder}/disk-000001-delta.vmdk`, image]) {
+      const content = sha256File(file);
+      for (const flag of ["--undo", "--journal"]) {
+        regrainRefuses({ code: "TARGET_UNSUITABLE", exit: 2 }, ["apply", flag, file, "--chain", leaf, image]);
+      }
+      assert.equal(sha256File(file), content);
+    }
+    assert.equal(sha256File(image), before);
+    regrainRefuses({ code: "USAGE", exit: 2 }, ["apply", "--resume", "--chain", leaf, image]);
+  }));
+
+testWithPeers(
+  "a full disk under the undo file stops before what it protects is overwritten",
+  ["root-mount"],
+  () =>
+    withTempDir(async (folder) => {
+      const { disk, image, before } = writeDisk(folder);
+      Deno.mkdirSync(`${folder}/small`);
+      await withMount(`${folder}/small`, ["-t", "tmpfs", "-o", "size=6m", "none"], () => {
+        const undo = `${folder}/small/vm.undo`;
+        regrainRefuses({ code: "NO_SPACE", exit: 6 }, ["apply", "--undo", undo, disk.deltaPath, image]);
+        assert.notEqual(sha256File(image), before, "the test is too small: nothing was written");
+        run("mount", ["-o", "remount,size=64m", `${folder}/small`]);
+        regrainExits(0, ["apply", undo, image]);
+        assert.equal(sha256File(image), before, "taken back from the part that was saved");
+        regrainExits(0, ["apply", "--undo", undo, disk.deltaPath, image]);
+        regrainExits(0, ["apply", undo, image]);
+        assert.equal(sha256File(image), before);
+      });
+    }),
+);
+
+testWithPeers(
+  "a full disk under the journal is reported, and a plain run completes the work",
+  ["root-mount"],
+  () =>
+    withTempDir(async (folder) => {
+      const { disk, image, before } = writeDisk(folder);
+      const reference = `${folder}/reference.img`;
+      Deno.copyFileSync(image, reference);
+      regrainExits(0, ["apply", disk.deltaPath, reference]);
+      Deno.mkdirSync(`${folder}/small`);
+      await withMount(`${folder}/small`, ["-t", "tmpfs", "-o", "size=64k,nr_inodes=2", "none"], () => {
+        Deno.writeFileSync(`${folder}/small/full`, new Uint8Array(60 * 1024));
+        const journal = `${folder}/small/vm.journal`;
+        regrainRefuses({ code: "NO_SPACE", exit: 6 }, ["apply", "--journal", journal, disk.deltaPath, image]);
+      });
+      assert.equal(sha256File(image), before, "the journal is tried before anything is written");
+      regrainExits(0, ["apply", disk.deltaPath, image]);
+      assert.equal(sha256File(image), sha256File(reference));
+    }),
+);
+
+Deno.test("two applies onto one target at once: the second is refused", () =>
+  withTempDir(async (folder) => {
+    const { disk, image } = writeDisk(folder);
+    const holder = new Deno.Command("flock", { args: [image, "sleep", "30"], stdout: "null" }).spawn();
+    try {
+      await untilLocked(image);
+      regrainRefuses({ code: "TARGET_BUSY", exit: 2 }, ["apply", disk.deltaPath, image]);
+    } finally {
+      holder.kill();
+      await holder.status;
+    }
+  }));
+
+/** Waits until another process holds the lock. */
+async function untilLocked(path: string): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    using file = Deno.openSync(path, { read: true, write: true });
+    if (!file.tryLockSync(true)) return;
+    file.unlockSync();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error("nobody took the lock");
+}
+
+Deno.test("a killed run with undo file and journal is resumed, rerun, and taken back", () =>
+  withTempDir(async (folder) => {
+    const path = `${folder}/vm-000001.vmdk`;
+    const disk = writeBenchCase({ format: "cowd", pattern: "big", diskBytes: 512 * MIB, path, seed: 4 });
+    const image = `${folder}/vm.img`;
+    const empty = () => {
+      Deno.writeFileSync(image, new Uint8Array());
+      Deno.truncateSync(image, disk.diskBytes);
+    };
+    empty();
+    const before = sha256File(image);
+    regrainExits(0, ["apply", disk.deltaPath, image]);
+    const after = sha256File(image);
+    const undo = `${folder}/vm.undo`;
+    const journal = `${folder}/vm.journal`;
+    empty();
+    const args = ["apply", "--undo", undo, "--journal", journal, disk.deltaPath, image];
+    await killOnceUndoGrows(args, undo);
+    const killed = sha256File(image);
+    assert.notEqual(killed, after, "the run was too quick to be killed");
+    const hasJournal = exists(journal);
+    regrainExits(0, hasJournal ? [...args, "--resume"] : args);
+    assert.equal(sha256File(image), after);
+    regrainExits(0, ["apply", undo, image]);
+    assert.equal(sha256File(image), before);
+  }));
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function killOnceUndoGrows(args: readonly string[], undo: string): Promise<void> {
+  const child = regrainCommand(args, { stdout: "null", stderr: "null" }).spawn();
+  for (let i = 0; i < 5000; i++) {
+    if (exists(undo) && Deno.statSync(undo).size > 200) break;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  child.kill("SIGKILL");
+  await child.status;
+}
