@@ -21,7 +21,7 @@ import { fingerprintPlan, Journal, requireJournalPlace, resumePoint } from "./jo
 import { LaneBoard, type LaneJob, type SecondLane } from "./lanes.ts";
 import type { PreparedDeltas, PreparedTarget } from "./prepare.ts";
 import { type UndoIds, undoName, UndoSaver } from "./undo.ts";
-import { UntouchedBlocks } from "./untouched.ts";
+import { hashBlocks, UntouchedBlocks } from "./untouched.ts";
 
 /** Enough between two checkpoints to keep them cheap, and a resumed run short. */
 const CHECKPOINT_BYTES = 256 * MIB;
@@ -75,6 +75,7 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
       everyBytes: options.checkpointBytes ?? CHECKPOINT_BYTES,
     });
   try {
+    if (journal && !options.resume) await journal.begin();
     const fromSector = resumedBytes / SECTOR_SIZE;
     const counts = options.second && !guarded
       ? await applyInLanes(work, options)
@@ -155,7 +156,13 @@ async function openUndo(path: string, work: RunWork, plan: string): Promise<Undo
       blocks.touch({ offsetBytes: list.start(i) * SECTOR_SIZE, lengthBytes: list.length(i) * SECTOR_SIZE });
     }
   }
-  const name = undoName({ plan, untouched: await blocks.hash(target), base: baseIds(base) });
+  const untouched = blocks.finish();
+  const name = undoName({
+    plan,
+    blocks: untouched,
+    blocksHash: await hashBlocks(target, untouched),
+    base: baseIds(base),
+  });
   return await UndoSaver.open(path, { core: disk.core, target, io, name });
 }
 
@@ -179,6 +186,11 @@ class Checkpoints {
   ) {
     this.doneBytes = options.fromBytes;
     this.savedBytes = options.fromBytes;
+  }
+
+  /** Writes the first journal, so that one that cannot be written is found out before anything else is. */
+  async begin(): Promise<void> {
+    await this.save();
   }
 
   touch(stretches: Batch): void {

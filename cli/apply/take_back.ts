@@ -3,7 +3,7 @@ import { Batch, type Core, RegrainError, type Source, type Target } from "../../
 import { RbdDiff, type RbdDiffRecord } from "../stream/rbd_diff.ts";
 import type { ApplyCounts } from "./engine.ts";
 import { parseUndoName, type UndoIds } from "./undo.ts";
-import { UntouchedBlocks } from "./untouched.ts";
+import { hashBlocks, UNTOUCHED_BLOCK_BYTES } from "./untouched.ts";
 
 /** An rbd-diff file, read to its end and found sound. */
 export interface PreparedDiff {
@@ -14,31 +14,17 @@ export interface PreparedDiff {
   readonly recordCount: number;
   /** Set when it is an undo file. */
   readonly undo: UndoIds | undefined;
-  /** Blocks that no record touches; `undefined` when the records are in no order. */
-  readonly untouched: UntouchedBlocks | undefined;
 }
 
 /** @throws {RegrainError} `TRUNCATED`, `DAMAGED`: nothing of a stream that was cut short is applied. */
 export async function prepareDiff(source: Source): Promise<PreparedDiff> {
   const diff = await RbdDiff.open(source);
   const totals = { writeBytes: 0, zeroBytes: 0, recordCount: 0 };
-  const untouched = new UntouchedBlocks(diff.meta.sizeBytes);
-  let reachedBytes = 0;
-  let ordered = true;
   for await (const record of diff.records()) {
     totals[record.kind === "write" ? "writeBytes" : "zeroBytes"] += record.lengthBytes;
     totals.recordCount++;
-    ordered &&= record.offsetBytes >= reachedBytes;
-    reachedBytes = record.offsetBytes + record.lengthBytes;
-    if (ordered) untouched.touch(record);
   }
-  return {
-    source,
-    diff,
-    ...totals,
-    undo: parseUndoName(diff.meta.toSnapshot),
-    untouched: ordered ? untouched : undefined,
-  };
+  return { source, diff, ...totals, undo: parseUndoName(diff.meta.toSnapshot) };
 }
 
 /**
@@ -50,9 +36,10 @@ export async function requireOwnTarget(
   prepared: PreparedDiff,
   at: { target: Target; force: boolean },
 ): Promise<void> {
-  if (!prepared.undo || !prepared.untouched || at.force) return;
-  const found = await prepared.untouched.hash(at.target);
-  if (found === prepared.undo.untouched) return;
+  if (!prepared.undo || at.force) return;
+  const { blocks, blocksHash } = prepared.undo;
+  const inside = blocks.every((block) => (block + 1) * UNTOUCHED_BLOCK_BYTES <= at.target.sizeBytes);
+  if (inside && await hashBlocks(at.target, blocks) === blocksHash) return;
   throw new RegrainError(
     "WRONG_BASE",
     "the undo file was made for another target, or this one was written to since",

@@ -34,31 +34,34 @@ const NAME_PREFIX = "regrain-undo-";
 export interface UndoIds {
   /** Fingerprint of the plan that it undoes. */
   readonly plan: string;
-  /** Fingerprint of the part of the target that the plan leaves alone. */
-  readonly untouched: string;
+  /** Blocks that the plan leaves alone, and their hash: they tell the target. */
+  readonly blocks: readonly number[];
+  readonly blocksHash: string;
   /** Content ids that a VMDK target had before. */
   readonly base?: { readonly cid: number; readonly longContentId: string | undefined } | undefined;
 }
 
-/** Writes the ids as a snapshot name, the one free field that rbd-diff has. */
-export function undoName({ plan, untouched, base }: UndoIds): string {
+/** Writes the ids as a snapshot name, the one free field that rbd-diff has; it stays below 255 characters. */
+export function undoName({ plan, blocks, blocksHash, base }: UndoIds): string {
+  const places = blocks.map((block) => block.toString(16)).join(".");
   const cid = base === undefined ? "" : `-${formatCid(base.cid)}`;
   const long = base?.longContentId === undefined ? "" : `-${base.longContentId.toLowerCase()}`;
-  return `${NAME_PREFIX}${plan}-${untouched}${cid}${long}`;
+  return `${NAME_PREFIX}${plan}-${blocksHash}-${places}${cid}${long}`;
 }
 
 const NAME_PATTERN = new RegExp(
-  `^${NAME_PREFIX}([0-9a-f]{16})-([0-9a-f]{16})(?:-([0-9a-f]{8}))?(?:-([0-9a-f]{32}))?$`,
+  `^${NAME_PREFIX}([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f.]*)(?:-([0-9a-f]{8}))?(?:-([0-9a-f]{32}))?$`,
 );
 
 /** Reads the ids of an undo file; `undefined` when the name is that of another kind of rbd-diff. */
 export function parseUndoName(name: string | undefined): UndoIds | undefined {
   const match = NAME_PATTERN.exec(name ?? "");
   if (!match) return undefined;
-  const [, plan, untouched, cid, longContentId] = match;
+  const [, plan, blocksHash, places, cid, longContentId] = match;
   return {
     plan: plan!,
-    untouched: untouched!,
+    blocksHash: blocksHash!,
+    blocks: places === "" ? [] : places!.split(".").map((place) => parseInt(place, 16)),
     base: cid === undefined ? undefined : { cid: parseInt(cid, 16), longContentId },
   };
 }

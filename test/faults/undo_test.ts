@@ -122,8 +122,8 @@ testWithPeers(
       Deno.copyFileSync(image, reference);
       regrainExits(0, ["apply", disk.deltaPath, reference]);
       Deno.mkdirSync(`${folder}/small`);
-      await withMount(`${folder}/small`, ["-t", "tmpfs", "-o", "size=64k,nr_inodes=2", "none"], () => {
-        Deno.writeFileSync(`${folder}/small/full`, new Uint8Array(60 * 1024));
+      await withMount(`${folder}/small`, ["-t", "tmpfs", "-o", "size=64k,nr_inodes=4", "none"], () => {
+        Deno.writeFileSync(`${folder}/small/full`, new Uint8Array(64 * 1024));
         const journal = `${folder}/small/vm.journal`;
         regrainRefuses({ code: "NO_SPACE", exit: 6 }, ["apply", "--journal", journal, disk.deltaPath, image]);
       });
