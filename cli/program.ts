@@ -200,7 +200,7 @@ function manCommand(finish: (status: number) => void, program: CommandUnknownOpt
     .description("Prints the manual page, as man and mandoc read it.")
     .addHelpText(
       "after",
-      examples("regrain man | man -l -", "regrain man > /usr/local/share/man/man1/regrain.1"),
+      examples("regrain man | man -l -", "regrain man > regrain.1"),
     )
     .showHelpAfterError("(add --help for what there is)")
     .action(async () => {

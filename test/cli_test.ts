@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { caseNamed, writeCase } from "../fixtures/mod.ts";
 import { assertFileHolds } from "./helpers/bytes.ts";
-import { regrain, regrainCommand, regrainExits } from "./helpers/cli.ts";
+import { regrainCommand, regrainExits } from "./helpers/cli.ts";
 import { testTranscripts } from "./helpers/transcript.ts";
-import { withTempDir } from "./helpers/peers.ts";
+import { testWithPeers, withTempDir } from "./helpers/peers.ts";
 
 const TRANSCRIPTS = new URL("./transcripts/", import.meta.url).pathname;
 
@@ -34,26 +34,57 @@ async function writeExampleFiles(folder: string): Promise<void> {
   Deno.copyFileSync(`${folder}/base-flat.vmdk`, `${folder}/vm.img`);
 }
 
-Deno.test("every example of every command's help runs", async () => {
+/** Programs that the examples name: this one, and an ssh that runs its command here. */
+function writePrograms(folder: string): void {
+  const main = new URL("../cli/main.ts", import.meta.url).pathname;
+  const scripts = {
+    regrain: `exec '${Deno.execPath()}' run --quiet -A '${main}' "$@"`,
+    ssh: 'shift; exec "$@"',
+  };
+  Deno.mkdirSync(`${folder}/bin`);
+  for (const [name, script] of Object.entries(scripts)) {
+    Deno.writeTextFileSync(`${folder}/bin/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  Deno.mkdirSync(`${folder}/.config/fish/completions`, { recursive: true });
+}
+
+testWithPeers("every example of every command's help runs", ["bash", "man"], async () => {
   const all = commands();
   assert.ok(all.length >= 4);
   for (const command of all) {
     const { stdout } = regrainExits(0, [command, "--help"]);
-    const examples = [...stdout.matchAll(/^ {2}regrain (.+)$/gm)].map((match) => match[1]!.split(" "));
+    const section = stdout.slice(stdout.indexOf("Examples:"));
+    const examples = [...section.matchAll(/^ {2}(.*\bregrain .+)$/gm)].map((match) => match[1]!);
     assert.ok(examples.length > 0, `${command} has no example`);
     await withTempDir(async (folder) => {
       await writeExampleFiles(folder);
-      for (const args of examples) {
-        const { code, stderr } = regrain(args, { cwd: folder });
+      writePrograms(folder);
+      const env = {
+        PATH: `${folder}/bin:${Deno.env.get("PATH")}`,
+        HOME: folder,
+        NO_COLOR: "1",
+        DENO_DIR: denoDir(),
+      };
+      for (const line of examples) {
+        const { code, stderr } = await new Deno.Command("bash", {
+          args: ["-o", "pipefail", "-c", line],
+          cwd: folder,
+          env,
+          stdin: "null",
+        }).output();
         // Examples of comparing may well find a difference.
-        assert.ok(
-          code === 0 || command === "compare" && code === 1,
-          `regrain ${args.join(" ")}: ${code} ${stderr}`,
-        );
+        const fine = code === 0 || command === "compare" && code === 1;
+        assert.ok(fine, `${line}: ${code} ${new TextDecoder().decode(stderr)}`);
       }
     });
   }
 });
+
+/** Where Deno keeps its packages: another home must not make it fetch them again. */
+function denoDir(): string {
+  const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).outputSync();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+}
 
 Deno.test("a reader that goes away ends the listing, quietly and with success", () =>
   withTempDir(async (folder) => {

@@ -68,6 +68,7 @@ for (const fixture of CASES.filter(({ expect }) => expect === "ok")) {
   });
 }
 
+const CUT_CODES = new Set(["TRUNCATED", "DAMAGED", "NOT_A_DISK"]);
 const CUT = [
   "cowd-plain",
   "cowd-interleaved-first-touch",
@@ -100,7 +101,9 @@ for (const name of CUT) {
       const onTarget = (opened: MemoryTarget) => target = opened;
       const read = pipeOf(bytes.subarray(0, cut));
       const code = await codeOf(applyByPipe(read, { windowBytes: SMALL_WINDOW, onTarget }));
-      assert.ok(["TRUNCATED", "DAMAGED", "NOT_A_DISK"].includes(code), `${code} when cut at byte ${cut}`);
+      // The padding of the last grain, and what a grain held that is unmapped now, nobody misses.
+      const isWhole = code === "ok" && sameBytes(target!.bytes, whole.target.bytes);
+      assert.ok(isWhole || CUT_CODES.has(code), `${code} when cut at byte ${cut}`);
       if (!target) continue;
       for (const { kind, offsetBytes, lengthBytes } of target.operations) {
         if (kind === "zero") continue;

@@ -6,13 +6,14 @@ import { run } from "../helpers/peers.ts";
 
 const COMPARE_BYTES = 8 * 1024 * 1024;
 const SEED = 7;
+const EMPTY_BASE = "empty";
 
 /** Room that a run needs, in sizes of the disk: base, copy, and at most the deltas of a chain. */
 export const ROOM_FACTOR = 2.35;
 
-/** A base with all its pages in place, and a copy that other programs work on. */
+/** A target with all its pages in place, a copy of it, and an empty base that deltas stand on. */
 export class Bench {
-  /** What ours and the loop are measured on. Starts as the base's data; later it holds what was applied last. */
+  /** What ours and the loop are measured on. It keeps what was applied to it. */
   readonly target: string;
   /** Equal to `target` between cases. */
   readonly copy: string;
@@ -21,16 +22,34 @@ export class Bench {
     this.target = `${folder}/base-flat.vmdk`;
     this.copy = `${folder}/copy.img`;
     writeBase({ path: `${folder}/base.vmdk`, diskBytes });
+    const descriptor = Deno.readTextFileSync(`${folder}/base.vmdk`);
+    Deno.writeTextFileSync(
+      `${folder}/${EMPTY_BASE}.vmdk`,
+      descriptor.replace("base-flat", `${EMPTY_BASE}-flat`),
+    );
+    this.makeEmpty(`${folder}/${EMPTY_BASE}-flat.vmdk`);
+    this.makeCopy();
+  }
+
+  /** Makes `copy` equal to `target` again. */
+  makeCopy(): void {
     run("cp", ["--sparse=never", this.target, this.copy]);
   }
 
-  /** Calls `fn` with one delta over the base, and removes the delta. */
+  /** Makes a disk that is one hole. */
+  makeEmpty(path: string): void {
+    using file = Deno.openSync(path, { write: true, create: true });
+    file.truncateSync(this.diskBytes);
+  }
+
+  /** Calls `fn` with one delta over the empty base, and removes the delta. */
   async withDelta<T>(
     spec: { format: DeltaKind; pattern: BenchPattern },
     fn: (delta: BenchDisk) => T | Promise<T>,
   ): Promise<T> {
     const path = `${this.folder}/disk.vmdk`;
-    const delta = writeBenchCase({ ...spec, diskBytes: this.diskBytes, path, seed: SEED });
+    const { diskBytes } = this;
+    const delta = writeBenchCase({ ...spec, diskBytes, path, seed: SEED, baseName: `${EMPTY_BASE}.vmdk` });
     try {
       return await fn(delta);
     } finally {
@@ -48,9 +67,9 @@ export class Bench {
     try {
       for (const [i, format] of formats.entries()) {
         const path = `${this.folder}/disk-00000${i + 1}.vmdk`;
-        const parent = i === 0 ? {} : { baseName: `disk-00000${i}.vmdk` };
+        const baseName = i === 0 ? `${EMPTY_BASE}.vmdk` : `disk-00000${i}.vmdk`;
         const { diskBytes } = this;
-        const disk = writeBenchCase({ format, pattern, diskBytes, path, seed: SEED + i, ...parent });
+        const disk = writeBenchCase({ format, pattern, diskBytes, path, seed: SEED + i, baseName });
         chain.push(disk);
         linkTo(disk, i);
       }

@@ -43,11 +43,12 @@ export function render(results: Results): string {
     "",
     `Machine: ${machine}.`,
     "",
-    `Whole processes, start-up included, on a ${
+    `Whole processes, start-up included, disk of ${
       formatSize(diskBytes)
-    } disk in memory: median (least to most). *big* is`,
+    } in memory: median (least to most). *big* is`,
     "20 % of the disk in runs of 64 KiB to 4 MiB, *small* 5 % in scattered runs of 4 KiB, *chain* five deltas of",
-    "*small*, applied at once (C loop: one after the other). qemu-img converts the same chain into a new file, once.",
+    "*small*, applied at once (C loop: one after the other). qemu-img converts the same deltas over an empty base into",
+    "a new file, once.",
     `Results were compared byte by byte with ${
       compared.length > 0 ? `those of ${compared.join(" and ")}` : "nothing"
     }.`,
@@ -75,7 +76,7 @@ function applyLine(row: ApplyRow): string {
     loop ? formatTimes(loop) : "-",
     loop ? ratio(ours.medianMs, loop.medianMs) : "-",
     qemuMs === undefined ? "-" : formatMs(qemuMs),
-    qemuMs === undefined ? "-" : `${(qemuMs / ours.medianMs).toFixed(0)} x`,
+    qemuMs === undefined ? "-" : `${(qemuMs / ours.medianMs).toFixed(qemuMs < 10 * ours.medianMs ? 1 : 0)} x`,
     formatSize(memoryBytes),
   ];
   return `| ${cells.join(" | ")} |`;

@@ -44,11 +44,15 @@ export class PassedBytes implements Source {
 
   /** Keeps the next sectors of the input and passes them. */
   async take(input: ForwardInput, sectors: number): Promise<void> {
-    const lengthBytes = sectors * SECTOR_SIZE;
+    const inFront = Math.min(sectors, Math.max(0, this.grainSector - input.sector));
     // Zeros are left out of metadata alone: data full of small holes would become too many pieces.
-    if (input.sector >= this.grainSector) await this.add(input.position, input.bytes(lengthBytes));
-    else await this.addPages(input, lengthBytes);
-    input.advance(lengthBytes);
+    await this.addPages(input, inFront * SECTOR_SIZE);
+    const restBytes = (sectors - inFront) * SECTOR_SIZE;
+    if (restBytes > 0) {
+      const skipBytes = inFront * SECTOR_SIZE;
+      await this.add(input.position + skipBytes, input.bytes(restBytes, skipBytes));
+    }
+    input.advance(sectors * SECTOR_SIZE);
     this.endBytes = input.position;
   }
 

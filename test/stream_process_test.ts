@@ -1,0 +1,174 @@
+/** `regrain apply -` as a user runs it: a shell, a pipe, a target. */
+import assert from "node:assert/strict";
+import { SECTOR_SIZE } from "../core-as/host/mod.ts";
+import { buildCowd } from "../fixtures/cowd.ts";
+import { caseNamed, dataGrains, type FixtureCase, putInteger } from "../fixtures/mod.ts";
+import { assertFileHolds } from "./helpers/bytes.ts";
+import { type Ran, withTempDir } from "./helpers/peers.ts";
+
+const MAIN = new URL("../cli/main.ts", import.meta.url).pathname;
+const DELTA = "disk-000001-delta.vmdk";
+
+/** Writes the files of a case into a folder. */
+function writeCase(folder: string, fixture: FixtureCase): void {
+  for (const [name, bytes] of Object.entries(fixture.make())) Deno.writeFileSync(`${folder}/${name}`, bytes);
+}
+
+/** Runs a shell line in which `regrain` is the program. */
+function shell(folder: string, line: string): Ran {
+  const output = new Deno.Command("bash", {
+    args: [
+      "-c",
+      `regrain() { "${Deno.execPath()}" run --no-prompt -A "${MAIN}" "$@"; }; set -o pipefail; ${line}`,
+    ],
+    cwd: folder,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).outputSync();
+  const decoder = new TextDecoder();
+  return { code: output.code, stdout: decoder.decode(output.stdout), stderr: decoder.decode(output.stderr) };
+}
+
+function exits(code: number, folder: string, line: string): Ran {
+  const ran = shell(folder, line);
+  assert.equal(ran.code, code, `${line}: exit ${ran.code}\n${ran.stderr}${ran.stdout}`);
+  return ran;
+}
+
+function errorOf({ stderr }: Ran): { code: string; message: string; hint?: string } {
+  return JSON.parse(stderr.trim().split("\n").at(-1)!);
+}
+
+function withCowd(fn: (folder: string, fixture: FixtureCase) => void): Promise<void> {
+  return withTempDir((folder) => {
+    const fixture = caseNamed("cowd-plain");
+    writeCase(folder, fixture);
+    Deno.copyFileSync(`${folder}/disk-flat.vmdk`, `${folder}/vm.img`);
+    fn(folder, fixture);
+  });
+}
+
+Deno.test("cat delta | regrain apply - target writes what regrain apply delta target does", () =>
+  withCowd((folder, fixture) => {
+    Deno.copyFileSync(`${folder}/vm.img`, `${folder}/other.img`);
+    const piped = exits(0, folder, `cat ${DELTA} | regrain apply --json - vm.img`);
+    const named = exits(0, folder, `regrain apply --json ${DELTA} other.img`);
+    assertFileHolds(`${folder}/vm.img`, fixture.expected!());
+    const summary = ({ stdout }: Ran) => {
+      const { writtenBytes, sparedBytes, zeroedBytes, skippedBytes, diskBytes, status } = JSON.parse(
+        stdout.trim().split("\n").at(-1)!,
+      );
+      return { writtenBytes, sparedBytes, zeroedBytes, skippedBytes, diskBytes, status };
+    };
+    assert.deepEqual(summary(piped), summary(named));
+    assert.match(piped.stderr, /cannot be checked/);
+  }));
+
+Deno.test("gzip -c delta | regrain apply - target unpacks on the way, and a file may be standard input too", () =>
+  withCowd((folder, fixture) => {
+    exits(0, folder, `gzip -c ${DELTA} | regrain apply - vm.img`);
+    assertFileHolds(`${folder}/vm.img`, fixture.expected!());
+    exits(0, folder, `regrain apply - vm.img < ${DELTA}`);
+    assertFileHolds(`${folder}/vm.img`, fixture.expected!());
+  }));
+
+Deno.test("a pipe cut short ends with exit 4 and says how far it came; the whole delta completes it", () =>
+  withCowd((folder, fixture) => {
+    const error = errorOf(exits(4, folder, `head -c 400000 ${DELTA} | regrain apply --json - vm.img`));
+    assert.equal(error.code, "TRUNCATED");
+    assert.match(error.message, /at byte 400000$/);
+    assert.match(error.hint!, /^\d+ bytes were applied before that/);
+    exits(0, folder, `cat ${DELTA} | regrain apply - vm.img`);
+    assertFileHolds(`${folder}/vm.img`, fixture.expected!());
+  }));
+
+Deno.test("a dry run reads the pipe to its end and writes nothing", () =>
+  withCowd((folder) => {
+    const before = Deno.readFileSync(`${folder}/vm.img`);
+    const { stderr } = exits(0, folder, `cat ${DELTA} | regrain apply --dry-run - vm.img`);
+    assert.match(stderr, /^plan: .* to write and 0 B to zero/m);
+    assertFileHolds(`${folder}/vm.img`, before);
+    exits(4, folder, `head -c 400000 ${DELTA} | regrain apply --dry-run - vm.img`);
+  }));
+
+Deno.test("a pipe is refused where it cannot work", () =>
+  withCowd((folder) => {
+    const before = Deno.readFileSync(`${folder}/vm.img`);
+    const refused: [string, number, string][] = [
+      [`cat ${DELTA} | regrain apply --json --chain - vm.img`, 2, "USAGE"],
+      [`cat ${DELTA} | regrain apply --json - ${DELTA} vm.img`, 2, "USAGE"],
+      [`cat ${DELTA} | regrain apply --json --undo vm.undo - vm.img`, 2, "USAGE"],
+      [`cat ${DELTA} | regrain apply --json --spill-limit much - vm.img`, 2, "USAGE"],
+      [`cat ${DELTA} | regrain apply --json - absent.img`, 2, "TARGET_MISSING"],
+      [`cat ${DELTA} | regrain apply --json - disk.vmdk`, 5, "WRONG_BASE"],
+      [`true | regrain apply --json - vm.img`, 4, "NOT_A_DISK"],
+      [`cat disk-000001.vmdk | regrain apply --json - vm.img`, 4, "NOT_A_DISK"],
+      [`cat disk-flat.vmdk 2>&- | regrain apply --json - vm.img`, 4, "NOT_A_DISK"],
+      [`truncate -s 1M vm2.img; cat ${DELTA} | regrain apply --json - vm2.img`, 5, "SIZE_MISMATCH"],
+    ];
+    for (const [line, exit, code] of refused) {
+      // What is refused at once leaves the pipe, and that is no fault of its writer.
+      const ran = exits(exit, folder, `set +o pipefail; ${line}`);
+      assert.equal(errorOf(ran).code, code, line);
+    }
+    assertFileHolds(`${folder}/vm.img`, before);
+  }));
+
+Deno.test("the target cannot be standard input itself", () =>
+  withTempDir((folder) => {
+    const image = buildCowd({ capacitySectors: 64, grainSectors: 1, seed: 1, grains: dataGrains([3]) });
+    Deno.writeFileSync(`${folder}/x.vmdk`, image.bytes);
+    const ran = exits(2, folder, "regrain apply --json --force - x.vmdk < x.vmdk");
+    assert.equal(errorOf(ran).code, "TARGET_IS_INPUT");
+    assertFileHolds(`${folder}/x.vmdk`, image.bytes);
+  }));
+
+Deno.test("a delta that carries its descriptor is checked against the base, and the base takes its content id", () =>
+  withTempDir((folder) => {
+    const fixture = caseNamed("hosted-child-in-one-file");
+    writeCase(folder, fixture);
+    const { stderr } = exits(0, folder, `cat ${fixture.leaf} | regrain apply - disk.vmdk`);
+    assert.match(stderr, /CID is [0-9a-f]{8} now/);
+    assertFileHolds(`${folder}/disk-flat.vmdk`, fixture.expected!());
+    const again = exits(5, folder, `set +o pipefail; cat ${fixture.leaf} | regrain apply --json - disk.vmdk`);
+    assert.equal(errorOf(again).code, "WRONG_BASE");
+  }));
+
+Deno.test("what must be kept is kept in the folder that is named, which is empty afterwards", () =>
+  withTempDir((folder) => {
+    const grains = dataGrains([0, 1, 2, 3]);
+    const image = buildCowd({ capacitySectors: 4096, grainSectors: 1, seed: 2, grains });
+    const table = image.layout.tables.get(0)!;
+    const bytes = new Uint8Array(image.bytes.length + 4096 * 4);
+    bytes.set(image.bytes);
+    bytes.copyWithin(image.bytes.length, table, table + 4096 * 4);
+    putInteger(bytes, { at: image.layout.directory, size: 4, value: image.bytes.length / SECTOR_SIZE });
+    Deno.writeFileSync(`${folder}/late-delta.vmdk`, bytes);
+    Deno.mkdirSync(`${folder}/room`);
+    const { stderr } = exits(0, folder, "cat late-delta.vmdk | regrain apply --create --spill room - vm.img");
+    assert.match(stderr, /^warning: .* temporary file in room, at most 8\.0 GiB$/m);
+    assert.deepEqual([...Deno.readDirSync(`${folder}/room`)], []);
+    const refused = exits(4, folder, "cat late-delta.vmdk | regrain apply --json --no-spill - vm.img");
+    assert.equal(errorOf(refused).code, "UNSUPPORTED");
+    const missing = exits(6, folder, "cat late-delta.vmdk | regrain apply --json --spill nowhere - vm.img");
+    assert.equal(errorOf(missing).code, "WRITE_FAILED");
+  }));
+
+Deno.test("a pipe that stalls does not keep a signal away", () =>
+  withTempDir(async (folder) => {
+    writeCase(folder, caseNamed("cowd-plain"));
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "-A", MAIN, "apply", "-", "disk-flat.vmdk"],
+      cwd: folder,
+      stdin: "piped",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(Deno.readFileSync(`${folder}/${DELTA}`).subarray(0, 300_000));
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    child.kill("SIGTERM");
+    const { code } = await child.status;
+    assert.equal(code, 143);
+    await writer.close();
+  }));
