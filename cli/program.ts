@@ -186,7 +186,7 @@ function completionCommand(finish: (status: number) => void, program: CommandUnk
       "after",
       examples(
         "source <(regrain completion bash)",
-        "source <(regrain completion zsh)",
+        "regrain completion zsh > _regrain",
         "regrain completion fish > ~/.config/fish/completions/regrain.fish",
       ),
     )

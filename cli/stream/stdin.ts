@@ -7,8 +7,8 @@ import type { Io } from "../io/mod.ts";
 const WAIT_MS = 20;
 
 /**
- * Reads standard input. A call that blocks costs a fraction of one that waits for its turn, but while it waits no signal
- * reaches the program: so it is made only when there is something to read.
+ * Reads standard input. A call that blocks costs a fraction of one that waits for its turn, but while it waits no
+ * signal reaches the program: so it is made only when there is something to read.
  *
  * @throws {RegrainError} `USAGE` when it is a terminal.
  */
