@@ -21,6 +21,7 @@ import { streamImage } from "../fixtures/cases/stream.ts";
 import { sameBytes } from "./helpers/bytes.ts";
 import { memoryContext } from "./helpers/memory.ts";
 import type { MemoryTarget } from "./helpers/memory_target.ts";
+import { peer, testWithPeers } from "./helpers/peers.ts";
 import { applyByName, applyByPipe, codeOf, MemoryScratch, pipeOf } from "./helpers/pipe.ts";
 
 const SPARSE = new Set(["cowd", "sesparse", "hosted", "stream"]);
@@ -392,4 +393,21 @@ Deno.test("a changed gzip stream is damage", async () => {
   const packed = new Uint8Array(gzipSync(await fileOf("cowd-plain")));
   packed[packed.length - 6]! ^= 1;
   assert.equal(await codeOf((async () => applyByPipe(await unpack(packed)))()), "DAMAGED");
+});
+
+testWithPeers("real disks come out of a pipe as they do out of their files", ["samples"], async () => {
+  const names = [
+    "plaso/image.vmdk",
+    "vmdk-rs/monolithicSparse.vmdk",
+    "vmdk-rs/streamOptimized.vmdk",
+    "vmdk-rs/streamOptimizedWithMarkers.vmdk",
+    "vmdk-rs/twoGbMaxExtentSparse-s001.vmdk",
+  ];
+  for (const name of names) {
+    const bytes = Deno.readFileSync(`${peer("samples")}/${name}`);
+    const byName = await applyByName(bytes);
+    const byPipe = await applyByPipe(pipeOf(bytes), { windowBytes: SMALL_WINDOW });
+    assert.ok(sameBytes(byPipe.target.bytes, byName.target.bytes), name);
+    assert.deepEqual(byPipe.counts, byName.counts, name);
+  }
 });

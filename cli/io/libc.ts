@@ -22,6 +22,7 @@ export const LIBC_SYMBOLS = {
   fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+  fcntlNumber: { name: "fcntl", parameters: ["i32", "i32", "i32"], result: "i32" },
   ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
   poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
@@ -63,6 +64,8 @@ export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 /** Sets a lock that belongs to the open file, not to the process. */
 export const F_OFD_SETLK = 37;
+/** Sets the bytes that a pipe can hold. */
+export const F_SETPIPE_SZ = 1031;
 /** `struct flock`: type 1 (F_WRLCK) and whence 0 (SEEK_SET) as i16; start 0 at +8; length 0, the whole, at +16. */
 export const WRITE_LOCK_WHOLE_FILE = new Uint8Array(32).fill(1, 0, 1);
 

@@ -18,6 +18,7 @@ import {
   BLKGETSIZE64,
   BLKSSZGET,
   cString,
+  F_SETPIPE_SZ,
   type Libc,
   LIBC_SYMBOLS,
   O_CREAT,
@@ -129,6 +130,11 @@ class LinuxIo implements Io {
   realPath(path: string): string | undefined {
     this.#demand("read", path);
     return this.#system.realPath(path) ?? this.#undefinedWhenMissing(path);
+  }
+
+  growStdin(bytes: number): void {
+    // A file, or a system that allows less: then it stays as it is, which is slower and nothing else.
+    this.#libc.fcntlNumber(STDIN, F_SETPIPE_SZ, bytes);
   }
 
   stdinIsReady(waitMs: number): boolean {

@@ -64,6 +64,8 @@ export interface Io {
   openTarget(path: string, options: TargetOptions): LocalTarget;
   /** What stands at `path`, or `undefined` when nothing does. */
   stat(path: string): FileStatus | undefined;
+  /** Lets a pipe on standard input hold more than the common 64 KiB, where the system allows it. */
+  growStdin?(bytes: number): void;
   /**
    * Waits a moment for standard input.
    *

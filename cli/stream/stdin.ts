@@ -1,10 +1,13 @@
 /** Standard input as a stream of bytes. */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { PIPE_NAME, type ReadNext } from "../../core-as/host/forward/mod.ts";
+import { MIB } from "../../core-as/host/units.ts";
 import type { Io } from "../io/mod.ts";
 
 /** As long as nothing comes for this long, signals have to wait. */
 const WAIT_MS = 20;
+/** What Linux lets anybody have. */
+const PIPE_BYTES = MIB;
 
 /**
  * Reads standard input. A call that blocks costs a fraction of one that waits for its turn, but while it waits no
@@ -12,12 +15,13 @@ const WAIT_MS = 20;
  *
  * @throws {RegrainError} `USAGE` when it is a terminal.
  */
-export function openStdin(io: Pick<Io, "stdinIsReady">): ReadNext {
+export function openStdin(io: Pick<Io, "stdinIsReady" | "growStdin">): ReadNext {
   if (Deno.stdin.isTerminal()) {
     throw new RegrainError("USAGE", "- means standard input, and that is a terminal", {
       hint: "ssh esx cat vm-000001-delta.vmdk | regrain apply - TARGET",
     });
   }
+  io.growStdin?.(PIPE_BYTES);
   return (into) => io.stdinIsReady?.(WAIT_MS) ? readNow(into) : readLater(into);
 }
 

@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import * as kernels from "../../core-as/core.wasm";
-import { type Context, Core, inflatePortable, RegrainError } from "../../core-as/host/mod.ts";
+import { inflatePortable } from "../../core-as/host/inflate.ts";
+import { type Context, Core, RegrainError } from "../../core-as/host/mod.ts";
 import { type ApplyRequest, intentOf, prepareDeltas, prepareTarget } from "../../cli/apply/prepare.ts";
 import { runPrepared } from "../../cli/apply/run.ts";
 import { prepareDiff, requireOwnTarget, takeBack } from "../../cli/apply/take_back.ts";

@@ -1,14 +1,7 @@
 /** Files in memory, for tests that need no disk of this machine. */
+import { inflatePortable } from "../../core-as/host/inflate.ts";
 import * as kernels from "../../core-as/core.wasm";
-import {
-  Batch,
-  type Context,
-  Core,
-  inflatePortable,
-  joinPath,
-  RegrainError,
-  type Source,
-} from "../../core-as/host/mod.ts";
+import { Batch, type Context, Core, joinPath, RegrainError, type Source } from "../../core-as/host/mod.ts";
 
 /** The kernels of this thread. */
 export const core = new Core(kernels);

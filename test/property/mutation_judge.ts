@@ -1,11 +1,11 @@
 /** Reads a mutant with the real readers and says whether what came out is allowed. */
+import { inflatePortable } from "../../core-as/host/inflate.ts";
 import { Buffer } from "node:buffer";
 import { inflateSync } from "node:zlib";
 import {
   Batch,
   Disk,
   ERRORS,
-  inflatePortable,
   type Inflater,
   judge,
   openChain,

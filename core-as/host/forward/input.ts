@@ -5,7 +5,7 @@
  */
 import { RegrainError } from "../errors.ts";
 import type { Batch, MaybePromise, Source } from "../source.ts";
-import { GIB, SECTOR_SIZE } from "../units.ts";
+import { GIB, MIB, SECTOR_SIZE } from "../units.ts";
 
 /** Reads the next bytes into `into`, as many as there are at the moment; 0 at the end. */
 export type ReadNext = (into: Uint8Array) => MaybePromise<number>;
@@ -21,6 +21,12 @@ export const UNKNOWN_SIZE_BYTES = 2 ** 47;
 
 /** A file may go on behind the last byte that means anything; this much of it is passed, then it is left. */
 export const MAX_SLACK_BYTES = GIB;
+
+/**
+ * Bytes read before they are looked at. Whoever sends has as much time to fill the pipe again as these take to be
+ * written: half of what a pipe can hold is best, and it stays in the processor's cache.
+ */
+const FILL_BYTES = MIB / 2;
 
 export interface InputParts {
   /** Memory for the window; at least as long as the longest piece that anybody asks for. */
@@ -80,12 +86,12 @@ export class ForwardInput {
   async require(lengthBytes: number): Promise<boolean> {
     if (this.availableBytes >= lengthBytes) return true;
     if (lengthBytes > this.roomBytes) throw new Error(`a piece of ${lengthBytes} bytes exceeds the window`);
-    await this.fill();
+    await this.fill(lengthBytes);
     return this.availableBytes >= lengthBytes;
   }
 
-  /** Reads until the window is full or the file ends. */
-  async fill(): Promise<void> {
+  /** Reads until a good part of the window is full, more if so much is asked for, or the file ends. */
+  async fill(lengthBytes = 0): Promise<void> {
     if (this.ended) return;
     const { window, read, beforeMove } = this.parts;
     if (this.from > 0) {
@@ -94,7 +100,8 @@ export class ForwardInput {
       this.to -= this.from;
       this.from = 0;
     }
-    while (this.to < window.length && !this.ended) {
+    const goal = Math.min(window.length, Math.max(lengthBytes, FILL_BYTES));
+    while (this.to < goal && !this.ended) {
       const answer = read(window.subarray(this.to));
       const got = typeof answer === "number" ? answer : await answer;
       this.ended = got === 0;
