@@ -97,7 +97,7 @@ Deno.test("a pipe is refused where it cannot work", () =>
     const refused: [string, number, string][] = [
       [`cat ${DELTA} | regrain apply --json --chain - vm.img`, 2, "USAGE"],
       [`cat ${DELTA} | regrain apply --json - ${DELTA} vm.img`, 2, "USAGE"],
-      [`cat ${DELTA} | regrain apply --json --undo vm.undo - vm.img`, 2, "USAGE"],
+      [`cat ${DELTA} | regrain apply --json --journal vm.journal - vm.img`, 2, "USAGE"],
       [`cat ${DELTA} | regrain apply --json --spill-limit much - vm.img`, 2, "USAGE"],
       [`cat ${DELTA} | regrain apply --json - absent.img`, 2, "TARGET_MISSING"],
       [`cat ${DELTA} | regrain apply --json - disk.vmdk`, 5, "WRONG_BASE"],
@@ -171,4 +171,22 @@ Deno.test("a pipe that stalls does not keep a signal away", () =>
     const { code } = await child.status;
     assert.equal(code, 143);
     await writer.close();
+  }));
+
+Deno.test("what came through a pipe is taken back by its undo file", () =>
+  withTempDir((folder) => {
+    for (const name of ["cowd-interleaved-first-touch", "sesparse-all-four-kinds"]) {
+      const fixture = caseNamed(name);
+      writeCase(folder, fixture);
+      const image = `${folder}/vm.img`;
+      Deno.copyFileSync(`${folder}/disk-flat.vmdk`, image);
+      const before = Deno.readFileSync(image);
+      const suffix = name.startsWith("cowd") ? "delta" : "sesparse";
+      const line = `gzip < disk-000001-${suffix}.vmdk | regrain apply --undo ${name}.undo - vm.img`;
+      exits(0, folder, line);
+      assertFileHolds(image, fixture.expected!());
+      assert.equal(errorOf(exits(2, folder, `${line} --json`)).code, "TARGET_UNSUITABLE");
+      exits(0, folder, `regrain apply ${name}.undo vm.img`);
+      assertFileHolds(image, before);
+    }
   }));

@@ -8,6 +8,8 @@
 import {
   type ApplyPlan,
   type Context,
+  type Core,
+  type LinkIdentity,
   RegrainError,
   requireSound,
   SECTOR_SIZE,
@@ -27,6 +29,9 @@ import { adoptContentId } from "./content_id.ts";
 import type { ApplyCounts } from "./engine.ts";
 import { PipeSink, type PipeSinkOptions } from "./pipe_sink.ts";
 import { type PreparedTarget, prepareTarget, type TargetRequest } from "./prepare.ts";
+import { baseIds, undoName, UndoSaver } from "./undo.ts";
+import { UndoTarget } from "./undo_target.ts";
+import { hashBlocks } from "./untouched.ts";
 
 export interface PipeRequest extends TargetRequest {
   /** Files that the stream itself comes from, where they are known. */
@@ -38,6 +43,8 @@ export interface PipeTools {
   readonly context: Context;
   readonly read: ReadNext;
   readonly scratch: Scratch;
+  /** Path of the undo file to write. */
+  readonly undo?: string | undefined;
   /** Bytes of the window; as many as there is room for by default. */
   readonly windowBytes?: number;
   /**
@@ -50,7 +57,7 @@ export interface PipeTools {
 
 export interface PipeResult {
   readonly counts: ApplyCounts;
-  /** What was known before the first grain. */
+  /** What was known before the first grain, with the sums that are known now. */
   readonly survey: ForwardDisk["survey"];
   /** `undefined` in a dry run on a target that is yet to be made. */
   readonly target: PreparedTarget | undefined;
@@ -85,9 +92,14 @@ export async function applyPipe(
   const { link } = disk;
   const sizeBytes = link.capacitySectors * SECTOR_SIZE;
   const prepared = await prepareTarget(request, { sizeBytes, inputs: request.inputs, child: link }, tools);
+  let undo: UndoSaver | undefined;
   try {
     const target = tools.onOpen(disk, prepared) ?? prepared?.target;
-    sink.attach(request.dryRun ? undefined : target, { isBase: link.isBase, kind: target?.kind ?? "file" });
+    if (tools.undo !== undefined && prepared && target && !request.dryRun) {
+      undo = await createUndo(tools.undo, { core, io: tools.io, target, base: prepared.base });
+    }
+    const guarded = target && undo ? new UndoTarget(target, undo) : target;
+    sink.attach(request.dryRun ? undefined : guarded, { isBase: link.isBase, kind: target?.kind ?? "file" });
     try {
       await disk.run();
       await sink.finish();
@@ -101,8 +113,24 @@ export async function applyPipe(
       throw error instanceof RegrainError ? withAppliedHint(error, sink.counts, request) : error;
     }
   } finally {
+    undo?.close();
     prepared?.target.close();
   }
+}
+
+/** What will be left alone is not known beforehand, so the file cannot tell its target by that. */
+async function createUndo(
+  path: string,
+  work: { core: Core; io: Io; target: Target; base: LinkIdentity | undefined },
+): Promise<UndoSaver> {
+  const plan = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  const name = undoName({
+    plan,
+    blocks: [],
+    blocksHash: await hashBlocks(work.target, []),
+    base: baseIds(work.base),
+  });
+  return UndoSaver.create(path, { ...work, name });
 }
 
 function endOf(disk: ForwardDisk, sink: PipeSink): Pick<PipeResult, "counts" | "plan" | "survey"> {
@@ -118,7 +146,14 @@ function endOf(disk: ForwardDisk, sink: PipeSink): Pick<PipeResult, "counts" | "
   if (knownBytes !== plan.diskBytes) {
     throw new Error(`${knownBytes} of ${plan.diskBytes} bytes of the disk were accounted for`);
   }
-  return { counts, plan, survey: disk.survey };
+  if (disk.isSurveyed) return { counts, plan, survey: disk.survey };
+  const totals = {
+    dataBytes: plan.writeBytes,
+    zeroBytes: plan.zeroBytes,
+    holeBytes: plan.skipBytes,
+    runCount: operationCount,
+  };
+  return { counts, plan, survey: { ...disk.survey, ...totals } };
 }
 
 /** The same error, which also says what was done before it. */

@@ -20,7 +20,7 @@ import { type ApplyCounts, applyDisk, type SparseMode } from "./engine.ts";
 import { fingerprintPlan, Journal, requireJournalPlace, resumePoint } from "./journal.ts";
 import { LaneBoard, type LaneJob, type SecondLane } from "./lanes.ts";
 import type { PreparedDeltas, PreparedTarget } from "./prepare.ts";
-import { type UndoIds, undoName, UndoSaver } from "./undo.ts";
+import { baseIds, undoName, UndoSaver } from "./undo.ts";
 import { hashBlocks, UntouchedBlocks } from "./untouched.ts";
 
 /** Enough between two checkpoints to keep them cheap, and a resumed run short. */
@@ -164,12 +164,6 @@ async function openUndo(path: string, work: RunWork, plan: string): Promise<Undo
     base: baseIds(base),
   });
   return await UndoSaver.open(path, { core: disk.core, target, io, name });
-}
-
-function baseIds(base: LinkIdentity | undefined): UndoIds["base"] {
-  const cid = base?.descriptor?.cid;
-  if (cid === undefined) return undefined;
-  return { cid, longContentId: base?.descriptor?.ddb.get("longcontentid") };
 }
 
 /** When the journal is written. */

@@ -15,6 +15,7 @@ import {
   Batch,
   type Core,
   formatCid,
+  type LinkIdentity,
   readBytes,
   RegrainError,
   type Source,
@@ -49,6 +50,13 @@ export function undoName({ plan, blocks, blocksHash, base }: UndoIds): string {
   return `${NAME_PREFIX}${plan}-${blocksHash}-${places}${cid}${long}`;
 }
 
+/** The ids of a VMDK target, to be given back. */
+export function baseIds(base: LinkIdentity | undefined): UndoIds["base"] {
+  const cid = base?.descriptor?.cid;
+  if (cid === undefined) return undefined;
+  return { cid, longContentId: base?.descriptor?.ddb.get("longcontentid") };
+}
+
 const NAME_PATTERN = new RegExp(
   `^${NAME_PREFIX}([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f.]*)(?:-([0-9a-f]{8}))?(?:-([0-9a-f]{32}))?$`,
 );
@@ -69,7 +77,7 @@ export function parseUndoName(name: string | undefined): UndoIds | undefined {
 /**
  * Saves what is about to be overwritten.
  *
- * The arena of the grain tables is free while data moves. Stretches are read into it with room for a head
+ * The room of the seen map is free while data moves. Stretches are read into it with room for a head
  * before each, then packed in place: heads are put before what is data, blocks of zeros fall out. A packed
  * record never reaches beyond the place it was read to, since a head is shorter than the zeros it stands for.
  */
@@ -93,10 +101,34 @@ export class UndoSaver {
     private readonly log: LogFile,
     /** Where the end record stands. */
     private endAt: number,
-    /** Everything of the target below this byte is saved. */
-    private savedBytes: number,
+    /** Everything of the target below this byte is saved; `undefined` when stretches come in any order. */
+    private savedBytes: number | undefined,
   ) {
     this.cursor = endAt;
+  }
+
+  /**
+   * Makes an undo file for stretches that come in any order. It cannot be continued later: what it holds could not be told
+   * from what it lacks.
+   *
+   * @throws {RegrainError} `TARGET_UNSUITABLE` when the file exists.
+   */
+  static create(path: string, work: { core: Core; target: Target; io: Io; name: string }): UndoSaver {
+    const { core, target, io, name } = work;
+    if (io.stat(path)) throw foreign(path, "what comes through a pipe cannot continue it");
+    const header = rbdDiffHeader({ sizeBytes: target.sizeBytes, toSnapshot: name });
+    return UndoSaver.begin(io.openLog(path, { create: true }), { core, target, header, ordered: false });
+  }
+
+  private static begin(
+    log: LogFile,
+    work: { core: Core; target: Target; header: Uint8Array; ordered: boolean },
+  ): UndoSaver {
+    const { core, target, header, ordered } = work;
+    log.write(0, header);
+    log.write(header.length, rbdDiffEnd());
+    log.sync();
+    return new UndoSaver(core, target, log, header.length, ordered ? 0 : undefined);
   }
 
   /**
@@ -116,21 +148,18 @@ export class UndoSaver {
       : undefined;
     const log = io.openLog(path, { create: !exists });
     if (found) return new UndoSaver(core, target, log, found.endBytes, found.reachedBytes);
-    log.write(0, header);
-    log.write(header.length, rbdDiffEnd());
-    log.sync();
-    return new UndoSaver(core, target, log, header.length, 0);
+    return UndoSaver.begin(log, { core, target, header, ordered: true });
   }
 
   /**
-   * Saves what stands in the stretches, which come in ascending order, and makes it durable. Holes are read
+   * Saves what stands in the stretches and makes it durable. Holes are read
    * too: asking a file for them may cost a look at all its pages (tmpfs), reading them costs no more than
    * their length.
    */
   async save(stretches: Batch): Promise<void> {
     for (let i = 0; i < stretches.count; i++) {
       const end = stretches.offsetBytes[i]! + stretches.lengthBytes[i]!;
-      const start = Math.max(stretches.offsetBytes[i]!, this.savedBytes);
+      const start = Math.max(stretches.offsetBytes[i]!, this.savedBytes ?? 0);
       if (start < end) await this.queue(start, end);
     }
     await this.drain();
@@ -155,7 +184,7 @@ export class UndoSaver {
   }
 
   private async queue(start: number, end: number): Promise<void> {
-    const room = this.core.tables.length;
+    const room = this.core.spare.length;
     for (let at = start; at < end;) {
       if (this.filled + HEAD_BYTES + BLOCK_BYTES > room) await this.drain();
       const lengthBytes = Math.min(end - at, room - this.filled - HEAD_BYTES);
@@ -164,13 +193,13 @@ export class UndoSaver {
       this.filled += HEAD_BYTES + lengthBytes;
       at += lengthBytes;
     }
-    this.savedBytes = end;
+    if (this.savedBytes !== undefined) this.savedBytes = end;
   }
 
   /** Reads what is queued, packs it and appends it. */
   private async drain(): Promise<void> {
     const { reads } = this;
-    if (reads.count > 0) await this.target.read(reads, this.core.tables);
+    if (reads.count > 0) await this.target.read(reads, this.core.spare);
     for (let i = 0; i < reads.count; i++) {
       this.pack(reads.offsetBytes[i]!, reads.at[i]!, reads.lengthBytes[i]!);
     }
@@ -184,7 +213,7 @@ export class UndoSaver {
     let dataFrom = 0;
     for (let at = 0; at < lengthBytes;) {
       const size = Math.min(lengthBytes - at, BLOCK_BYTES - (offsetBytes + at) % BLOCK_BYTES);
-      if (this.core.kernels.isZero(this.core.tablesAddress + from + at, size) === 1) {
+      if (this.core.kernels.isZero(this.core.spareAddress + from + at, size) === 1) {
         this.packData(offsetBytes + dataFrom, from + dataFrom, at - dataFrom);
         this.addZeros(offsetBytes + at, size);
         dataFrom = at + size;
@@ -198,7 +227,7 @@ export class UndoSaver {
     if (lengthBytes === 0) return;
     this.packZeros();
     this.packHead({ kind: "write", offsetBytes, lengthBytes });
-    this.core.tables.copyWithin(this.packed, from, from + lengthBytes);
+    this.core.spare.copyWithin(this.packed, from, from + lengthBytes);
     this.packed += lengthBytes;
   }
 
@@ -208,7 +237,7 @@ export class UndoSaver {
   }
 
   private packHead(record: Parameters<typeof rbdDiffRecord>[0]): void {
-    this.core.tables.set(rbdDiffRecord(record), this.packed);
+    this.core.spare.set(rbdDiffRecord(record), this.packed);
     this.packed += HEAD_BYTES;
   }
 
@@ -223,7 +252,7 @@ export class UndoSaver {
 
   private append(): void {
     if (this.packed === 0) return;
-    const bytes = this.core.tables.subarray(0, this.packed);
+    const bytes = this.core.spare.subarray(0, this.packed);
     if (this.withheldTag === undefined) {
       this.withheldTag = bytes[0]!;
       bytes.set(rbdDiffEnd());

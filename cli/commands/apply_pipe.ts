@@ -42,7 +42,7 @@ export interface PipeFlags extends LongFlags {
 }
 
 /** What needs to see the deltas twice, or in the order of the disk. */
-const REFUSED_FLAGS = ["undo", "journal", "resume", "verify", "hash"] as const;
+const REFUSED_FLAGS = ["journal", "resume", "verify", "hash"] as const;
 
 /** Applies what comes through standard input. */
 export async function runPipe(request: TargetRequest, flags: PipeFlags, session: Session): Promise<void> {
@@ -57,8 +57,9 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
       context,
       read,
       scratch: spill,
+      undo: flags.undo,
       onOpen(disk: ForwardDisk, target: PreparedTarget | undefined) {
-        tellStart(console, request, disk, target);
+        tellStart(console, request, disk, { target, undo: flags.undo });
         const progress = new Progress(
           console,
           flags.progress ?? "auto",
@@ -77,7 +78,7 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
         : {}),
     });
     ui.progress!.end();
-    tellEnd(console, request, { result, progress: ui.progress! });
+    tellEnd(console, request, { result, progress: ui.progress!, undo: flags.undo });
   } finally {
     ui.progress?.end();
     ui.stopping?.[Symbol.dispose]();
@@ -131,18 +132,23 @@ function tellStart(
   console: Console,
   request: TargetRequest,
   disk: ForwardDisk,
-  target: PreparedTarget | undefined,
+  { target, undo }: { target: PreparedTarget | undefined; undo: string | undefined },
 ): void {
   warnNotes(console, [disk.survey], request);
   for (const warning of target?.warnings ?? []) console.warn(warning);
   warnUnappliedParent(console, { target: request.target, chain: false }, disk.link);
-  if (!console.json) console.tell(`${disk.link.path}: ${formatOf(disk.link)}`);
+  if (console.json) return;
+  console.tell(`${disk.link.path}: ${formatOf(disk.link)}`);
+  if (disk.isSurveyed || undo !== undefined || request.dryRun) return;
+  console.tell(
+    "a pipe is checked as it comes, not before; --undo FILE saves what is overwritten, to take it back",
+  );
 }
 
 function tellEnd(
   console: Console,
   request: TargetRequest,
-  end: { result: PipeResult; progress: Progress },
+  end: { result: PipeResult; progress: Progress; undo: string | undefined },
 ): void {
   const { result, progress } = end;
   const { plan, survey, target, counts, cid } = result;
@@ -169,7 +175,7 @@ function tellEnd(
   tellSummary(console, {
     target: request.target,
     base,
-    undo: undefined,
+    undo: end.undo,
     result: { counts, resumedBytes: 0, cid },
     progress,
   });

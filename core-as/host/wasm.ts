@@ -50,6 +50,9 @@ export const ZERO_PLACE = -1;
 /** Place of a record without data: look at the parent. */
 export const HOLE_PLACE = -2;
 
+/** Of the seen map's room this much is lent: more would only make more pages resident. */
+const SPARE_BYTES = 1024 * 1024;
+
 /** f64 words in a run record: start, length, place, owner; all in sectors but the owner, which is an index. */
 const RECORD_WORDS = 4;
 const RECORD_BYTES = RECORD_WORDS * 8;
@@ -112,6 +115,9 @@ export class Core {
   /** Data on its way from a source to a target. */
   readonly buffer: Uint8Array;
   readonly bufferAddress: number;
+  /** The seen map's room, which is free except during a survey. */
+  readonly spare: Uint8Array;
+  readonly spareAddress: number;
   /** Three run lists: two to merge and one for the result. */
   readonly lists: readonly [RunList, RunList, RunList];
   /** Records that one list can hold. */
@@ -139,6 +145,8 @@ export class Core {
     this.damageWords = words(4);
     this.buffer = bytes(5);
     this.bufferAddress = kernels.region(5);
+    this.spare = bytes(6).subarray(0, SPARE_BYTES);
+    this.spareAddress = kernels.region(6);
   }
 
   /** Ends the open list, which `list` was opened for. */
