@@ -142,6 +142,7 @@ function applyCommand(finish: (status: number) => void) {
     .option("--create", "make a missing TARGET; what no delta holds reads as zeros")
     .option("-n, --dry-run", "check everything and print the plan, write nothing")
     .option("--force", "go on where the message says that --force does")
+    .option("--rate-limit <SIZE>", "write at most SIZE bytes a second, such as 50M")
     .option("--undo <FILE>", "save what is overwritten; regrain apply FILE TARGET takes it all back")
     .option("--journal <FILE>", "note in FILE how far the work is durable")
     .option("--verify", "read back what was written, from the medium, and compare it with the deltas")

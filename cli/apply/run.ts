@@ -8,7 +8,6 @@
 import {
   type Batch,
   type Disk,
-  type LinkIdentity,
   MIB,
   RegrainError,
   SECTOR_SIZE,

@@ -108,8 +108,8 @@ export class UndoSaver {
   }
 
   /**
-   * Makes an undo file for stretches that come in any order. It cannot be continued later: what it holds could not be told
-   * from what it lacks.
+   * Makes an undo file for stretches that come in any order. It cannot be continued later: what it holds could not
+   * be told from what it lacks.
    *
    * @throws {RegrainError} `TARGET_UNSUITABLE` when the file exists.
    */

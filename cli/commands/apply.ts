@@ -1,13 +1,7 @@
 /** `regrain apply`: deltas, or an undo file, onto a target. */
 import { type ApplyPlan, type Disk, probe, RegrainError } from "../../core-as/host/mod.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
-import {
-  type ApplyRequest,
-  intentOf,
-  type PreparedDeltas,
-  prepareDeltas,
-  prepareTarget,
-} from "../apply/prepare.ts";
+import { type ApplyRequest, intentOf, prepareDeltas, prepareTarget } from "../apply/prepare.ts";
 import { isWorthwhile, SecondLane } from "../apply/lanes.ts";
 import { type RunOptions, runPrepared, type RunWork } from "../apply/run.ts";
 import { isRbdDiff } from "../stream/rbd_diff.ts";
@@ -25,12 +19,13 @@ import { PIPE, runPipe } from "./apply_pipe.ts";
 import { runTakeBack } from "./apply_take_back.ts";
 import { type Verified, verifyApplied } from "./apply_verify.ts";
 import { interruptible } from "./interruption.ts";
-import type { ApplyFlags } from "./apply_flags.ts";
+import { type ApplyFlags, rateLimitOf } from "./apply_flags.ts";
 import { type Session, startSession } from "./session.ts";
 
 /** @param paths One delta or more, oldest first, and the target. */
 export async function runApply(paths: readonly string[], flags: ApplyFlags): Promise<number> {
   const request = requestOf(paths, flags);
+  rateLimitOf(flags);
   const session = startSession(flags);
   try {
     if (request.deltas.includes(PIPE)) await runPipe(request, flags, session);
@@ -118,7 +113,11 @@ async function carryOut(
   const { flags, session: { console } } = how;
   const { plan } = work.prepared;
   const progress = new Progress(console, flags.progress ?? "auto", plan.diskBytes);
-  using stopping = interruptible(work.target.target, { console, progress });
+  using stopping = interruptible(work.target.target, {
+    console,
+    progress,
+    bytesPerSecond: rateLimitOf(flags),
+  });
   let done: ApplyCounts | undefined;
   let verified: Verified | undefined;
   try {
@@ -166,8 +165,8 @@ class LaneStarter implements Disposable {
   ) {}
 
   start(disk: Disk): void {
-    const { undo, journal, io } = this.flags;
-    const inOrder = undo !== undefined || journal !== undefined;
+    const { undo, journal, io, rateLimit } = this.flags;
+    const inOrder = undo !== undefined || journal !== undefined || rateLimit !== undefined;
     if (this.request.dryRun || inOrder || io !== undefined || this.session.io.name !== "linux") return;
     const files = new Set(disk.links.flatMap((link) => link.files));
     const fileBytes = [...files].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

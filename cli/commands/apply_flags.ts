@@ -1,4 +1,5 @@
 /** The flags of `regrain apply`. */
+import { parseSize, RegrainError } from "../../core-as/host/mod.ts";
 import type { SparseMode } from "../apply/engine.ts";
 import type { VerifyFlags } from "./apply_verify.ts";
 import type { LongFlags } from "./session.ts";
@@ -12,6 +13,19 @@ export interface ApplyFlags extends LongFlags, Pick<VerifyFlags, "verify" | "has
   readonly undo?: string | undefined;
   readonly journal?: string | undefined;
   readonly resume?: boolean | undefined;
+  readonly rateLimit?: string | undefined;
   readonly spill?: string | boolean | undefined;
   readonly spillLimit?: string | undefined;
+}
+
+/**
+ * Bytes a second that `--rate-limit` asks for.
+ *
+ * @throws {RegrainError} `USAGE` when it is no size.
+ */
+export function rateLimitOf(flags: Pick<ApplyFlags, "rateLimit">): number | undefined {
+  if (flags.rateLimit === undefined) return undefined;
+  const bytesPerSecond = parseSize(flags.rateLimit.replace(/\/s$/, ""));
+  if (bytesPerSecond !== undefined && bytesPerSecond > 0) return bytesPerSecond;
+  throw new RegrainError("USAGE", `--rate-limit ${flags.rateLimit} is not a size a second such as 50M`);
 }

@@ -19,6 +19,7 @@ import {
   tellSummary,
   warnUnappliedParent,
 } from "./apply_report.ts";
+import { rateLimitOf } from "./apply_flags.ts";
 import { formatOf, surveyJson, warnNotes } from "./describe.ts";
 import { interruptible } from "./interruption.ts";
 import type { LongFlags, Session } from "./session.ts";
@@ -32,6 +33,7 @@ const STDIN_PATH = "/dev/stdin";
 
 export interface PipeFlags extends LongFlags {
   readonly sparse?: SparseMode | undefined;
+  readonly rateLimit?: string | undefined;
   readonly spill?: string | boolean | undefined;
   readonly spillLimit?: string | undefined;
   readonly undo?: string | undefined;
@@ -48,6 +50,7 @@ const REFUSED_FLAGS = ["journal", "resume", "verify", "hash"] as const;
 export async function runPipe(request: TargetRequest, flags: PipeFlags, session: Session): Promise<void> {
   refuseFlags(flags);
   const { console, io, context } = session;
+  const bytesPerSecond = rateLimitOf(flags);
   const read = await unpacked(openStdin(io), (packing) => console.detail(`stdin: packed with ${packing}`));
   const spill = openSpill(flags, console);
   const ui: { progress?: Progress; stopping?: ReturnType<typeof interruptible> } = {};
@@ -66,7 +69,7 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
           disk.link.capacitySectors * SECTOR_SIZE,
         );
         ui.progress = progress;
-        if (target) ui.stopping = interruptible(target.target, { console, progress });
+        if (target) ui.stopping = interruptible(target.target, { console, progress, bytesPerSecond });
         return ui.stopping?.target;
       },
     };

@@ -5,7 +5,7 @@ import type { ApplyCounts } from "../apply/engine.ts";
 import { type ApplyRequest, type PreparedTarget, prepareTarget } from "../apply/prepare.ts";
 import { type PreparedDiff, prepareDiff, requireOwnTarget, takeBack } from "../apply/take_back.ts";
 import { Progress } from "../ui/mod.ts";
-import type { ApplyFlags } from "./apply_flags.ts";
+import { type ApplyFlags, rateLimitOf } from "./apply_flags.ts";
 import { doneBytesOf, partsOf, tellDryRun, tellSummary, withProgressHint } from "./apply_report.ts";
 import { interruptible } from "./interruption.ts";
 import type { Session } from "./session.ts";
@@ -57,7 +57,11 @@ async function carryOut(
   const { console, io, context } = how.session;
   const { prepared, target: { base } } = work;
   const progress = new Progress(console, how.flags.progress ?? "auto", prepared.diff.meta.sizeBytes);
-  using stopping = interruptible(work.target.target, { console, progress });
+  using stopping = interruptible(work.target.target, {
+    console,
+    progress,
+    bytesPerSecond: rateLimitOf(how.flags),
+  });
   const { target } = stopping;
   let done: ApplyCounts | undefined;
   try {

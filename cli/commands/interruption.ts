@@ -1,15 +1,19 @@
 /** What long commands do on signals: end where it is clean, or say how far they came. */
 import type { Target } from "../../core-as/host/mod.ts";
 import { InterruptibleTarget } from "../apply/interruptible_target.ts";
+import { RateLimitedTarget } from "../apply/rate_limited_target.ts";
 import { Signals } from "../signals.ts";
 import type { Console, Progress } from "../ui/mod.ts";
 
-/** A target that signals stop, for as long as it is not disposed of. Disposing of it does not close the target. */
+/**
+ * A target that signals stop, for as long as it is not disposed of, and that is written no faster than `bytesPerSecond`.
+ * Disposing of it does not close the target.
+ */
 export function interruptible(
   target: Target,
-  ui: { console: Console; progress: Progress },
+  ui: { console: Console; progress: Progress; bytesPerSecond?: number | undefined },
 ): { readonly target: Target } & Disposable {
-  const { console, progress } = ui;
+  const { console, progress, bytesPerSecond } = ui;
   const signals = new Signals({
     onStop: (signal) => {
       progress.end();
@@ -17,8 +21,9 @@ export function interruptible(
     },
     onStatus: () => progress.showNow(),
   });
+  const limited = bytesPerSecond === undefined ? target : new RateLimitedTarget(target, bytesPerSecond);
   return {
-    target: new InterruptibleTarget(target, () => signals.safePoint()),
+    target: new InterruptibleTarget(limited, () => signals.safePoint()),
     [Symbol.dispose]: () => signals[Symbol.dispose](),
   };
 }
