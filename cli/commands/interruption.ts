@@ -6,8 +6,8 @@ import { Signals } from "../signals.ts";
 import type { Console, Progress } from "../ui/mod.ts";
 
 /**
- * A target that signals stop, for as long as it is not disposed of, and that is written no faster than `bytesPerSecond`.
- * Disposing of it does not close the target.
+ * A target that signals stop, for as long as it is not disposed of, and that is written no faster than
+ * `bytesPerSecond`. Disposing of it does not close the target.
  */
 export function interruptible(
   target: Target,
