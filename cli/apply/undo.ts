@@ -85,8 +85,9 @@ export class UndoSaver {
   private readonly reads = new Batch();
   /** Bytes of the arena that are spoken for. */
   private filled = FRONT_BYTES;
-  /** Bytes of the arena that are packed. */
-  private packed = 0;
+  /** Packed records stand in `[packedFrom, packed)` of the arena. */
+  private packedFrom = FRONT_BYTES;
+  private packed = FRONT_BYTES;
   /** A zero record that may still grow. */
   private zeros: { offsetBytes: number; lengthBytes: number } | undefined;
 
@@ -200,6 +201,8 @@ export class UndoSaver {
   private async drain(): Promise<void> {
     const { reads } = this;
     if (reads.count > 0) await this.target.read(reads, this.core.spare);
+    // Data that follows its head directly need not be moved; zeros that wait get their head in front of that.
+    this.packedFrom = this.packed = FRONT_BYTES - (this.zeros ? HEAD_BYTES : 0);
     for (let i = 0; i < reads.count; i++) {
       this.pack(reads.offsetBytes[i]!, reads.at[i]!, reads.lengthBytes[i]!);
     }
@@ -227,7 +230,7 @@ export class UndoSaver {
     if (lengthBytes === 0) return;
     this.packZeros();
     this.packHead({ kind: "write", offsetBytes, lengthBytes });
-    this.core.spare.copyWithin(this.packed, from, from + lengthBytes);
+    if (this.packed !== from) this.core.spare.copyWithin(this.packed, from, from + lengthBytes);
     this.packed += lengthBytes;
   }
 
@@ -251,15 +254,15 @@ export class UndoSaver {
   }
 
   private append(): void {
-    if (this.packed === 0) return;
-    const bytes = this.core.spare.subarray(0, this.packed);
+    if (this.packed === this.packedFrom) return;
+    const bytes = this.core.spare.subarray(this.packedFrom, this.packed);
     if (this.withheldTag === undefined) {
       this.withheldTag = bytes[0]!;
       bytes.set(rbdDiffEnd());
     }
     this.log.write(this.cursor, bytes);
     this.cursor += bytes.length;
-    this.packed = 0;
+    this.packedFrom = this.packed = FRONT_BYTES;
   }
 }
 
