@@ -5,7 +5,6 @@
  * fingerprint of every run, and the target by what was last written to it: a delta or a target that is not the one of
  * the interrupted run is refused.
  */
-import { createHash } from "node:crypto";
 import {
   Batch,
   type Disk,
@@ -46,6 +45,8 @@ export interface JournalState {
  * @returns 16 hexadecimal digits.
  */
 export async function fingerprintPlan(disk: Disk, io: Io): Promise<string> {
+  // Loading it costs every other run its time.
+  const { createHash } = await import("node:crypto");
   const hash = createHash("sha256");
   for (const file of new Set(disk.links.flatMap((link) => link.files))) {
     hash.update(`${file.sizeBytes} ${io.modifiedMs(file.path) ?? 0}\n`);
@@ -97,6 +98,7 @@ async function probeTail(
   const batch = new Batch();
   batch.add({ offsetBytes, lengthBytes, at: 0 });
   await target.read(batch, bytes);
+  const { createHash } = await import("node:crypto");
   return { offsetBytes, lengthBytes, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 

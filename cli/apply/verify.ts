@@ -4,7 +4,7 @@
  * It is the same walk as the apply's. What the links hold goes into one half of the kernels' buffer, what the target
  * holds into the other. With `hash` all of the target is read, in order, and only what was written is compared.
  */
-import { createHash, type Hash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import {
   Batch,
   Differences,
@@ -66,10 +66,25 @@ export async function verifyTarget(
   options: VerifyOptions,
 ): Promise<Verification> {
   const obstacles = [...new Set(dropCaches(target))];
-  const verifier = new Verifier(disk, target, options);
+  const verifier = new Verifier(disk, target, {
+    ...options,
+    hashes: options.hash ? await newHashes() : undefined,
+  });
   for await (const { list } of disk.walk()) await verifier.take(list);
   const sums = await verifier.finish();
   return { verifiedBytes: verifier.counts.verifiedBytes, obstacles, sums };
+}
+
+/** Sums in the making. */
+interface Hashes {
+  readonly written: Hash;
+  readonly target: Hash;
+}
+
+/** Loading the hashes costs every other run its time. */
+async function newHashes(): Promise<Hashes> {
+  const { createHash } = await import("node:crypto");
+  return { written: createHash("sha256"), target: createHash("sha256") };
 }
 
 /** Drops what the system holds of each file of the target; returns what is in the way. */
@@ -105,18 +120,18 @@ class Verifier {
   /** What to read of the target, and the part of it that is compared. Places count from the start of a half. */
   private readonly reads = new Batch();
   private readonly checks = new Batch();
-  private readonly sums: { written: Hash; target: Hash } | undefined;
+  private readonly sums: Hashes | undefined;
   private filledBytes = 0;
 
   constructor(
     private readonly disk: Disk,
     private readonly target: Target,
-    private readonly options: VerifyOptions,
+    private readonly options: VerifyOptions & { readonly hashes: Hashes | undefined },
   ) {
     const { buffer } = disk.core;
     this.found = buffer.subarray(buffer.length / 2);
     this.differences = new Differences(disk.core);
-    this.sums = options.hash ? { written: createHash("sha256"), target: createHash("sha256") } : undefined;
+    this.sums = options.hashes;
   }
 
   async take(list: RunList): Promise<void> {

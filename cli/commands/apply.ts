@@ -15,11 +15,9 @@ import {
   tellSummary,
   withProgressHint,
 } from "./apply_report.ts";
-import { PIPE, runPipe } from "./apply_pipe.ts";
-import { runTakeBack } from "./apply_take_back.ts";
-import { type Verified, verifyApplied } from "./apply_verify.ts";
+import type { Verified } from "./apply_verify.ts";
 import { interruptible } from "./interruption.ts";
-import { type ApplyFlags, rateLimitOf } from "./apply_flags.ts";
+import { type ApplyFlags, PIPE, rateLimitOf } from "./apply_flags.ts";
 import { type Session, startSession } from "./session.ts";
 
 /** @param paths One delta or more, oldest first, and the target. */
@@ -28,9 +26,12 @@ export async function runApply(paths: readonly string[], flags: ApplyFlags): Pro
   rateLimitOf(flags);
   const session = startSession(flags);
   try {
-    if (request.deltas.includes(PIPE)) await runPipe(request, flags, session);
-    else if (await isUndoFile(request, session)) await runTakeBack(request, flags, session);
-    else await applyDeltas(request, flags, session);
+    // What only one of the forms needs is loaded for that one alone.
+    if (request.deltas.includes(PIPE)) {
+      await (await import("./apply_pipe.ts")).runPipe(request, flags, session);
+    } else if (await isUndoFile(request, session)) {
+      await (await import("./apply_take_back.ts")).runTakeBack(request, flags, session);
+    } else await applyDeltas(request, flags, session);
   } finally {
     session.console.flush();
   }
@@ -128,8 +129,10 @@ async function carryOut(
       resume: flags.resume ?? false,
       second: how.lane.laneFor(plan),
       verify: async () => {
+        if (!flags.verify && flags.hash === undefined) return;
         progress.end();
         const { disk } = work.prepared;
+        const { verifyApplied } = await import("./apply_verify.ts");
         verified = await verifyApplied({ disk, target: stopping.target }, { flags, console });
       },
       onProgress: (counts) => {

@@ -24,8 +24,6 @@ import { formatOf, surveyJson, warnNotes } from "./describe.ts";
 import { interruptible } from "./interruption.ts";
 import type { LongFlags, Session } from "./session.ts";
 
-/** What stands for standard input among the deltas. */
-export const PIPE = "-";
 /** Most that is kept in a temporary file unless `--spill-limit` says otherwise. */
 const SPILL_LIMIT_BYTES = 8 * GIB;
 /** By this name the system tells what standard input is, where it does. */
