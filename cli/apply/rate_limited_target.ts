@@ -1,5 +1,6 @@
 /** A target that is written no faster than it may be, so that others on the same medium or network get their share. */
-import type { Batch, MaybePromise, Run, Target } from "../../core-as/host/mod.ts";
+import type { Batch, Target } from "../../core-as/host/mod.ts";
+import { WrappedTarget } from "./wrapped_target.ts";
 
 /** What waits; a test counts instead. */
 export interface Clock {
@@ -19,49 +20,25 @@ const SHORTEST_WAIT_MS = 5;
  * Spreads the written bytes over time: after each transfer it waits until the bytes so far are due. Zeros that are
  * punched count as well, since a device may write them.
  */
-export class RateLimitedTarget implements Target {
-  readonly kind: Target["kind"];
-  readonly path: string;
-  readonly sizeBytes: number;
-  readonly blockBytes: number;
-  /** The target below. */
-  readonly targets: readonly [Target];
-  readonly runs?: (fromBytes: number, toBytes: number) => MaybePromise<Run[]>;
+export class RateLimitedTarget extends WrappedTarget {
   private dueMs: number | undefined;
 
   constructor(
-    private readonly target: Target,
+    target: Target,
     private readonly bytesPerSecond: number,
     private readonly clock: Clock = REAL_CLOCK,
   ) {
-    this.kind = target.kind;
-    this.path = target.path;
-    this.sizeBytes = target.sizeBytes;
-    this.blockBytes = target.blockBytes;
-    this.targets = [target];
-    if (target.runs) this.runs = (fromBytes, toBytes) => target.runs!(fromBytes, toBytes);
+    super(target);
   }
 
-  read(batch: Batch, buffer: Uint8Array): MaybePromise<void> {
-    return this.target.read(batch, buffer);
-  }
-
-  async write(batch: Batch, buffer: Uint8Array): Promise<void> {
+  override async write(batch: Batch, buffer: Uint8Array): Promise<void> {
     await this.target.write(batch, buffer);
     await this.account(batch.totalBytes);
   }
 
-  async zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): Promise<void> {
+  override async zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): Promise<void> {
     await this.target.zero(stretch);
     await this.account(stretch.lengthBytes);
-  }
-
-  flush(): MaybePromise<void> {
-    return this.target.flush();
-  }
-
-  close(): void {
-    this.target.close();
   }
 
   /** A target that stood still for a while has not saved anything up: it may not burst afterwards. */
