@@ -101,10 +101,7 @@ function compareCommand(finish: (status: number) => void) {
     .argument("<A>", "descriptor, bare extent, raw image or block device")
     .argument("<B>", "the other one")
     .option("--strict", "disks of different size differ")
-    .addOption(
-      new Option("--progress <mode>", "how progress is shown on stderr")
-        .choices(["auto", "bar", "lines", "json", "none"] as const).default("auto" as const),
-    );
+    .addOption(progressOption());
   return withCommon(withOpening(command))
     .addHelpText(
       "after",
@@ -152,10 +149,7 @@ function applyCommand(finish: (status: number) => void) {
       new Option("--sparse <mode>", "zeros become holes: auto (files only), always (devices too), never")
         .choices(["auto", "always", "never"] as const).default("auto" as const),
     )
-    .addOption(
-      new Option("--progress <mode>", "how progress is shown on stderr")
-        .choices(["auto", "bar", "lines", "json", "none"] as const).default("auto" as const),
-    );
+    .addOption(progressOption());
   return withCommon(withOpening(command))
     .addHelpText(
       "after",
@@ -208,6 +202,12 @@ function manCommand(finish: (status: number) => void, program: CommandUnknownOpt
       const facts = { date: VERSION_DATE, exitStatus: EXIT_STATUS };
       finish((await import("./commands/manual.ts")).runMan(program, facts));
     });
+}
+
+/** How commands that may take long show how far they are. */
+function progressOption() {
+  return new Option("--progress <mode>", "how progress is shown on stderr")
+    .choices(["auto", "bar", "lines", "json", "none"] as const).default("auto" as const);
 }
 
 /** Flags that say how disks are found and opened. */

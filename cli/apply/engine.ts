@@ -9,7 +9,6 @@ import {
   type Disk,
   type DiskWindow,
   type MaybePromise,
-  type RunList,
   SECTOR_SIZE,
   STRICT,
   type Target,
@@ -172,7 +171,8 @@ class Engine {
   /** Fills the batch of writes from the pieces; what is zero joins the zeros. Returns the bytes of that. */
   private sortOut(window: DiskWindow): number {
     const [pieces, split] = window.scratch;
-    const out = this.findZeros ? this.splitZeros(pieces, split) : pieces;
+    const out = this.findZeros ? split : pieces;
+    if (this.findZeros) this.disk.core.splitZeros(pieces, split, ZERO_BLOCK_SECTORS[this.options.sparse]);
     this.writes.clear();
     let spared = 0;
     for (let i = 0; i < out.count; i++) {
@@ -185,17 +185,5 @@ class Engine {
       }
     }
     return spared;
-  }
-
-  private splitZeros(pieces: RunList, split: RunList): RunList {
-    const { core } = this.disk;
-    split.count = core.kernels.splitZeros(
-      pieces.address,
-      pieces.count,
-      core.bufferAddress,
-      ZERO_BLOCK_SECTORS[this.options.sparse],
-      split.address,
-    );
-    return split;
   }
 }

@@ -86,7 +86,8 @@ export class PipeSink {
   async flush(): Promise<void> {
     const { core, pieces } = this;
     if (pieces.count > 0) {
-      const out = this.findZeros ? this.splitZeros() : pieces;
+      const out = this.findZeros ? this.split : pieces;
+      if (this.findZeros) core.splitZeros(pieces, out, ZERO_BLOCK_SECTORS[this.options.sparse]);
       const sparedBytes = await this.sortOut(out);
       pieces.count = 0;
       await this.target?.write(this.writes, core.buffer);
@@ -135,17 +136,5 @@ export class PipeSink {
       sparedBytes += lengthBytes;
     }
     return sparedBytes;
-  }
-
-  private splitZeros(): RunList {
-    const { core, pieces, split } = this;
-    split.count = core.kernels.splitZeros(
-      pieces.address,
-      pieces.count,
-      core.bufferAddress,
-      ZERO_BLOCK_SECTORS[this.options.sparse],
-      split.address,
-    );
-    return split;
   }
 }

@@ -154,6 +154,17 @@ export class Core {
     list.count = this.fits(this.kernels.closeList());
   }
 
+  /**
+   * Splits pieces of the buffer into data and zeros: places of `pieces` are sectors of the buffer, starts those of the
+   * target, of which only whole blocks count as zeros.
+   */
+  splitZeros(pieces: RunList, out: RunList, blockSectors: number): void {
+    const { address, count } = pieces;
+    out.count = this.fits(
+      this.kernels.splitZeros(address, count, this.bufferAddress, blockSectors, out.address),
+    );
+  }
+
   /** Merges `upper` over `lower` into `out`, which ends where the shorter of them does or its room did. */
   overlay(upper: RunList, lower: RunList, out: RunList): void {
     out.count = this.kernels.overlay(upper.address, upper.count, lower.address, lower.count, out.address);
