@@ -2,13 +2,14 @@
  * Two lanes: while one reads and looks for zeros, the other writes.
  *
  * The second lane is a worker (`commands/lane.ts`) with its own descriptors and its own kernels. Both take stripes
- * of the disk from one counter in shared memory, so that neither waits for the other. What must be done in the order
- * of the disk (undo files, journals) has one lane.
+ * of the disk from one counter in shared memory, so that neither waits for the other. Reading back goes the same way.
+ * What must be done in the order of the disk (undo files, journals, sums) has one lane.
  */
 import {
   type Disk,
   type ErrorCode,
   ERRORS,
+  type FirstDifference,
   MIB,
   RegrainError,
   type SearchOptions,
@@ -22,15 +23,37 @@ const STRIPE_SECTORS = 32 * MIB / SECTOR_SIZE;
 /** Below this a second lane costs more to start than it saves. */
 const WORTHWHILE_BYTES = 64 * MIB;
 
-const COUNTS = [
-  "writtenBytes",
-  "sparedBytes",
-  "zeroedBytes",
-  "skippedBytes",
-] as const satisfies (keyof ApplyCounts)[];
+/** What a part of the target was found to be when it was read back. */
+export interface VerifiedPart {
+  /** Bytes of data and zeros that were compared. */
+  readonly verifiedBytes: number;
+  /** What was not written; with a sum it is read all the same. */
+  readonly otherBytes: number;
+  /** Bytes and blocks of 4 KiB that differ. */
+  readonly differingBytes: number;
+  readonly differingBlocks: number;
+  readonly first: FirstDifference | undefined;
+}
+
+/** What a lane can be told to do, and what comes of it. */
+export interface LaneTasks {
+  apply: ApplyCounts;
+  verify: VerifiedPart;
+}
+
+/** What each task counts on its way. */
+const COUNTS = {
+  apply: ["writtenBytes", "sparedBytes", "zeroedBytes", "skippedBytes"],
+  verify: ["verifiedBytes", "otherBytes"],
+} as const;
+const MOST_COUNTS = 4;
+
+/** Counts of a task by their names. */
+type Counts<T extends keyof LaneTasks> = Record<typeof COUNTS[T][number], number>;
 
 /** What a lane must know to do its part; it opens everything anew. */
 export interface LaneJob {
+  readonly task: keyof LaneTasks;
   readonly request: ApplyRequest;
   readonly names: SearchOptions;
   readonly ignoreJournal: boolean;
@@ -40,7 +63,7 @@ export interface LaneJob {
 
 /** What a lane answers. */
 export type LaneAnswer =
-  | { readonly type: "done"; readonly counts: ApplyCounts }
+  | { readonly type: "done"; readonly result: LaneTasks[keyof LaneTasks] }
   | { readonly type: "failed"; readonly error: LaneError }
   | { readonly type: "bug"; readonly trace: string };
 
@@ -54,13 +77,16 @@ interface LaneError {
 }
 
 /** State that the lanes share: the next stripe, whether to stop, and the second lane's counts. */
-export class LaneBoard {
+export class LaneBoard<T extends keyof LaneTasks> {
   private readonly words: Int32Array;
   private readonly sums: Float64Array;
 
-  constructor(readonly shared: SharedArrayBuffer = new SharedArrayBuffer(8 + COUNTS.length * 8)) {
+  constructor(
+    private readonly task: T,
+    readonly shared: SharedArrayBuffer = new SharedArrayBuffer(8 + MOST_COUNTS * 8),
+  ) {
     this.words = new Int32Array(shared, 0, 2);
-    this.sums = new Float64Array(shared, 8, COUNTS.length);
+    this.sums = new Float64Array(shared, 8, MOST_COUNTS);
   }
 
   /** Stripes that this lane gets, until there are none or the work is to stop. */
@@ -78,15 +104,19 @@ export class LaneBoard {
   }
 
   /** Shows the second lane's counts to the first, for progress. */
-  publish(counts: Readonly<ApplyCounts>): void {
-    COUNTS.forEach((name, i) => this.sums[i] = counts[name]);
+  publish(counts: Readonly<Counts<T>>): void {
+    this.names.forEach((name, i) => this.sums[i] = counts[name]);
   }
 
   /** What both lanes did so far. */
-  addPublished(counts: Readonly<ApplyCounts>): ApplyCounts {
-    const sum = { ...counts };
-    COUNTS.forEach((name, i) => sum[name] += this.sums[i]!);
+  addPublished(counts: Readonly<Counts<T>>): Counts<T> {
+    const sum: Counts<T> = { ...counts };
+    this.names.forEach((name, i) => sum[name] += this.sums[i]!);
     return sum;
+  }
+
+  private get names(): readonly (keyof Counts<T>)[] {
+    return COUNTS[this.task];
   }
 }
 
@@ -98,28 +128,27 @@ export function isWorthwhile(movedBytes: number): boolean {
 /** The second lane, seen from the first. */
 export class SecondLane {
   private readonly worker: Worker;
-  private answer: Promise<LaneAnswer> | undefined;
 
   /** Starts the worker; it loads while the first lane looks at the deltas. */
   constructor() {
     this.worker = new Worker(laneModule(), { type: "module" });
   }
 
-  run(job: LaneJob): void {
-    this.answer = new Promise((resolve) => {
+  /**
+   * Does a job and returns what came of it; one at a time.
+   *
+   * @throws {RegrainError} what ended the lane.
+   */
+  async run<T extends keyof LaneTasks>(job: LaneJob & { readonly task: T }): Promise<LaneTasks[T]> {
+    const answer = await new Promise<LaneAnswer>((resolve) => {
       this.worker.onmessage = ({ data }) => resolve(data as LaneAnswer);
       this.worker.onerror = (event) => {
         event.preventDefault();
         resolve({ type: "bug", trace: event.message });
       };
+      this.worker.postMessage(job);
     });
-    this.worker.postMessage(job);
-  }
-
-  /** @throws {RegrainError} what ended the lane. */
-  async finish(): Promise<ApplyCounts> {
-    const answer = await this.answer!;
-    if (answer.type === "done") return answer.counts;
+    if (answer.type === "done") return answer.result as LaneTasks[T];
     if (answer.type === "failed") throw received(answer.error);
     throw new Error(`in the second lane: ${answer.trace}`);
   }
@@ -127,6 +156,39 @@ export class SecondLane {
   close(): void {
     this.worker.terminate();
   }
+}
+
+/** A second lane and what it must know of the work. */
+export interface LaneForHire {
+  readonly lane: SecondLane;
+  readonly job: Omit<LaneJob, "task" | "sparse" | "shared">;
+}
+
+/**
+ * Does a task in both lanes at once. When one of them fails the other ends after its stripe.
+ *
+ * @param own Does the stripes of this lane.
+ * @returns how each of the two ended.
+ */
+export async function inBothLanes<T extends keyof LaneTasks>(
+  hire: LaneForHire,
+  work: { task: T; sparse: SparseMode; own: (board: LaneBoard<T>) => Promise<LaneTasks[T]> },
+): Promise<{ own: PromiseSettledResult<LaneTasks[T]>; other: PromiseSettledResult<LaneTasks[T]> }> {
+  const { task, sparse } = work;
+  const board = new LaneBoard(task);
+  const ownStripes = async () => {
+    try {
+      return await work.own(board);
+    } catch (error) {
+      board.stop();
+      throw error;
+    }
+  };
+  const [other, own] = await Promise.allSettled([
+    hire.lane.run({ ...hire.job, task, sparse, shared: board.shared }),
+    ownStripes(),
+  ]);
+  return { own, other };
 }
 
 /** Bundled into one file, that file serves as the worker too. */

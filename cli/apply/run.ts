@@ -5,19 +5,12 @@
  * written; what the journal says is done was synced before. So at every moment a kill or a power loss leaves a target
  * that a plain second run, a resumed one, and the undo file each bring to where they should.
  */
-import {
-  type Batch,
-  type Disk,
-  MIB,
-  RegrainError,
-  SECTOR_SIZE,
-  type Target,
-} from "../../core-as/host/mod.ts";
+import { type Batch, MIB, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import type { Io } from "../io/mod.ts";
 import { adoptContentId } from "./content_id.ts";
-import { type ApplyCounts, applyDisk, type SparseMode } from "./engine.ts";
+import { type ApplyCounts, applyDisk, type SparseMode, sumOfCounts } from "./engine.ts";
 import { fingerprintPlan, Journal, requireJournalPlace, resumePoint } from "./journal.ts";
-import { LaneBoard, type LaneJob, type SecondLane } from "./lanes.ts";
+import { inBothLanes, type LaneForHire } from "./lanes.ts";
 import type { PreparedDeltas, PreparedTarget } from "./prepare.ts";
 import { baseIds, undoName, UndoSaver } from "./undo.ts";
 import { hashBlocks, UntouchedBlocks } from "./untouched.ts";
@@ -36,9 +29,7 @@ export interface RunOptions {
   /** Carries on where the journal says that an interrupted run was. */
   readonly resume: boolean;
   /** A second lane that was started, and what it must know; it is used where the order of writes is free. */
-  readonly second?:
-    | { readonly lane: SecondLane; readonly job: Omit<LaneJob, "sparse" | "shared"> }
-    | undefined;
+  readonly second?: LaneForHire | undefined;
   readonly onProgress: (counts: Readonly<ApplyCounts>) => void;
   /** Called when everything is durable, before anything says that the target is done. What it throws ends the run. */
   readonly verify?: (() => Promise<void>) | undefined;
@@ -77,7 +68,7 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
     if (journal && !options.resume) await journal.begin();
     const fromSector = resumedBytes / SECTOR_SIZE;
     const counts = options.second && !guarded
-      ? await applyInLanes(work, options)
+      ? await applyInLanes(work, options, options.second)
       : await applyDisk(disk, target, {
         sparse: options.sparse,
         ranges: [{ fromSector, toSector: disk.capacitySectors }],
@@ -99,41 +90,26 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
 }
 
 /** Both lanes at once; the first error of either ends both. */
-async function applyInLanes(work: RunWork, options: RunOptions): Promise<ApplyCounts> {
+async function applyInLanes(work: RunWork, options: RunOptions, hire: LaneForHire): Promise<ApplyCounts> {
   const { prepared: { disk }, target: { target } } = work;
-  const { lane, job } = options.second!;
-  const board = new LaneBoard();
-  lane.run({ ...job, sparse: options.sparse, shared: board.shared });
-  const [own, other] = await Promise.allSettled([
-    applyOwnStripes(disk, target, options, board),
-    lane.finish(),
-  ]);
+  const { sparse } = options;
+  const { own, other } = await inBothLanes(hire, {
+    task: "apply",
+    sparse,
+    own: (board) =>
+      applyDisk(disk, target, {
+        sparse,
+        ranges: board.stripes(disk),
+        onProgress: (counts) => options.onProgress(board.addPublished(counts)),
+      }),
+  });
   if (own.status === "rejected") {
     // What the second lane wrote since the first one stopped is to be durable too.
     if (other.status === "fulfilled") await target.flush();
     throw own.reason;
   }
   if (other.status === "rejected") throw other.reason;
-  board.publish(other.value);
-  return board.addPublished(own.value);
-}
-
-async function applyOwnStripes(
-  disk: Disk,
-  target: Target,
-  options: RunOptions,
-  board: LaneBoard,
-): Promise<ApplyCounts> {
-  try {
-    return await applyDisk(disk, target, {
-      sparse: options.sparse,
-      ranges: board.stripes(disk),
-      onProgress: (counts) => options.onProgress(board.addPublished(counts)),
-    });
-  } catch (error) {
-    board.stop();
-    throw error;
-  }
+  return sumOfCounts(own.value, other.value);
 }
 
 function guard(

@@ -9,15 +9,19 @@ import {
   Batch,
   Differences,
   type Disk,
+  type FirstDifference,
   GIB,
   hexByte,
   plural,
   RegrainError,
   type RunList,
   SECTOR_SIZE,
+  STRICT,
   type Target,
 } from "../../core-as/host/mod.ts";
 import type { LocalTarget } from "../io/mod.ts";
+import type { SectorRange } from "./engine.ts";
+import { inBothLanes, type LaneForHire, type VerifiedPart } from "./lanes.ts";
 
 /** SHA-256 sums of a target, in hexadecimal digits. */
 export interface Sums {
@@ -49,6 +53,8 @@ export interface VerifyCounts {
 export interface VerifyOptions {
   /** Reads all of the target and sums it up. */
   readonly hash: boolean;
+  /** A second lane that helps; sums are made in the order of the disk, by one. */
+  readonly second?: LaneForHire | undefined;
   /** Called after every buffer. */
   readonly onProgress?: (counts: Readonly<VerifyCounts>) => void;
 }
@@ -66,13 +72,66 @@ export async function verifyTarget(
   options: VerifyOptions,
 ): Promise<Verification> {
   const obstacles = [...new Set(dropCaches(target))];
-  const verifier = new Verifier(disk, target, {
-    ...options,
-    hashes: options.hash ? await newHashes() : undefined,
+  const { onProgress, second } = options;
+  const hashes = options.hash ? await newHashes() : undefined;
+  const whole = { fromSector: 0, toSector: disk.capacitySectors };
+  const part = second && !hashes
+    ? await verifyInLanes(disk, target, { onProgress, second })
+    : await verifyStripes(disk, target, { ranges: [whole], onProgress, hashes });
+  if (part.first) throw failed(target, part, part.first);
+  const sums = hashes && { written: hashes.written.digest("hex"), target: hashes.target.digest("hex") };
+  return { verifiedBytes: part.verifiedBytes, obstacles, sums };
+}
+
+async function verifyInLanes(
+  disk: Disk,
+  target: Target,
+  { onProgress, second }: { onProgress: VerifyOptions["onProgress"]; second: LaneForHire },
+): Promise<VerifiedPart> {
+  const { own, other } = await inBothLanes(second, {
+    task: "verify",
+    sparse: "auto",
+    own: (board) =>
+      verifyStripes(disk, target, {
+        ranges: board.stripes(disk),
+        onProgress: (counts) => onProgress?.(board.addPublished(counts)),
+      }),
   });
-  for await (const { list } of disk.walk()) await verifier.take(list);
-  const sums = await verifier.finish();
-  return { verifiedBytes: verifier.counts.verifiedBytes, obstacles, sums };
+  if (own.status === "rejected") throw own.reason;
+  if (other.status === "rejected") throw other.reason;
+  return sumOfParts(own.value, other.value);
+}
+
+function sumOfParts(a: VerifiedPart, b: VerifiedPart): VerifiedPart {
+  const firsts = [a.first, b.first].filter((first) => first !== undefined);
+  return {
+    verifiedBytes: a.verifiedBytes + b.verifiedBytes,
+    otherBytes: a.otherBytes + b.otherBytes,
+    differingBytes: a.differingBytes + b.differingBytes,
+    differingBlocks: a.differingBlocks + b.differingBlocks,
+    first: firsts.toSorted((one, two) => one.offsetBytes - two.offsetBytes)[0],
+  };
+}
+
+/**
+ * Compares stretches of the target with `disk`; tells what differs, and does not throw for it.
+ *
+ * @throws {RegrainError} what reading the links and the target may.
+ */
+export async function verifyStripes(
+  disk: Disk,
+  target: Target,
+  work: {
+    readonly ranges: Iterable<SectorRange>;
+    readonly onProgress?: ((counts: Readonly<VerifyCounts>) => void) | undefined;
+    readonly hashes?: Hashes | undefined;
+  },
+): Promise<VerifiedPart> {
+  const verifier = new Verifier(disk, target, work);
+  for (const range of work.ranges) {
+    for await (const { list } of disk.walk(STRICT, range)) await verifier.take(list);
+  }
+  return await verifier.finish();
 }
 
 /** Sums in the making. */
@@ -126,7 +185,10 @@ class Verifier {
   constructor(
     private readonly disk: Disk,
     private readonly target: Target,
-    private readonly options: VerifyOptions & { readonly hashes: Hashes | undefined },
+    private readonly options: {
+      readonly hashes?: Hashes | undefined;
+      readonly onProgress?: VerifyOptions["onProgress"] | undefined;
+    },
   ) {
     const { buffer } = disk.core;
     this.found = buffer.subarray(buffer.length / 2);
@@ -151,16 +213,15 @@ class Verifier {
   }
 
   /** Looks at what is left, and tells what was found. */
-  async finish(): Promise<Sums | undefined> {
+  async finish(): Promise<VerifiedPart> {
     const { sizeBytes } = this.disk;
     const tailBytes = this.target.sizeBytes - sizeBytes;
     if (this.sums && tailBytes > 0) {
       await this.gather({ offsetBytes: sizeBytes, lengthBytes: tailBytes }, ANY);
     }
     await this.compare();
-    if (this.differences.first) throw this.failed();
-    return this.sums &&
-      { written: this.sums.written.digest("hex"), target: this.sums.target.digest("hex") };
+    const { bytes, blocks, first } = this.differences;
+    return { ...this.counts, differingBytes: bytes, differingBlocks: blocks, first };
   }
 
   private async addUnwritten(stretch: Stretch): Promise<void> {
@@ -223,19 +284,18 @@ class Verifier {
     this.filledBytes = 0;
     this.options.onProgress?.(this.counts);
   }
+}
 
-  private failed(): RegrainError {
-    const { bytes, blocks } = this.differences;
-    const { offsetBytes, values: [expected, found] } = this.differences.first!;
-    const message =
-      `${plural(bytes, "byte")} in ${plural(blocks, "block")} of 4 KiB read back otherwise than ` +
-      `written; the first is ${hexByte(found)}, not ${hexByte(expected)}`;
-    return new RegrainError("VERIFY_FAILED", message, {
-      path: this.target.path,
-      offsetBytes,
-      hint:
-        "do not use this target: something else wrote to it, or what it lies on loses writes (see the system log); " +
-        "the same command without --resume writes it anew",
-    });
-  }
+function failed(target: Target, part: VerifiedPart, first: FirstDifference): RegrainError {
+  const [expected, found] = first.values;
+  const message =
+    `${plural(part.differingBytes, "byte")} in ${plural(part.differingBlocks, "block")} of 4 KiB read back ` +
+    `otherwise than written; the first is ${hexByte(found)}, not ${hexByte(expected)}`;
+  return new RegrainError("VERIFY_FAILED", message, {
+    path: target.path,
+    offsetBytes: first.offsetBytes,
+    hint:
+      "do not use this target: something else wrote to it, or what it lies on loses writes (see the system log); " +
+      "the same command without --resume writes it anew",
+  });
 }

@@ -2,8 +2,8 @@
 import { type ApplyPlan, type Disk, probe, RegrainError } from "../../core-as/host/mod.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
 import { type ApplyRequest, intentOf, prepareDeltas, prepareTarget } from "../apply/prepare.ts";
-import { isWorthwhile, SecondLane } from "../apply/lanes.ts";
-import { type RunOptions, runPrepared, type RunWork } from "../apply/run.ts";
+import { isWorthwhile, type LaneForHire, SecondLane } from "../apply/lanes.ts";
+import { runPrepared, type RunWork } from "../apply/run.ts";
 import { isRbdDiff } from "../stream/rbd_diff.ts";
 import { Progress } from "../ui/mod.ts";
 import {
@@ -127,13 +127,14 @@ async function carryOut(
       undo: flags.undo,
       journal: flags.journal,
       resume: flags.resume ?? false,
-      second: how.lane.laneFor(plan),
+      second: how.lane.hireToApply(plan),
       verify: async () => {
         if (!flags.verify && flags.hash === undefined) return;
         progress.end();
         const { disk } = work.prepared;
         const { verifyApplied } = await import("./apply_verify.ts");
-        verified = await verifyApplied({ disk, target: stopping.target }, { flags, console });
+        const second = how.lane.hireToVerify(plan);
+        verified = await verifyApplied({ disk, target: stopping.target }, { flags, console, second });
       },
       onProgress: (counts) => {
         done = counts;
@@ -168,19 +169,36 @@ class LaneStarter implements Disposable {
   ) {}
 
   start(disk: Disk): void {
-    const { undo, journal, io, rateLimit } = this.flags;
-    const inOrder = undo !== undefined || journal !== undefined || rateLimit !== undefined;
-    if (this.request.dryRun || inOrder || io !== undefined || this.session.io.name !== "linux") return;
+    if (this.request.dryRun || this.inOrder || !this.allowed) return;
     const files = new Set(disk.links.flatMap((link) => link.files));
     const fileBytes = [...files].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     if (isWorthwhile(fileBytes)) this.lane = new SecondLane();
   }
 
-  laneFor(plan: ApplyPlan): RunOptions["second"] {
-    if (!this.lane || !isWorthwhile(plan.writeBytes)) return undefined;
+  hireToApply(plan: ApplyPlan): LaneForHire | undefined {
+    return this.inOrder || this.lane === undefined ? undefined : this.hire(plan);
+  }
+
+  /** Reading back has no order, so that it has a second lane even where the apply could not. */
+  hireToVerify(plan: ApplyPlan): LaneForHire | undefined {
+    return this.allowed && this.flags.hash === undefined ? this.hire(plan) : undefined;
+  }
+
+  private hire(plan: ApplyPlan): LaneForHire | undefined {
+    if (!isWorthwhile(plan.writeBytes)) return undefined;
     this.session.console.detail("two lanes: one reads while the other writes");
+    this.lane ??= new SecondLane();
     const { names, ignoreJournal } = this.session.context;
     return { lane: this.lane, job: { request: this.request, names, ignoreJournal } };
+  }
+
+  private get inOrder(): boolean {
+    return this.flags.undo !== undefined || this.flags.journal !== undefined;
+  }
+
+  private get allowed(): boolean {
+    const { io, rateLimit } = this.flags;
+    return rateLimit === undefined && io === undefined && this.session.io.name === "linux";
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,6 @@
 /** `regrain apply --verify` and `--hash`: reads back what was written, with progress, and tells what came of it. */
 import { type Disk, formatCount, type Target } from "../../core-as/host/mod.ts";
+import type { LaneForHire } from "../apply/lanes.ts";
 import { type Verification, verifyTarget } from "../apply/verify.ts";
 import { type Console, formatDuration, Progress, type ProgressMode } from "../ui/mod.ts";
 
@@ -24,7 +25,7 @@ export interface Verified extends Verification {
  */
 export async function verifyApplied(
   work: { disk: Disk; target: Target },
-  how: { flags: VerifyFlags; console: Console },
+  how: { flags: VerifyFlags; console: Console; second?: LaneForHire | undefined },
 ): Promise<Verified | undefined> {
   const { flags, console } = how;
   const { disk, target } = work;
@@ -35,6 +36,7 @@ export async function verifyApplied(
   try {
     const verification = await verifyTarget(disk, target, {
       hash,
+      second: how.second,
       onProgress: ({ verifiedBytes, otherBytes }) =>
         progress.update({
           doneBytes: verifiedBytes + otherBytes,

@@ -1,7 +1,14 @@
 /** The second lane: a worker that opens the same files and does its share of the stripes. */
 import { Disk, RegrainError, type Target } from "../../core-as/host/mod.ts";
-import { applyDisk } from "../apply/engine.ts";
-import { type LaneAnswer, LaneBoard, type LaneJob, sendable } from "../apply/lanes.ts";
+import { type ApplyCounts, applyDisk } from "../apply/engine.ts";
+import {
+  type LaneAnswer,
+  LaneBoard,
+  type LaneJob,
+  type LaneTasks,
+  sendable,
+  type VerifiedPart,
+} from "../apply/lanes.ts";
 import { joinTarget, openLinks } from "../apply/prepare.ts";
 import { createContext } from "../context.ts";
 import { pickIo } from "../io/mod.ts";
@@ -19,9 +26,9 @@ export function serveLane(): void {
 }
 
 async function workOn(job: LaneJob): Promise<LaneAnswer> {
-  const board = new LaneBoard(job.shared);
+  const board = new LaneBoard(job.task, job.shared);
   try {
-    return { type: "done", counts: await carryOut(job, board) };
+    return { type: "done", result: await carryOut(job) };
   } catch (error) {
     board.stop();
     if (error instanceof RegrainError) return { type: "failed", error: sendable(error) };
@@ -29,7 +36,7 @@ async function workOn(job: LaneJob): Promise<LaneAnswer> {
   }
 }
 
-async function carryOut(job: LaneJob, board: LaneBoard) {
+async function carryOut(job: LaneJob): Promise<LaneTasks[keyof LaneTasks]> {
   const io = pickIo();
   const context = createContext(io, { ...job.names, ignoreJournal: job.ignoreJournal });
   const { links } = await openLinks(job.request, context);
@@ -37,15 +44,29 @@ async function carryOut(job: LaneJob, board: LaneBoard) {
   let target: Target | undefined;
   try {
     target = await joinTarget(job.request.target, { io, context });
-    return await applyDisk(disk, target, {
-      sparse: job.sparse,
-      ranges: board.stripes(disk),
-      onProgress: (counts) => board.publish(counts),
-    });
+    return await (job.task === "apply" ? apply : verify)(disk, target, job);
   } finally {
     target?.close();
     disk.close();
   }
+}
+
+async function apply(disk: Disk, target: Target, job: LaneJob): Promise<ApplyCounts> {
+  const board = new LaneBoard("apply", job.shared);
+  return await applyDisk(disk, target, {
+    sparse: job.sparse,
+    ranges: board.stripes(disk),
+    onProgress: (counts) => board.publish(counts),
+  });
+}
+
+async function verify(disk: Disk, target: Target, job: LaneJob): Promise<VerifiedPart> {
+  const { verifyStripes } = await import("../apply/verify.ts");
+  const board = new LaneBoard("verify", job.shared);
+  return await verifyStripes(disk, target, {
+    ranges: board.stripes(disk),
+    onProgress: (counts) => board.publish(counts),
+  });
 }
 
 if (import.meta.url.endsWith("/commands/lane.ts")) serveLane();

@@ -10,8 +10,8 @@
  * offset as here, 0.87 us with the offset as a number, 0.65 us by computed address. The last is not worth its
  * risk: an address outlives the memory it points to, a subarray does not.
  */
-import { basename, dirname, join } from "node:path";
 import { RegrainError } from "../../core-as/host/errors.ts";
+import { baseName, folderOf, joinPath } from "../../core-as/host/names.ts";
 import { assertUsablePath, notPermitted, type Operation, systemError, unsuitable } from "./errno.ts";
 import { backingOf, deviceBusy, mountedAt, refuseReadOnlyDevice, refuseWhenInUse } from "./in_use.ts";
 import {
@@ -151,7 +151,7 @@ class LinuxIo implements Io {
         }
         const target = new LinuxTarget(this.#libc, this.#describe({ fd, path, operation }));
         target.lock({ force: false });
-        this.#flushFolder(dirname(path), target);
+        this.#flushFolder(folderOf(path), target);
         return target;
       });
     } catch (cause) {
@@ -225,8 +225,8 @@ class LinuxIo implements Io {
 
   /** Of a file that is yet to be made: its folder's path without links, and its name. */
   #resolved(path: string): string {
-    const folder = this.#system.realPath(dirname(path)) ?? dirname(path);
-    return this.#system.realPath(path) ?? join(folder, basename(path));
+    const folder = this.#system.realPath(folderOf(path)) ?? folderOf(path);
+    return this.#system.realPath(path) ?? joinPath(folder, baseName(path));
   }
 
   #undefinedWhenMissing(path: string): undefined {

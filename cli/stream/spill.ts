@@ -1,7 +1,7 @@
 /** A temporary file for the parts of a stream that cannot be dealt with when they come by. */
-import { join } from "node:path";
 import { RegrainError } from "../../core-as/host/errors.ts";
 import type { Scratch } from "../../core-as/host/forward/mod.ts";
+import { joinPath } from "../../core-as/host/names.ts";
 import { formatSize } from "../../core-as/host/units.ts";
 
 export interface SpillOptions {
@@ -69,7 +69,7 @@ export class Spill implements Scratch {
       );
     }
     return this.guard(() => {
-      const path = join(folder, `regrain-spill-${crypto.randomUUID().slice(0, 8)}`);
+      const path = joinPath(folder, `regrain-spill-${crypto.randomUUID().slice(0, 8)}`);
       const file = Deno.openSync(path, { read: true, write: true, createNew: true, mode: 0o600 });
       onCreate(folder);
       Deno.removeSync(path);
