@@ -12,6 +12,7 @@ export * from "./diff.ts";
 export * from "./disk.ts";
 export * from "./errors.ts";
 export * from "./extent.ts";
+export * from "./guest/mod.ts";
 export type { Inflater } from "./inflate.ts";
 export * from "./link.ts";
 export * from "./names.ts";
