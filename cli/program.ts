@@ -22,6 +22,31 @@ const EXIT_STATUS: readonly (readonly [status: number, meaning: string])[] = [
 
 const SIZES = "Sizes and offsets are bytes; 64K, 1M, 2G mean powers of 1024.";
 
+/** The outage window as commands, below the help of apply; the README has the same with its other targets. */
+const WINDOW = `
+The whole window, ESX shell to LVM:
+  VM runs:  vim-cmd vmsvc/snapshot.create VMID regrain "" 0 0       (on ESX)
+            ssh esx 'dd if=/vmfs/volumes/ds/vm/vm-flat.vmdk bs=4M' |
+              dd of=/dev/vg0/vm bs=4M
+  VM down:  vim-cmd vmsvc/power.shutdown VMID                       (on ESX)
+            scp 'esx:/vmfs/volumes/ds/vm/vm-000001*.vmdk' .             0.6 s
+            regrain apply --dry-run vm-000001.vmdk /dev/vg0/vm          0.2 s
+            regrain apply --undo vm.undo --verify \\
+              vm-000001.vmdk /dev/vg0/vm                                2.9 s
+  or:       ssh esx cat /vmfs/volumes/ds/vm/vm-000001-delta.vmdk |
+              regrain apply - /dev/vg0/vm                               0.9 s
+  to undo:  regrain apply vm.undo /dev/vg0/vm                           0.5 s
+Times: disk of 2 GiB, delta of 376 MiB, a loop device in LVM's place; no
+network between.
+
+Other targets:
+  ZFS       zfs create -V 40G tank/vm; target /dev/zvol/tank/vm
+  Ceph RBD  ssh ... | rbd import - pool/vm; rbd map pool/vm;
+            target /dev/rbd/pool/vm
+  qcow2     touch vm.view; nbdfuse vm.view [ qemu-nbd -f qcow2 vm.qcow2 ] &
+            target vm.view; afterwards umount vm.view;
+            or qemu-nbd -c /dev/nbd0 vm.qcow2; target /dev/nbd0`;
+
 /**
  * Builds the tree.
  *
@@ -39,6 +64,7 @@ export function createProgram(finish: (status: number) => void): Command {
   program.addCommand(mapCommand(finish));
   program.addCommand(checkCommand(finish));
   program.addCommand(compareCommand(finish));
+  program.addCommand(inspectCommand(finish));
   program.addCommand(applyCommand(finish));
   program.addCommand(completionCommand(finish, program));
   program.addCommand(manCommand(finish, program));
@@ -115,6 +141,31 @@ function compareCommand(finish: (status: number) => void) {
     );
 }
 
+function inspectCommand(finish: (status: number) => void) {
+  const command = new Command("inspect")
+    .summary("look at images in the browser")
+    .description(
+      "Serves the inspector page with the images and all that belongs to them, read-only, to this machine alone, at " +
+        "an address that nobody can guess; prints the address and opens the browser. Without an IMAGE the page waits " +
+        "for files to be dropped on it. Ctrl-C ends it, with exit status 0.",
+    )
+    .argument("[IMAGE...]", "descriptor, bare extent, raw image or block device")
+    .option("--port <N>", "port of 127.0.0.1 to listen on; any that is free by default")
+    .option("--no-open", "print the address, and leave the browser alone");
+  return withCommon(withFinding(command))
+    .addHelpText(
+      "after",
+      examples(
+        "regrain inspect vm-000001.vmdk",
+        "regrain inspect --no-open vm-000002.vmdk vm.img",
+        "regrain inspect",
+      ),
+    )
+    .action(async (images, flags) =>
+      finish(await (await import("./commands/inspect.ts")).runInspect(images, flags))
+    );
+}
+
 function applyCommand(finish: (status: number) => void) {
   const command = new Command("apply")
     .summary("write deltas onto an image file or block device")
@@ -165,6 +216,7 @@ function applyCommand(finish: (status: number) => void) {
         "regrain apply vm.undo vm.img",
       ),
     )
+    .addHelpText("after", WINDOW)
     .action(async (paths, flags) =>
       finish(await (await import("./commands/apply.ts")).runApply(paths, flags))
     );
@@ -212,6 +264,12 @@ function progressOption() {
 
 /** Flags that say how disks are found and opened. */
 function withOpening<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
+  return withFinding(command)
+    .option("--ignore-journal", "read an SESparse file although its journal is dirty");
+}
+
+/** Flags that say how the files of disks are found. */
+function withFinding<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
   return command
     .option(
       "--search <DIR>",
@@ -219,7 +277,6 @@ function withOpening<A extends unknown[], O extends Record<string, unknown>>(com
       (folder: string, before: string[] | undefined) => [...(before ?? []), folder],
     )
     .option("--allow-outside", "follow names in descriptors out of their folder")
-    .option("--ignore-journal", "read an SESparse file although its journal is dirty")
     .addOption(
       new Option("--io <kind>", "system calls through libc, or Deno's own files").choices(
         ["linux", "portable"] as const,

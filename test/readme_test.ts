@@ -92,7 +92,7 @@ Deno.test("every command that the README shows is one that there is, with flags 
   const manual = new TextDecoder().decode(stdout).replaceAll("\\-", "-");
   const shown = [...README.matchAll(/\bregrain (?!stands)([a-z]+)([^`\n|#]*)/g)];
   assert.ok(shown.length > 15);
-  const known = ["info", "map", "check", "apply", "compare", "completion", "man", "help"];
+  const known = ["info", "map", "check", "apply", "compare", "inspect", "completion", "man", "help"];
   for (const [text, command, rest] of shown) {
     if (!/^(--|[A-Z-]|vm|man)/.test(rest!.trim()) && rest!.trim() !== "") continue;
     assert.ok(known.includes(command!), `the README shows: ${text}`);

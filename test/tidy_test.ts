@@ -9,7 +9,7 @@ import { ERRORS } from "../core-as/host/errors.ts";
 
 /** Parts of the house: the first whose pattern a path matches is its part. */
 const PARTS = [
-  ["test", /_test\.ts$|^test\//],
+  ["test", /_test\.tsx?$|^test\//],
   ["assembly", /^core-as\/assembly\//],
   ["kernels", /^core-as\/core\.wasm$/],
   ["units", /^core-as\/host\/units\.ts$/],
@@ -26,6 +26,8 @@ const PARTS = [
   ["stream", /^cli\/stream\//],
   ["apply", /^cli\/apply\//],
   ["capability", /^cli\/[a-z_]+\//],
+  ["page", /^inspector-web\/dist\/inspector\.html$/],
+  ["inspector-build", /^inspector-web\/build\.ts$/],
   ["inspector", /^inspector-web\//],
   ["fixtures", /^fixtures\//],
 ] as const;
@@ -49,10 +51,12 @@ const ARROWS: Record<Part, readonly Part[]> = {
   ui: [...HOST],
   version: [],
   signals: [...HOST],
-  commands: [...HOST, ...CAPABILITIES, "context", "version", "signals", "ui"],
+  commands: [...HOST, ...CAPABILITIES, "context", "version", "signals", "ui", "page"],
   program: ["commands", "version"],
   main: [...HOST, "program", "commands", "ui"],
-  inspector: [...HOST, "kernels"],
+  page: [],
+  "inspector-build": [],
+  inspector: [...HOST],
   fixtures: ["units"],
   test: PARTS.map(([part]) => part),
 };
@@ -69,26 +73,27 @@ const PACKAGES: Partial<Record<Part, RegExp>> = {
   commands: /^node:/,
   program: /^@commander-js\/extra-typings$/,
   main: /^@commander-js\/extra-typings$/,
-  inspector: /^(preact|fflate|esbuild)/,
+  "inspector-build": /^node:url$/,
+  inspector: /^preact/,
   fixtures: /^node:/,
   test: /./,
 };
 
 /** What no line of the named files may hold. Needles are put together so that this file does not hold them. */
 const BANNED: readonly { what: string; in: RegExp; except?: RegExp; pattern: RegExp }[] = [
-  { what: "dlopen", in: /\.ts$/, except: /^cli\/io\/linux\.ts$/, pattern: /Deno\.dlopen\(/ },
+  { what: "dlopen", in: /\.tsx?$/, except: /^cli\/io\/linux\.ts$/, pattern: /Deno\.dlopen\(/ },
   { what: "Deno or node:", in: /^core-as\/host\//, except: /_test\.ts$/, pattern: /\bDeno\.\w|["']node:/ },
   {
     what: "unfinished work",
-    in: /\.ts$/,
+    in: /\.tsx?$/,
     pattern: new RegExp(`\\b(${["TO" + "DO", "FIX" + "ME", "X" + "XX"].join("|")})\\b`),
   },
-  { what: "any", in: /\.ts$/, pattern: /^(?!\s*(\*|\/)).*(:|\bas|<)\s*any\b/ },
+  { what: "any", in: /\.tsx?$/, pattern: /^(?!\s*(\*|\/)).*(:|\bas|<)\s*any\b/ },
   { what: "a test that shuts out others", in: /_test\.ts$/, pattern: /Deno\.test\.only\b|\bonly:\s*true/ },
-  { what: "a tab", in: /\.ts$/, pattern: /\t/ },
+  { what: "a tab", in: /\.tsx?$/, pattern: /\t/ },
   // deno-lint-ignore no-control-regex
-  { what: "a control character", in: /\.ts$/, pattern: /[\x00-\x08\x0b-\x1f\x7f]/ },
-  { what: "a line over 120 characters", in: /\.ts$/, pattern: /^.{121}/u },
+  { what: "a control character", in: /\.tsx?$/, pattern: /[\x00-\x08\x0b-\x1f\x7f]/ },
+  { what: "a line over 120 characters", in: /\.tsx?$/, pattern: /^.{121}/u },
   { what: "a path of one machine", in: /./, pattern: new RegExp(`/${"wo"}rk/|/${"ho"}me/\\w|/${"ro"}ot/`) },
   { what: "a registry's host", in: /./, pattern: new RegExp(`${"npm"}js\\.(org|com)|\\b${"js"}r\\.io`) },
 ];
@@ -101,7 +106,7 @@ const files = await listFiles();
 const texts = new Map(
   files.filter((file) => !BINARY.test(file)).map((file) => [file, Deno.readTextFileSync(root + file)]),
 );
-const sources = [...texts].filter(([file]) => file.endsWith(".ts"));
+const sources = [...texts].filter(([file]) => /\.tsx?$/.test(file));
 
 /** Files that git knows or would take; without git, all that is not hidden or made. */
 async function listFiles(): Promise<string[]> {

@@ -13,10 +13,14 @@ const ABILITIES = {
   "root-loop": rootLoop,
   /** Root, and a `mount` that mounts. */
   "root-mount": rootMount,
+  /** File systems that programs serve. */
+  "fuse": fuse,
   /** A folder of real disks, named by `REGRAIN_SAMPLES`. */
   "samples": samples,
   /** A C compiler. */
   "cc": () => program("cc") ?? program("gcc"),
+  /** The browser, under the names that systems give it. */
+  "chromium": () => program("chromium") ?? program("chromium-browser"),
   /** A Python that has libvmdk. */
   "pyvmdk": pyvmdk,
 } as const satisfies Record<string, () => string | undefined>;
@@ -28,7 +32,8 @@ const found = new Map<string, string | undefined>();
 /**
  * Finds a peer once per process.
  *
- * @param name A program such as `qemu-img`, or one of `root-loop`, `root-mount`, `samples`, `cc`, `pyvmdk`.
+ * @param name A program such as `qemu-img`, or an ability: `root-loop`, `root-mount`, `samples`, `cc`, `chromium`,
+ *   `fuse`, `pyvmdk`.
  * @returns The path to run or read (for `pyvmdk` the Python), or `undefined` when the peer is missing.
  */
 export function peer(name: string): string | undefined {
@@ -106,6 +111,18 @@ export async function withLoop<T>(
     return await fn(device);
   } finally {
     run("losetup", ["--detach", device]);
+  }
+}
+
+function fuse(): string | undefined {
+  try {
+    Deno.openSync("/dev/fuse", { read: true, write: true }).close();
+    return "/dev/fuse";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) {
+      return undefined;
+    }
+    throw error;
   }
 }
 

@@ -1,0 +1,146 @@
+/**
+ * Which files belong to an image: its descriptor, its extents, and the links below it, as far as they can be found.
+ *
+ * Only descriptors are read, no tables: a damaged image is to be looked at too. A file that is missing keeps no other
+ * one out.
+ */
+import {
+  baseName,
+  type Context,
+  type Descriptor,
+  descriptorBeside,
+  isDelta,
+  MAX_CHAIN_LINKS,
+  probe,
+  readLinkDescriptor,
+  RegrainError,
+  resolveName,
+} from "../../core-as/host/mod.ts";
+import { holdsDescriptorOnly } from "../../core-as/host/hosted_sparse.ts";
+
+/** A file that is there and can be opened. */
+export interface FoundFile {
+  /** Its last name, as the one that names it does. */
+  readonly name: string;
+  /** Absolute, without symbolic links. */
+  readonly realPath: string;
+  /** The user named it; else another file did. */
+  readonly named: boolean;
+}
+
+export interface Belongings {
+  /** Each once: the images in the order they were named, each followed by what belongs to it. */
+  readonly files: readonly FoundFile[];
+  /** What could not be found or read, and why. */
+  readonly missing: readonly RegrainError[];
+}
+
+/**
+ * Finds what belongs to images.
+ *
+ * @throws {RegrainError} When a file that the user named cannot be opened: `NOT_FOUND`, `NOT_A_DISK`, `PERMISSION`,
+ * `OPEN_FAILED`.
+ */
+export async function findBelongings(images: readonly string[], context: Context): Promise<Belongings> {
+  const finder = new Finder(context);
+  for (const image of images) await finder.addImage(image);
+  return { files: [...finder.files.values()], missing: finder.missing };
+}
+
+/** A descriptor, and the file that holds it. */
+interface Held {
+  readonly path: string;
+  readonly descriptor: Descriptor;
+}
+
+class Finder {
+  /** By name and real path: what has two names is found under both. */
+  readonly files = new Map<string, FoundFile>();
+  readonly missing: RegrainError[] = [];
+
+  constructor(private readonly context: Context) {}
+
+  async addImage(path: string): Promise<void> {
+    await this.add(path, { named: true });
+    await this.orMissing(() => this.descend(path));
+  }
+
+  private async add(path: string, { named }: { named: boolean }): Promise<void> {
+    const { files } = this.context;
+    (await files.open(path)).close();
+    const file = { name: baseName(path), realPath: await files.realPath(path), named };
+    const key = JSON.stringify([file.name, file.realPath]);
+    if (named || !this.files.has(key)) this.files.set(key, file);
+  }
+
+  private async descend(leaf: string): Promise<void> {
+    const seen = new Set<string>();
+    for (let path: string | undefined = leaf; path !== undefined;) {
+      const real = await this.context.files.realPath(path);
+      if (seen.has(real)) {
+        throw new RegrainError("CHAIN_CYCLE", "the chain comes back to this link", { path });
+      }
+      if (seen.size === MAX_CHAIN_LINKS) {
+        throw new RegrainError("CHAIN_TOO_DEEP", `the chain has more than ${MAX_CHAIN_LINKS} links`, {
+          path,
+        });
+      }
+      seen.add(real);
+      path = await this.addLink(path);
+    }
+  }
+
+  /** Adds the files of one link. Returns where its parent is. */
+  private async addLink(path: string): Promise<string | undefined> {
+    await this.add(path, { named: false });
+    const held = await this.findDescriptor(path);
+    if (held === undefined) return undefined;
+    await this.add(held.path, { named: false });
+    for (const name of await this.extentNames(held)) {
+      await this.orMissing(async () =>
+        this.add(await resolveName(name, held.path, this.context, "extent"), { named: false })
+      );
+    }
+    const { parentFileNameHint } = held.descriptor;
+    if (!isDelta(held.descriptor) || parentFileNameHint === undefined) return undefined;
+    return await resolveName(parentFileNameHint, held.path, this.context, "parent");
+  }
+
+  /** The descriptor that a link is known by: beside a bare extent, else in the file itself. */
+  private async findDescriptor(path: string): Promise<Held | undefined> {
+    const beside = descriptorBeside(path);
+    if (beside !== undefined && await this.context.files.exists(beside)) {
+      const descriptor = await readLinkDescriptor(beside, this.context);
+      const names = descriptor?.extents.map(({ fileName }) => fileName && baseName(fileName));
+      if (descriptor && names?.includes(baseName(path))) return { path: beside, descriptor };
+    }
+    const descriptor = await readLinkDescriptor(path, this.context);
+    return descriptor && { path, descriptor };
+  }
+
+  /** Names of the extents, each once. An extent that holds its own descriptor may have been renamed since. */
+  private async extentNames({ path, descriptor }: Held): Promise<Set<string>> {
+    if (await this.isItsOwnExtent(path, descriptor)) return new Set();
+    const lines = descriptor.extents.filter(({ access }) => access !== "NOACCESS");
+    return new Set(lines.flatMap(({ fileName }) => fileName ?? []));
+  }
+
+  private async isItsOwnExtent(path: string, descriptor: Descriptor): Promise<boolean> {
+    if (descriptor.extents.length > 1) return false;
+    const file = await this.context.files.open(path);
+    try {
+      return (await probe(file)).kind === "hosted" && !(await holdsDescriptorOnly(file));
+    } finally {
+      file.close();
+    }
+  }
+
+  private async orMissing(find: () => Promise<void>): Promise<void> {
+    try {
+      await find();
+    } catch (error) {
+      if (!(error instanceof RegrainError)) throw error;
+      this.missing.push(error);
+    }
+  }
+}

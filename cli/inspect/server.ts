@@ -1,0 +1,73 @@
+/** Listens on this machine's loopback. */
+import { RegrainError } from "../../core-as/host/mod.ts";
+import { textAnswer } from "./file_answer.ts";
+import { guarded, type Routes } from "./routes.ts";
+
+const LOOPBACK = "127.0.0.1";
+
+export interface ServerOptions {
+  /** 0 for any that is free. */
+  readonly port: number;
+  /** Told of what is a bug of ours; who asked gets a 500. */
+  readonly onBug: (error: unknown) => void;
+}
+
+/**
+ * Starts to serve, until the process ends.
+ *
+ * @returns the origin, such as `http://127.0.0.1:8023`; paths are those of the routes.
+ * @throws {RegrainError} `PERMISSION`; `USAGE` when the port is taken, or when the environment makes Deno listen where
+ * others could connect.
+ */
+export async function startServer(routes: Routes, { port, onBug }: ServerOptions): Promise<string> {
+  const server = listen(
+    port,
+    (request, { remoteAddr }) => routes.answer(request, { remote: remoteAddr, port: server.addr.port }),
+    onBug,
+  );
+  const { hostname, port: found } = server.addr;
+  if (hostname === LOOPBACK && (port === 0 || port === found)) return `http://${LOOPBACK}:${found}`;
+  await server.shutdown();
+  throw new RegrainError("USAGE", `Deno was told to listen elsewhere than on ${LOOPBACK}`, {
+    hint: "unset DENO_SERVE_ADDRESS",
+  });
+}
+
+function listen(
+  port: number,
+  handler: Deno.ServeHandler<Deno.NetAddr>,
+  onBug: (error: unknown) => void,
+): Deno.HttpServer<Deno.NetAddr> {
+  const onError = (error: unknown) => {
+    onBug(error);
+    return guarded(textAnswer(500, "a bug in regrain"));
+  };
+  try {
+    // Deno would print a line of its own.
+    return Deno.serve({ hostname: LOOPBACK, port, onListen: () => {}, onError }, handler);
+  } catch (cause) {
+    throw listenError(port, cause);
+  }
+}
+
+function listenError(port: number, cause: unknown): unknown {
+  if (cause instanceof Deno.errors.NotCapable) {
+    return new RegrainError("PERMISSION", "Deno was not told to allow to listen", {
+      hint: `grant --allow-net=${LOOPBACK}`,
+      cause,
+    });
+  }
+  if (cause instanceof Deno.errors.PermissionDenied) {
+    return new RegrainError("PERMISSION", `the system does not allow to listen on port ${port}`, {
+      hint: "take one from 1024 on, or leave --port out",
+      cause,
+    });
+  }
+  if (cause instanceof Deno.errors.AddrInUse) {
+    return new RegrainError("USAGE", `another program listens on port ${port}`, {
+      hint: "leave --port out to take any that is free",
+      cause,
+    });
+  }
+  return cause;
+}

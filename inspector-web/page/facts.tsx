@@ -1,0 +1,116 @@
+/** What was opened, in numbers and in words; and what an apply would write. */
+import { formatSize } from "../../core-as/host/units.ts";
+import type { LinkFacts } from "../shared/protocol.ts";
+import { formatDuration, formatExact, formatShare } from "../shared/units.ts";
+import type { Inspector } from "./inspector.ts";
+import type { PageState } from "./store.ts";
+import { roleOf, scanWords, viewName } from "./words.ts";
+
+const SPEEDS_MBPS = [50, 100, 200, 500, 1000, 3000];
+
+export function Facts({ state, inspector }: { state: PageState; inspector: Inspector }) {
+  const { opened, view, scan } = state;
+  if (!opened) return null;
+  const shown = opened.links[view === "merged" ? 0 : view];
+  const totals = scan?.totals;
+  const capacityBytes = opened.capacitySectors * 512;
+  return (
+    <section data-testid="facts" aria-labelledby="facts-title">
+      <h2 id="facts-title">Facts</h2>
+      {opened.links.length > 1 && (
+        <label class="field">
+          Disk shown
+          <select
+            value={String(view)}
+            onChange={({ currentTarget: { value } }) =>
+              inspector.choose(value === "merged" ? "merged" : Number(value))}
+          >
+            {opened.links.map((link, i) => (
+              <option key={link.name} value={String(i)}>{link.name} ({roleOf(link, i)})</option>
+            ))}
+            <option value="merged">all links merged</option>
+          </select>
+        </label>
+      )}
+      <dl>
+        <Fact name="Format" value={shown?.format} />
+        <Fact name="Capacity" value={formatExact(capacityBytes)} />
+        <Fact
+          name="Grain"
+          value={shown?.grainBytes === undefined ? undefined : formatSize(shown.grainBytes)}
+        />
+        <Fact name="Data" value={totals && formatExact(totals.dataBytes)} testId="fact-data" />
+        <Fact name="Zeros" value={totals && formatExact(totals.zeroBytes)} testId="fact-zero" />
+        <Fact name="Holes" value={totals && formatExact(totals.holeBytes)} testId="fact-hole" />
+        <Fact
+          name="Filled"
+          value={totals && formatShare(totals.dataBytes + totals.zeroBytes, capacityBytes)}
+        />
+        <Fact name="Runs" value={totals && totals.runCount.toLocaleString("en")} />
+        <Fact name="Content id" value={shown?.cid} />
+        <Fact name="Parent id" value={shown?.parentCid} />
+        <Fact name="Parent" value={shown?.parentHint} />
+      </dl>
+      <p class="quiet" data-testid="scan-state">
+        {viewName(opened, view)}: {scanWords(scan)}
+        {scan && !scan.finished && (
+          <progress aria-label="Scanned" max={scan.totalSectors} value={scan.doneSectors} />
+        )}
+      </p>
+      {opened.links.map((link) => <Verdict key={link.name} link={link} />)}
+      {opened.remarks.map((remark) => <p key={remark} class="remark">{remark}</p>)}
+      {view !== "merged" && shown && !shown.isBase && <Cost state={state} inspector={inspector} />}
+    </section>
+  );
+}
+
+function Fact({ name, value, testId }: { name: string; value: string | undefined; testId?: string }) {
+  if (value === undefined) return null;
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd data-testid={testId}>{value}</dd>
+    </div>
+  );
+}
+
+/** Whether a link stands on the one that it was made on. */
+function Verdict({ link }: { link: LinkFacts }) {
+  if (!link.verdict) return null;
+  const { matches, sentences } = link.verdict;
+  return (
+    <div class={matches ? "verdict good" : "verdict bad"}>
+      <p>
+        <strong>{matches ? "✓ Matches its parent" : "✗ Does not match its parent"}</strong>{" "}
+        <span>{link.name}</span>
+      </p>
+      {sentences.map((sentence) => <p key={sentence}>{sentence}</p>)}
+    </div>
+  );
+}
+
+/** What applying the link would write; zeros are counted as if they were written, which is the slowest case. */
+function Cost({ state, inspector }: { state: PageState; inspector: Inspector }) {
+  const totals = state.scan?.totals;
+  if (!totals) return null;
+  const writtenBytes = totals.dataBytes + totals.zeroBytes;
+  const time = formatDuration(writtenBytes / (state.speedMbps * 1e6));
+  return (
+    <div class="cost" data-testid="cost">
+      <p>
+        Applying this link writes <strong>{formatSize(totals.dataBytes)}</strong> of data and zeroes{" "}
+        <strong>{formatSize(totals.zeroBytes)}</strong>: at most {time}{" "}
+        {state.scan?.finished === false && "for what is scanned so far "}
+        <label>
+          at{" "}
+          <select
+            value={String(state.speedMbps)}
+            onChange={({ currentTarget }) => inspector.store.set({ speedMbps: Number(currentTarget.value) })}
+          >
+            {SPEEDS_MBPS.map((speed) => <option key={speed} value={String(speed)}>{speed} MB/s</option>)}
+          </select>
+        </label>
+      </p>
+    </div>
+  );
+}

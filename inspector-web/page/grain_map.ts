@@ -1,0 +1,378 @@
+/**
+ * The map of a disk on a canvas: it keeps the window, asks for tiles, and answers wheel, pointer and keys. The
+ * painting is
+ * `map_painter.ts`, the arithmetic `map_window.ts`; what the map finds out it tells its listener.
+ */
+import type { CurveName } from "../shared/curve.ts";
+import type { Palette } from "../shared/palette.ts";
+import type { Tile } from "../shared/protocol.ts";
+import { MapPainter, RULER_PX, type Sheet } from "./map_painter.ts";
+import * as windows from "./map_window.ts";
+import type { MapDisk, MapWindow } from "./map_window.ts";
+
+export interface Cells {
+  readonly fromSector: number;
+  readonly sectorsPerCell: number;
+  readonly cells: number;
+}
+
+/** What a map shows and how. */
+export interface MapModel extends MapDisk {
+  readonly curve: CurveName;
+  readonly palette: Palette;
+  /** True: cells are coloured by the link that owns them. */
+  readonly byOwner: boolean;
+  tile(cells: Cells): Promise<Tile>;
+  owners(cells: Cells): Promise<Int16Array>;
+}
+
+export interface MapListener {
+  moved(window: MapWindow): void;
+  /** A cell that the pointer is over, with where on the page; undefined when it left. */
+  hovered(cell: { sector: number; x: number; y: number } | undefined): void;
+  /** The cursor was moved, by keys or a click. */
+  pointed(sector: number): void;
+  /** Enter, or a double click. */
+  chosen(sector: number): void;
+  failed(error: unknown): void;
+}
+
+/** Zooms at most this often by wheel, so that a trackpad does not rush through all levels. */
+const WHEEL_STEP_MS = 60;
+const NARROW_PX = 520;
+
+export class GrainMap {
+  readonly #canvas: HTMLCanvasElement;
+  readonly #listener: MapListener;
+  readonly #painter: MapPainter;
+  readonly #stop = new AbortController();
+  readonly #resized: ResizeObserver;
+  #model: MapModel;
+  #window: MapWindow | undefined;
+  #wanted: { fromSector: number; sectorsPerCell: number } | undefined;
+  #sheet: Sheet | undefined;
+  #overview: Sheet | undefined;
+  #generation = 0;
+  #frame = 0;
+  #cursorSector = 0;
+  #hoverCell: number | undefined;
+  #lastWheelMs = 0;
+  #drag: { x: number; y: number; window: MapWindow; moved: boolean } | undefined;
+
+  constructor(canvas: HTMLCanvasElement, model: MapModel, listener: MapListener) {
+    this.#canvas = canvas;
+    this.#model = model;
+    this.#listener = listener;
+    this.#painter = new MapPainter(canvas);
+    this.#resized = new ResizeObserver(() => this.#resize());
+    this.#resized.observe(canvas);
+    this.#listen();
+  }
+
+  /** Takes a new model; with another disk, everything known is forgotten. */
+  show(model: MapModel, isOther: boolean): void {
+    this.#model = model;
+    if (isOther) {
+      this.#sheet = this.#overview = this.#window = undefined;
+      this.#cursorSector = 0;
+    }
+    this.#resize();
+  }
+
+  /** Goes to a place as a link has it; before the canvas has a size it is kept. */
+  place(fromSector: number, sectorsPerCell: number): void {
+    this.#wanted = { fromSector, sectorsPerCell };
+    this.#resize();
+  }
+
+  /** Asks for the cells again, since more is known now. */
+  refresh(): void {
+    if (this.#window) void this.#load(this.#window);
+  }
+
+  fit(): void {
+    this.#move(windows.fitWindow(this.#model, this.#room()));
+  }
+
+  zoomBy(way: "in" | "out"): void {
+    const window = this.#window;
+    if (!window) return;
+    const cursor = this.#cellOf(this.#cursorSector);
+    const seen = cursor >= 0 && cursor < windows.cellCount(window);
+    const share = seen ? cursor / windows.cellCount(window) : 0.5;
+    this.#zoomAt(way, { share, sector: seen ? this.#cursorSector : this.#sectorAt(share) });
+  }
+
+  zoomTo(startSector: number, sectors: number): void {
+    this.#cursorSector = startSector;
+    this.#move(windows.zoomTo({ startSector, sectors }, this.#model, this.#room()));
+  }
+
+  /** Pans by parts of the window: 1 is a whole one. */
+  panBy(share: number): void {
+    if (this.#window) this.#panCells(Math.round(share * this.#window.rows) * this.#window.columns);
+  }
+
+  /** Centres a sector without zooming. */
+  centre(sector: number): void {
+    const window = this.#window;
+    if (!window) return;
+    const back = Math.floor(window.rows / 2) * window.columns * window.sectorsPerCell;
+    this.#move(windows.settle({ ...window, fromSector: sector - back }, this.#model, this.#room()));
+  }
+
+  /** Puts the cursor on a sector and brings it into sight. */
+  point(sector: number): void {
+    this.#cursorSector = Math.max(0, Math.min(this.#model.capacitySectors - 1, sector));
+    const cell = this.#cellOf(this.#cursorSector);
+    if (this.#window && (cell < 0 || cell >= windows.cellCount(this.#window))) {
+      this.centre(this.#cursorSector);
+    }
+    this.#repaint();
+  }
+
+  /** The cell under the cursor, from what is known. */
+  cursorCell(): { sector: number; data: number; zero: number; known: number; damaged: boolean } | undefined {
+    const sheet = this.#sheet;
+    const i = sheet ? Math.floor((this.#cursorSector - sheet.fromSector) / sheet.sectorsPerCell) : -1;
+    if (!sheet || i < 0 || i >= sheet.tile.data.length) return undefined;
+    const { data, zero, known, damage } = sheet.tile;
+    return {
+      sector: this.#cursorSector,
+      data: data[i] ?? 0,
+      zero: zero[i] ?? 0,
+      known: known[i] ?? 0,
+      damaged: damage[i] === 1,
+    };
+  }
+
+  /** The picture as it stands, as PNG. */
+  toPng(): Promise<Blob | null> {
+    this.#paint();
+    return new Promise((resolve) => this.#canvas.toBlob(resolve, "image/png"));
+  }
+
+  destroy(): void {
+    this.#stop.abort();
+    this.#resized.disconnect();
+    cancelAnimationFrame(this.#frame);
+  }
+
+  #rulerPx(): number {
+    return this.#model.curve === "rows" && this.#canvas.clientWidth >= NARROW_PX ? RULER_PX : 0;
+  }
+
+  #room(): windows.Room {
+    return { widthPx: this.#canvas.clientWidth - this.#rulerPx(), heightPx: this.#canvas.clientHeight };
+  }
+
+  #resize(): void {
+    const [width, height] = [this.#canvas.clientWidth, this.#canvas.clientHeight];
+    if (width === 0 || height === 0) return;
+    const [widthPx, heightPx] = [width * devicePixelRatio, height * devicePixelRatio].map(Math.round);
+    if (widthPx !== undefined && this.#canvas.width !== widthPx) this.#canvas.width = widthPx;
+    if (heightPx !== undefined && this.#canvas.height !== heightPx) this.#canvas.height = heightPx;
+    const whole = windows.fitWindow(this.#model, this.#room());
+    const wanted = { ...(this.#window ?? whole), ...this.#wanted };
+    this.#wanted = undefined;
+    this.#move(windows.settle(wanted, this.#model, this.#room()));
+  }
+
+  #move(window: MapWindow): void {
+    this.#window = window;
+    this.#repaint();
+    this.#listener.moved(window);
+    void this.#load(window);
+  }
+
+  #panCells(cells: number): void {
+    if (this.#window) this.#move(windows.pan(this.#window, cells, this.#model, this.#room()));
+  }
+
+  #zoomAt(way: "in" | "out", anchor: windows.Anchor): void {
+    if (this.#window) this.#move(windows.zoom(this.#window, way, anchor, this.#model, this.#room()));
+  }
+
+  /** An answer is kept only while nothing newer was asked, and the disk is the same. */
+  async #load(window: MapWindow): Promise<void> {
+    const generation = ++this.#generation;
+    const model = this.#model;
+    const { fromSector, sectorsPerCell } = window;
+    const left = Math.ceil((model.capacitySectors - fromSector) / sectorsPerCell);
+    const asked = {
+      fromSector,
+      sectorsPerCell,
+      cells: Math.max(1, Math.min(windows.cellCount(window), left)),
+    };
+    try {
+      const [tile, owners] = await Promise.all([
+        model.tile(asked),
+        model.byOwner ? model.owners(asked) : undefined,
+      ]);
+      if (generation !== this.#generation || this.#stop.signal.aborted) return;
+      this.#sheet = { fromSector, sectorsPerCell, tile, owners };
+      if (fromSector === 0 && tile.data.length === left) this.#overview = this.#sheet;
+      this.#repaint();
+    } catch (error) {
+      if (generation === this.#generation) this.#listener.failed(error);
+    }
+  }
+
+  #repaint(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => this.#paint());
+  }
+
+  #paint(): void {
+    if (!this.#window) return;
+    const style = getComputedStyle(this.#canvas);
+    this.#painter.paint({
+      window: this.#window,
+      capacitySectors: this.#model.capacitySectors,
+      curve: this.#model.curve,
+      palette: this.#model.palette,
+      sheets: [this.#sheet, this.#overview].filter((sheet) => sheet !== undefined),
+      cursorCell: this.#cellOf(this.#cursorSector),
+      hoverCell: this.#hoverCell,
+      hasFocus: document.activeElement === this.#canvas,
+      rulerPx: this.#rulerPx(),
+      ink: style.color,
+      accent: style.getPropertyValue("--accent").trim() || style.color,
+    });
+  }
+
+  #cellOf(sector: number): number {
+    const window = this.#window;
+    return window ? Math.floor((sector - window.fromSector) / window.sectorsPerCell) : -1;
+  }
+
+  #sectorAt(share: number): number {
+    const window = this.#window;
+    if (!window) return 0;
+    const sector = window.fromSector + Math.floor(share * windows.cellCount(window)) * window.sectorsPerCell;
+    return Math.min(sector, this.#model.capacitySectors - 1);
+  }
+
+  /** The cell at a place of the canvas; undefined beside the cells and beyond the end of the disk. */
+  #cellAt(event: MouseEvent): number | undefined {
+    const window = this.#window;
+    if (!window) return undefined;
+    const column = Math.floor((event.offsetX - this.#rulerPx()) / window.cellPx);
+    const row = Math.floor(event.offsetY / window.cellPx);
+    if (column < 0 || row < 0 || column >= window.columns || row >= window.rows) return undefined;
+    const cell = this.#painter.layout(window, this.#model.curve).cellAt[row * window.columns + column];
+    if (cell === undefined) return undefined;
+    return window.fromSector + cell * window.sectorsPerCell < this.#model.capacitySectors ? cell : undefined;
+  }
+
+  #sectorUnder(event: MouseEvent): number | undefined {
+    const cell = this.#cellAt(event);
+    if (cell === undefined || !this.#window) return undefined;
+    return this.#window.fromSector + cell * this.#window.sectorsPerCell;
+  }
+
+  #listen(): void {
+    const { signal } = this.#stop;
+    const canvas = this.#canvas;
+    canvas.addEventListener("wheel", (event) => this.#onWheel(event), { signal, passive: false });
+    canvas.addEventListener("pointerdown", (event) => this.#onDown(event), { signal });
+    canvas.addEventListener("pointermove", (event) => this.#onMove(event), { signal });
+    canvas.addEventListener("pointerup", (event) => this.#onUp(event), { signal });
+    canvas.addEventListener("pointercancel", () => this.#drag = undefined, { signal });
+    canvas.addEventListener("pointerleave", () => this.#hover(undefined), { signal });
+    canvas.addEventListener("dblclick", (event) => {
+      const sector = this.#sectorUnder(event);
+      if (sector !== undefined) this.#listener.chosen(sector);
+    }, { signal });
+    canvas.addEventListener("keydown", (event) => this.#onKey(event), { signal });
+    canvas.addEventListener("focus", () => this.#repaint(), { signal });
+    canvas.addEventListener("blur", () => this.#repaint(), { signal });
+  }
+
+  #onWheel(event: WheelEvent): void {
+    if (event.ctrlKey || event.deltaY === 0) return;
+    event.preventDefault();
+    if (event.timeStamp - this.#lastWheelMs < WHEEL_STEP_MS) return;
+    this.#lastWheelMs = event.timeStamp;
+    const sector = this.#sectorUnder(event);
+    const cell = this.#cellAt(event);
+    if (sector === undefined || cell === undefined || !this.#window) return;
+    const share = cell / windows.cellCount(this.#window);
+    this.#zoomAt(event.deltaY < 0 ? "in" : "out", { sector, share });
+  }
+
+  #onDown(event: PointerEvent): void {
+    if (event.button !== 0 || !this.#window) return;
+    this.#canvas.setPointerCapture(event.pointerId);
+    this.#drag = { x: event.offsetX, y: event.offsetY, window: this.#window, moved: false };
+  }
+
+  #onMove(event: PointerEvent): void {
+    const drag = this.#drag;
+    if (!drag) return this.#hover(event);
+    const columns = Math.round((drag.x - event.offsetX) / drag.window.cellPx);
+    const rows = Math.round((drag.y - event.offsetY) / drag.window.cellPx);
+    if (!drag.moved && Math.abs(drag.x - event.offsetX) + Math.abs(drag.y - event.offsetY) < 5) return;
+    drag.moved = true;
+    this.#listener.hovered(undefined);
+    this.#move(windows.pan(drag.window, rows * drag.window.columns + columns, this.#model, this.#room()));
+  }
+
+  #onUp(event: PointerEvent): void {
+    const sector = this.#drag?.moved === false ? this.#sectorUnder(event) : undefined;
+    this.#drag = undefined;
+    if (sector === undefined) return;
+    this.#cursorSector = sector;
+    this.#repaint();
+    this.#listener.pointed(sector);
+  }
+
+  #hover(event: PointerEvent | undefined): void {
+    const cell = event && this.#cellAt(event);
+    const sector = event && this.#sectorUnder(event);
+    if (cell !== this.#hoverCell) {
+      this.#hoverCell = cell;
+      this.#repaint();
+    }
+    const at = event && sector !== undefined ? { sector, x: event.clientX, y: event.clientY } : undefined;
+    this.#listener.hovered(at);
+  }
+
+  /** Arrows walk over the picture as it is laid; Page and Home go along the disk. */
+  #onKey(event: KeyboardEvent): void {
+    const window = this.#window;
+    if (!window || event.ctrlKey || event.altKey || event.metaKey) return;
+    const step = ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] } as const)[
+      event.key
+    ];
+    if (step && !event.shiftKey) this.#walk(step[0], step[1]);
+    else if (event.key === "PageUp") this.panBy(-1);
+    else if (event.key === "PageDown") this.panBy(1);
+    else if (event.key === "Home") this.#pointAt(0);
+    else if (event.key === "End") this.#pointAt(this.#model.capacitySectors - 1);
+    else if (event.key === "Enter") this.#listener.chosen(this.#cursorSector);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  #walk(dx: number, dy: number): void {
+    const window = this.#window;
+    if (!window) return;
+    const cell = this.#cellOf(this.#cursorSector);
+    if (this.#model.curve === "rows") {
+      return this.#pointAt(this.#cursorSector + (dy * window.columns + dx) * window.sectorsPerCell);
+    }
+    const layout = this.#painter.layout(window, this.#model.curve);
+    const place = layout.placeOf[cell] ?? 0;
+    const column = Math.min(window.columns - 1, Math.max(0, place % window.columns + dx));
+    const row = Math.min(window.rows - 1, Math.max(0, Math.floor(place / window.columns) + dy));
+    const next = layout.cellAt[row * window.columns + column] ?? 0;
+    this.#pointAt(window.fromSector + next * window.sectorsPerCell);
+  }
+
+  #pointAt(sector: number): void {
+    this.point(sector);
+    this.#listener.pointed(this.#cursorSector);
+  }
+}

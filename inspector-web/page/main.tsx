@@ -1,0 +1,65 @@
+/**
+ * Starts the page: the worker from the text that the page carries (a page of `file://` may start one from a blob only),
+ * the kernels that it needs, and the panels.
+ */
+import { render } from "preact";
+import type { Told } from "../shared/protocol.ts";
+import { App } from "./app.tsx";
+import { Client } from "./client.ts";
+import { fromServer } from "./given_files.ts";
+import { Inspector } from "./inspector.ts";
+import { hashOf, Store } from "./store.ts";
+
+const HASH_AFTER_MS = 200;
+
+function textOf(id: string): string {
+  const text = document.getElementById(id)?.textContent;
+  if (!text) throw new Error(`the page was built without its ${id}`);
+  return text;
+}
+
+function startWorker(): Worker {
+  const url = URL.createObjectURL(new Blob([textOf("worker-source")], { type: "text/javascript" }));
+  const worker = new Worker(url);
+  const { buffer } = Uint8Array.from(atob(textOf("core-wasm").trim()), (letter) => letter.charCodeAt(0));
+  worker.postMessage({ wasm: buffer }, [buffer]);
+  return worker;
+}
+
+/** Keeps the address in step with what is looked at, without a history entry for each step. */
+function keepHash(store: Store): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  store.subscribe(() => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const hash = hashOf(store.state);
+      if (hash && location.hash !== `#${hash}`) history.replaceState(null, "", `#${hash}`);
+    }, HASH_AFTER_MS);
+  });
+}
+
+function snapshot({ state }: Store): unknown {
+  const { opened, opening, scan, view, tab, curve, troubles, areas, findings, compared } = state;
+  const { fromSector, sectorsPerCell, cursorSector, hexSource, hexOffsetBytes, warning } = state;
+  const position = { fromSector, sectorsPerCell, cursorSector, hexSource, hexOffsetBytes };
+  return structuredClone({
+    ...{ opened, opening, scan, view, tab, curve, troubles, areas, findings, compared, warning, position },
+  });
+}
+
+function start(): void {
+  const store = new Store();
+  const worker = startWorker() as Worker & { onmessage: ((event: MessageEvent<Told>) => void) | null };
+  const client = new Client(worker, (notice) => inspector.heard(notice));
+  const inspector = new Inspector(store, client);
+  inspector.readLink(location.hash);
+  addEventListener("hashchange", () => inspector.readLink(location.hash));
+  keepHash(store);
+  // What tests look at: the model instead of pixels.
+  Object.assign(globalThis, { __inspector: { state: () => snapshot(store) } });
+  const place = document.getElementById("app");
+  if (place) render(<App inspector={inspector} />, place);
+  void inspector.open(fromServer(textOf("served"), location.href), false);
+}
+
+start();

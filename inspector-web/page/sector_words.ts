@@ -1,0 +1,64 @@
+/** What decides about a sector, as rows for a table and as one sentence to be read aloud. */
+import { formatSize } from "../../core-as/host/units.ts";
+import type { SectorFacts } from "../shared/protocol.ts";
+import { formatOffset, formatShare, type Landmarks } from "../shared/units.ts";
+
+const KINDS = { data: "data", zero: "zeros", hole: "nothing here, the parent shows" } as const;
+
+/** Name and value of everything that is known. */
+export function sectorRows(facts: SectorFacts, marks: Landmarks): readonly (readonly [string, string])[] {
+  const { grain, fileOffsetBytes, entryOffsetBytes } = facts;
+  const rows: [string, string | undefined][] = [
+    ["sector", String(facts.sector)],
+    ["kind", KINDS[facts.kind]],
+    ["grain", grain === undefined ? undefined : String(grain)],
+    ["table", tableWords(facts, marks)],
+    ["link", facts.link],
+    [
+      "data at",
+      fileOffsetBytes === undefined ? undefined : `${formatOffset(fileOffsetBytes)} in ${facts.file}`,
+    ],
+    [
+      "entry at",
+      entryOffsetBytes === undefined ? undefined : `${formatOffset(entryOffsetBytes)} in ${facts.entryFile}`,
+    ],
+    ["in", facts.area],
+    ["run", `${formatSize(facts.runLengthSectors * 512)} from ${formatOffset(facts.runStartSector * 512)}`],
+  ];
+  return rows.filter((row): row is [string, string] => row[1] !== undefined);
+}
+
+/** Grain table and entry that decide about a grain: `GT 3, entry 17`. */
+function tableWords({ grain }: SectorFacts, { tableBytes, grainBytes }: Landmarks): string | undefined {
+  if (grain === undefined || tableBytes === undefined || grainBytes === undefined) return undefined;
+  const entries = tableBytes / grainBytes;
+  return `GT ${Math.floor(grain / entries)}, entry ${grain % entries}`;
+}
+
+/** The same as a sentence. */
+export function sectorWords(facts: SectorFacts): string {
+  const run = formatSize(facts.runLengthSectors * 512);
+  const owner = facts.link === undefined ? "" : ` from ${facts.link}`;
+  const area = facts.area === undefined ? "" : `, in ${facts.area}`;
+  return `Sector ${facts.sector}: ${KINDS[facts.kind]}${owner}${area}, in a run of ${run}.`;
+}
+
+export interface Cell {
+  readonly sector: number;
+  readonly data: number;
+  readonly zero: number;
+  readonly known: number;
+  readonly damaged: boolean;
+}
+
+/** A cell as a sentence. */
+export function cellWords(cell: Cell, sectorsPerCell: number): string {
+  const where = `${formatOffset(cell.sector * 512)}, cell of ${formatSize(sectorsPerCell * 512)}:`;
+  if (cell.known === 0) return `${where} not scanned yet.`;
+  const parts = [
+    cell.damaged ? "damaged" : "",
+    cell.data > 0 ? `${formatShare(cell.data, 1)} data` : "",
+    cell.zero > 0 ? `${formatShare(cell.zero, 1)} zeroed` : "",
+  ].filter((part) => part !== "");
+  return `${where} ${parts.length === 0 ? "empty" : parts.join(", ")}.`;
+}

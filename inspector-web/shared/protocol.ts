@@ -1,0 +1,244 @@
+/**
+ * What the page and its worker say to each other. The worker owns the files, the kernels and the pyramid; the page
+ * paints. Every request has a number, and its answer carries the same; what the worker tells on its own is a `Notice`.
+ *
+ * Sizes and offsets of the disk are sectors where the name says so, bytes otherwise.
+ */
+import type { RunKind } from "../../core-as/host/source.ts";
+
+/** A file as the page hands it over: dropped on it, or served by `regrain inspect`. */
+export type GivenFile =
+  | { readonly name: string; readonly file: Blob; readonly modifiedMs: number | null }
+  | {
+    readonly name: string;
+    readonly url: string;
+    readonly sizeBytes: number;
+    readonly modifiedMs: number | null;
+  };
+
+/** Which disk is looked at: one link (0 is the newest), or all of them merged. */
+export type View = number | "merged";
+
+/** An error in words, from a `RegrainError` or from the browser. */
+export interface Trouble {
+  readonly code: string;
+  readonly message: string;
+  readonly path: string | undefined;
+  readonly offsetBytes: number | undefined;
+  readonly hint: string | undefined;
+}
+
+export interface FileFacts {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly format: string;
+  /** Header fields under the names of the format's description. */
+  readonly facts: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** One link of the chain, newest first. */
+export interface LinkFacts {
+  readonly name: string;
+  readonly format: string;
+  readonly capacityBytes: number;
+  readonly grainBytes: number | undefined;
+  readonly cid: string | undefined;
+  readonly parentCid: string | undefined;
+  /** Name of the parent as the descriptor has it. */
+  readonly parentHint: string | undefined;
+  readonly isBase: boolean;
+  readonly files: readonly FileFacts[];
+  /** Whether the link below is the one it was made on; absent below the last one. */
+  readonly verdict: { readonly matches: boolean; readonly sentences: readonly string[] } | undefined;
+}
+
+/** What was opened. */
+export interface Opened {
+  readonly links: readonly LinkFacts[];
+  /** True when the chain reaches a base, so that every sector is known. */
+  readonly isWhole: boolean;
+  readonly capacitySectors: number;
+  /** What was dropped and belongs to nothing, each with the reason; what is missing. */
+  readonly remarks: readonly string[];
+  /** The very command that would apply the deltas, or `undefined` where there is no delta. */
+  readonly command: string | undefined;
+  /** True when only a map was opened: there are no bytes to look at. */
+  readonly mapOnly: boolean;
+}
+
+/** Totals as `regrain map --json` has them. */
+export interface Totals {
+  readonly dataBytes: number;
+  readonly zeroBytes: number;
+  readonly holeBytes: number;
+  /** Runs of data and zeros, neighbours of one kind and place merged as `regrain map` does. */
+  readonly runCount: number;
+}
+
+/** How the lengths of data and zero runs spread: `counts[i]` runs of 2^i to 2^(i+1) - 1 sectors. */
+export interface Histogram {
+  readonly counts: readonly number[];
+  readonly bytes: readonly number[];
+}
+
+/** How far the scan of a view is. */
+export interface ScanState {
+  readonly view: View;
+  readonly doneSectors: number;
+  readonly totalSectors: number;
+  readonly finished: boolean;
+  readonly totals: Totals;
+  readonly histogram: Histogram;
+}
+
+/** A piece of damage or an oddity; click to go. */
+export interface FindingFact {
+  readonly severity: "damage" | "doubt" | "note";
+  readonly kind: string;
+  readonly file: string;
+  readonly offsetBytes: number | undefined;
+  readonly message: string;
+}
+
+/** A part of the virtual disk: a partition, a gap, or all of it. */
+export interface AreaFacts {
+  readonly kind: string;
+  readonly label: string;
+  readonly startBytes: number;
+  readonly lengthBytes: number;
+  readonly type: string;
+  readonly fileSystem: string | undefined;
+  readonly fileSystemLabel: string | undefined;
+  readonly dataBytes: number;
+  readonly zeroBytes: number;
+}
+
+/** A node of the structure tree: bytes of one file with their meaning. */
+export interface StructureNode {
+  readonly label: string;
+  readonly value: string;
+  readonly file: string;
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+  readonly children: readonly StructureNode[];
+}
+
+/** What decides about one sector. */
+export interface SectorFacts {
+  readonly sector: number;
+  readonly kind: RunKind;
+  /** Name of the link that owns it; undefined in a hole that nothing fills. */
+  readonly link: string | undefined;
+  readonly linkIndex: number | undefined;
+  readonly grain: number | undefined;
+  /** File and byte of the data; absent for zeros and packed grains. */
+  readonly file: string | undefined;
+  readonly fileOffsetBytes: number | undefined;
+  /** Byte of the table entry that decides, in that link's file. */
+  readonly entryFile: string | undefined;
+  readonly entryOffsetBytes: number | undefined;
+  readonly area: string | undefined;
+  readonly runStartSector: number;
+  readonly runLengthSectors: number;
+}
+
+/** How a delta compares with the base below it, in bytes. */
+export interface Compared {
+  readonly comparedBytes: number;
+  /** Allocated in the delta and equal to what lies below. */
+  readonly identicalBytes: number;
+  /** Allocated in the delta and all zero. */
+  readonly zeroBytes: number;
+  readonly changedBytes: number;
+  readonly finished: boolean;
+}
+
+export type Request =
+  | { readonly type: "open"; readonly files: readonly GivenFile[] }
+  | { readonly type: "close" }
+  /** Starts (or goes on with) the scan of a view from where the page looks; the one that runs is given up. */
+  | { readonly type: "scan"; readonly view: View; readonly fromSector: number }
+  /**
+   * Cells of a map: cell i covers sectors [from + i * perCell, from + (i + 1) * perCell). Where `perCell` is finer
+   * than the pyramid, tables are read.
+   */
+  | {
+    readonly type: "tile";
+    readonly view: View;
+    readonly fromSector: number;
+    readonly sectorsPerCell: number;
+    readonly cells: number;
+  }
+  | {
+    readonly type: "bytes";
+    readonly of: { readonly view: View } | { readonly file: string };
+    readonly offsetBytes: number;
+    readonly lengthBytes: number;
+  }
+  | { readonly type: "describe"; readonly view: View; readonly sector: number }
+  /** Start of the next (or previous) run of data or zeros, seen from a sector. */
+  | { readonly type: "next"; readonly view: View; readonly sector: number; readonly backwards: boolean }
+  | { readonly type: "areas"; readonly view: View }
+  | { readonly type: "findings" }
+  | { readonly type: "structure"; readonly file: string }
+  /** Which link owns each cell of the merged disk. */
+  | {
+    readonly type: "owners";
+    readonly fromSector: number;
+    readonly sectorsPerCell: number;
+    readonly cells: number;
+  }
+  /** Compares what link 0 holds with what lies below it; needs more than one link. Told by `compared` notices. */
+  | { readonly type: "compare" }
+  | { readonly type: "export"; readonly view: View; readonly format: "json" | "csv" };
+
+/** Answers, by the type of the request. */
+export interface Answers {
+  open: Opened;
+  close: null;
+  scan: null;
+  tile: Tile;
+  bytes: {
+    readonly bytes: Uint8Array<ArrayBuffer>; /** Per 512 bytes of a disk: which link, -1 zeros, -2 hole. */
+    readonly owners: Int16Array | undefined;
+  };
+  describe: SectorFacts;
+  next: { readonly sector: number | undefined };
+  areas: {
+    readonly scheme: string;
+    readonly areas: readonly AreaFacts[];
+    readonly problems: readonly string[];
+  };
+  findings: {
+    readonly findings: readonly FindingFact[];
+    readonly counts: Readonly<Record<"damage" | "doubt" | "note", number>>;
+  };
+  structure: StructureNode;
+  owners: { readonly owners: Int16Array };
+  compare: Compared;
+  export: { readonly blob: Blob };
+}
+
+/** Cells of a map. `known` is 0 where the scan has not been, 1 where only the directory is known, 2 where all is. */
+export interface Tile {
+  readonly data: Float32Array;
+  readonly zero: Float32Array;
+  /** Both in parts of the cell, 0 to 1; anything there is at all is above 0. */
+  readonly known: Uint8Array;
+  readonly damage: Uint8Array;
+}
+
+export type Asked = Request & { readonly id: number };
+
+export type Told =
+  | { readonly id: number; readonly ok: true; readonly answer: unknown }
+  | { readonly id: number; readonly ok: false; readonly trouble: Trouble }
+  | Notice;
+
+/** What the worker tells unasked. */
+export type Notice =
+  | { readonly notice: "ready" }
+  | { readonly notice: "scan"; readonly state: ScanState }
+  | { readonly notice: "compared"; readonly compared: Compared }
+  /** A file vanished or changed while it was open. */
+  | { readonly notice: "trouble"; readonly trouble: Trouble };

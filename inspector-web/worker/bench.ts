@@ -1,0 +1,50 @@
+/**
+ * A set of opened links with the kernels that walk them. There are two of them, each with a memory of its own: one for
+ * what the page waits for, one for work that cannot be cut into short steps.
+ */
+import { type Core, Disk, RegrainError } from "../../core-as/host/mod.ts";
+import type { View } from "../shared/protocol.ts";
+import type { GivenFiles } from "./given.ts";
+import { Lock } from "./lock.ts";
+import { type Chain, openPlan, type Plan } from "./open.ts";
+import { DiskRuns } from "./runs.ts";
+
+/** Kernels, and the lock that all that use their memory share. */
+export class Kernels {
+  readonly lock = new Lock();
+  constructor(readonly core: Core) {}
+}
+
+export class Bench {
+  private readonly views = new Map<View, DiskRuns>();
+
+  private constructor(readonly kernels: Kernels, readonly chain: Chain) {}
+
+  static async open(kernels: Kernels, plan: Plan, files: GivenFiles): Promise<Bench> {
+    return new Bench(kernels, await openPlan(plan, files.context(kernels.core)));
+  }
+
+  /** The runs of one link, or of all. */
+  view(view: View): DiskRuns {
+    const known = this.views.get(view);
+    if (known) return known;
+    const { links } = this.chain;
+    const chosen = view === "merged" ? links : links.slice(view, view + 1);
+    if (chosen.length === 0) {
+      throw new RegrainError("USAGE", `there is no link ${view} in a chain of ${links.length}`);
+    }
+    const made = this.runsOf(chosen, view === "merged" ? 0 : view);
+    this.views.set(view, made);
+    return made;
+  }
+
+  /** All links below one, merged. */
+  below(link: number): DiskRuns {
+    return this.runsOf(this.chain.links.slice(link + 1), link + 1);
+  }
+
+  private runsOf(links: Chain["links"], first: number): DiskRuns {
+    const { core, lock } = this.kernels;
+    return new DiskRuns(new Disk(core, links), lock, first);
+  }
+}

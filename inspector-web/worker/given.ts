@@ -1,0 +1,68 @@
+/** The files that were dropped, as the core wants to see files: by name. */
+import {
+  type Context,
+  type Core,
+  type Files,
+  folderOf,
+  joinPath,
+  RegrainError,
+  type Source,
+} from "../../core-as/host/mod.ts";
+import { inflatePortable } from "../../core-as/host/inflate.ts";
+import type { GivenFile } from "../shared/protocol.ts";
+import { BlobSource, type Life } from "./blob_source.ts";
+import { RangeSource } from "./range_source.ts";
+
+export class GivenFiles implements Files {
+  readonly names: readonly string[];
+  /** What was odd about the names. */
+  readonly remarks: readonly string[];
+  private readonly byName = new Map<string, GivenFile>();
+
+  constructor(given: readonly GivenFile[], private readonly life: Life) {
+    const remarks: string[] = [];
+    for (const file of given) {
+      const name = this.freeName(joinPath(".", file.name));
+      if (name !== file.name && this.byName.has(file.name)) {
+        remarks.push(`two files are called ${file.name}; the second is shown as ${name}`);
+      }
+      this.byName.set(name, file);
+    }
+    this.names = [...this.byName.keys()];
+    this.remarks = remarks;
+  }
+
+  open(path: string): Source {
+    const name = joinPath(".", path);
+    const given = this.byName.get(name);
+    if (!given) throw new RegrainError("NOT_FOUND", "this file was not dropped", { path });
+    if ("file" in given) return new BlobSource(name, given.file, this.life);
+    return new RangeSource({ name, url: given.url, sizeBytes: given.sizeBytes }, this.life);
+  }
+
+  exists(path: string): boolean {
+    return this.byName.has(joinPath(".", path));
+  }
+
+  realPath(path: string): string {
+    return joinPath(".", path);
+  }
+
+  /** Names lead to whatever was dropped, from whichever folder, and to nothing else: there is nothing else. */
+  context(core: Core): Context {
+    const search = [...new Set(this.names.map(folderOf))];
+    return {
+      core,
+      files: this,
+      names: { search, allowOutside: false },
+      inflate: inflatePortable,
+      ignoreJournal: false,
+    };
+  }
+
+  private freeName(name: string): string {
+    let free = name;
+    for (let i = 2; this.byName.has(free); i++) free = `${name} (${i})`;
+    return free;
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * From a heap of dropped files to a chain: which are descriptors, which their extents, who stands on whom.
+ */
+import {
+  type Context,
+  type Descriptor,
+  judge,
+  type Link,
+  type LinkIdentity,
+  MAX_CHAIN_LINKS,
+  openLink,
+  RegrainError,
+  SECTOR_SIZE,
+  sharedFile,
+  type Verdict,
+} from "../../core-as/host/mod.ts";
+import { claimsOf, type Item, lookAt, mayHaveParent, named } from "./items.ts";
+
+/** What is to be opened, newest first, and what is left over. */
+export interface Plan {
+  readonly items: readonly Item[];
+  /** Names of the links. */
+  readonly names: readonly string[];
+  readonly remarks: readonly string[];
+}
+
+/** A chain as far as it could be opened. */
+export interface Chain {
+  /** Newest first; at least one. */
+  readonly links: readonly Link[];
+  /** Per link: whether the one below is the one it was made on. */
+  readonly verdicts: readonly (Verdict | undefined)[];
+  readonly remarks: readonly string[];
+}
+
+/** Looks at every file. */
+export async function lookAtAll(names: readonly string[], context: Context): Promise<Item[]> {
+  const items: Item[] = [];
+  for (const name of names) items.push(await lookAt(name, context));
+  return items;
+}
+
+/**
+ * Finds the chain in what was dropped.
+ *
+ * @throws {RegrainError} when there is no disk in it.
+ */
+export function planChain(items: readonly Item[]): Plan {
+  const claims = claimsOf(items);
+  const candidates = items.filter(({ name, error, kind }) => !error && kind !== "map" && !claims.has(name));
+  const parents = new Map<Item, Item>();
+  for (const item of candidates) {
+    const parent = mayHaveParent(item) ? namedParent(item, items, candidates, claims) : undefined;
+    if (parent) parents.set(item, parent);
+  }
+  standOnLooseBase(candidates, parents);
+  const [first, ...others] = leavesOf(candidates, parents);
+  if (!first) throw noDisk(items, candidates);
+  const chain = chainOf(first, parents);
+  const remarks = others.map(({ name }) =>
+    `${name} is another disk than ${first.name} and was left out; open it alone to see it`
+  );
+  return { items, names: chain.map(({ name }) => name), remarks: [...remarks, ...leftOver(items)] };
+}
+
+/** The parent that a descriptor names, by file name or else by content id. */
+function namedParent(
+  item: Item,
+  items: readonly Item[],
+  candidates: readonly Item[],
+  claims: ReadonlyMap<string, string>,
+): Item | undefined {
+  const { descriptor } = item;
+  if (!descriptor) return undefined;
+  const hint = descriptor.parentFileNameHint;
+  const meant = hint === undefined ? undefined : named(items, hint);
+  const holder = meant && claims.get(meant.name);
+  const byName = holder === undefined ? meant : items.find(({ name }) => name === holder);
+  if (byName && candidates.includes(byName)) return byName;
+  return candidates.find((other) => other !== item && isCidOf(descriptor, other.descriptor));
+}
+
+function isCidOf({ parentCid }: Descriptor, parent: Descriptor | undefined): boolean {
+  return parentCid !== undefined && parent?.cid === parentCid;
+}
+
+/** A delta whose parent nobody names stands on a base that nobody names, if that is the only one and fits. */
+function standOnLooseBase(candidates: readonly Item[], parents: Map<Item, Item>): void {
+  const taken = new Set(parents.values());
+  const bases = candidates.filter((item) => !mayHaveParent(item) && !taken.has(item));
+  const deltas = candidates.filter((item) => mayHaveParent(item) && !parents.has(item));
+  const [base] = bases;
+  const [delta] = deltas;
+  if (!base || !delta || bases.length > 1 || deltas.length > 1) return;
+  const size = base.descriptor?.capacitySectors ?? base.sizeBytes / SECTOR_SIZE;
+  const wanted = delta.descriptor?.capacitySectors;
+  if (base.kind === "raw" || wanted === undefined || wanted === size) parents.set(delta, base);
+}
+
+/** Links that no other stands on; the one with the longest chain first, then as they were dropped. */
+function leavesOf(candidates: readonly Item[], parents: ReadonlyMap<Item, Item>): Item[] {
+  const named = new Set(parents.values());
+  const depths = new Map(candidates.map((item) => [item, depthOf(item, parents)]));
+  return candidates.filter((item) => !named.has(item)).sort((a, b) => depths.get(b)! - depths.get(a)!);
+}
+
+function depthOf(item: Item, parents: ReadonlyMap<Item, Item>): number {
+  return chainOf(item, parents).length * 2 + (mayHaveParent(item) ? 1 : 0);
+}
+
+function chainOf(leaf: Item, parents: ReadonlyMap<Item, Item>): Item[] {
+  const chain: Item[] = [];
+  for (let item: Item | undefined = leaf; item && !chain.includes(item); item = parents.get(item)) {
+    if (chain.length >= MAX_CHAIN_LINKS) {
+      const message = `the chain has more than ${MAX_CHAIN_LINKS} links`;
+      throw new RegrainError("CHAIN_TOO_DEEP", message, { path: leaf.name });
+    }
+    chain.push(item);
+  }
+  return chain;
+}
+
+function noDisk(items: readonly Item[], candidates: readonly Item[]): RegrainError {
+  const [first] = candidates;
+  if (first) {
+    return new RegrainError("CHAIN_CYCLE", "every link is the parent of another one", { path: first.name });
+  }
+  const error = items.find((item) => item.kind !== "raw" && item.error)?.error ??
+    items.find((item) => item.error)?.error;
+  return error ?? new RegrainError("NOT_A_DISK", "nothing was dropped that is a disk");
+}
+
+/** Why files belong to nothing. */
+function leftOver(items: readonly Item[]): string[] {
+  const remarks: string[] = [];
+  for (const { name, error, kind } of items) {
+    if (error) remarks.push(`left out: ${error.message}`);
+    else if (kind === "map") {
+      remarks.push(`${name} is a saved map and was left out: there are disks to look at`);
+    }
+  }
+  return remarks;
+}
+
+/**
+ * Opens the links of a plan. Where one below the first cannot be opened the chain ends above it, with a remark.
+ *
+ * @throws {RegrainError} what opening the newest link may.
+ */
+export async function openPlan(plan: Plan, context: Context): Promise<Chain> {
+  const links: Link[] = [];
+  const verdicts: (Verdict | undefined)[] = [];
+  const remarks = [...plan.remarks];
+  for (const [i, name] of plan.names.entries()) {
+    const above = links[i - 1];
+    const opened = await tryOpen(name, context);
+    const item = plan.items.find((each) => each.name === name);
+    const identity: LinkIdentity = opened instanceof RegrainError
+      ? { path: name, descriptor: item?.descriptor, capacitySectors: item?.descriptor?.capacitySectors }
+      : opened;
+    if (above) verdicts.push(judge(above, identity));
+    if (opened instanceof RegrainError) {
+      if (!above) throw opened;
+      remarks.push(`what lies below ${above.path} cannot be shown: ${opened.message}`);
+      return { links, verdicts, remarks };
+    }
+    links.push(opened);
+  }
+  const shared = sharedFile(links.flatMap(({ extents }) => extents));
+  if (shared !== undefined) {
+    throw new RegrainError("CHAIN_BROKEN", `two links have the same file ${shared}`, {
+      path: links[0]!.path,
+    });
+  }
+  const last = links.at(-1)!;
+  if (last.delta === true) remarks.push(missingParent(last));
+  return { links, verdicts: [...verdicts, undefined], remarks };
+}
+
+async function tryOpen(name: string, context: Context): Promise<Link | RegrainError> {
+  try {
+    return await openLink(name, context, "raw");
+  } catch (error) {
+    if (error instanceof RegrainError) return error;
+    throw error;
+  }
+}
+
+function missingParent({ path, descriptor }: Link): string {
+  const hint = descriptor?.parentFileNameHint;
+  const which = hint === undefined ? "its parent" : `its parent "${hint}"`;
+  return `${path} is a delta and ${which} was not dropped: where the delta has nothing, nothing can be shown`;
+}

@@ -1,0 +1,289 @@
+/** What is open, and the answers to what the page asks about it. */
+import type { GuestSurvey } from "../../core-as/host/guest/mod.ts";
+import { type Core, type Link, readBytes, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import type {
+  Answers,
+  Asked,
+  Compared,
+  FileFacts,
+  GivenFile,
+  Opened,
+  Request,
+  Told,
+  View,
+} from "../shared/protocol.ts";
+import { areasOf, labelOf, surveyAreas, unknownAreas } from "./areas.ts";
+import { Bench, Kernels } from "./bench.ts";
+import type { Life } from "./blob_source.ts";
+import { bytesOfFile, bytesOfView } from "./bytes.ts";
+import { Comparison } from "./compare.ts";
+import { describeSector } from "./describe.ts";
+import { exportCsv, exportJson } from "./export.ts";
+import { openedChain, openedMap } from "./facts.ts";
+import { findingsOf } from "./findings.ts";
+import { GivenFiles } from "./given.ts";
+import type { Item } from "./items.ts";
+import { type MapRuns, parseMap } from "./map_json.ts";
+import { nextRun, previousRun } from "./next.ts";
+import { lookAtAll, type Plan, planChain } from "./open.ts";
+import type { Runs } from "./runs.ts";
+import { Scan } from "./scan.ts";
+import { structureOf } from "./structure.ts";
+import { ownersOf, tileOf } from "./tiles.ts";
+import { troubleOf } from "./trouble.ts";
+
+/** Views whose pyramids are kept: each may take 24 MiB. */
+const MAX_SCANS = 6;
+
+export type Post = (told: Told, transfer: Transferable[]) => void;
+
+/** What one opening brought. */
+interface Open {
+  readonly life: Life;
+  readonly files: GivenFiles;
+  readonly plan: Plan | undefined;
+  /** Absent where only a map is open. */
+  readonly bench: Bench | undefined;
+  readonly map: MapRuns | undefined;
+  readonly scans: Map<View, Scan>;
+  /** Made when they are asked for, and kept. */
+  slow?: Promise<Bench>;
+  guest?: Promise<GuestSurvey>;
+  /** The same when it is there: nobody waits for it to learn the name of an area. */
+  known?: GuestSurvey;
+  findings?: Promise<Answers["findings"]>;
+  /** The comparison that runs is the last one that was asked for. */
+  comparisons: number;
+}
+
+export class Session {
+  private open: Open | undefined;
+  private readonly quick: Kernels;
+  /** For work in long steps; made when there is some. */
+  private slow: Kernels | undefined;
+
+  /** @param newCore Makes kernels with a memory of their own. */
+  constructor(private readonly newCore: () => Core, private readonly post: Post) {
+    this.quick = new Kernels(newCore());
+  }
+
+  /** Answers one request; never fails. */
+  async receive(asked: Asked): Promise<void> {
+    const { id } = asked;
+    try {
+      const answer = await this.answer(asked);
+      this.post({ id, ok: true, answer }, buffersOf(answer));
+    } catch (error) {
+      this.post({ id, ok: false, trouble: troubleOf(error) }, []);
+    }
+  }
+
+  private answer(asked: Request): Promise<Answers[Request["type"]]> {
+    switch (asked.type) {
+      case "open":
+        return this.openFiles(asked.files);
+      case "close":
+        this.end();
+        return Promise.resolve(null);
+      case "scan":
+        this.startScan(asked.view, asked.fromSector);
+        return Promise.resolve(null);
+      case "tile":
+        return tileOf(this.scanOf(asked.view), asked);
+      case "owners":
+        return ownersOf(this.runsOf("merged"), asked).then((owners) => ({ owners }));
+      case "bytes":
+        return this.bytes(asked);
+      case "describe":
+        return this.describe(asked.view, asked.sector);
+      case "next":
+        return this.next(asked);
+      case "areas":
+        return this.areas(asked.view);
+      case "findings":
+        return this.findings();
+      case "structure":
+        return this.structure(asked.file);
+      case "compare":
+        return this.compare();
+      case "export":
+        return this.export(asked.view, asked.format);
+    }
+  }
+
+  /** Opens the files in place of what was open; that stays open when there is no disk in them. */
+  private async openFiles(given: readonly GivenFile[]): Promise<Opened> {
+    const life = { ended: false };
+    const files = new GivenFiles(given, life);
+    const items = await lookAtAll(files.names, files.context(this.quick.core));
+    const map = await onlyMap(items, files);
+    if (map) {
+      const others = items.filter((item) => item.error).map(({ error }) => `left out: ${error!.message}`);
+      this.replace({
+        life,
+        files,
+        plan: undefined,
+        bench: undefined,
+        map: map.runs,
+        scans: new Map(),
+        comparisons: 0,
+      });
+      return openedMap(map.runs, map.file, [...files.remarks, ...others]);
+    }
+    const plan = planChain(items);
+    const bench = await Bench.open(this.quick, plan, files);
+    this.replace({ life, files, plan, bench, map: undefined, scans: new Map(), comparisons: 0 });
+    return openedChain(bench.chain, files.remarks);
+  }
+
+  private replace(open: Open): void {
+    this.end();
+    this.open = open;
+  }
+
+  private end(): void {
+    if (!this.open) return;
+    this.open.life.ended = true;
+    for (const scan of this.open.scans.values()) scan.stop();
+    this.open = undefined;
+  }
+
+  private required(): Open {
+    if (this.open) return this.open;
+    throw new RegrainError("USAGE", "nothing is open");
+  }
+
+  private requiredBench(): Bench {
+    const { bench } = this.required();
+    if (bench) return bench;
+    throw new RegrainError("USAGE", "only a map is open: there are no bytes to look at");
+  }
+
+  private runsOf(view: View): Runs {
+    const { map } = this.required();
+    return map ?? this.requiredBench().view(view);
+  }
+
+  private scanOf(view: View): Scan {
+    const { scans } = this.required();
+    const known = scans.get(view);
+    const scan = known ?? new Scan(view, this.runsOf(view));
+    // The one used last goes to the end, and the first is the one to forget.
+    scans.delete(view);
+    scans.set(view, scan);
+    if (scans.size > MAX_SCANS) {
+      const [oldest] = scans;
+      oldest![1].stop();
+      scans.delete(oldest![0]);
+    }
+    return scan;
+  }
+
+  private startScan(view: View, fromSector: number): void {
+    const open = this.required();
+    const scan = this.scanOf(view);
+    for (const other of open.scans.values()) if (other !== scan) other.stop();
+    const isSector = Number.isSafeInteger(fromSector) && fromSector >= 0;
+    scan.run(isSector ? fromSector : 0, (state) => this.post({ notice: "scan", state }, [])).catch(
+      (error) => {
+        if (this.open === open) this.post({ notice: "trouble", trouble: troubleOf(error) }, []);
+      },
+    );
+  }
+
+  private bytes(asked: Extract<Request, { type: "bytes" }>): Promise<Answers["bytes"]> {
+    if ("file" in asked.of) return bytesOfFile(this.required().files, asked.of.file, asked);
+    return bytesOfView(this.requiredBench().view(asked.of.view), asked);
+  }
+
+  private async describe(view: View, sector: number): Promise<Answers["describe"]> {
+    const runs = this.runsOf(view);
+    if (!Number.isSafeInteger(sector) || sector < 0 || sector >= runs.capacitySectors) {
+      throw new RegrainError(
+        "USAGE",
+        `the disk has ${runs.capacitySectors} sectors, there is no sector ${sector}`,
+      );
+    }
+    const links: readonly Pick<Link, "path">[] = this.required().bench?.chain.links ?? [{ path: runs.name }];
+    const facts = await describeSector(runs, sector, links.map(({ path }) => path));
+    const offsetBytes = sector * SECTOR_SIZE;
+    const area = this.open?.known?.areas.find((each) => offsetBytes < each.startBytes + each.lengthBytes);
+    return { ...facts, area: area && labelOf(area) };
+  }
+
+  private async next(asked: Extract<Request, { type: "next" }>): Promise<Answers["next"]> {
+    const scan = this.scanOf(asked.view);
+    const find = asked.backwards ? previousRun : nextRun;
+    return { sector: await find(scan, asked.sector) };
+  }
+
+  /** The same links on the second kernels. */
+  private slowBench(): Promise<Bench> {
+    const open = this.required();
+    const { plan, files } = open;
+    if (!plan) throw new RegrainError("USAGE", "only a map is open: there are no bytes to look at");
+    this.slow ??= new Kernels(this.newCore());
+    return open.slow ??= Bench.open(this.slow, plan, files);
+  }
+
+  private async areas(view: View): Promise<Answers["areas"]> {
+    const open = this.required();
+    if (open.map) return await areasOf(unknownAreas(open.map), open.map, false);
+    const bench = await this.slowBench();
+    const merged = bench.view("merged");
+    open.guest ??= surveyAreas(merged);
+    open.known = await open.guest;
+    return await areasOf(open.known, bench.view(view), merged.disk.isWhole);
+  }
+
+  private async findings(): Promise<Answers["findings"]> {
+    const open = this.required();
+    if (open.map) return { findings: [], counts: { damage: 0, doubt: 0, note: 0 } };
+    return await (open.findings ??= this.slowBench().then(findingsOf));
+  }
+
+  private async structure(file: string): Promise<Answers["structure"]> {
+    const { files } = this.required();
+    return await structureOf(file, this.requiredBench().chain.links, files);
+  }
+
+  private async compare(): Promise<Compared> {
+    const open = this.required();
+    if (this.requiredBench().chain.links.length < 2) {
+      throw new RegrainError("USAGE", "there is nothing below this disk to compare it with");
+    }
+    const turn = ++open.comparisons;
+    const bench = await this.slowBench();
+    const tell = (compared: Compared) => this.post({ notice: "compared", compared }, []);
+    return await new Comparison(bench.view(0), bench.below(0), tell)
+      .run(() => turn === open.comparisons && !open.life.ended);
+  }
+
+  private async export(view: View, format: "json" | "csv"): Promise<Answers["export"]> {
+    const runs = this.runsOf(view);
+    return { blob: await (format === "json" ? exportJson(runs) : exportCsv(runs)) };
+  }
+}
+
+/** The saved map, where there is no disk beside it. */
+async function onlyMap(
+  items: readonly Item[],
+  files: GivenFiles,
+): Promise<{ runs: MapRuns; file: FileFacts } | undefined> {
+  const map = items.find(({ kind }) => kind === "map");
+  if (!map || items.some(({ kind, error }) => kind !== "map" && !error)) return undefined;
+  const source = files.open(map.name);
+  const runs = parseMap(await readBytes(source, 0, source.sizeBytes), map.name);
+  return {
+    runs,
+    file: { name: map.name, sizeBytes: map.sizeBytes, format: "map", facts: { image: runs.name } },
+  };
+}
+
+/** What may be handed over instead of copied: answers are made for one request and not kept. */
+function buffersOf(answer: Answers[Request["type"]]): ArrayBuffer[] {
+  if (answer === null) return [];
+  return Object.values(answer).flatMap((value) =>
+    ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer ? [value.buffer] : []
+  );
+}

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { buildPage, fillTemplate, inlineStyle, pack } from "../../inspector-web/build.ts";
+import { PAGE_PATH } from "./browser.ts";
+
+const POLICY = {
+  "default-src": "'none'",
+  "script-src": "'unsafe-inline' 'wasm-unsafe-eval' blob:",
+  "worker-src": "blob:",
+  "style-src": "'unsafe-inline'",
+  "img-src": "data: blob:",
+  "connect-src": "'none'",
+  "base-uri": "'none'",
+  "form-action": "'none'",
+};
+
+function unpack(packed: string): Promise<string> {
+  const bytes = new Blob([Uint8Array.fromBase64(packed)]).stream();
+  return new Response(bytes.pipeThrough(new DecompressionStream("deflate-raw"))).text();
+}
+
+const built = await Deno.readTextFile(PAGE_PATH);
+
+Deno.test("the page is what its sources make (deno task inspector)", async () => {
+  const made = await buildPage();
+  assert.equal(made.length, built.length);
+  assert.ok(
+    made === built,
+    `they differ from character ${[...made].findIndex((char, i) => char !== built[i])} on`,
+  );
+});
+
+Deno.test("the page is under 150 KB", () => {
+  assert.ok(new TextEncoder().encode(built).length < 150_000);
+});
+
+Deno.test("the policy of the page lets nothing in and nothing out", () => {
+  const policies = [...built.matchAll(/http-equiv="Content-Security-Policy" content="([^"]*)"/g)];
+  assert.equal(policies.length, 1);
+  const directives = policies[0]![1]!.split("; ").map((directive) => {
+    const space = directive.indexOf(" ");
+    return [directive.slice(0, space), directive.slice(space + 1)] as const;
+  });
+  assert.deepEqual(Object.fromEntries(directives), POLICY);
+  assert.ok(built.indexOf("Content-Security-Policy") < built.indexOf("<style"), "the policy comes late");
+});
+
+Deno.test("the page names nothing that lies elsewhere, on the network or on the machine that built it", async () => {
+  const packed = [...built.matchAll(/id="(?:worker|page)-source">([^<]*)</g)].map((match) => match[1]!);
+  assert.equal(packed.length, 2);
+  const all = [built, ...await Promise.all(packed.map(unpack))].join("\n");
+  const addresses = all.match(/\bhttps?:\/\/[^\s"'`)]*/g) ?? [];
+  assert.deepEqual([...new Set(addresses)].filter((each) => !each.startsWith("http://www.w3.org/")), []);
+  assert.doesNotMatch(built, /<(link|img|iframe|script|object|embed)\b[^>]*\b(src|href)\s*=|@import|url\(/i);
+  assert.ok(!all.includes(Deno.cwd()));
+  assert.doesNotMatch(all, /\bfile:\/\/\/\w|sourceMappingURL/);
+});
+
+Deno.test("the elements of the page end where they should", () => {
+  const scripts = [...built.matchAll(/<script\b[^>]*>([^]*?)<\/script>/g)];
+  const opening = [...built.matchAll(/<script type="[^"]*" id="([^"]*)">/g)].map((match) => match[1]);
+  assert.deepEqual(opening, ["served", "core-wasm", "worker-source", "page-source"]);
+  assert.equal(scripts.length, 5);
+  assert.doesNotMatch(built, /<!--/);
+  assert.deepEqual([...Uint8Array.fromBase64(scripts[1]![1]!).subarray(0, 4)], [0, 0x61, 0x73, 0x6d]);
+});
+
+Deno.test("pack() is undone by what the page does", async () => {
+  const text = "</script> \u20ac ".repeat(1000);
+  assert.equal(await unpack(await pack(text)), text);
+});
+
+Deno.test("inlineStyle() drops comments and layout, and refuses what ends the element", () => {
+  assert.equal(inlineStyle("/* a */\np :hover {\n  color: red;\n}\n"), "p :hover{color: red}");
+  assert.throws(() => inlineStyle('p::after { content: "</style>" }'), /end its element/);
+});
+
+Deno.test("fillTemplate() wants a part for each place and a place for each part", () => {
+  assert.equal(fillTemplate("{{a}}-{{b}}", { a: "{{b}}", b: "$&" }), "{{b}}-$&");
+  assert.throws(() => fillTemplate("{{a}}", {}), /places for a, expected/);
+  assert.throws(() => fillTemplate("", { a: "" }), /expected a/);
+  assert.throws(() => fillTemplate("{{a}}{{a}}", { a: "" }), /places for a, a/);
+});
