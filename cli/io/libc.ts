@@ -50,6 +50,9 @@ export const FALLOC_FL_KEEP_SIZE = 1;
 export const FALLOC_FL_PUNCH_HOLE = 2;
 export const FALLOC_FL_ZERO_RANGE = 16;
 
+/** `statfs(2)`: a file system that a program serves. */
+export const FUSE_SUPER_MAGIC = 0x65735546n;
+
 /** Forgets what is held of a file in memory, as far as it is on the medium already. */
 export const POSIX_FADV_DONTNEED = 4;
 /** `struct statfs`: the kind of file system stands first, as a word of 64 bits; what follows is not used. */

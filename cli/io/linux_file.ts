@@ -18,6 +18,7 @@ import {
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
   FALLOC_FL_ZERO_RANGE,
+  FUSE_SUPER_MAGIC,
   type Libc,
   LOCK_EX,
   LOCK_NB,
@@ -146,8 +147,8 @@ const NO_LOCKS = new Set(["ENOLCK", "EOPNOTSUPP", "EINVAL", "ENOSYS"]);
  *
  * Zeroing goes down a ladder. Files, to punch: punched hole, zeroed range, written zeros; else written zeros,
  * so that their space stays allocated. Devices, to punch: punched (discarded with a promise of zeros), BLKZEROOUT,
- * written; else BLKZEROOUT, written. A step that the medium does not know is reported once and left out from
- * then on.
+ * written; else BLKZEROOUT, written. On FUSE zeros are written. A step that the medium does not know is reported
+ * once and left out from then on.
  */
 export class LinuxTarget extends LinuxSource implements LocalTarget {
   readonly kind: "file" | "device";
@@ -160,9 +161,8 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
     super(libc, file);
     this.kind = file.kind;
     this.blockBytes = file.blockBytes;
-    this.#punchWays = file.kind === "file"
-      ? [this.#fileHole(), this.#fileZeroRange()]
-      : [this.#deviceHole(), this.#deviceZeroOut()];
+    if (file.kind === "device") this.#punchWays = [this.#deviceHole(), this.#deviceZeroOut()];
+    else this.#punchWays = this.#holesAreZeros() ? [this.#fileHole(), this.#fileZeroRange()] : [];
     this.#zeroWays = file.kind === "file" ? [] : [this.#deviceZeroOut()];
   }
 
@@ -227,9 +227,24 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
   }
 
   #isInMemory(): boolean {
+    const type = this.#fileSystem();
+    return type !== undefined && MEMORY_FILE_SYSTEMS.has(type);
+  }
+
+  /**
+   * A program behind FUSE may pass a punched hole on as a trim, after which the old data may still be there: nbdfuse
+   * does, and qemu-storage-daemon 7.2, and both report success. There zeros are written.
+   */
+  #holesAreZeros(): boolean {
+    if (this.#fileSystem() !== FUSE_SUPER_MAGIC) return true;
+    this.#report("its file system is FUSE, where a punched hole need not read as zeros: zeros are written");
+    return false;
+  }
+
+  /** Magic number of the file system, as `statfs(2)` lists them, or `undefined` when it does not tell. */
+  #fileSystem(): bigint | undefined {
     const status = new BigInt64Array(STATFS_BYTES / 8);
-    return untilDone(this.libc, () => this.libc.fstatfs(this.fd, status)) === 0 &&
-      MEMORY_FILE_SYSTEMS.has(status[0]!);
+    return untilDone(this.libc, () => this.libc.fstatfs(this.fd, status)) === 0 ? status[0] : undefined;
   }
 
   #claim(lock: () => number, options: { force: boolean }): void {

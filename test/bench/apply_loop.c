@@ -1,11 +1,13 @@
 /*
  * What a disk and a C compiler give: applies one delta to a raw image, on one thread, and checks nothing.
  *
- *     apply_loop DELTA TARGET [BUFFER_BYTES]
+ *     apply_loop DELTA TARGET [UNDO]
  *
  * It walks the tables in order, joins grains that continue each other in the disk and in the delta, moves each run
- * by pread and pwrite through one buffer, and ends with fsync. Only whole images of the three formats with tables
- * are known (COWD, hosted sparse, SESparse), and only as the generators of fixtures/bench.ts write them.
+ * by pread and pwrite through one buffer, and ends with fsync. With UNDO, a new file, what stood in the target is
+ * appended to it before each overwrite, bare and in order; it is synced once, at the end. Only whole images of the
+ * three formats with tables are known (COWD, hosted sparse, SESparse), and only as the generators of
+ * fixtures/bench.ts write them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,6 +20,7 @@
 
 #define SECTOR 512
 #define MAX_TABLE_BYTES 32768
+#define BUFFER_BYTES ((size_t)1 << 20)
 
 enum kind { NOTHING, ZERO, DATA };
 
@@ -38,18 +41,17 @@ struct run {
   uint64_t length;  /* sectors */
 };
 
-static int delta, target;
-static char *buffer;
-static size_t buffer_bytes = 1 << 20;
+static int delta, target, undo = -1;
+static char *buffer, *old;
 
 static void fail(const char *what) {
   fprintf(stderr, "apply_loop: %s: %s\n", what, errno ? strerror(errno) : "not as expected");
   exit(1);
 }
 
-static void read_all(void *to, size_t length, uint64_t offset) {
+static void read_all(int file, void *to, size_t length, uint64_t offset) {
   for (char *at = to; length > 0;) {
-    ssize_t got = pread(delta, at, length, (off_t)offset);
+    ssize_t got = pread(file, at, length, (off_t)offset);
     if (got <= 0) fail("read");
     at += got, offset += (uint64_t)got, length -= (size_t)got;
   }
@@ -63,13 +65,24 @@ static void write_all(const char *from, size_t length, uint64_t offset) {
   }
 }
 
+/* Appends what stands in the target to the undo file. */
+static void save(size_t length, uint64_t offset) {
+  read_all(target, old, length, offset);
+  for (size_t done = 0; done < length;) {
+    ssize_t put = write(undo, old + done, length - done);
+    if (put <= 0) fail("undo");
+    done += (size_t)put;
+  }
+}
+
 static void move(const struct run *run) {
   if (run->kind == NOTHING) return;
-  if (run->kind == ZERO) memset(buffer, 0, buffer_bytes);
+  if (run->kind == ZERO) memset(buffer, 0, BUFFER_BYTES);
   uint64_t bytes = run->length * SECTOR;
   for (uint64_t done = 0; done < bytes;) {
-    size_t step = bytes - done < buffer_bytes ? (size_t)(bytes - done) : buffer_bytes;
-    if (run->kind == DATA) read_all(buffer, step, run->place * SECTOR + done);
+    size_t step = bytes - done < BUFFER_BYTES ? (size_t)(bytes - done) : BUFFER_BYTES;
+    if (run->kind == DATA) read_all(delta, buffer, step, run->place * SECTOR + done);
+    if (undo >= 0) save(step, run->start * SECTOR + done);
     write_all(buffer, step, run->start * SECTOR + done);
     done += step;
   }
@@ -101,7 +114,7 @@ static uint64_t u64(const char *at) {
 
 static struct format read_format(void) {
   char head[SECTOR];
-  read_all(head, sizeof head, 0);
+  read_all(delta, head, sizeof head, 0);
   if (memcmp(head, "COWD", 4) == 0) {
     return (struct format){.capacity = u32(head + 12), .grain = u32(head + 16), .directory = u32(head + 20),
                            .entry_bytes = 4, .table_entries = 4096};
@@ -153,12 +166,12 @@ static void apply(const struct format *format) {
   static char table[MAX_TABLE_BYTES];
   char *directory = malloc(count * format->entry_bytes);
   if (!directory) fail("memory");
-  read_all(directory, count * format->entry_bytes, format->directory * SECTOR);
+  read_all(delta, directory, count * format->entry_bytes, format->directory * SECTOR);
   struct run open = {NOTHING, 0, 0, 0};
   for (uint64_t index = 0; index < count; index++) {
     uint64_t sector = table_sector(format, directory, index);
     if (sector == 0) continue;
-    read_all(table, table_bytes, sector * SECTOR);
+    read_all(delta, table, table_bytes, sector * SECTOR);
     for (uint32_t entry = 0; entry < format->table_entries; entry++) {
       uint64_t start = index * span + entry * format->grain;
       if (start >= format->capacity) break;
@@ -170,19 +183,25 @@ static void apply(const struct format *format) {
   free(directory);
 }
 
+static int open_file(const char *path, int flags) {
+  int file = open(path, flags, 0644);
+  if (file < 0) fail(path);
+  return file;
+}
+
 int main(int argc, char **argv) {
   if (argc < 3 || argc > 4) {
-    fprintf(stderr, "apply_loop DELTA TARGET [BUFFER_BYTES]\n");
+    fprintf(stderr, "apply_loop DELTA TARGET [UNDO]\n");
     return 2;
   }
-  if (argc == 4) buffer_bytes = strtoull(argv[3], NULL, 10);
-  if (posix_memalign((void **)&buffer, 4096, buffer_bytes) != 0) fail("memory");
-  delta = open(argv[1], O_RDONLY);
-  if (delta < 0) fail(argv[1]);
-  target = open(argv[2], O_RDWR);
-  if (target < 0) fail(argv[2]);
+  if (posix_memalign((void **)&buffer, 4096, BUFFER_BYTES) != 0) fail("memory");
+  if (posix_memalign((void **)&old, 4096, BUFFER_BYTES) != 0) fail("memory");
+  delta = open_file(argv[1], O_RDONLY);
+  target = open_file(argv[2], O_RDWR);
+  if (argc == 4) undo = open_file(argv[3], O_WRONLY | O_CREAT | O_EXCL);
   struct format format = read_format();
   apply(&format);
+  if (undo >= 0 && fdatasync(undo) != 0) fail("fdatasync");
   if (fsync(target) != 0) fail("fsync");
   return 0;
 }

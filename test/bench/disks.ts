@@ -36,6 +36,18 @@ export class Bench {
     run("cp", ["--sparse=never", this.target, this.copy]);
   }
 
+  /** Gives the room of `copy` back. */
+  dropCopy(): void {
+    removeIfThere(this.copy);
+  }
+
+  /** Removes all disks. */
+  remove(): void {
+    for (const path of [this.target, this.copy, `${this.folder}/${EMPTY_BASE}-flat.vmdk`]) {
+      removeIfThere(path);
+    }
+  }
+
   /** Makes a disk that is one hole. */
   makeEmpty(path: string): void {
     using file = Deno.openSync(path, { write: true, create: true });
@@ -88,6 +100,14 @@ function linkTo({ descriptorPath }: BenchDisk, depth: number): void {
   const linked = text.replace(/^CID=.*$/m, `CID=${cid(depth + 1)}`)
     .replace(/^parentCID=.*$/m, `parentCID=${cid(depth)}`);
   Deno.writeTextFileSync(descriptorPath, linked);
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /** Removes a delta and its descriptor. */

@@ -2,275 +2,156 @@
  * Measures apply against a loop in C, which is what the machine gives, and against qemu-img, which is what people
  * use: `deno task bench`.
  *
- * Everything lies in memory (`--folder`, /dev/shm), on a target whose pages are in place, as those of a copied base
- * are. Each case is applied by ours and by the loop to equal disks and the results are compared before anything is
- * measured: a program that is fast and wrong does not get a number.
+ * The first tables are of disks in memory (`--folder`, /dev/shm), on a target whose pages are in place, as those of a
+ * copied base are; the table by place is of file systems and a loop device on the machine's disk. Results of different
+ * programs are compared before anything is measured: a program that is fast and wrong does not get a number.
  */
 import { parseArgs } from "node:util";
-import { type BenchDisk, type BenchPattern, writeSparseDelta } from "../../fixtures/bench.ts";
-import type { DeltaKind } from "../../fixtures/mod.ts";
-import { formatSize, GIB, parseSize } from "../../core-as/host/units.ts";
-import { compileLoop, emptyScript, loopApply, qemuConvert, regrain, regrainApply } from "./contestants.ts";
-import { assertSame, Bench, removeDisk, ROOM_FACTOR } from "./disks.ts";
+import { formatSize, parseSize } from "../../core-as/host/units.ts";
+import { APPLY_CASES, measureApplies } from "./applies.ts";
+import { compileLoop, qemuConvert } from "./contestants.ts";
+import { Bench, ROOM_FACTOR } from "./disks.ts";
+import { FOOTPRINTS, measureFootprint } from "./footprint.ts";
 import { machineLine, roomBytes } from "./machine.ts";
-import { measureInTurn, peakMemory, timeOnce, type Times } from "./measure.ts";
-import { type ApplyRow, formatTimes, type Goal, ratio, render, type Results } from "./report.ts";
+import { stopping } from "./measure.ts";
+import { isWanted, type Options, tell } from "./options.ts";
+import { measurePlaces } from "./places.ts";
+import { render, type Results } from "./report.ts";
+import { measureWindow, WINDOW_CASES } from "./window.ts";
 
-const HELP = `deno task bench [--disk 8G] [--runs 7] [--only TEXT] [--no-qemu] [--folder /dev/shm] [--write]
+const HELP = `deno task bench [--disk 8G] [--runs 7] [--only TEXT] [--no-qemu] [--write] ...
 
-  --disk SIZE    size of the disk; the folder needs 2.35 times that
-  --runs N       runs of each program; the report says the median
-  --only TEXT    only the cases whose name holds TEXT, such as "COWD" or "small"
-  --no-qemu      leave qemu-img out: it takes most of the time
-  --folder DIR   where the disks are made, for as long as it takes
-  --write        write test/bench/RESULTS.md too
+  --disk SIZE          size of the disk in memory; the folder needs 2.35 times that
+  --runs N             runs of each program; the report says the median
+  --only TEXT          only the cases whose name holds TEXT, such as "COWD", "window", "XFS" or "memory"
+  --no-qemu            leave qemu-img out: it takes most of the time
+  --folder DIR         where the disks in memory are made, for as long as it takes; /dev/shm by default
+  --place-disk SIZE    size of the disk on each file system and device; 2G by default
+  --place-folder DIR   where those are made, on a real disk; /var/tmp by default
+  --write              write test/bench/RESULTS.md too
 `;
 const RESULTS_FILE = new URL("RESULTS.md", import.meta.url);
-const STARTUP_RUNS = 15;
-const CHAIN: readonly DeltaKind[] = ["cowd", "sesparse", "hosted", "cowd", "sesparse"];
-const NAMES: Record<DeltaKind, string> = { cowd: "COWD", sesparse: "SESparse", hosted: "hosted sparse" };
-/** Scattered runs for each GiB of the disk, where the memory of large deltas is measured. */
-const SPARSE_RUNS_PER_GIB = 2500;
-const MEMORY_GOAL_BYTES = 160 * 1024 * 1024;
-
-interface Options {
-  readonly diskBytes: number;
-  readonly runs: number;
-  readonly only: string;
-  readonly qemu: boolean;
-  readonly folder: string;
-}
-
-/** What all cases have in common. */
-interface Run {
-  readonly options: Options;
-  readonly bench: Bench;
-  /** The compiled loop. */
-  readonly loop: string | undefined;
-}
+const FLAGS = {
+  disk: { type: "string", default: "8G" },
+  runs: { type: "string", default: "7" },
+  only: { type: "string", default: "" },
+  "no-qemu": { type: "boolean", default: false },
+  folder: { type: "string", default: "/dev/shm" },
+  "place-disk": { type: "string", default: "2G" },
+  "place-folder": { type: "string", default: "/var/tmp" },
+  write: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      disk: { type: "string", default: "8G" },
-      runs: { type: "string", default: "7" },
-      only: { type: "string", default: "" },
-      "no-qemu": { type: "boolean", default: false },
-      folder: { type: "string", default: "/dev/shm" },
-      write: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
-  const diskBytes = parseSize(values.disk);
+  const { values } = parseArgs({ args: Deno.args, options: FLAGS });
+  const [diskBytes, placeDiskBytes] = [sizeOf(values.disk), sizeOf(values["place-disk"])];
   const runs = Number(values.runs);
-  if (
-    values.help || diskBytes === undefined || diskBytes % 512 !== 0 || !Number.isInteger(runs) || runs < 1
-  ) {
+  const valid = Number.isInteger(runs) && runs >= 1;
+  if (values.help || diskBytes === undefined || placeDiskBytes === undefined || !valid) {
     console.error(HELP);
     return values.help ? 0 : 2;
   }
-  const room = roomBytes(values.folder);
-  if (room < diskBytes * ROOM_FACTOR) {
-    const need = formatSize(diskBytes * ROOM_FACTOR);
-    console.error(
-      `skipped: ${values.folder} has room for ${formatSize(room)}, a disk of this size needs ${need}`,
-    );
+  const lack = needsLargeDisk(values) ? lackOfRoom(values.folder, diskBytes) : undefined;
+  if (lack !== undefined) {
+    console.error(`skipped: ${lack}`);
     return 0;
   }
+  stopOnSignals();
   const folder = Deno.makeTempDirSync({ dir: values.folder, prefix: "regrain_bench_" });
-  removeWhenStopped(folder);
+  const placeFolder = Deno.makeTempDirSync({ dir: values["place-folder"], prefix: "regrain_bench_" });
   try {
     const { only } = values;
-    const options = { diskBytes, runs, only, qemu: !values["no-qemu"], folder };
-    const report = render(await measureAll(options));
+    const qemu = !values["no-qemu"] && qemuConvert("", "") !== undefined;
+    const loop = compileLoop(folder);
+    const options = { diskBytes, runs, only, qemu, folder, placeDiskBytes, placeFolder, loop };
+    const report = render(await measureAll(options, values["no-qemu"]));
     console.log(report);
     if (values.write) Deno.writeTextFileSync(RESULTS_FILE, report);
+  } catch (error) {
+    if (error instanceof Stopped) return error.status;
+    throw error;
   } finally {
-    Deno.removeSync(folder, { recursive: true });
+    for (const each of [folder, placeFolder]) Deno.removeSync(each, { recursive: true });
   }
   return 0;
 }
 
-/** The disks take most of the memory: they must not outlive a run that was stopped. */
-function removeWhenStopped(folder: string): void {
-  for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-    Deno.addSignalListener(signal, () => {
-      Deno.removeSync(folder, { recursive: true });
-      Deno.exit(status);
-    });
+/** Bytes of a size that a disk can have. */
+function sizeOf(text: string): number | undefined {
+  const bytes = parseSize(text);
+  return bytes === undefined || bytes % 512 !== 0 ? undefined : bytes;
+}
+
+/** Whether anything is measured that needs the disk in memory. */
+function needsLargeDisk(options: { only: string }): boolean {
+  return [...APPLY_CASES, ...WINDOW_CASES].some((name) => isWanted(options, name));
+}
+
+/** Why the disk in memory does not fit; `undefined` when it does. */
+function lackOfRoom(folder: string, diskBytes: number): string | undefined {
+  const [room, need] = [roomBytes(folder), diskBytes * ROOM_FACTOR];
+  if (room >= need) return undefined;
+  return `${folder} has room for ${formatSize(room)}, a disk of this size needs ${formatSize(need)}`;
+}
+
+/** Why a run ends early. */
+class Stopped extends Error {
+  constructor(readonly status: number) {
+    super("stopped by a signal");
   }
-}
-
-async function measureAll(options: Options): Promise<Results> {
-  const { folder, diskBytes } = options;
-  const loop = compileLoop(folder);
-  const qemu = options.qemu && qemuConvert("", "") !== undefined;
-  const compared = [...(loop === undefined ? [] : ["the C loop"]), ...(qemu ? ["qemu-img"] : [])];
-  const skipped = [
-    ...(loop === undefined ? ["C loop: no C compiler"] : []),
-    ...(qemu ? [] : [`qemu-img: ${options.qemu ? "not installed" : "--no-qemu"}`]),
-  ];
-  tell(`base of ${formatSize(diskBytes)}`);
-  const run = { options, loop, bench: new Bench(folder, diskBytes) };
-  const applies: ApplyRow[] = [];
-  for (const format of ["cowd", "sesparse", "hosted"] as const) {
-    for (const pattern of ["big", "small"] as const) await measureDelta(run, { format, pattern }, applies);
-  }
-  await measureChain(run, applies);
-  Deno.removeSync(run.bench.copy);
-  const goals = [...applyGoals(options, applies), await memoryGoal(run), await startupGoal(run)];
-  return { machine: machineLine(), diskBytes, compared, applies, goals, skipped };
-}
-
-function isWanted({ only }: Options, name: string): boolean {
-  return name.toLowerCase().includes(only.toLowerCase());
-}
-
-async function measureDelta(
-  run: Run,
-  spec: { format: DeltaKind; pattern: BenchPattern },
-  rows: ApplyRow[],
-): Promise<void> {
-  const name = `${NAMES[spec.format]} ${spec.pattern}`;
-  if (!isWanted(run.options, name)) return;
-  rows.push(await run.bench.withDelta(spec, (delta) => measureApply(run, name, [delta])));
-}
-
-async function measureChain(run: Run, rows: ApplyRow[]): Promise<void> {
-  const name = "chain of five";
-  if (!isWanted(run.options, name)) return;
-  rows.push(await run.bench.withChain(CHAIN, "small", (chain) => measureApply(run, name, chain)));
-}
-
-/** One case: same result first, then times, memory, and qemu-img. */
-async function measureApply(run: Run, name: string, chain: readonly BenchDisk[]): Promise<ApplyRow> {
-  const { bench, loop, options } = run;
-  tell(`${name}: same result`);
-  const ours = regrainApply(chain.map(({ descriptorPath }) => descriptorPath), bench.target);
-  await timeOnce(ours);
-  if (loop !== undefined) {
-    for (const { deltaPath } of chain) await timeOnce(loopApply(loop, deltaPath, bench.copy));
-    assertSame(bench.target, bench.copy, name);
-  }
-  tell(`${name}: ${options.runs} runs`);
-  const [oursTimes, ...loopTimes] = await measureInTurn(
-    [
-      ours,
-      ...(loop === undefined ? [] : chain.map(({ deltaPath }) => loopApply(loop, deltaPath, bench.target))),
-    ],
-    options.runs,
-  );
-  const qemuMs = await measureQemu(run, name, chain);
-  return {
-    name,
-    dataBytes: chain.reduce((sum, { dataBytes }) => sum + dataBytes, 0),
-    ours: oursTimes!,
-    loop: loopTimes.length === 0 ? undefined : addUp(loopTimes),
-    qemuMs,
-    memoryBytes: await peakMemory(ours),
-  };
-}
-
-/** The loop takes the links of a chain one after the other. */
-function addUp(times: readonly Times[]): Times {
-  const sum = (key: "medianMs" | "minMs" | "maxMs") => times.reduce((total, each) => total + each[key], 0);
-  return { medianMs: sum("medianMs"), minMs: sum("minMs"), maxMs: sum("maxMs"), runs: times[0]!.runs };
 }
 
 /**
- * Converts the chain over an empty base, so that qemu-img has the deltas to move and no base to copy: over a full
- * one it goes through the whole disk in pieces of a grain, which takes ten times as long.
+ * Disks, mounts and loop devices must not outlive a run that was stopped: the signal ends the program under
+ * measurement, and what is thrown then takes everything down on its way.
  */
-async function measureQemu(run: Run, name: string, chain: readonly BenchDisk[]): Promise<number | undefined> {
-  const { bench, options } = run;
-  const output = `${options.folder}/converted.img`;
-  const qemu = options.qemu ? qemuConvert(chain.at(-1)!.descriptorPath, output) : undefined;
-  if (qemu === undefined) return undefined;
-  tell(`${name}: qemu-img`);
-  const expected = `${options.folder}/expected.img`;
-  // Memory is scarce: the copy makes room.
-  Deno.removeSync(bench.copy);
-  bench.makeEmpty(expected);
-  await timeOnce(regrainApply(chain.map(({ descriptorPath }) => descriptorPath), expected));
-  const elapsedMs = await timeOnce(qemu);
-  assertSame(expected, output, `${name}, qemu-img`);
-  for (const path of [expected, output]) Deno.removeSync(path);
-  bench.makeCopy();
-  return elapsedMs;
-}
-
-/** The goals are those of a disk of 8 GiB: on smaller ones start-up is most of what is measured. */
-function applyGoals({ diskBytes }: Options, rows: readonly ApplyRow[]): Goal[] {
-  const goals: Goal[] = [];
-  if (diskBytes < 8 * GIB) return goals;
-  const limits = new Map([["COWD big", 1.25], ["COWD small", 1.6]]);
-  for (const { name, ours, loop, qemuMs } of rows) {
-    const limit = limits.get(name);
-    if (limit === undefined) continue;
-    if (loop) {
-      const times = ours.medianMs / loop.medianMs;
-      goals.push({
-        what: `${name}, regrain / C`,
-        goal: `at most ${limit} x`,
-        found: `${times.toFixed(2)} x`,
-        met: times <= limit,
-      });
-    }
-    if (qemuMs === undefined) continue;
-    const times = qemuMs / ours.medianMs;
-    goals.push({
-      what: `${name}, qemu-img / regrain`,
-      goal: "at least 40 x",
-      found: `${times.toFixed(0)} x`,
-      met: times >= 40,
-    });
+function stopOnSignals(): void {
+  for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    Deno.addSignalListener(signal, () => stopping.abort(new Stopped(status)));
   }
-  return goals;
 }
 
-/** Memory must not follow the delta: measured again on a disk and with a delta ten times as large. */
-async function memoryGoal({ bench, options }: Run): Promise<Goal> {
-  tell("memory, delta and ten times the delta");
-  Deno.removeSync(bench.target);
-  const small = await memoryOfSparse(options, options.diskBytes);
-  const large = await memoryOfSparse(options, options.diskBytes * 10);
+/** The tables, one after the other. */
+async function measureAll(options: Options, qemuUnwanted: boolean): Promise<Results> {
+  const { diskBytes, placeDiskBytes, loop, qemu } = options;
+  const inMemory = await measureInMemory(options);
+  const byPlace = await measurePlaces(options);
+  const footprint = [];
+  for (const each of FOOTPRINTS) {
+    if (isWanted(options, each)) footprint.push(await measureFootprint(options, each));
+  }
   return {
-    what: "memory, a delta and one ten times as large",
-    goal: `at most ${formatSize(MEMORY_GOAL_BYTES)} both`,
-    found: `${formatSize(small)}, ${formatSize(large)} (${ratio(large, small)})`,
-    met: Math.max(small, large) <= MEMORY_GOAL_BYTES,
+    machine: machineLine(),
+    diskBytes,
+    placeDiskBytes,
+    compared: [...(loop === undefined ? [] : ["the C loop"]), ...(qemu ? ["qemu-img"] : [])],
+    applies: inMemory.applies.rows,
+    window: inMemory.window.rows,
+    places: byPlace.rows,
+    placesNote: byPlace.note,
+    goals: [...inMemory.applies.goals, ...inMemory.window.goals, ...footprint],
+    skipped: [
+      ...(loop === undefined ? ["C loop: no C compiler"] : []),
+      ...(qemu ? [] : [`qemu-img: ${qemuUnwanted ? "--no-qemu" : "not installed"}`]),
+      ...inMemory.window.skipped,
+      ...byPlace.skipped,
+    ],
   };
 }
 
-/** On a sparse target: only what is written takes room. */
-async function memoryOfSparse({ folder }: Options, diskBytes: number): Promise<number> {
-  const runs = Math.ceil(diskBytes / GIB * SPARSE_RUNS_PER_GIB);
-  const delta = writeSparseDelta({ format: "cowd", diskBytes, runs, seed: 9, path: `${folder}/sparse.vmdk` });
-  const target = `${folder}/sparse.img`;
+/** What is measured on the large disk in memory, which is made only if something is. */
+async function measureInMemory(options: Options) {
+  const applies: Awaited<ReturnType<typeof measureApplies>> = { rows: [], goals: [] };
+  const window: Awaited<ReturnType<typeof measureWindow>> = { rows: [], goals: [], skipped: [] };
+  if (!needsLargeDisk(options)) return { applies, window };
+  tell(`base of ${formatSize(options.diskBytes)}`);
+  const bench = new Bench(options.folder, options.diskBytes);
   try {
-    using file = Deno.openSync(target, { write: true, create: true });
-    file.truncateSync(diskBytes);
-    return await peakMemory(regrainApply([delta.descriptorPath], target));
+    return { applies: await measureApplies(options, bench), window: await measureWindow(options, bench) };
   } finally {
-    removeDisk(delta);
-    Deno.removeSync(target);
+    bench.remove();
   }
-}
-
-async function startupGoal({ options }: Run): Promise<Goal> {
-  tell("start-up");
-  const [help, empty] = await measureInTurn([regrain("--help"), emptyScript(options.folder)], STARTUP_RUNS);
-  return {
-    what: "`--help`",
-    goal: "below 60 ms; more only where an empty script takes more than 35",
-    found: `${formatTimes(help!)}, empty script ${formatTimes(empty!)}`,
-    met: help!.medianMs < 60 * Math.max(1, empty!.medianMs / 35),
-  };
-}
-
-function tell(step: string): void {
-  console.error(`bench: ${step}`);
 }
 
 if (import.meta.main) Deno.exit(await main());

@@ -7,6 +7,8 @@ export interface Contestant {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** What comes before each run and is not measured. */
+  readonly prepare?: () => Promise<void>;
 }
 
 /** Wall-clock time of whole processes, in milliseconds. */
@@ -18,6 +20,9 @@ export interface Times {
 }
 
 const MEMORY_POLL_MS = 2;
+
+/** Ends what runs and lets nothing begin; what it is aborted with is thrown. */
+export const stopping = new AbortController();
 
 /**
  * Runs the contestants in turn, A B A B, so that what disturbs the machine disturbs all of them.
@@ -40,11 +45,18 @@ function summarize(elapsedMs: readonly number[]): Times {
   return { medianMs, minMs: sorted[0]!, maxMs: sorted.at(-1)!, runs: sorted.length };
 }
 
-/** Runs a contestant once, to its end, and returns the milliseconds it took. Signals are heard meanwhile. */
+/**
+ * Runs a contestant once, to its end, and returns the milliseconds it took. Signals are heard meanwhile.
+ *
+ * @throws what {@link stopping} was aborted with, once the contestant has ended.
+ */
 export async function timeOnce(contestant: Contestant): Promise<number> {
+  await contestant.prepare?.();
+  stopping.signal.throwIfAborted();
   const started = performance.now();
   const { success, stderr } = await commandOf(contestant).output();
   const elapsedMs = performance.now() - started;
+  stopping.signal.throwIfAborted();
   if (success) return elapsedMs;
   throw new Error(`${contestant.name} failed: ${new TextDecoder().decode(stderr)}`);
 }
@@ -56,6 +68,7 @@ function commandOf({ command, args }: Contestant): Deno.Command {
     stdin: "null",
     stdout: "null",
     stderr: "piped",
+    signal: stopping.signal,
   });
 }
 
@@ -78,11 +91,13 @@ async function memoryByTime(time: string, contestant: Contestant): Promise<numbe
 
 /** What comes after the last look is missed, which is little. */
 async function watchMemory(contestant: Contestant): Promise<number> {
+  stopping.signal.throwIfAborted();
   const child = commandOf(contestant).spawn();
   let peakBytes = 0;
   const timer = setInterval(() => peakBytes = highWaterMark(child.pid) ?? peakBytes, MEMORY_POLL_MS);
   try {
     const { success, stderr } = await child.output();
+    stopping.signal.throwIfAborted();
     if (!success) throw new Error(`${contestant.name} failed: ${new TextDecoder().decode(stderr)}`);
     return peakBytes;
   } finally {
