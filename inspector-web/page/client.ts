@@ -1,7 +1,6 @@
 /**
  * The page's end of the talk with the worker: a request goes out with a number, its promise is kept until the
- * answer with
- * that number comes. What the worker tells unasked goes to one listener.
+ * answer with that number comes. What the worker tells unasked goes to one listener.
  */
 import type { Answers, Notice, Request, Told, Trouble } from "../shared/protocol.ts";
 

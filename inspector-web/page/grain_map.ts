@@ -1,7 +1,6 @@
 /**
  * The map of a disk on a canvas: it keeps the window, asks for tiles, and answers wheel, pointer and keys. The
- * painting is
- * `map_painter.ts`, the arithmetic `map_window.ts`; what the map finds out it tells its listener.
+ * painting is `map_painter.ts`, the arithmetic `map_window.ts`; what the map finds out it tells its listener.
  */
 import type { CurveName } from "../shared/curve.ts";
 import type { Palette } from "../shared/palette.ts";

@@ -1,7 +1,6 @@
 /**
  * Bytes of the disk or of a file. The page scrolls on its own, since a browser's scroll height ends at 27 MB of
- * rows: the
- * position is a byte offset, and as many rows as fit are asked for.
+ * rows: the position is a byte offset, and as many rows as fit are asked for.
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { hexOf, linkColour, PALETTES, type ThemeName } from "../shared/palette.ts";

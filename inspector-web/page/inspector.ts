@@ -2,7 +2,7 @@
  * What can be done on the page, whoever asks for it: a button, a key, or a link.
  */
 import { difference, type Place, readPlace, type Tab } from "../shared/permalink.ts";
-import type { GivenFile, Notice, View } from "../shared/protocol.ts";
+import { CLOSED, type GivenFile, type Notice, type View } from "../shared/protocol.ts";
 import type { Landmarks } from "../shared/units.ts";
 import { type Client, troubleOf } from "./client.ts";
 import type { GrainMap } from "./grain_map.ts";
@@ -83,6 +83,7 @@ export class Inspector {
 
   fail(error: unknown): void {
     const trouble = troubleOf(error);
+    if (trouble.code === CLOSED) return;
     const rest = this.store.state.troubles.filter(({ message }) => message !== trouble.message);
     this.store.set({ troubles: [trouble, ...rest].slice(0, MAX_TROUBLES) });
   }

@@ -19,6 +19,9 @@ export type GivenFile =
 /** Which disk is looked at: one link (0 is the newest), or all of them merged. */
 export type View = number | "merged";
 
+/** Code of a trouble with something that was asked of a disk that is no longer open. */
+export const CLOSED = "CLOSED";
+
 /** An error in words, from a `RegrainError` or from the browser. */
 export interface Trouble {
   readonly code: string;

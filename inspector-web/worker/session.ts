@@ -1,16 +1,17 @@
 /** What is open, and the answers to what the page asks about it. */
 import type { GuestSurvey } from "../../core-as/host/guest/mod.ts";
 import { type Core, type Link, readBytes, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
-import type {
-  Answers,
-  Asked,
-  Compared,
-  FileFacts,
-  GivenFile,
-  Opened,
-  Request,
-  Told,
-  View,
+import {
+  type Answers,
+  type Asked,
+  CLOSED,
+  type Compared,
+  type FileFacts,
+  type GivenFile,
+  type Opened,
+  type Request,
+  type Told,
+  type View,
 } from "../shared/protocol.ts";
 import { areasOf, labelOf, surveyAreas, unknownAreas } from "./areas.ts";
 import { Bench, Kernels } from "./bench.ts";
@@ -70,11 +71,15 @@ export class Session {
   /** Answers one request; never fails. */
   async receive(asked: Asked): Promise<void> {
     const { id } = asked;
+    const { open } = this;
     try {
       const answer = await this.answer(asked);
       this.post({ id, ok: true, answer }, buffersOf(answer));
     } catch (error) {
-      this.post({ id, ok: false, trouble: troubleOf(error) }, []);
+      const trouble = troubleOf(error);
+      // What was asked of a disk that is no longer open failed for that reason, and nobody waits for it.
+      const isMoot = asked.type !== "open" && this.open !== open;
+      this.post({ id, ok: false, trouble: isMoot ? { ...trouble, code: CLOSED } : trouble }, []);
     }
   }
 

@@ -4,7 +4,16 @@ import assert from "node:assert/strict";
 import { runMap } from "../../cli/commands/map.ts";
 import { Core, type CoreExports, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import { caseNamed, CASES, type Files } from "../../fixtures/mod.ts";
-import type { Answers, GivenFile, Request, ScanState, Told, Trouble, View } from "../shared/protocol.ts";
+import {
+  type Answers,
+  CLOSED,
+  type GivenFile,
+  type Request,
+  type ScanState,
+  type Told,
+  type Trouble,
+  type View,
+} from "../shared/protocol.ts";
 import { Session } from "./session.ts";
 
 const module = new WebAssembly.Module(Deno.readFileSync(new URL("../../core-as/core.wasm", import.meta.url)));
@@ -300,6 +309,13 @@ Deno.test("two files of one name are both kept, and two disks are not mixed up",
   const two = await page.open(raws);
   assert.equal(two.links[0]!.name, "a.img");
   assert.match(two.remarks.join(), /b\.img is another disk than a\.img/);
+});
+
+Deno.test("what is asked of a disk that is closed meanwhile fails as that, and nobody need be told", async () => {
+  await page.open(caseNamed("cowd-plain").make());
+  const asked = page.ask({ type: "export", view: 0, format: "json" });
+  await page.ask({ type: "close" });
+  await assert.rejects(asked, (error) => error instanceof TroubleError && error.trouble.code === CLOSED);
 });
 
 Deno.test("a file that vanishes is told as such, and what is dropped next opens", async () => {
