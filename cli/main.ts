@@ -1,5 +1,5 @@
 /** The program: runs a command and turns what it threw into an exit status. */
-import { CommanderError } from "@commander-js/extra-typings";
+import { CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { RegrainError } from "../core-as/host/errors.ts";
 import { createProgram } from "./program.ts";
 import { type ColorMode, Console } from "./ui/console.ts";
@@ -13,7 +13,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const program = createProgram((value) => status = value);
   // The flags may be what is wrong, so they are looked for in the raw arguments.
   const console = new Console({ json: args.includes("--json"), color: colorIn(args) });
-  for (const command of [program, ...program.commands]) {
+  for (const command of allCommands(program)) {
     command.exitOverride();
     if (console.json) command.configureOutput({ writeErr: () => {} });
   }
@@ -37,6 +37,11 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** A command with all below it. */
+function allCommands(command: CommandUnknownOpts): CommandUnknownOpts[] {
+  return [command, ...command.commands.flatMap(allCommands)];
+}
+
 function colorIn(args: readonly string[]): ColorMode | undefined {
   const mode = /--color[= ](always|never)(?: |$)/.exec(args.join(" "))?.[1];
   return mode as ColorMode | undefined;
@@ -54,5 +59,8 @@ function traceOf(error: unknown): string {
 
 // Bundled into one file, this module is also what the second lane of an apply starts as.
 const isWorker = "WorkerGlobalScope" in globalThis;
-if (import.meta.main && isWorker) (await import("./commands/lane.ts")).serveLane();
-else if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main && isWorker) {
+  // Workers of backups and restores say by their name what they are.
+  if (self.name === "chunks") (await import("./commands/chunk_lane.ts")).serveChunkLane();
+  else (await import("./commands/lane.ts")).serveLane();
+} else if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -3,6 +3,16 @@
  * what it needs.
  */
 import { Argument, Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { backupCommands } from "./program/backup.ts";
+import {
+  examples,
+  progressOption,
+  withCommon,
+  withFinding,
+  withOpening,
+  withRepository,
+} from "./program/flags.ts";
+import { arrangeHelp, helpCommand } from "./program/help.ts";
 import { VERSION, VERSION_DATE } from "./version.ts";
 
 /** Every exit status with its meaning; the help and the manual page show it. */
@@ -15,6 +25,8 @@ const EXIT_STATUS: readonly (readonly [status: number, meaning: string])[] = [
   [5, "wrong base: CID, size or chain"],
   [6, "i/o: read, write, no space, permission"],
   [7, "remote"],
+  [10, "no repository there"],
+  [12, "wrong or missing passphrase"],
   [70, "a bug in regrain"],
   [130, "stopped by SIGINT (Ctrl-C)"],
   [143, "stopped by SIGTERM"],
@@ -54,20 +66,26 @@ Other targets:
  */
 export function createProgram(finish: (status: number) => void): Command {
   const program = new Command("regrain")
-    .description("Moves virtual disks off VMware: applies snapshot deltas to images and block devices.")
+    .description(
+      "Moves virtual disks off VMware and keeps them safe: applies snapshot deltas, backs disks up.",
+    )
     .version(VERSION, "-V, --version", "print the version")
-    .helpOption("-h, --help", "print help")
-    .helpCommand("help [COMMAND]", "print the help of a command")
     .showHelpAfterError("(regrain --help shows what there is)")
     .addHelpText("after", exitStatusText());
+  program.commandsGroup("Disks:");
   program.addCommand(infoCommand(finish));
   program.addCommand(mapCommand(finish));
   program.addCommand(checkCommand(finish));
   program.addCommand(compareCommand(finish));
   program.addCommand(inspectCommand(finish));
   program.addCommand(applyCommand(finish));
+  program.commandsGroup("Backups:");
+  for (const command of backupCommands(finish)) program.addCommand(command);
+  program.commandsGroup("This program:");
   program.addCommand(completionCommand(finish, program));
   program.addCommand(manCommand(finish, program));
+  program.addCommand(helpCommand(finish, program));
+  arrangeHelp(program);
   return program as unknown as Command;
 }
 
@@ -75,8 +93,8 @@ function infoCommand(finish: (status: number) => void) {
   const command = new Command("info")
     .summary("what an image is: format, chain, sizes, health")
     .description("Prints format, geometry, chain with its verdict, data, zero and hole bytes, and health.")
-    .argument("<IMAGE...>", "descriptor, bare extent or raw image");
-  return withCommon(withOpening(command))
+    .argument("<IMAGE...>", "descriptor, bare extent, raw image, or repo:VM/DISK@latest");
+  return withCommon(withRepository(withOpening(command)))
     .addHelpText("after", examples("regrain info vm-000001.vmdk", "regrain info --json vm-000001-delta.vmdk"))
     .action(async (images, flags) =>
       finish(await (await import("./commands/info.ts")).runInfo(images, flags))
@@ -87,10 +105,10 @@ function mapCommand(finish: (status: number) => void) {
   const command = new Command("map")
     .summary("the runs of an image: table, JSON or heat map")
     .description(`Lists the runs of an image: data, zero, hole (the parent shows). ${SIZES}`)
-    .argument("<IMAGE...>", "descriptor, bare extent or raw image")
+    .argument("<IMAGE...>", "descriptor, bare extent, raw image, or repo:VM/DISK@latest")
     .option("--ascii", "draw a heat map instead of a table")
     .option("--chain", "merge the image with all links below it");
-  return withCommon(withOpening(command))
+  return withCommon(withRepository(withOpening(command)))
     .addHelpText(
       "after",
       examples("regrain map --ascii vm-000001.vmdk", "regrain map --json --chain vm-000002.vmdk"),
@@ -104,9 +122,9 @@ function checkCommand(finish: (status: number) => void) {
     .description(
       "Looks at every table entry: past the end, into metadata, shared, contradicting. Exit 1 when it finds damage.",
     )
-    .argument("<IMAGE...>", "descriptor, bare extent or raw image")
+    .argument("<IMAGE...>", "descriptor, bare extent, raw image, or repo:VM/DISK@latest")
     .option("--chain", "check all links below it too, and whether they belong together");
-  return withCommon(withOpening(command))
+  return withCommon(withRepository(withOpening(command)))
     .addHelpText(
       "after",
       examples("regrain check vm-000001-delta.vmdk", "regrain check --chain vm-000002.vmdk"),
@@ -124,15 +142,16 @@ function compareCommand(finish: (status: number) => void) {
         "A VMDK stands for its whole chain. " +
         "A larger disk is equal if all it has more is zeros. Exit 1 when they differ.",
     )
-    .argument("<A>", "descriptor, bare extent, raw image or block device")
+    .argument("<A>", "descriptor, bare extent, raw image, block device, or repo:VM/DISK@latest")
     .argument("<B>", "the other one")
     .option("--strict", "disks of different size differ")
     .addOption(progressOption());
-  return withCommon(withOpening(command))
+  return withCommon(withRepository(withOpening(command)))
     .addHelpText(
       "after",
       examples(
         "regrain compare vm-000001.vmdk vm.img",
+        "regrain compare vm.img repo:web01/disk-0@latest --repo /backups",
         "regrain compare --strict --json base.vmdk vm.img",
       ),
     )
@@ -254,51 +273,6 @@ function manCommand(finish: (status: number) => void, program: CommandUnknownOpt
       const facts = { date: VERSION_DATE, exitStatus: EXIT_STATUS };
       finish((await import("./commands/manual.ts")).runMan(program, facts));
     });
-}
-
-/** How commands that may take long show how far they are. */
-function progressOption() {
-  return new Option("--progress <mode>", "how progress is shown on stderr")
-    .choices(["auto", "bar", "lines", "json", "none"] as const).default("auto" as const);
-}
-
-/** Flags that say how disks are found and opened. */
-function withOpening<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
-  return withFinding(command)
-    .option("--ignore-journal", "read an SESparse file although its journal is dirty");
-}
-
-/** Flags that say how the files of disks are found. */
-function withFinding<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
-  return command
-    .option(
-      "--search <DIR>",
-      "look for parents and extents by their last name in DIR too; may be given again",
-      (folder: string, before: string[] | undefined) => [...(before ?? []), folder],
-    )
-    .option("--allow-outside", "follow names in descriptors out of their folder")
-    .addOption(
-      new Option("--io <kind>", "system calls through libc, or Deno's own files").choices(
-        ["linux", "portable"] as const,
-      ),
-    );
-}
-
-/** Flags that mean the same everywhere. */
-function withCommon<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
-  return command
-    .option("-q, --quiet", "errors and warnings only")
-    .option("-v, --verbose", "say what is done and why")
-    .option("--json", "results as JSON; long commands one line an event, ending in a summary")
-    .addOption(
-      new Option("--color <mode>", "colour in the output").choices(["auto", "always", "never"] as const)
-        .default("auto" as const),
-    )
-    .showHelpAfterError("(add --help for the flags of this command)");
-}
-
-function examples(...lines: string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
 }
 
 function exitStatusText(): string {

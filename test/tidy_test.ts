@@ -16,7 +16,7 @@ const PARTS = [
   ["host", /^core-as\/host\//],
   ["build", /^core-as\/build\.ts$/],
   ["main", /^cli\/main\.ts$/],
-  ["program", /^cli\/program\.ts$/],
+  ["program", /^cli\/program(\.ts$|\/)/],
   ["context", /^cli\/context\.ts$/],
   ["version", /^cli\/version\.ts$/],
   ["signals", /^cli\/signals\.ts$/],

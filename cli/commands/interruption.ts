@@ -13,17 +13,25 @@ export function interruptible(
   target: Target,
   ui: { console: Console; progress: Progress; bytesPerSecond?: number | undefined },
 ): { readonly target: Target } & Disposable {
-  const { console, progress, bytesPerSecond } = ui;
-  const signals = new Signals({
-    onStop: (signal) => {
-      progress.end();
-      if (!console.json) console.tell(`${signal}: stopping where it is safe; a second one stops at once`);
-    },
-    onStatus: () => progress.showNow(),
-  });
+  const { bytesPerSecond } = ui;
+  const signals = listenForSignals(ui);
   const limited = bytesPerSecond === undefined ? target : new RateLimitedTarget(target, bytesPerSecond);
   return {
     target: new InterruptibleTarget(limited, () => signals.safePoint()),
     [Symbol.dispose]: () => signals[Symbol.dispose](),
   };
+}
+
+/** Signals for work that shows its progress and asks at safe points of its own whether it is to stop. */
+export function listenForSignals({ console, progress }: { console: Console; progress: Progress }): Signals {
+  return new Signals({
+    onStop: (signal) => {
+      progress.end();
+      if (!console.json) console.tell(`${signal}: stopping where it is safe; a second one stops at once`);
+    },
+    onMissed: (signal) => {
+      if (!console.json) console.tell(`${signal}: came too late, nothing was left to stop`);
+    },
+    onStatus: () => progress.showNow(),
+  });
 }

@@ -3,9 +3,11 @@ import type { Context } from "../../core-as/host/mod.ts";
 import { createContext, type OpenFlags } from "../context.ts";
 import { type Io, pickIo } from "../io/mod.ts";
 import { type CommonFlags, Console, type ProgressMode } from "../ui/mod.ts";
+import type { RepoFlags } from "./repo_session.ts";
+import { withSnapshots } from "./snapshot_files.ts";
 
-/** Flags of a command that opens disks. */
-export interface DiskFlags extends CommonFlags, OpenFlags {
+/** Flags of a command that opens disks; those of a repository are for `repo:VM/DISK@latest` in a disk's place. */
+export interface DiskFlags extends CommonFlags, OpenFlags, RepoFlags {
   readonly io?: "linux" | "portable" | undefined;
 }
 
@@ -24,5 +26,7 @@ export function startSession(flags: DiskFlags): Session {
   const console = new Console(flags);
   const io = pickIo(flags.io);
   console.detail(`i/o: ${io.name} (${io.reason})`);
-  return { console, io, context: createContext(io, flags) };
+  const context = createContext(io, flags);
+  const onNotice = (sentence: string) => console.warn(sentence);
+  return { console, io, context: { ...context, files: withSnapshots(context.files, flags, onNotice) } };
 }

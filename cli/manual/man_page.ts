@@ -1,6 +1,6 @@
 /** The manual page, in the man(7) macros that groff and mandoc both know. */
 import { ERRORS } from "../../core-as/host/errors.ts";
-import type { CommandEntry, FlagEntry, ProgramEntry } from "./tree.ts";
+import { type CommandEntry, type FlagEntry, leavesOf, type ProgramEntry } from "./tree.ts";
 
 /** What the tree does not tell. */
 export interface ManualFacts {
@@ -18,7 +18,7 @@ export function manPage(program: ProgramEntry, facts: ManualFacts): string {
     section("SYNOPSIS", synopsis(program)),
     section("DESCRIPTION", description(name)),
     section("OPTIONS", flags(program.flags)),
-    section("COMMANDS", program.commands.flatMap((command) => commandLines(name, command))),
+    section("COMMANDS", leavesOf(program).flatMap((command) => commandLines(name, command))),
     section("EXIT STATUS", table(facts.exitStatus.map(([status, meaning]) => [String(status), meaning]))),
     section("ERRORS", errors()),
     section("SIGNALS", signals()),
@@ -34,10 +34,10 @@ function section(title: string, lines: readonly string[]): string {
   return [`.SH ${title}`, ...lines].join("\n");
 }
 
-function synopsis({ name, commands }: ProgramEntry): string[] {
-  return commands.flatMap((command, i) => [
+function synopsis(program: ProgramEntry): string[] {
+  return leavesOf(program).flatMap((command, i) => [
     ...(i === 0 ? [] : [".br"]),
-    `${bold(name)} ${bold(command.name)} ${usage(command.usage)}`,
+    `${bold(program.name)} ${bold(command.words)} ${usage(command.usage)}`,
   ]);
 }
 
@@ -54,6 +54,8 @@ function description(name: string): string[] {
   return paragraphs(
     `${name} reads every kind of VMDK, tells what is in it, and applies snapshot deltas to images in files and on ` +
       "block devices. Everything is checked before the first byte is written, and applying again is always safe.",
+    "It also backs disks up: a repository, in a folder or a bucket, keeps each piece of a disk once, whatever number " +
+      "of snapshots has it.",
     "Results go to the standard output, everything else to the standard error. With --json a command that reads " +
       "prints one document and a long one a line an event; an error is one line of JSON on the standard error.",
     "Sizes and offsets are bytes; 64K, 1M, 2G mean powers of 1024.",
@@ -64,7 +66,7 @@ function commandLines(name: string, command: CommandEntry): string[] {
   const named = command.arguments.filter(({ description }) => description !== "")
     .map((argument): [string, string] => [argument.name, argument.description]);
   return [
-    `.SS ${quoted(`${name} ${command.name}`)}`,
+    `.SS ${quoted(`${name} ${command.words}`)}`,
     ...paragraphs(command.description),
     ...named.flatMap(([argument, meaning]) => item(`\\fI${text(argument)}\\fR`, meaning)),
     ...flags(command.flags),
@@ -113,15 +115,23 @@ function signals(): string[] {
 }
 
 function environment(): string[] {
-  return table([["NO_COLOR", "when set and not empty: no colour, unless --color=always asks for it"]]);
+  return table([
+    ["NO_COLOR", "when set and not empty: no colour, unless --color=always asks for it"],
+    ["REGRAIN_REPO", "the repository, where --repo does not name one"],
+    ["REGRAIN_PASSPHRASE", "its passphrase, where --passphrase-file does not name a file with it"],
+    [
+      "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, ...",
+      "how to reach an s3: repository, as the tools of AWS read them",
+    ],
+  ]);
 }
 
 function files(): string[] {
   return table([["TARGET.regrain-journal", "the journal of apply --journal, until the work is done"]]);
 }
 
-function examples({ commands }: ProgramEntry): string[] {
-  return commands.filter((command) => command.examples.length > 0).flatMap((command, i) => [
+function examples(program: ProgramEntry): string[] {
+  return leavesOf(program).filter((command) => command.examples.length > 0).flatMap((command, i) => [
     ...(i === 0 ? [] : [".PP"]),
     `${text(command.summary)}:`,
     ".PP",

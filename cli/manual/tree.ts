@@ -4,6 +4,15 @@ import type { Argument, CommandUnknownOpts, Option } from "@commander-js/extra-t
 /** A tree of commander's, whatever its flags. */
 export type CommandTree = CommandUnknownOpts;
 
+/** What the argument of the help is called: the words of a command. */
+export const COMMAND_NAME = "COMMAND";
+
+/** Names of arguments that are no files: a command, or something in a repository. */
+const NO_FILES = /^(COMMAND|SNAPSHOT|SLOT|VM\/DISK)$/;
+
+/** How descriptions of snapshots begin, and of things beside one. */
+const OF_SNAPSHOTS = /^VM\/DISK/;
+
 /** What a value is, as far as a shell can complete it. */
 export type ValueKind =
   | { readonly kind: "choices"; readonly choices: readonly string[] }
@@ -38,7 +47,10 @@ export interface ArgumentEntry {
 }
 
 export interface CommandEntry {
+  /** The last word of it. */
   readonly name: string;
+  /** What is typed after the name of the program: `repo init`. */
+  readonly words: string;
   readonly summary: string;
   readonly description: string;
   /** What follows the name: `[options] <DELTA...> <TARGET>`. */
@@ -47,6 +59,18 @@ export interface CommandEntry {
   readonly flags: readonly FlagEntry[];
   /** Whole command lines. */
   readonly examples: readonly string[];
+  /** Commands below this one, which then does nothing by itself. */
+  readonly commands: readonly CommandEntry[];
+}
+
+/** A point on a command line that words have led to, as a shell has to complete it. */
+export interface Place {
+  /** The words after the name of the program, such as `["repo", "init"]`; none where the first is due. */
+  readonly path: readonly string[];
+  /** Words that lead on from here. */
+  readonly next: readonly Pick<CommandEntry, "name" | "summary">[];
+  readonly arguments: readonly ArgumentEntry[];
+  readonly flags: readonly FlagEntry[];
 }
 
 export interface ProgramEntry {
@@ -57,29 +81,66 @@ export interface ProgramEntry {
   readonly commands: readonly CommandEntry[];
 }
 
-/** Reads the tree, which is one level deep: commands have no commands of their own. */
+/** Reads the tree with all its levels. */
 export function readTree(program: CommandTree): ProgramEntry {
-  const commands = program.createHelp().visibleCommands(program);
-  const names = commands.map((command) => command.name());
   return {
     name: program.name(),
     version: program.version() ?? "",
     description: program.description(),
     flags: flagsOf(program),
-    commands: commands.map((command) => readCommand(command, names)),
+    commands: readCommands(program, []),
   };
 }
 
-function readCommand(command: CommandUnknownOpts, names: readonly string[]): CommandEntry {
+function readCommands(command: CommandUnknownOpts, path: readonly string[]): CommandEntry[] {
+  return command.createHelp().visibleCommands(command).map((below) => readCommand(below, path));
+}
+
+function readCommand(command: CommandUnknownOpts, above: readonly string[]): CommandEntry {
+  const path = [...above, command.name()];
   return {
     name: command.name(),
+    words: path.join(" "),
     summary: command.summary() || command.description(),
     description: command.description(),
     usage: command.usage(),
-    arguments: command.registeredArguments.map((argument) => readArgument(argument, names)),
+    arguments: readArguments(command.registeredArguments),
     flags: flagsOf(command),
     examples: examplesOf(command),
+    commands: command.commands.length === 0 ? [] : readCommands(command, path),
   };
+}
+
+/** The commands that do something, in the order of the help: `repo init`, and not `repo`. */
+export function leavesOf({ commands }: Pick<CommandEntry, "commands">): CommandEntry[] {
+  return commands.flatMap((command) => command.commands.length === 0 ? [command] : leavesOf(command));
+}
+
+/** Every point that a shell may be asked to complete at, the one after the name of the program first. */
+export function placesOf(program: ProgramEntry): Place[] {
+  const top = { path: [], next: program.commands, arguments: [], flags: program.flags };
+  return [top, ...program.commands.flatMap((command) => placesBelow(command, [], program))];
+}
+
+function placesBelow(command: CommandEntry, above: readonly string[], program: ProgramEntry): Place[] {
+  const path = [...above, command.name];
+  if (isHelp(command)) return [{ ...command, path, next: program.commands }, ...helpPlaces(program, path)];
+  return [
+    { ...command, path, next: command.commands },
+    ...command.commands.flatMap((below) => placesBelow(below, path, program)),
+  ];
+}
+
+/** After `help` come the words of every command again, and nothing else. */
+function helpPlaces({ commands }: Pick<CommandEntry, "commands">, above: readonly string[]): Place[] {
+  return commands.flatMap((command) => {
+    const path = [...above, command.name];
+    return [{ path, next: command.commands, arguments: [], flags: [] }, ...helpPlaces(command, path)];
+  });
+}
+
+function isHelp(command: CommandEntry): boolean {
+  return command.arguments[0]?.name === COMMAND_NAME;
 }
 
 function flagsOf(command: CommandUnknownOpts): FlagEntry[] {
@@ -108,20 +169,27 @@ function readValue(option: Option): FlagValue {
 }
 
 function kindNamed(name: string): "file" | "folder" | "other" {
-  if (/^(FILE|PATH|IMAGE|TARGET)$/.test(name)) return "file";
-  return /^(DIR|FOLDER)$/.test(name) ? "folder" : "other";
+  if (/^(FILE|PATH|IMAGE|TARGET|DELTA)$/.test(name)) return "file";
+  return /^(DIR|FOLDER|WHERE)$/.test(name) ? "folder" : "other";
 }
 
-/** What has a place of its own is a file, unless its values are known. */
-function readArgument(argument: Argument, names: readonly string[]): ArgumentEntry {
-  const name = argument.name();
-  const choices = argument.argChoices ?? (name === "COMMAND" ? names : undefined);
-  return {
-    name,
-    description: argument.description,
-    variadic: argument.variadic,
-    is: choices ? { kind: "choices", choices } : { kind: "file" },
-  };
+/**
+ * What has a place of its own is a file, unless its values are known or its name says that it is none. Where the first
+ * is a snapshot by its description, as `<A>` is, `<B>` is one too.
+ */
+function readArguments(all: readonly Argument[]): ArgumentEntry[] {
+  const isOfSnapshots = OF_SNAPSHOTS.test(all[0]?.description ?? "");
+  return all.map((argument) => {
+    const name = argument.name();
+    const { argChoices: choices } = argument;
+    const isFile = !NO_FILES.test(name) && !(isOfSnapshots && /^[AB]$/.test(name));
+    return {
+      name,
+      description: argument.description,
+      variadic: argument.variadic,
+      is: choices ? { kind: "choices", choices } : { kind: isFile ? "file" : "other" },
+    };
+  });
 }
 
 /** The help is the one place where examples stand, so they are read out of it. */

@@ -13,13 +13,15 @@ const PIPE_BYTES = MIB;
  * Reads standard input. A call that blocks costs a fraction of one that waits for its turn, but while it waits no
  * signal reaches the program: so it is made only when there is something to read.
  *
+ * @param example A command that gives it something, for whoever forgot.
  * @throws {RegrainError} `USAGE` when it is a terminal.
  */
-export function openStdin(io: Pick<Io, "stdinIsReady" | "growStdin">): ReadNext {
+export function openStdin(
+  io: Pick<Io, "stdinIsReady" | "growStdin">,
+  example = "ssh esx cat vm-000001-delta.vmdk | regrain apply - TARGET",
+): ReadNext {
   if (Deno.stdin.isTerminal()) {
-    throw new RegrainError("USAGE", "- means standard input, and that is a terminal", {
-      hint: "ssh esx cat vm-000001-delta.vmdk | regrain apply - TARGET",
-    });
+    throw new RegrainError("USAGE", "- means standard input, and that is a terminal", { hint: example });
   }
   io.growStdin?.(PIPE_BYTES);
   return (into) => io.stdinIsReady?.(WAIT_MS) ? readNow(into) : readLater(into);

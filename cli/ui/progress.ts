@@ -12,6 +12,8 @@ export type ProgressMode = "auto" | "bar" | "lines" | "json" | "none";
 /** A snapshot of the work: bytes done by kind. */
 export interface ProgressState {
   readonly doneBytes: number;
+  /** What there is to do, where that became known only later. */
+  readonly totalBytes?: number | undefined;
   /** What is done, by kind; the names are shown. */
   readonly parts: Readonly<Record<string, number>>;
 }
@@ -49,7 +51,7 @@ export class Progress {
   private barShown = false;
   private state: ProgressState = { doneBytes: 0, parts: {} };
 
-  constructor(private readonly console: Console, mode: ProgressMode, private readonly totalBytes: number) {
+  constructor(private readonly console: Console, mode: ProgressMode, private totalBytes: number) {
     this.mode = pickMode(mode, console);
     this.shownMs = this.startedMs;
     this.rate.add({ atMs: this.startedMs, bytes: 0 });
@@ -58,6 +60,7 @@ export class Progress {
   /** Shows the state if it is time to. */
   update(state: ProgressState): void {
     this.state = state;
+    this.totalBytes = state.totalBytes ?? this.totalBytes;
     if (this.mode === "none") return;
     const nowMs = performance.now();
     const every = this.mode === "bar" ? BAR_EVERY_MS : this.mode === "json" ? 1000 : LINE_EVERY_MS;
@@ -86,7 +89,8 @@ export class Progress {
 
   private show(state: ProgressState, mode: Exclude<ProgressMode, "auto" | "none">): void {
     const bytesPerSecond = this.rate.bytesPerSecond;
-    const leftSeconds = bytesPerSecond ? (this.totalBytes - state.doneBytes) / bytesPerSecond : undefined;
+    const left = Math.max(0, this.totalBytes - state.doneBytes);
+    const leftSeconds = bytesPerSecond && this.totalBytes > 0 ? left / bytesPerSecond : undefined;
     if (mode === "json") {
       const { doneBytes, parts } = state;
       this.console.err(JSON.stringify({
@@ -142,8 +146,12 @@ export function progressLine(
   const parts = Object.entries(state.parts).filter(([, bytes]) => bytes > 0)
     .map(([name, bytes]) => `${name} ${formatSize(bytes)}`).join(", ");
   const percent = `${Math.floor(share * 100)}`.padStart(3);
-  return `${bar}${percent} % ${formatSize(state.doneBytes)} of ${formatSize(work.totalBytes)}${rate}${left}` +
-    (parts ? ` (${parts})` : "");
+  const kinds = parts ? ` (${parts})` : "";
+  // Of a stream nobody knows how long it is.
+  if (work.totalBytes === 0) return `${formatSize(state.doneBytes)}${rate}${kinds}`;
+  return `${bar}${percent} % ${formatSize(state.doneBytes)} of ${
+    formatSize(work.totalBytes)
+  }${rate}${left}${kinds}`;
 }
 
 /** `0.6 s`, `42 s`, `3 min 20 s`, `2 h 5 min`. */

@@ -5,6 +5,7 @@ export { clearDamage, damageCount } from "./damage";
 export { decodeTable32 } from "./table32";
 export { decodeTableSe } from "./sesparse";
 export { overlay } from "./overlay";
+export { tallyRuns } from "./tally";
 export { seenClaim, seenOpen, seenRuns, seenSectors } from "./seen";
 export { isZero, splitZeros } from "./zero";
 export { diffCount, diffSpans } from "./diff";

@@ -45,6 +45,22 @@ export const ERRORS = {
   TARGET_READ_ONLY: { exit: 6, text: "the target cannot be written" },
   PERMISSION: { exit: 6, text: "the system or Deno does not allow it" },
 
+  SNAPSHOT_MISSING: { exit: 4, text: "the repository has no such snapshot" },
+  SNAPSHOT_DAMAGED: { exit: 4, text: "a manifest, or a page of a snapshot's map, is not what was written" },
+  CHUNK_MISSING: { exit: 4, text: "a chunk that a snapshot needs is not in the repository" },
+  CHUNK_DAMAGED: { exit: 4, text: "a chunk is not what was stored" },
+  REPO_UNSUPPORTED: { exit: 4, text: "the repository, or a snapshot in it, was made by a newer version" },
+  REPO_MIXED: {
+    exit: 5,
+    text: "an object belongs to another repository, or stands under another one's name",
+  },
+  STORE_FAILED: { exit: 7, text: "the object store does not answer, or answers with an error" },
+  STORE_DENIED: { exit: 7, text: "the object store does not allow it, or does not know the credentials" },
+  STORE_UNSUITABLE: { exit: 7, text: "the object store does not keep what a repository rests on" },
+  REPO_MISSING: { exit: 10, text: "there is no repository there" },
+  REPO_EXISTS: { exit: 2, text: "there is a repository, or something else, already" },
+  REPO_KEY: { exit: 12, text: "the passphrase opens no key slot of the repository, or none was given" },
+
   INTERRUPTED: { exit: 130, text: "stopped by SIGINT, as Ctrl-C sends it" },
   TERMINATED: { exit: 143, text: "stopped by SIGTERM, as kill sends it" },
 } as const satisfies Record<string, { exit: number; text: string }>;

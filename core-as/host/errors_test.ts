@@ -8,13 +8,26 @@ const USAGE = 2;
 const BAD_INPUT = 4;
 const WRONG_BASE = 5;
 const IO = 6;
+const REMOTE = 7;
+const NO_REPOSITORY = 10;
+const NO_KEY = 12;
 /** 128 and the number of the signal. */
 const INTERRUPTED = 130;
 const TERMINATED = 143;
 
 Deno.test("every code ends the process with a status of the contract", () => {
   for (const code of CODES) {
-    const statuses = [USAGE, BAD_INPUT, WRONG_BASE, IO, INTERRUPTED, TERMINATED];
+    const statuses = [
+      USAGE,
+      BAD_INPUT,
+      WRONG_BASE,
+      IO,
+      REMOTE,
+      NO_REPOSITORY,
+      NO_KEY,
+      INTERRUPTED,
+      TERMINATED,
+    ];
     assert.ok(statuses.includes(ERRORS[code].exit), code);
     assert.equal(new RegrainError(code, "x").exit, ERRORS[code].exit);
   }

@@ -20,7 +20,7 @@ import { baseName, candidates, descriptorBeside, folderOf, isWithin, type Search
 import { type Kind, notADisk, type Probe, probe } from "./probe.ts";
 import { openSeSparse } from "./sesparse.ts";
 import { type MaybePromise, readBytes, type Source } from "./source.ts";
-import { SECTOR_SIZE } from "./units.ts";
+import { ceilDiv, SECTOR_SIZE } from "./units.ts";
 import { type Core, HOLE_PLACE, type RunList, ZERO_PLACE } from "./wasm.ts";
 
 /** The files around: a folder tree in the command line, what was dropped in the page. */
@@ -145,6 +145,7 @@ export class Link {
 export async function openLink(path: string, context: Context, accept: "raw" | "vmdk"): Promise<Link> {
   const file = await context.files.open(path);
   try {
+    if (file.isDisk) return openWholeDisk(file, accept);
     const seen = await probe(file);
     if (seen.kind === "descriptor") return await openDescriptorFile(file, context);
     const beside = await findDescriptor(path, context);
@@ -167,6 +168,7 @@ export async function openLink(path: string, context: Context, accept: "raw" | "
 export async function readLinkDescriptor(path: string, context: Context): Promise<Descriptor | undefined> {
   const file = await context.files.open(path);
   try {
+    if (file.isDisk) return undefined;
     const { kind } = await probe(file);
     if (kind === "descriptor") return await readDescriptor(file);
     const beside = await findDescriptor(path, context);
@@ -216,7 +218,18 @@ function openRaw(file: Source, seen: Probe, accept: "raw" | "vmdk"): Link {
   const isDisk = file.sizeBytes > 0 && file.sizeBytes % SECTOR_SIZE === 0 && !seen.foreign &&
     !LOST_ITS_MAGIC.test(file.path);
   if (accept === "vmdk" || !isDisk) throw notADisk(file, seen);
-  const capacitySectors = file.sizeBytes / SECTOR_SIZE;
+  return rawLink(file);
+}
+
+/** A snapshot in a repository, say: nothing in it can tell that it is anything else than the whole disk. */
+function openWholeDisk(file: Source, accept: "raw" | "vmdk"): Link {
+  if (accept === "raw" && file.sizeBytes > 0) return rawLink(file);
+  const what = file.sizeBytes === 0 ? "an empty disk" : "a whole disk, and a delta is needed here";
+  throw new RegrainError("NOT_A_DISK", `is ${what}`, { path: file.path });
+}
+
+function rawLink(file: Source): Link {
+  const capacitySectors = ceilDiv(file.sizeBytes, SECTOR_SIZE);
   const extent = openFlat(file, { capacitySectors, offsetSectors: 0 });
   return new Link(
     file.path,

@@ -67,6 +67,11 @@ export interface Source {
   /** Size in bytes. */
   readonly sizeBytes: number;
   /**
+   * True of what is a disk for certain, and not a file that may hold one: its first bytes are the guest's, and say
+   * nothing of what it is.
+   */
+  readonly isDisk?: boolean;
+  /**
    * Reads every transfer of `batch` into `buffer`, whole.
    *
    * @throws {RegrainError} `READ_FAILED` when the medium refuses, `READ_SHORT` when it ends before a transfer does.

@@ -35,6 +35,7 @@ export interface CoreExports {
     fileSectors: number,
   ): void;
   overlay(upper: number, upperCount: number, lower: number, lowerCount: number, out: number): number;
+  tallyRuns(list: number, count: number, holesAreZeros: number, leafShift: number, out: number): void;
   seenClaim(place: number, length: number): number;
   seenOpen(from: number, to: number): void;
   seenRuns(list: number, count: number): void;

@@ -52,7 +52,7 @@ export function Chain(
       </ol>
       {owner && <p aria-live="polite">{sectorWords(owner)}</p>}
       {(opened?.links.length ?? 0) > 1 && (
-        <p>
+        <p class="toolbar">
           <button type="button" onClick={colourByLink}>Colour the map by link</button>
         </p>
       )}

@@ -1,6 +1,6 @@
 /** What of a delta is really different from what lies below it, measured on demand. */
-import type { Compared } from "../shared/protocol.ts";
-import { formatExact, formatShare } from "../shared/units.ts";
+import type { ByteRange, Compared, Comparisons } from "../shared/protocol.ts";
+import { formatExact, formatOffset, formatShare } from "../shared/units.ts";
 import type { Inspector } from "./inspector.ts";
 import type { PageState } from "./store.ts";
 
@@ -16,7 +16,50 @@ export function Compare({ state, inspector }: { state: PageState; inspector: Ins
         </button>
       </p>
       {compared && <Result compared={compared} />}
+      {compared && LISTS.map(([kind, words]) => (
+        <Ranges
+          key={kind}
+          words={words}
+          ranges={compared.first[kind]}
+          show={(startBytes) => {
+            inspector.goTo(startBytes);
+            inspector.showBytes("disk", startBytes);
+          }}
+        />
+      ))}
     </section>
+  );
+}
+
+const LISTS: readonly (readonly [Comparisons, string])[] = [
+  ["changed", "First stretches that differ"],
+  ["identical", "First that are allocated but identical"],
+  ["zero", "First that are allocated but all zero"],
+];
+
+/** Stretches of one kind, each a way to its bytes. */
+function Ranges(
+  { words, ranges, show }: {
+    words: string;
+    ranges: readonly ByteRange[];
+    show: (startBytes: number) => void;
+  },
+) {
+  if (ranges.length === 0) return null;
+  return (
+    <details class="ranges">
+      <summary>{words} ({ranges.length})</summary>
+      <ul>
+        {ranges.map(({ startBytes, lengthBytes }) => (
+          <li key={startBytes}>
+            <button type="button" class="link number" onClick={() => show(startBytes)}>
+              {formatOffset(startBytes)}
+            </button>{" "}
+            {formatExact(lengthBytes)}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

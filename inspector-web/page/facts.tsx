@@ -57,7 +57,7 @@ export function Facts({ state, inspector }: { state: PageState; inspector: Inspe
           <progress aria-label="Scanned" max={scan.totalSectors} value={scan.doneSectors} />
         )}
       </p>
-      {opened.links.map((link) => <Verdict key={link.name} link={link} />)}
+      <Verdicts links={opened.links} />
       {opened.remarks.map((remark) => <p key={remark} class="remark">{remark}</p>)}
       {view !== "merged" && shown && !shown.isBase && <Cost state={state} inspector={inspector} />}
     </section>
@@ -71,6 +71,21 @@ function Fact({ name, value, testId }: { name: string; value: string | undefined
       <dt>{name}</dt>
       <dd data-testid={testId}>{value}</dd>
     </div>
+  );
+}
+
+/** Where all is well one line says so, and what stands behind it is folded. */
+function Verdicts({ links }: { links: readonly LinkFacts[] }) {
+  const verdicts = links.map((link) => <Verdict key={link.name} link={link} />);
+  const judged = links.filter(({ verdict }) => verdict);
+  if (judged.length < 2 || judged.some(({ verdict }) => !verdict?.matches)) return <>{verdicts}</>;
+  return (
+    <details class="verdict good">
+      <summary>
+        <strong>✓ All {judged.length} links match their parents</strong>
+      </summary>
+      {verdicts}
+    </details>
   );
 }
 
@@ -94,12 +109,13 @@ function Cost({ state, inspector }: { state: PageState; inspector: Inspector }) 
   const totals = state.scan?.totals;
   if (!totals) return null;
   const writtenBytes = totals.dataBytes + totals.zeroBytes;
-  const time = formatDuration(writtenBytes / (state.speedMbps * 1e6));
+  const seconds = writtenBytes / (state.speedMbps * 1e6);
+  const time = `${seconds < 1 ? "" : "at most "}${formatDuration(seconds)}`;
   return (
     <div class="cost" data-testid="cost">
       <p>
         Applying this link writes <strong>{formatSize(totals.dataBytes)}</strong> of data and zeroes{" "}
-        <strong>{formatSize(totals.zeroBytes)}</strong>: at most {time}{" "}
+        <strong>{formatSize(totals.zeroBytes)}</strong>: {time}{" "}
         {state.scan?.finished === false && "for what is scanned so far "}
         <label>
           at{" "}

@@ -42,13 +42,25 @@ interface ServedImage {
   readonly modifiedMs: number | null;
 }
 
+/** Files that are served, and which of them the user named first. */
+export interface ServedFiles {
+  readonly files: readonly GivenFile[];
+  readonly leaf: number | undefined;
+}
+
 /** What the server says it serves; nothing when the page was opened as a file. */
-export function fromServer(json: string, base: string): readonly GivenFile[] {
-  const served = JSON.parse(json) as { readonly images: readonly ServedImage[] } | null;
-  return (served?.images ?? []).map(({ name, path, sizeBytes, modifiedMs }) => ({
+export function fromServer(json: string, base: string): ServedFiles {
+  const served = JSON.parse(json) as
+    | { readonly images: readonly ServedImage[]; readonly open: readonly string[] }
+    | null;
+  const images = served?.images ?? [];
+  const first = served?.open[0];
+  const leaf = images.findIndex(({ name, path }) => path === first || name === first);
+  const files = images.map(({ name, path, sizeBytes, modifiedMs }) => ({
     name,
     url: new URL(`files/${path}`, base).href,
     sizeBytes,
     modifiedMs,
   }));
+  return { files, leaf: leaf < 0 ? undefined : leaf };
 }

@@ -1,10 +1,12 @@
 /**
- * The map of a disk on a canvas: it keeps the window, asks for tiles, and answers wheel, pointer and keys. The
- * painting is `map_painter.ts`, the arithmetic `map_window.ts`; what the map finds out it tells its listener.
+ * The map of a disk on a canvas: it keeps the window and the cursor, and asks for tiles. The painting is
+ * `map_painter.ts`, the arithmetic `map_window.ts`, wheel, pointer and keys are `map_input.ts`; what the map finds out
+ * it tells its listener.
  */
 import type { CurveName } from "../shared/curve.ts";
 import type { Palette } from "../shared/palette.ts";
 import type { Tile } from "../shared/protocol.ts";
+import { type CellPlace, MapInput, type Touched } from "./map_input.ts";
 import { MapPainter, RULER_PX, type Sheet } from "./map_painter.ts";
 import * as windows from "./map_window.ts";
 import type { MapDisk, MapWindow } from "./map_window.ts";
@@ -13,6 +15,8 @@ export interface Cells {
   readonly fromSector: number;
   readonly sectorsPerCell: number;
   readonly cells: number;
+  /** What the same one asked before may be given up. */
+  readonly asker?: string;
 }
 
 /** What a map shows and how. */
@@ -36,11 +40,9 @@ export interface MapListener {
   failed(error: unknown): void;
 }
 
-/** Zooms at most this often by wheel, so that a trackpad does not rush through all levels. */
-const WHEEL_STEP_MS = 60;
 const NARROW_PX = 520;
 
-export class GrainMap {
+export class GrainMap implements Touched {
   readonly #canvas: HTMLCanvasElement;
   readonly #listener: MapListener;
   readonly #painter: MapPainter;
@@ -55,8 +57,6 @@ export class GrainMap {
   #frame = 0;
   #cursorSector = 0;
   #hoverCell: number | undefined;
-  #lastWheelMs = 0;
-  #drag: { x: number; y: number; window: MapWindow; moved: boolean } | undefined;
 
   constructor(canvas: HTMLCanvasElement, model: MapModel, listener: MapListener) {
     this.#canvas = canvas;
@@ -65,7 +65,7 @@ export class GrainMap {
     this.#painter = new MapPainter(canvas);
     this.#resized = new ResizeObserver(() => this.#resize());
     this.#resized.observe(canvas);
-    this.#listen();
+    new MapInput(canvas, this, this.#stop.signal);
   }
 
   /** Takes a new model; with another disk, everything known is forgotten. */
@@ -76,6 +76,10 @@ export class GrainMap {
       this.#cursorSector = 0;
     }
     this.#resize();
+  }
+
+  get window(): MapWindow | undefined {
+    return this.#window;
   }
 
   /** Goes to a place as a link has it; before the canvas has a size it is kept. */
@@ -99,7 +103,7 @@ export class GrainMap {
     const cursor = this.#cellOf(this.#cursorSector);
     const seen = cursor >= 0 && cursor < windows.cellCount(window);
     const share = seen ? cursor / windows.cellCount(window) : 0.5;
-    this.#zoomAt(way, { share, sector: seen ? this.#cursorSector : this.#sectorAt(share) });
+    this.zoomAt(way, { share, sector: seen ? this.#cursorSector : this.#sectorAt(share) });
   }
 
   zoomTo(startSector: number, sectors: number): void {
@@ -107,9 +111,9 @@ export class GrainMap {
     this.#move(windows.zoomTo({ startSector, sectors }, this.#model, this.#room()));
   }
 
-  /** Pans by parts of the window: 1 is a whole one. */
   panBy(share: number): void {
-    if (this.#window) this.#panCells(Math.round(share * this.#window.rows) * this.#window.columns);
+    const window = this.#window;
+    if (window) this.panFrom(window, Math.round(share * window.rows) * window.columns);
   }
 
   /** Centres a sector without zooming. */
@@ -127,7 +131,7 @@ export class GrainMap {
     if (this.#window && (cell < 0 || cell >= windows.cellCount(this.#window))) {
       this.centre(this.#cursorSector);
     }
-    this.#repaint();
+    this.repaint();
   }
 
   /** The cell under the cursor, from what is known. */
@@ -179,16 +183,16 @@ export class GrainMap {
 
   #move(window: MapWindow): void {
     this.#window = window;
-    this.#repaint();
+    this.repaint();
     this.#listener.moved(window);
     void this.#load(window);
   }
 
-  #panCells(cells: number): void {
-    if (this.#window) this.#move(windows.pan(this.#window, cells, this.#model, this.#room()));
+  panFrom(window: MapWindow, cells: number): void {
+    this.#move(windows.pan(window, cells, this.#model, this.#room()));
   }
 
-  #zoomAt(way: "in" | "out", anchor: windows.Anchor): void {
+  zoomAt(way: "in" | "out", anchor: windows.Anchor): void {
     if (this.#window) this.#move(windows.zoom(this.#window, way, anchor, this.#model, this.#room()));
   }
 
@@ -202,6 +206,7 @@ export class GrainMap {
       fromSector,
       sectorsPerCell,
       cells: Math.max(1, Math.min(windows.cellCount(window), left)),
+      asker: "map",
     };
     try {
       const [tile, owners] = await Promise.all([
@@ -211,13 +216,13 @@ export class GrainMap {
       if (generation !== this.#generation || this.#stop.signal.aborted) return;
       this.#sheet = { fromSector, sectorsPerCell, tile, owners };
       if (fromSector === 0 && tile.data.length === left) this.#overview = this.#sheet;
-      this.#repaint();
+      this.repaint();
     } catch (error) {
       if (generation === this.#generation) this.#listener.failed(error);
     }
   }
 
-  #repaint(): void {
+  repaint(): void {
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame(() => this.#paint());
   }
@@ -252,110 +257,42 @@ export class GrainMap {
     return Math.min(sector, this.#model.capacitySectors - 1);
   }
 
-  /** The cell at a place of the canvas; undefined beside the cells and beyond the end of the disk. */
-  #cellAt(event: MouseEvent): number | undefined {
+  cellAt(x: number, y: number): CellPlace | undefined {
     const window = this.#window;
     if (!window) return undefined;
-    const column = Math.floor((event.offsetX - this.#rulerPx()) / window.cellPx);
-    const row = Math.floor(event.offsetY / window.cellPx);
+    const column = Math.floor((x - this.#rulerPx()) / window.cellPx);
+    const row = Math.floor(y / window.cellPx);
     if (column < 0 || row < 0 || column >= window.columns || row >= window.rows) return undefined;
     const cell = this.#painter.layout(window, this.#model.curve).cellAt[row * window.columns + column];
     if (cell === undefined) return undefined;
-    return window.fromSector + cell * window.sectorsPerCell < this.#model.capacitySectors ? cell : undefined;
+    const sector = window.fromSector + cell * window.sectorsPerCell;
+    return sector < this.#model.capacitySectors ? { cell, sector } : undefined;
   }
 
-  #sectorUnder(event: MouseEvent): number | undefined {
-    const cell = this.#cellAt(event);
-    if (cell === undefined || !this.#window) return undefined;
-    return this.#window.fromSector + cell * this.#window.sectorsPerCell;
-  }
-
-  #listen(): void {
-    const { signal } = this.#stop;
-    const canvas = this.#canvas;
-    canvas.addEventListener("wheel", (event) => this.#onWheel(event), { signal, passive: false });
-    canvas.addEventListener("pointerdown", (event) => this.#onDown(event), { signal });
-    canvas.addEventListener("pointermove", (event) => this.#onMove(event), { signal });
-    canvas.addEventListener("pointerup", (event) => this.#onUp(event), { signal });
-    canvas.addEventListener("pointercancel", () => this.#drag = undefined, { signal });
-    canvas.addEventListener("pointerleave", () => this.#hover(undefined), { signal });
-    canvas.addEventListener("dblclick", (event) => {
-      const sector = this.#sectorUnder(event);
-      if (sector !== undefined) this.#listener.chosen(sector);
-    }, { signal });
-    canvas.addEventListener("keydown", (event) => this.#onKey(event), { signal });
-    canvas.addEventListener("focus", () => this.#repaint(), { signal });
-    canvas.addEventListener("blur", () => this.#repaint(), { signal });
-  }
-
-  #onWheel(event: WheelEvent): void {
-    if (event.ctrlKey || event.deltaY === 0) return;
-    event.preventDefault();
-    if (event.timeStamp - this.#lastWheelMs < WHEEL_STEP_MS) return;
-    this.#lastWheelMs = event.timeStamp;
-    const sector = this.#sectorUnder(event);
-    const cell = this.#cellAt(event);
-    if (sector === undefined || cell === undefined || !this.#window) return;
-    const share = cell / windows.cellCount(this.#window);
-    this.#zoomAt(event.deltaY < 0 ? "in" : "out", { sector, share });
-  }
-
-  #onDown(event: PointerEvent): void {
-    if (event.button !== 0 || !this.#window) return;
-    this.#canvas.setPointerCapture(event.pointerId);
-    this.#drag = { x: event.offsetX, y: event.offsetY, window: this.#window, moved: false };
-  }
-
-  #onMove(event: PointerEvent): void {
-    const drag = this.#drag;
-    if (!drag) return this.#hover(event);
-    const columns = Math.round((drag.x - event.offsetX) / drag.window.cellPx);
-    const rows = Math.round((drag.y - event.offsetY) / drag.window.cellPx);
-    if (!drag.moved && Math.abs(drag.x - event.offsetX) + Math.abs(drag.y - event.offsetY) < 5) return;
-    drag.moved = true;
-    this.#listener.hovered(undefined);
-    this.#move(windows.pan(drag.window, rows * drag.window.columns + columns, this.#model, this.#room()));
-  }
-
-  #onUp(event: PointerEvent): void {
-    const sector = this.#drag?.moved === false ? this.#sectorUnder(event) : undefined;
-    this.#drag = undefined;
-    if (sector === undefined) return;
-    this.#cursorSector = sector;
-    this.#repaint();
-    this.#listener.pointed(sector);
-  }
-
-  #hover(event: PointerEvent | undefined): void {
-    const cell = event && this.#cellAt(event);
-    const sector = event && this.#sectorUnder(event);
-    if (cell !== this.#hoverCell) {
-      this.#hoverCell = cell;
-      this.#repaint();
+  hover(place: CellPlace | undefined, event: PointerEvent | undefined): void {
+    if (place?.cell !== this.#hoverCell) {
+      this.#hoverCell = place?.cell;
+      this.repaint();
     }
-    const at = event && sector !== undefined ? { sector, x: event.clientX, y: event.clientY } : undefined;
+    const at = place && event && { sector: place.sector, x: event.clientX, y: event.clientY };
     this.#listener.hovered(at);
   }
 
-  /** Arrows walk over the picture as it is laid; Page and Home go along the disk. */
-  #onKey(event: KeyboardEvent): void {
-    const window = this.#window;
-    if (!window || event.ctrlKey || event.altKey || event.metaKey) return;
-    const step = ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] } as const)[
-      event.key
-    ];
-    if (step && !event.shiftKey) this.#walk(step[0], step[1]);
-    else if (event.key === "PageUp") this.panBy(-1);
-    else if (event.key === "PageDown") this.panBy(1);
-    else if (event.key === "Home") this.#pointAt(0);
-    else if (event.key === "End") this.#pointAt(this.#model.capacitySectors - 1);
-    else if (event.key === "Enter") this.#listener.chosen(this.#cursorSector);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
+  press(sector: number): void {
+    this.#cursorSector = sector;
+    this.repaint();
+    this.#listener.pointed(sector);
   }
 
-  #walk(dx: number, dy: number): void {
+  choose(sector = this.#cursorSector): void {
+    this.#listener.chosen(sector);
+  }
+
+  goToEnd(end: "first" | "last"): void {
+    this.#pointAt(end === "first" ? 0 : this.#model.capacitySectors - 1);
+  }
+
+  walk(dx: number, dy: number): void {
     const window = this.#window;
     if (!window) return;
     const cell = this.#cellOf(this.#cursorSector);

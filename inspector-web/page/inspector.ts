@@ -2,11 +2,14 @@
  * What can be done on the page, whoever asks for it: a button, a key, or a link.
  */
 import { difference, type Place, readPlace, type Tab } from "../shared/permalink.ts";
-import { CLOSED, type GivenFile, type Notice, type View } from "../shared/protocol.ts";
+import { CLOSED, type GivenFile, type Notice, type Searched, type View } from "../shared/protocol.ts";
 import type { Landmarks } from "../shared/units.ts";
 import { type Client, troubleOf } from "./client.ts";
+import { pathTo } from "./structure_path.ts";
 import type { GrainMap } from "./grain_map.ts";
 import { EMPTY, type HexSource, knownAs, type Store } from "./store.ts";
+import { NO_TABLES, tablesOf } from "./tables.ts";
+import { searchWords } from "./words.ts";
 
 const MAX_TROUBLES = 5;
 
@@ -16,11 +19,16 @@ export class Inspector {
   readonly #given: GivenFile[] = [];
   #linked: Partial<Place> = {};
   #opening = 0;
+  #locating = 0;
 
   constructor(readonly store: Store, readonly client: Client) {}
 
-  /** Opens files in place of what is open, or together with it. */
-  async open(files: readonly GivenFile[], together: boolean): Promise<void> {
+  /**
+   * Opens files in place of what is open, or together with it.
+   *
+   * @param leaf Index of the file whose chain is to be shown.
+   */
+  async open(files: readonly GivenFile[], together: boolean, leaf?: number): Promise<void> {
     if (files.length === 0) return;
     const opening = ++this.#opening;
     if (!together) this.#given.length = 0;
@@ -30,12 +38,19 @@ export class Inspector {
     const { theme, speedMbps, curve, tab } = this.store.state;
     this.store.set({ ...EMPTY, theme, speedMbps, curve, tab, opening: true });
     try {
-      const opened = await this.client.ask({ type: "open", files: [...this.#given] });
+      const chosen = leaf === undefined ? {} : { leaf };
+      const opened = await this.client.ask({ type: "open", files: [...this.#given], ...chosen });
       if (opening !== this.#opening) return;
       const known = knownAs(opened);
       const linked = this.#linked.known;
       const warning = linked && known ? difference(linked, known) : undefined;
-      this.store.set({ opened, opening: false, view: 0, warning, tab: opened.mapOnly ? "map" : tab });
+      this.store.set({
+        opened,
+        opening: false,
+        view: opened.start,
+        warning,
+        tab: opened.mapOnly ? "map" : tab,
+      });
       this.follow(this.#linked);
       this.#linked = {};
       this.#startScan();
@@ -93,6 +108,7 @@ export class Inspector {
       const rest = this.store.state.troubles.filter(({ message }) => message !== notice.trouble.message);
       this.store.set({ troubles: [notice.trouble, ...rest].slice(0, MAX_TROUBLES) });
     } else if (notice.notice === "compared") this.store.set({ compared: notice.compared });
+    else if (notice.notice === "searched") this.#showSearched(notice.searched);
     else if (notice.notice === "scan" && notice.state.view === this.store.state.view) {
       this.store.set({ scan: notice.state });
       this.map?.refresh();
@@ -102,7 +118,7 @@ export class Inspector {
 
   choose(view: View): void {
     if (view === this.store.state.view) return;
-    this.store.set({ view, scan: undefined, areas: undefined, byOwner: false });
+    this.store.set({ view, scan: undefined, areas: undefined, byOwner: false, found: undefined });
     this.#startScan();
     this.#ask();
   }
@@ -135,14 +151,52 @@ export class Inspector {
     }
   }
 
-  async loadStructure(file: string): Promise<void> {
-    this.store.set({ structureFile: file, structure: undefined });
+  /** Looks for bytes from the cursor on, or behind it when it stands on what was found last. */
+  async search(patterns: readonly Uint8Array[]): Promise<void> {
+    const { view, hexSource, hexOffsetBytes, found, opened } = this.store.state;
+    if (!opened || patterns.length === 0) return;
+    const isAgain = hexSource === "disk" && found?.startBytes === hexOffsetBytes;
+    const fromBytes = hexSource === "disk" ? hexOffsetBytes + (isAgain ? 1 : 0) : 0;
+    this.store.set({ search: { running: true, searched: undefined, message: "" } });
     try {
-      const structure = await this.client.ask({ type: "structure", file });
-      if (this.store.state.structureFile === file) this.store.set({ structure });
+      const answer = await this.client.ask({ type: "search", view, fromBytes, patterns });
+      if (this.store.state.opened !== opened) return;
+      const { foundBytes, lengthBytes } = answer;
+      if (foundBytes !== undefined) {
+        this.goTo(foundBytes);
+        this.store.set({ found: { startBytes: foundBytes, lengthBytes } });
+      }
+      this.store.set({ search: { running: false, searched: undefined, message: searchWords(answer) } });
+    } catch (error) {
+      if (this.store.state.opened === opened) this.store.set({ search: EMPTY.search });
+      this.fail(error);
+    }
+  }
+
+  stopSearch(): void {
+    this.client.ask({ type: "stop-search" }).catch((error) => this.fail(error));
+  }
+
+  /** @param around A byte whose entry is to be among those of a long table. */
+  async loadStructure(file: string, around?: number): Promise<void> {
+    const locating = ++this.#locating;
+    if (this.store.state.structureFile !== file) {
+      this.store.set({ structureFile: file, structure: undefined });
+    }
+    try {
+      const place = around === undefined ? {} : { around };
+      const structure = await this.client.ask({ type: "structure", file, ...place });
+      if (locating === this.#locating) this.store.set({ structure });
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** Sees to it that the structure that is kept names a byte of a file as exactly as it can. */
+  async locate(file: string, offsetBytes: number): Promise<void> {
+    const { structure, structureFile } = this.store.state;
+    const known = structureFile === file && structure ? pathTo(structure, offsetBytes).at(-1) : undefined;
+    if (!known || known.children.length > 0) await this.loadStructure(file, offsetBytes);
   }
 
   async compare(): Promise<void> {
@@ -154,19 +208,26 @@ export class Inspector {
     }
   }
 
-  landmarks(): Landmarks {
-    const { opened, view, areas } = this.store.state;
-    const link = opened?.links[view === "merged" ? 0 : view];
+  /** What places are said in terms of: of the disk that is shown, or of one link. */
+  landmarks(of: View = this.store.state.view): Landmarks {
+    const { opened, areas } = this.store.state;
+    const link = opened?.links[of === "merged" ? 0 : of];
+    const isMixed = of === "merged" && (opened?.links.length ?? 0) > 1;
     return {
       capacityBytes: (opened?.capacitySectors ?? 0) * 512,
       grainBytes: link?.grainBytes,
-      tableBytes: link && tableBytesOf(link),
+      tables: isMixed || !link ? NO_TABLES.merged : tablesOf(link),
       partitions: partitionStarts(areas),
     };
   }
 
   #allows(tab: Tab): boolean {
     return tab === "map" || tab === "chain" || this.store.state.opened?.mapOnly !== true;
+  }
+
+  #showSearched(searched: Searched): void {
+    const { search } = this.store.state;
+    if (search.running) this.store.set({ search: { ...search, searched } });
   }
 
   #startScan(): void {
@@ -185,24 +246,6 @@ export class Inspector {
       (error) => this.fail(error),
     );
   }
-}
-
-interface Gridded {
-  readonly format: string;
-  readonly grainBytes: number | undefined;
-  readonly files: readonly { readonly facts: Readonly<Record<string, string | number | boolean>> }[];
-}
-
-/** Entries in a grain table of a COWD extent (fixed by the format). */
-const COWD_TABLE_ENTRIES = 4096;
-
-/** Bytes of the disk that one grain table covers; undefined for disks without tables. */
-export function tableBytesOf({ format, grainBytes, files }: Gridded): number | undefined {
-  if (grainBytes === undefined) return undefined;
-  for (const { facts } of files) {
-    if (typeof facts.numGTEsPerGT === "number") return facts.numGTEsPerGT * grainBytes;
-  }
-  return /cowd/i.test(format) ? COWD_TABLE_ENTRIES * grainBytes : undefined;
 }
 
 function partitionStarts(

@@ -17,7 +17,8 @@ export interface KeyParts {
 
 export const KEYS: readonly Key[] = [
   { keys: ["o"], words: "open files", run: ({ pick }) => pick() },
-  { keys: ["g", "/"], words: "go to a place", run: ({ inspector }) => focusGoto(inspector) },
+  { keys: ["g"], words: "go to a place", run: ({ inspector }) => focusField(inspector, "goto") },
+  { keys: ["/"], words: "find bytes or text", run: ({ inspector }) => focusField(inspector, "find") },
   { keys: ["n"], words: "next change", run: ({ inspector }) => void inspector.next(false) },
   { keys: ["p"], words: "previous change", run: ({ inspector }) => void inspector.next(true) },
   {
@@ -60,7 +61,7 @@ export function keyFor(event: KeyboardEvent): Key | undefined {
 }
 
 /** The field is there once the bytes are shown. */
-function focusGoto(inspector: Inspector): void {
+function focusField(inspector: Inspector, id: "goto" | "find"): void {
   inspector.showTab("hex");
-  requestAnimationFrame(() => setTimeout(() => document.getElementById("goto")?.focus()));
+  requestAnimationFrame(() => setTimeout(() => document.getElementById(id)?.focus()));
 }

@@ -8,6 +8,7 @@ import { App } from "./app.tsx";
 import { Client } from "./client.ts";
 import { fromServer } from "./given_files.ts";
 import { Inspector } from "./inspector.ts";
+import { keepChoices, openKeep, readChoices } from "./remembered.ts";
 import { hashOf, Store } from "./store.ts";
 
 const HASH_AFTER_MS = 200;
@@ -41,9 +42,11 @@ function keepHash(store: Store): void {
 function snapshot({ state }: Store): unknown {
   const { opened, opening, scan, view, tab, curve, troubles, areas, findings, compared } = state;
   const { fromSector, sectorsPerCell, cursorSector, hexSource, hexOffsetBytes, warning } = state;
+  const { found, search, theme, speedMbps } = state;
   const position = { fromSector, sectorsPerCell, cursorSector, hexSource, hexOffsetBytes };
   return structuredClone({
     ...{ opened, opening, scan, view, tab, curve, troubles, areas, findings, compared, warning, position },
+    ...{ found, search, theme, speedMbps },
   });
 }
 
@@ -52,6 +55,9 @@ function start(): void {
   const worker = startWorker() as Worker & { onmessage: ((event: MessageEvent<Told>) => void) | null };
   const client = new Client(worker, (notice) => inspector.heard(notice));
   const inspector = new Inspector(store, client);
+  const kept = openKeep();
+  store.set(readChoices(kept));
+  keepChoices(store, kept);
   inspector.readLink(location.hash);
   addEventListener("hashchange", () => inspector.readLink(location.hash));
   keepHash(store);
@@ -59,7 +65,8 @@ function start(): void {
   Object.assign(globalThis, { __inspector: { state: () => snapshot(store) } });
   const place = document.getElementById("app");
   if (place) render(<App inspector={inspector} />, place);
-  void inspector.open(fromServer(textOf("served"), location.href), false);
+  const { files, leaf } = fromServer(textOf("served"), location.href);
+  void inspector.open(files, false, leaf);
 }
 
 start();

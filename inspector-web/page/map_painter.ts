@@ -70,7 +70,7 @@ export class MapPainter {
     if (window.cellPx >= PATTERN_PX) paintPatterns(context, picture, layout);
     if (rulerPx > 0) paintRuler(context, picture);
     outline(context, picture, layout, picture.hoverCell, picture.ink);
-    if (picture.hasFocus) outline(context, picture, layout, picture.cursorCell, picture.accent);
+    outline(context, picture, layout, picture.cursorCell, picture.hasFocus ? picture.accent : picture.ink);
   }
 
   #paintCells({ window, capacitySectors, palette, sheets }: Picture, layout: Layout): void {

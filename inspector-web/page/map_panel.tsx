@@ -175,6 +175,11 @@ function Legend({ state, theme }: { state: PageState; theme: ThemeName }) {
       <span>
         <i style={{ background: hexOf(palette.density[0] ?? 0) }} /> nothing (parent shows)
       </span>
+      {state.scan?.finished === false && (
+        <span>
+          <i style={{ background: hexOf(palette.unread) }} /> not read yet
+        </span>
+      )}
       <span>
         <i style={{ background: hexOf(palette.damage) }} /> damage
       </span>
@@ -212,7 +217,7 @@ function Tooltip(
       <strong>{formatOffset(at.sector * 512)}</strong>
       {facts && (
         <dl>
-          {sectorRows(facts, inspector.landmarks()).map(([name, value]) => (
+          {sectorRows(facts, inspector.landmarks(facts.linkIndex)).map(([name, value]) => (
             <div key={name}>
               <dt>{name}</dt>
               <dd>{value}</dd>

@@ -5,7 +5,11 @@ import { formatOffset, formatShare, type Landmarks } from "../shared/units.ts";
 
 const KINDS = { data: "data", zero: "zeros", hole: "nothing here, the parent shows" } as const;
 
-/** Name and value of everything that is known. */
+/**
+ * Name and value of everything that is known.
+ *
+ * @param marks Of the link that decides.
+ */
 export function sectorRows(facts: SectorFacts, marks: Landmarks): readonly (readonly [string, string])[] {
   const { grain, fileOffsetBytes, entryOffsetBytes } = facts;
   const rows: [string, string | undefined][] = [
@@ -29,9 +33,9 @@ export function sectorRows(facts: SectorFacts, marks: Landmarks): readonly (read
 }
 
 /** Grain table and entry that decide about a grain: `GT 3, entry 17`. */
-function tableWords({ grain }: SectorFacts, { tableBytes, grainBytes }: Landmarks): string | undefined {
-  if (grain === undefined || tableBytes === undefined || grainBytes === undefined) return undefined;
-  const entries = tableBytes / grainBytes;
+function tableWords({ grain }: SectorFacts, { tables, grainBytes }: Landmarks): string | undefined {
+  if (grain === undefined || typeof tables === "string" || grainBytes === undefined) return undefined;
+  const entries = tables / grainBytes;
   return `GT ${Math.floor(grain / entries)}, entry ${grain % entries}`;
 }
 
@@ -55,6 +59,8 @@ export interface Cell {
 export function cellWords(cell: Cell, sectorsPerCell: number): string {
   const where = `${formatOffset(cell.sector * 512)}, cell of ${formatSize(sectorsPerCell * 512)}:`;
   if (cell.known === 0) return `${where} not scanned yet.`;
+  const isSeen = cell.known === 2 || cell.damaged || cell.data > 0 || cell.zero > 0;
+  if (!isSeen) return `${where} has tables that are not read yet.`;
   const parts = [
     cell.damaged ? "damaged" : "",
     cell.data > 0 ? `${formatShare(cell.data, 1)} data` : "",

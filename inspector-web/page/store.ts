@@ -6,9 +6,11 @@ import type { ThemeName } from "../shared/palette.ts";
 import { type Known, type Place, type Tab, writePlace } from "../shared/permalink.ts";
 import type {
   Answers,
+  ByteRange,
   Compared,
   Opened,
   ScanState,
+  Searched,
   StructureNode,
   Trouble,
   View,
@@ -16,6 +18,14 @@ import type {
 
 /** What the hex view shows: the disk that is looked at, or a file as it is. */
 export type HexSource = "disk" | { readonly file: string };
+
+/** A search as the page shows it. */
+export interface SearchState {
+  readonly running: boolean;
+  readonly searched: Searched | undefined;
+  /** How the last one ended. */
+  readonly message: string;
+}
 
 export interface PageState {
   readonly opening: boolean;
@@ -42,6 +52,9 @@ export interface PageState {
   readonly cursorSector: number;
   readonly hexSource: HexSource;
   readonly hexOffsetBytes: number;
+  readonly search: SearchState;
+  /** What the last search found. */
+  readonly found: ByteRange | undefined;
   readonly speedMbps: number;
 }
 
@@ -67,6 +80,8 @@ export const EMPTY: PageState = {
   cursorSector: 0,
   hexSource: "disk",
   hexOffsetBytes: 0,
+  search: { running: false, searched: undefined, message: "" },
+  found: undefined,
   speedMbps: 200,
 };
 

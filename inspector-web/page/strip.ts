@@ -80,7 +80,8 @@ export class Strip {
     const generation = ++this.#generation;
     const sectorsPerCell = Math.max(1, Math.ceil(this.#model.capacitySectors / width));
     const cells = Math.ceil(this.#model.capacitySectors / sectorsPerCell);
-    const tile = await this.#model.tile({ fromSector: 0, sectorsPerCell, cells }).catch(() => undefined);
+    const tile = await this.#model.tile({ fromSector: 0, sectorsPerCell, cells, asker: "strip" })
+      .catch(() => undefined);
     if (generation !== this.#generation || this.#stop.signal.aborted) return;
     this.#tile = tile ?? this.#tile;
     this.#repaint();

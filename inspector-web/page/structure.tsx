@@ -1,19 +1,33 @@
 /**
- * The structures of a file as a tree; each node leads to its bytes, and the node that the bytes belong to is
- * marked.
+ * The structures of a file as a tree; each node leads to its bytes, and the node that the byte under the cursor belongs
+ * to is marked, opened and brought into sight.
  */
-import { useEffect } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import type { RefObject } from "preact";
 import type { StructureNode } from "../shared/protocol.ts";
 import { formatOffset } from "../shared/units.ts";
 import type { Inspector } from "./inspector.ts";
 import type { PageState } from "./store.ts";
+import { pathTo } from "./structure_path.ts";
 
 export function Structure({ state, inspector }: { state: PageState; inspector: Inspector }) {
-  const files = [...new Set(state.opened?.links.flatMap((link) => link.files.map(({ name }) => name)))];
-  const file = state.structureFile ?? files[0];
+  const all = state.opened?.links.flatMap((link) => link.files) ?? [];
+  const files = [...new Set(all.map(({ name }) => name))];
+  // A descriptor can be read anywhere: a file with tables is what one comes for.
+  const first = all.find(({ format }) => format !== "descriptor")?.name ?? files[0];
+  const { structure, structureFile, hexSource, hexOffsetBytes } = state;
+  const file = structureFile ?? (hexSource === "disk" ? first : hexSource.file);
+  const isShown = hexSource !== "disk" && hexSource.file === structureFile;
+  const path = useMemo(
+    () => structure && isShown ? pathTo(structure, hexOffsetBytes) : [],
+    [structure, isShown, hexOffsetBytes],
+  );
+  const here = useRef<HTMLLIElement>(null);
   useEffect(() => {
-    if (file !== undefined && state.structureFile === undefined) void inspector.loadStructure(file);
-  }, [file, state.structureFile]);
+    if (file !== undefined && structureFile === undefined) void inspector.loadStructure(file);
+  }, [file, structureFile]);
+  // What lies in a branch has a place once that is open.
+  useEffect(() => here.current?.scrollIntoView({ block: "nearest" }), [path]);
   return (
     <section data-testid="structure" aria-labelledby="structure-title">
       <h2 id="structure-title">Structure</h2>
@@ -23,10 +37,10 @@ export function Structure({ state, inspector }: { state: PageState; inspector: I
           {files.map((name) => <option key={name} value={name}>{name}</option>)}
         </select>
       </label>
-      {state.structure
+      {structure
         ? (
           <ul class="tree">
-            <Node node={state.structure} state={state} inspector={inspector} isOpen />
+            <Node node={structure} path={path} here={here} inspector={inspector} isOpen />
           </ul>
         )
         : <p class="quiet">Reading…</p>}
@@ -36,15 +50,17 @@ export function Structure({ state, inspector }: { state: PageState; inspector: I
 
 interface NodeProps {
   readonly node: StructureNode;
-  readonly state: PageState;
+  /** From the root to the node that is marked. */
+  readonly path: readonly StructureNode[];
+  readonly here: RefObject<HTMLLIElement | null>;
   readonly inspector: Inspector;
   readonly isOpen?: boolean;
 }
 
-function Node({ node, state, inspector, isOpen }: NodeProps) {
+function Node({ node, path, here, inspector, isOpen }: NodeProps) {
   const { label, value, file, offsetBytes, lengthBytes, children } = node;
-  const at = state.hexSource !== "disk" && state.hexSource.file === file ? state.hexOffsetBytes : -1;
-  const isHere = at >= offsetBytes && at < offsetBytes + lengthBytes;
+  const isHere = path.length > 1 && path.at(-1) === node;
+  const marks = isHere ? { class: "here", ref: here, "aria-current": "location" as const } : {};
   const words = (
     <>
       <span class="label">{label}</span> <span>{value}</span>
@@ -60,15 +76,17 @@ function Node({ node, state, inspector, isOpen }: NodeProps) {
       {formatOffset(offsetBytes)}
     </button>
   );
-  if (children.length === 0) return <li class={isHere ? "here" : undefined}>{words} {link}</li>;
+  if (children.length === 0) return <li {...marks}>{words} {link}</li>;
   // What opens a branch can hold no button, so its own bytes are the first thing in it.
   return (
-    <li class={isHere ? "here" : undefined}>
-      <details open={isOpen === true || isHere}>
+    <li {...marks}>
+      <details open={isOpen === true || path.includes(node)}>
         <summary>{words}</summary>
         <ul>
           <li>{lengthBytes} bytes at {link}</li>
-          {children.map((child, i) => <Node key={i} node={child} state={state} inspector={inspector} />)}
+          {children.map((child, i) => (
+            <Node key={i} node={child} path={path} here={here} inspector={inspector} />
+          ))}
         </ul>
       </details>
     </li>

@@ -1,6 +1,6 @@
 /** Small texts that several panels say alike. */
-import type { AreaFacts, LinkFacts, Opened, ScanState, View } from "../shared/protocol.ts";
-import { formatShare } from "../shared/units.ts";
+import type { Answers, AreaFacts, LinkFacts, Opened, ScanState, View } from "../shared/protocol.ts";
+import { formatOffset, formatShare } from "../shared/units.ts";
 
 /** `71 % scanned`, or how it stands otherwise. */
 export function scanWords(scan: ScanState | undefined): string {
@@ -24,6 +24,13 @@ export function roleOf(link: LinkFacts, index: number): string {
 export function areaNames(areas: readonly AreaFacts[]): readonly string[] {
   let partition = 0;
   return areas.map(({ kind, label }) => kind === "partition" ? `p${++partition}` : label || kind);
+}
+
+/** How a search ended. */
+export function searchWords({ foundBytes, wrapped, stopped }: Answers["search"]): string {
+  if (stopped) return "search stopped";
+  if (foundBytes === undefined) return "not found in the data of this disk";
+  return `found at ${formatOffset(foundBytes)}${wrapped ? ", going on from the beginning of the disk" : ""}`;
 }
 
 /** Share of an area that a link changes. */

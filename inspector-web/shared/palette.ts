@@ -20,6 +20,8 @@ export interface Palette {
   /** A cell that holds zeros and no data: faint and full. */
   readonly zero: readonly [number, number];
   readonly unknown: number;
+  /** A cell that has tables which were not read yet. */
+  readonly unread: number;
   readonly outside: number;
   readonly damage: number;
   /** Links, newest first; repeated from the start when there are more. */
@@ -77,6 +79,7 @@ export const PALETTES: Readonly<Record<ThemeName, Palette>> = {
     ]),
     zero: [word("#bfe0dc"), word("#5fb0a7")],
     unknown: word("#f7f8fa"),
+    unread: word("#efe8d2"),
     outside: word("#ffffff"),
     damage: word("#c8102e"),
     links: LINKS,
@@ -88,6 +91,7 @@ export const PALETTES: Readonly<Record<ThemeName, Palette>> = {
     ]),
     zero: [word("#1d4a4a"), word("#2f8f86")],
     unknown: word("#14181f"),
+    unread: word("#2b2a2e"),
     outside: word("#0f1217"),
     damage: word("#ff5566"),
     links: LINKS,
@@ -107,6 +111,7 @@ export function cellColour(palette: Palette, cell: CellParts): number {
   if (cell.damaged) return palette.damage;
   if (cell.data > 0) return palette.density[densityStep(cell.data)] ?? palette.unknown;
   if (cell.zero > 0) return palette.zero[cell.zero >= 0.5 ? 1 : 0];
+  if (cell.known === 1) return palette.unread;
   return cell.known === 0 ? palette.unknown : palette.density[0] ?? palette.unknown;
 }
 

@@ -19,7 +19,7 @@ export type GivenFile =
 /** Which disk is looked at: one link (0 is the newest), or all of them merged. */
 export type View = number | "merged";
 
-/** Code of a trouble with something that was asked of a disk that is no longer open. */
+/** Code of a trouble with something asked of a disk that is no longer open, or given up for something newer. */
 export const CLOSED = "CLOSED";
 
 /** An error in words, from a `RegrainError` or from the browser. */
@@ -67,6 +67,8 @@ export interface Opened {
   readonly command: string | undefined;
   /** True when only a map was opened: there are no bytes to look at. */
   readonly mapOnly: boolean;
+  /** Index of the link that was asked for by name, else 0. */
+  readonly start: number;
 }
 
 /** Totals as `regrain map --json` has them. */
@@ -145,6 +147,15 @@ export interface SectorFacts {
   readonly runLengthSectors: number;
 }
 
+/** A stretch of the disk. */
+export interface ByteRange {
+  readonly startBytes: number;
+  readonly lengthBytes: number;
+}
+
+/** How allocated sectors compare with what lies below; one may be zero and something else, too. */
+export type Comparisons = "changed" | "identical" | "zero";
+
 /** How a delta compares with the base below it, in bytes. */
 export interface Compared {
   readonly comparedBytes: number;
@@ -153,11 +164,32 @@ export interface Compared {
   /** Allocated in the delta and all zero. */
   readonly zeroBytes: number;
   readonly changedBytes: number;
+  /** The first stretches of each kind, in the order of the disk; a changed one begins at the byte that differs. */
+  readonly first: Readonly<Record<Comparisons, readonly ByteRange[]>>;
   readonly finished: boolean;
 }
 
+/** How a byte compares with what lies below the link that is looked at. */
+export const SAME = 0;
+export const CHANGED = 1;
+/** The link holds it, and what lies below was not given. */
+export const UNKNOWN_BELOW = 2;
+
+/** How far a search is. */
+export interface Searched {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+/** How far the search for damage is. */
+export interface Surveyed {
+  readonly doneSectors: number;
+  readonly totalSectors: number;
+}
+
 export type Request =
-  | { readonly type: "open"; readonly files: readonly GivenFile[] }
+  /** `leaf` is the index of the file whose chain is to be shown. */
+  | { readonly type: "open"; readonly files: readonly GivenFile[]; readonly leaf?: number }
   | { readonly type: "close" }
   /** Starts (or goes on with) the scan of a view from where the page looks; the one that runs is given up. */
   | { readonly type: "scan"; readonly view: View; readonly fromSector: number }
@@ -171,25 +203,42 @@ export type Request =
     readonly fromSector: number;
     readonly sectorsPerCell: number;
     readonly cells: number;
+    /** Who asks: what the same one asked before is given up, unless it is the same. */
+    readonly asker?: string;
   }
   | {
     readonly type: "bytes";
     readonly of: { readonly view: View } | { readonly file: string };
     readonly offsetBytes: number;
     readonly lengthBytes: number;
+    /** Of a disk: with what lies below it. */
+    readonly withBelow?: boolean;
   }
+  /**
+   * The first place at or behind a byte where one of the patterns stands, in data alone; from the end of the disk it
+   * goes on at its beginning. The search that runs is given up.
+   */
+  | {
+    readonly type: "search";
+    readonly view: View;
+    readonly fromBytes: number;
+    readonly patterns: readonly Uint8Array[];
+  }
+  | { readonly type: "stop-search" }
   | { readonly type: "describe"; readonly view: View; readonly sector: number }
   /** Start of the next (or previous) run of data or zeros, seen from a sector. */
   | { readonly type: "next"; readonly view: View; readonly sector: number; readonly backwards: boolean }
   | { readonly type: "areas"; readonly view: View }
   | { readonly type: "findings" }
-  | { readonly type: "structure"; readonly file: string }
+  /** Of long tables the first entries are told, and the one at the byte `around`. */
+  | { readonly type: "structure"; readonly file: string; readonly around?: number }
   /** Which link owns each cell of the merged disk. */
   | {
     readonly type: "owners";
     readonly fromSector: number;
     readonly sectorsPerCell: number;
     readonly cells: number;
+    readonly asker?: string;
   }
   /** Compares what link 0 holds with what lies below it; needs more than one link. Told by `compared` notices. */
   | { readonly type: "compare" }
@@ -204,7 +253,18 @@ export interface Answers {
   bytes: {
     readonly bytes: Uint8Array<ArrayBuffer>; /** Per 512 bytes of a disk: which link, -1 zeros, -2 hole. */
     readonly owners: Int16Array | undefined;
+    /** What lies below, byte for byte, and how each compares; absent where nothing lies below. */
+    readonly below?: Uint8Array<ArrayBuffer>;
+    readonly changes?: Uint8Array<ArrayBuffer>;
   };
+  search: {
+    /** Absent when there is no such place, or the search was given up. */
+    readonly foundBytes: number | undefined;
+    readonly lengthBytes: number;
+    readonly wrapped: boolean;
+    readonly stopped: boolean;
+  };
+  "stop-search": null;
   describe: SectorFacts;
   next: { readonly sector: number | undefined };
   areas: {
@@ -222,7 +282,10 @@ export interface Answers {
   export: { readonly blob: Blob };
 }
 
-/** Cells of a map. `known` is 0 where the scan has not been, 1 where only the directory is known, 2 where all is. */
+/**
+ * Cells of a map. `known` is 0 where nothing is known, 1 where there are tables that were not read yet, 2 where all is
+ * known: that no link has a table there is known before the scan.
+ */
 export interface Tile {
   readonly data: Float32Array;
   readonly zero: Float32Array;
@@ -243,5 +306,7 @@ export type Notice =
   | { readonly notice: "ready" }
   | { readonly notice: "scan"; readonly state: ScanState }
   | { readonly notice: "compared"; readonly compared: Compared }
+  | { readonly notice: "searched"; readonly searched: Searched }
+  | { readonly notice: "surveyed"; readonly surveyed: Surveyed }
   /** A file vanished or changed while it was open. */
   | { readonly notice: "trouble"; readonly trouble: Trouble };

@@ -36,8 +36,8 @@ export function formatDuration(seconds: number): string {
 /** What a place may be said in terms of. */
 export interface Landmarks {
   readonly capacityBytes: number;
-  /** Bytes that one grain table covers; undefined where there are none. */
-  readonly tableBytes: number | undefined;
+  /** Bytes that one grain table covers, or why places cannot be said so. */
+  readonly tables: number | string;
   /** Bytes of a grain; undefined where there are none. */
   readonly grainBytes: number | undefined;
   /** Starts of the partitions, the first is `p1`. */
@@ -75,10 +75,8 @@ function placeOf(text: string, marks: Landmarks): number | string {
 
 function countedPlace(unit: string, count: number, marks: Landmarks): number | string {
   if (unit === "s" || unit === "sector") return count * SECTOR_SIZE;
-  const unitBytes = unit === "grain" ? marks.grainBytes : marks.tableBytes;
-  return unitBytes === undefined
-    ? `this disk has no ${unit === "grain" ? "grains" : "grain tables"}`
-    : count * unitBytes;
+  const unitBytes = unit === "grain" ? marks.grainBytes ?? "this disk has no grains" : marks.tables;
+  return typeof unitBytes === "string" ? unitBytes : count * unitBytes;
 }
 
 function plainOffset(text: string): number | undefined {

@@ -4,7 +4,7 @@ import { findPlace, formatDuration, formatExact, formatOffset, formatShare } fro
 
 const MARKS = {
   capacityBytes: 10 * 2 ** 30,
-  tableBytes: 32 * 2 ** 20,
+  tables: 32 * 2 ** 20,
   grainBytes: 65536,
   partitions: [2 ** 20, 2 ** 30],
 };
@@ -38,7 +38,7 @@ Deno.test("findPlace() says why there is no such place", () => {
     const found = findPlace(text, MARKS);
     assert.match("reason" in found ? found.reason : "", reason, text);
   }
-  const flat = findPlace("GT 1", { ...MARKS, tableBytes: undefined });
+  const flat = findPlace("GT 1", { ...MARKS, tables: "this disk has no grain tables" });
   assert.match("reason" in flat ? flat.reason : "", /no grain tables/);
 });
 

@@ -2,13 +2,17 @@
 import { type Batch, RegrainError, SECTOR_SIZE, type Source } from "../../core-as/host/mod.ts";
 import {
   type Area,
+  type AreaTotal,
   AreaTotals,
   FILE_SYSTEM_NAMES,
   type GuestSurvey,
   surveyGuest,
 } from "../../core-as/host/guest/mod.ts";
 import type { Answers, AreaFacts } from "../shared/protocol.ts";
-import { type DiskRuns, kindName, type Runs, walkRuns } from "./runs.ts";
+import type { SectorRange } from "./geometry.ts";
+import type { Sum } from "./pyramid.ts";
+import { DATA, type DiskRuns, kindName, type Runs, walkRuns, ZERO } from "./runs.ts";
+import type { Scan } from "./scan.ts";
 
 /** The disk as its guest sees it, damage read over. */
 class GuestView implements Source {
@@ -58,16 +62,47 @@ export function unknownAreas(runs: Runs): GuestSurvey {
   };
 }
 
-/** Adds up a view by area. */
-export async function areasOf(
-  { table, areas }: GuestSurvey,
-  runs: Runs,
-  isWhole: boolean,
-): Promise<Answers["areas"]> {
+/** All of a view by area, by a walk. */
+export async function walkedTotals({ areas }: GuestSurvey, runs: Runs): Promise<readonly AreaTotal[]> {
   const totals = new AreaTotals(areas);
   await walkRuns(runs, { from: 0, to: runs.capacitySectors }, ({ start, length, kind }) => {
     totals.add(start * SECTOR_SIZE, length * SECTOR_SIZE, kindName(kind));
   });
+  return totals.totals;
+}
+
+/** The same by what was scanned: exact when that is all, since then leaves at the borders are looked at closely. */
+export async function scannedTotals({ areas }: GuestSurvey, scan: Scan): Promise<readonly AreaTotal[]> {
+  const totals: AreaTotal[] = [];
+  for (const { startBytes, lengthBytes } of areas) {
+    const range = { from: startBytes / SECTOR_SIZE, to: (startBytes + lengthBytes) / SECTOR_SIZE };
+    const { data, zero } = scan.finished ? await exactSum(scan, range) : scan.pyramid.sumOf(range);
+    totals.push({ dataBytes: Math.round(data) * SECTOR_SIZE, zeroBytes: Math.round(zero) * SECTOR_SIZE });
+  }
+  return totals;
+}
+
+/** Sectors of a stretch: whole leaves by the pyramid, parts of one by their tables. */
+async function exactSum({ pyramid, runs }: Scan, { from, to }: SectorRange): Promise<Sum> {
+  const span = pyramid.spanSectors;
+  const firstWhole = Math.min(to, Math.ceil(from / span) * span);
+  const lastWhole = Math.max(firstWhole, Math.floor(to / span) * span);
+  const sum = pyramid.sumOf({ from: firstWhole, to: lastWhole });
+  for (const range of [{ from, to: firstWhole }, { from: lastWhole, to }]) {
+    await walkRuns(runs, range, ({ kind, length }) => {
+      if (kind === DATA) sum.data += length;
+      else if (kind === ZERO) sum.zero += length;
+    });
+  }
+  return sum;
+}
+
+/** What is told of a view's areas. */
+export function areaAnswer(
+  { table, areas }: GuestSurvey,
+  totals: readonly AreaTotal[],
+  isWhole: boolean,
+): Answers["areas"] {
   const problems = table.problems.map(({ message, offsetBytes }) => `${message}, at byte ${offsetBytes}`);
   if (table.isBackup) {
     problems.unshift("the primary table is damaged; the copy at the end of the disk was read");
@@ -75,7 +110,7 @@ export async function areasOf(
   if (!isWhole) problems.push("the base is not here: what only it holds, the table perhaps, is not seen");
   return {
     scheme: table.scheme,
-    areas: areas.map((area, i) => ({ ...factsOf(area), ...totals.totals[i]! })),
+    areas: areas.map((area, i) => ({ ...factsOf(area), ...totals[i]! })),
     problems,
   };
 }

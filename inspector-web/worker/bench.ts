@@ -1,6 +1,6 @@
 /**
- * A set of opened links with the kernels that walk them. There are two of them, each with a memory of its own: one for
- * what the page waits for, one for work that cannot be cut into short steps.
+ * A set of opened links with the kernels that walk them. There are three of them, each with a memory of its own: one
+ * for what the page waits for, one for work in long steps, one for the search for damage, which has no steps at all.
  */
 import { type Core, Disk, RegrainError } from "../../core-as/host/mod.ts";
 import type { View } from "../shared/protocol.ts";

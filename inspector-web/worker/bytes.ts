@@ -1,9 +1,12 @@
 /** Bytes of a view or of a file, as many as a page shows. */
 import { MIB, readBytes, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
-import type { Answers } from "../shared/protocol.ts";
+import { type Answers, CHANGED, UNKNOWN_BELOW } from "../shared/protocol.ts";
 import type { GivenFiles } from "./given.ts";
 import type { DiskRuns } from "./runs.ts";
 
+/** Owners of zeros and of nothing. */
+const ZERO = -1;
+const HOLE = -2;
 /** No view shows more at once. */
 const MAX_BYTES = 16 * MIB;
 
@@ -22,13 +25,48 @@ function bounded({ offsetBytes, lengthBytes }: Stretch, sizeBytes: number): Stre
   return { offsetBytes: from, lengthBytes: Math.min(lengthBytes, MAX_BYTES, sizeBytes - from) };
 }
 
-export async function bytesOfView(runs: DiskRuns, stretch: Stretch): Promise<Answers["bytes"]> {
-  const { offsetBytes, lengthBytes } = bounded(stretch, runs.capacitySectors * SECTOR_SIZE);
+/** @param below What lies below the disk, if it is to be compared. */
+export async function bytesOfView(
+  runs: DiskRuns,
+  stretch: Stretch,
+  below?: DiskRuns,
+): Promise<Answers["bytes"]> {
+  const place = bounded(stretch, runs.capacitySectors * SECTOR_SIZE);
+  const upper = await read(runs, place);
+  if (!below) return upper;
+  const lower = await read(below, place);
+  return { ...upper, below: lower.bytes, changes: changesOf(upper, lower, place.offsetBytes) };
+}
+
+interface Read {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly owners: Int16Array<ArrayBuffer>;
+}
+
+/** Bytes of a disk; behind its end, which a disk above it may have outgrown, there are zeros. */
+async function read(runs: DiskRuns, { offsetBytes, lengthBytes }: Stretch): Promise<Read> {
   const bytes = new Uint8Array(lengthBytes);
   const first = Math.floor(offsetBytes / SECTOR_SIZE);
-  const owners = new Int16Array(Math.ceil((offsetBytes + lengthBytes) / SECTOR_SIZE) - first).fill(-2);
-  if (lengthBytes > 0) await runs.read(offsetBytes, bytes, owners);
+  const owners = new Int16Array(Math.ceil((offsetBytes + lengthBytes) / SECTOR_SIZE) - first);
+  const present = Math.min(lengthBytes, runs.capacitySectors * SECTOR_SIZE - offsetBytes);
+  const presentSectors = Math.max(0, Math.min(owners.length, runs.capacitySectors - first));
+  owners.fill(HOLE, 0, presentSectors).fill(ZERO, presentSectors);
+  if (present > 0) {
+    await runs.read(offsetBytes, bytes.subarray(0, present), owners.subarray(0, presentSectors));
+  }
   return { bytes, owners };
+}
+
+/** How each byte of a disk compares with what lies below. */
+function changesOf(upper: Read, lower: Read, offsetBytes: number): Uint8Array<ArrayBuffer> {
+  const changes = new Uint8Array(upper.bytes.length);
+  for (let i = 0; i < changes.length; i++) {
+    const sector = Math.floor((offsetBytes % SECTOR_SIZE + i) / SECTOR_SIZE);
+    if (upper.owners[sector] === HOLE) continue;
+    if (lower.owners[sector] === HOLE) changes[i] = UNKNOWN_BELOW;
+    else if (upper.bytes[i] !== lower.bytes[i]) changes[i] = CHANGED;
+  }
+  return changes;
 }
 
 export async function bytesOfFile(

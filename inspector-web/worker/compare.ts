@@ -1,6 +1,6 @@
 /** What the newest link holds, beside what lies below it: how much of it is a change at all. */
 import { MIB, SECTOR_SIZE } from "../../core-as/host/mod.ts";
-import type { Compared } from "../shared/protocol.ts";
+import type { ByteRange, Compared, Comparisons } from "../shared/protocol.ts";
 import { DATA, type DiskRuns, LENIENT } from "./runs.ts";
 
 /** Read at a time, of each side. */
@@ -8,6 +8,14 @@ const PIECE_SECTORS = 4 * MIB / SECTOR_SIZE;
 /** Between two notices. */
 const NOTICE_MS = 100;
 const SECTOR_WORDS = SECTOR_SIZE / 4;
+/** Stretches of each kind that are told. */
+const MAX_FIRST = 50;
+
+/** Whole sectors up to `endBytes`, from the byte that counts on. */
+interface Range {
+  readonly startBytes: number;
+  endBytes: number;
+}
 
 export class Comparison {
   private readonly upperWords = new Uint32Array(PIECE_SECTORS * SECTOR_WORDS);
@@ -16,6 +24,7 @@ export class Comparison {
   private identical = 0;
   private zero = 0;
   private toldMs = 0;
+  private readonly first: Record<Comparisons, Range[]> = { changed: [], identical: [], zero: [] };
 
   /**
    * @param upper The newest link.
@@ -53,7 +62,7 @@ export class Comparison {
       new Uint8Array(words.buffer, 0, sectors * SECTOR_SIZE);
     await this.upper.read(sector * SECTOR_SIZE, bytesOf(this.upperWords));
     await this.readLower(sector, bytesOf(this.lowerWords));
-    for (let i = 0; i < sectors; i++) this.sector(i * SECTOR_WORDS);
+    for (let i = 0; i < sectors; i++) this.sector(i * SECTOR_WORDS, (sector + i) * SECTOR_SIZE);
     this.compared += sectors;
     const now = performance.now();
     if (now - this.toldMs < NOTICE_MS) return;
@@ -68,15 +77,25 @@ export class Comparison {
     if (present > 0) await this.lower.read(sector * SECTOR_SIZE, bytes.subarray(0, present));
   }
 
-  private sector(word: number): void {
+  private sector(word: number, offsetBytes: number): void {
     const { upperWords: upper, lowerWords: lower } = this;
     const end = word + SECTOR_WORDS;
     let at = word;
     while (at < end && upper[at] === lower[at]) at++;
-    if (at === end) this.identical++;
+    if (at === end) {
+      this.identical++;
+      note(this.first.identical, offsetBytes, offsetBytes);
+    } else {
+      // The lowest bits of a word are its first byte.
+      const bits = (upper[at]! ^ lower[at]!) >>> 0;
+      const within = (31 - Math.clz32(bits & -bits)) >> 3;
+      note(this.first.changed, offsetBytes + (at - word) * 4 + within, offsetBytes);
+    }
     at = word;
     while (at < end && upper[at] === 0) at++;
-    if (at === end) this.zero++;
+    if (at < end) return;
+    this.zero++;
+    note(this.first.zero, offsetBytes, offsetBytes);
   }
 
   private state(finished: boolean): Compared {
@@ -85,7 +104,23 @@ export class Comparison {
       identicalBytes: this.identical * SECTOR_SIZE,
       zeroBytes: this.zero * SECTOR_SIZE,
       changedBytes: (this.compared - this.identical) * SECTOR_SIZE,
+      first: {
+        changed: this.first.changed.map(told),
+        identical: this.first.identical.map(told),
+        zero: this.first.zero.map(told),
+      },
       finished,
     };
   }
+}
+
+/** Adds a sector to the last stretch, when it follows on it, or begins another while there is room. */
+function note(ranges: Range[], startBytes: number, sectorBytes: number): void {
+  const last = ranges.at(-1);
+  if (last?.endBytes === sectorBytes) last.endBytes += SECTOR_SIZE;
+  else if (ranges.length < MAX_FIRST) ranges.push({ startBytes, endBytes: sectorBytes + SECTOR_SIZE });
+}
+
+function told({ startBytes, endBytes }: Range): ByteRange {
+  return { startBytes, lengthBytes: endBytes - startBytes };
 }

@@ -68,9 +68,7 @@ export async function describeSector(
   const { kind, link, place } = run;
   const isData = kind === DATA;
   const hasPlace = isData && !Number.isNaN(place);
-  const decided = runs instanceof DiskRuns && link >= 0
-    ? await runs.alone(() => entryOf(runs.disk, runs.positionOf(link), sector))
-    : {};
+  const decided = runs instanceof DiskRuns ? await entryIn(runs, link, sector) : {};
   return {
     grain: undefined,
     entryFile: undefined,
@@ -86,6 +84,12 @@ export async function describeSector(
     runStartSector: run.start,
     runLengthSectors: run.length,
   };
+}
+
+/** Of one link alone the entry of a hole is known, too; of several each has one. */
+function entryIn(runs: DiskRuns, link: number, sector: number) {
+  const position = link < 0 && runs.disk.links.length === 1 ? 0 : runs.positionOf(link);
+  return position < 0 ? {} : runs.alone(() => entryOf(runs.disk, position, sector));
 }
 
 /** The table entry that decides. */

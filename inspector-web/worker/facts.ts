@@ -12,7 +12,12 @@ import { commandFor } from "./command.ts";
 import type { MapRuns } from "./map_json.ts";
 import type { Chain } from "./open.ts";
 
-export function openedChain({ links, verdicts, remarks }: Chain, names: readonly string[]): Opened {
+/** @param start Index of the link that was asked for. */
+export function openedChain(
+  { links, verdicts, remarks }: Chain,
+  names: readonly string[],
+  start: number,
+): Opened {
   return {
     links: links.map((link, i) => linkFacts(link, verdicts[i])),
     isWhole: links.at(-1)!.isBase,
@@ -20,6 +25,7 @@ export function openedChain({ links, verdicts, remarks }: Chain, names: readonly
     remarks: [...remarks, ...names],
     command: commandFor(links),
     mapOnly: false,
+    start: Math.min(start, links.length - 1),
   };
 }
 
@@ -42,6 +48,7 @@ export function openedMap(runs: MapRuns, file: FileFacts, remarks: readonly stri
     remarks: [...remarks, "only a map was opened: there are no bytes to look at"],
     command: undefined,
     mapOnly: true,
+    start: 0,
   };
 }
 

@@ -10,8 +10,9 @@ import {
 } from "../../core-as/host/mod.ts";
 import { inflatePortable } from "../../core-as/host/inflate.ts";
 import type { GivenFile } from "../shared/protocol.ts";
-import { BlobSource, type Life } from "./blob_source.ts";
+import { BlobSource } from "./blob_source.ts";
 import { RangeSource } from "./range_source.ts";
+import type { Life } from "./slow_source.ts";
 
 export class GivenFiles implements Files {
   readonly names: readonly string[];

@@ -13,7 +13,26 @@ export class Lock {
   }
 }
 
-/** Lets messages in: promises alone would keep them waiting. */
+/** Lets messages in: promises alone would keep them waiting. A timer would wait for 4 ms each time. */
 export function breathe(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+/** Leaves the processor to others. */
+export function rest(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Ends work of which nobody waits for the result any more. */
+export class Superseded extends Error {
+  constructor() {
+    super("something newer was asked");
+  }
 }

@@ -21,6 +21,8 @@ export interface Plan {
   readonly items: readonly Item[];
   /** Names of the links. */
   readonly names: readonly string[];
+  /** Index of the link that was asked for. */
+  readonly start: number;
   readonly remarks: readonly string[];
 }
 
@@ -43,9 +45,10 @@ export async function lookAtAll(names: readonly string[], context: Context): Pro
 /**
  * Finds the chain in what was dropped.
  *
- * @throws {RegrainError} when there is no disk in it.
+ * @param asked Name of the file whose chain is wanted; without one the longest chain is taken.
+ * @throws {RegrainError} when there is no disk in it, or the file that was asked for is none.
  */
-export function planChain(items: readonly Item[]): Plan {
+export function planChain(items: readonly Item[], asked?: string): Plan {
   const claims = claimsOf(items);
   const candidates = items.filter(({ name, error, kind }) => !error && kind !== "map" && !claims.has(name));
   const parents = new Map<Item, Item>();
@@ -54,13 +57,33 @@ export function planChain(items: readonly Item[]): Plan {
     if (parent) parents.set(item, parent);
   }
   standOnLooseBase(candidates, parents);
-  const [first, ...others] = leavesOf(candidates, parents);
+  const leaves = leavesOf(candidates, parents);
+  const wanted = asked === undefined ? undefined : itemFor(asked, items, claims);
+  const first = leaves.find((leaf) => !wanted || chainOf(leaf, parents).includes(wanted)) ?? leaves[0];
   if (!first) throw noDisk(items, candidates);
+  const others = leaves.filter((leaf) => leaf !== first);
   const chain = chainOf(first, parents);
   const remarks = others.map(({ name }) =>
     `${name} is another disk than ${first.name} and was left out; open it alone to see it`
   );
-  return { items, names: chain.map(({ name }) => name), remarks: [...remarks, ...leftOver(items)] };
+  return {
+    items,
+    names: chain.map(({ name }) => name),
+    start: wanted ? Math.max(0, chain.indexOf(wanted)) : 0,
+    remarks: [...remarks, ...leftOver(items)],
+  };
+}
+
+/** The link that a file stands for: the one whose extent it is, or itself. */
+function itemFor(
+  name: string,
+  items: readonly Item[],
+  claims: ReadonlyMap<string, string>,
+): Item | undefined {
+  const holder = claims.get(name) ?? name;
+  const item = items.find((each) => each.name === holder);
+  if (item?.error) throw item.error;
+  return item;
 }
 
 /** The parent that a descriptor names, by file name or else by content id. */

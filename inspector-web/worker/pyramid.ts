@@ -2,13 +2,20 @@
  * Sums over the disk, halved in resolution from level to level: a map of any scale costs what it shows, and the next
  * change is found by going down.
  */
-import { DATA, HOLE, type PlacedRun } from "./runs.ts";
+import { DATA, HOLE, type PlacedRun, ZERO } from "./runs.ts";
 
 const MAX_LEAVES = 2 ** 20;
 
+/** Sectors of a stretch with data and with zeros. */
+export interface Sum {
+  data: number;
+  zero: number;
+}
+
 export class Pyramid {
-  /** Sectors of a leaf: a power of two. */
+  /** Sectors of a leaf: 2 to the power of `leafShift`. */
   readonly spanSectors: number;
+  readonly leafShift: number;
   readonly leafCount: number;
   /** Sectors with data and with zeros, per leaf: a leaf is far below 2^32. */
   private readonly data: Uint32Array;
@@ -22,6 +29,7 @@ export class Pyramid {
     let span = 1;
     while (capacitySectors / span > MAX_LEAVES) span *= 2;
     this.spanSectors = span;
+    this.leafShift = Math.log2(span);
     this.leafCount = Math.max(1, Math.ceil(capacitySectors / span));
     this.data = new Uint32Array(this.leafCount);
     this.zero = new Uint32Array(this.leafCount);
@@ -52,6 +60,17 @@ export class Pyramid {
     this.touchedTo = Math.max(this.touchedTo, leaf);
   }
 
+  /** Adds the same to each of some leaves, as a kernel has summed it. */
+  addToLeaves(first: number, leaves: number, data: number, zero: number): void {
+    const end = first + leaves;
+    for (let leaf = first; leaf < end; leaf++) {
+      this.data[leaf]! += data;
+      this.zero[leaf]! += zero;
+    }
+    this.touchedFrom = Math.min(this.touchedFrom, first);
+    this.touchedTo = Math.max(this.touchedTo, end);
+  }
+
   /** Brings the upper levels up to date. */
   settle(): void {
     let [from, to] = [this.touchedFrom, this.touchedTo];
@@ -75,7 +94,7 @@ export class Pyramid {
    * Sectors with data and with zeros in `[from, to)`. A leaf that the border cuts is divided by its share, so that
    * sums are kept and nothing that is there becomes nothing.
    */
-  sum(from: number, to: number, into: { data: number; zero: number }): void {
+  sum(from: number, to: number, into: Sum): void {
     into.data = 0;
     into.zero = 0;
     const span = this.spanSectors;
@@ -87,6 +106,22 @@ export class Pyramid {
       into.data += this.data[leaf]! * share;
       into.zero += this.zero[leaf]! * share;
     }
+  }
+
+  /** The kind of all sectors of a leaf, or undefined where they differ. */
+  kindOf(leaf: number): number | undefined {
+    const sectors = Math.min(this.spanSectors, this.capacitySectors - leaf * this.spanSectors);
+    const [data, zero] = [this.data[leaf]!, this.zero[leaf]!];
+    if (data === sectors) return DATA;
+    if (zero === sectors) return ZERO;
+    return data === 0 && zero === 0 ? HOLE : undefined;
+  }
+
+  /** As `sum`, in an object of its own. */
+  sumOf({ from, to }: { readonly from: number; readonly to: number }): Sum {
+    const sum = { data: 0, zero: 0 };
+    if (to > from) this.sum(from, to, sum);
+    return sum;
   }
 
   /** First leaf at or behind one that holds anything; undefined when there is none. */

@@ -1,38 +1,19 @@
 /** A file that `regrain inspect` serves, read by ranges; another version of it is refused by its ETag. */
-import { type Batch, RegrainError, type Source } from "../../core-as/host/mod.ts";
-import { closedError, type Life, vanishedError } from "./blob_source.ts";
-import { readMerged } from "./merged_reads.ts";
+import { RegrainError } from "../../core-as/host/mod.ts";
+import { type Life, SlowSource, vanishedError } from "./slow_source.ts";
 
-export class RangeSource implements Source {
-  readonly path: string;
-  readonly sizeBytes: number;
+export class RangeSource extends SlowSource {
   private etag: string | undefined;
 
   constructor(
     private readonly served: { readonly name: string; readonly url: string; readonly sizeBytes: number },
-    private readonly life: Life,
+    life: Life,
   ) {
-    this.path = served.name;
-    this.sizeBytes = served.sizeBytes;
+    super(served.name, served.sizeBytes, life);
   }
 
-  async read(batch: Batch, buffer: Uint8Array): Promise<void> {
-    await readMerged(batch, buffer, (from, to) => this.range(from, to));
-  }
-
-  close(): void {
-    // Every read is a request of its own.
-  }
-
-  private async range(from: number, to: number): Promise<Uint8Array> {
+  protected override async fetch(from: number, to: number): Promise<Uint8Array> {
     const { path } = this;
-    if (this.life.ended) throw closedError(path);
-    if (to > this.sizeBytes) {
-      throw new RegrainError("READ_SHORT", `the file ends at byte ${this.sizeBytes}`, {
-        path,
-        offsetBytes: to,
-      });
-    }
     const response = await this.request(from, to);
     if (response.status === 412) throw vanishedError(path, from, undefined);
     if (response.status !== 206) {
@@ -41,9 +22,7 @@ export class RangeSource implements Source {
       throw new RegrainError("READ_FAILED", message, { path, offsetBytes: from });
     }
     this.etag ??= response.headers.get("ETag") ?? undefined;
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    if (bytes.length !== to - from) throw vanishedError(path, from, undefined);
-    return bytes;
+    return new Uint8Array(await response.arrayBuffer());
   }
 
   private async request(from: number, to: number): Promise<Response> {

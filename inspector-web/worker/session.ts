@@ -10,12 +10,12 @@ import {
   type GivenFile,
   type Opened,
   type Request,
+  type Searched,
   type Told,
   type View,
 } from "../shared/protocol.ts";
-import { areasOf, labelOf, surveyAreas, unknownAreas } from "./areas.ts";
+import { areaAnswer, labelOf, scannedTotals, surveyAreas, unknownAreas, walkedTotals } from "./areas.ts";
 import { Bench, Kernels } from "./bench.ts";
-import type { Life } from "./blob_source.ts";
 import { bytesOfFile, bytesOfView } from "./bytes.ts";
 import { Comparison } from "./compare.ts";
 import { describeSector } from "./describe.ts";
@@ -24,13 +24,16 @@ import { openedChain, openedMap } from "./facts.ts";
 import { findingsOf } from "./findings.ts";
 import { GivenFiles } from "./given.ts";
 import type { Item } from "./items.ts";
+import { Superseded } from "./lock.ts";
 import { type MapRuns, parseMap } from "./map_json.ts";
 import { nextRun, previousRun } from "./next.ts";
 import { lookAtAll, type Plan, planChain } from "./open.ts";
 import type { Runs } from "./runs.ts";
 import { Scan } from "./scan.ts";
+import { Search } from "./search.ts";
+import type { Life } from "./slow_source.ts";
 import { structureOf } from "./structure.ts";
-import { ownersOf, tileOf } from "./tiles.ts";
+import { Tiles } from "./tiles.ts";
 import { troubleOf } from "./trouble.ts";
 
 /** Views whose pyramids are kept: each may take 24 MiB. */
@@ -55,13 +58,18 @@ interface Open {
   findings?: Promise<Answers["findings"]>;
   /** The comparison that runs is the last one that was asked for. */
   comparisons: number;
+  /** The same of searches. */
+  searches: number;
 }
 
 export class Session {
   private open: Open | undefined;
+  private tiles = new Tiles();
   private readonly quick: Kernels;
   /** For work in long steps; made when there is some. */
   private slow: Kernels | undefined;
+  /** For the search for damage, which may take minutes. */
+  private surveying: Kernels | undefined;
 
   /** @param newCore Makes kernels with a memory of their own. */
   constructor(private readonly newCore: () => Core, private readonly post: Post) {
@@ -78,7 +86,7 @@ export class Session {
     } catch (error) {
       const trouble = troubleOf(error);
       // What was asked of a disk that is no longer open failed for that reason, and nobody waits for it.
-      const isMoot = asked.type !== "open" && this.open !== open;
+      const isMoot = error instanceof Superseded || (asked.type !== "open" && this.open !== open);
       this.post({ id, ok: false, trouble: isMoot ? { ...trouble, code: CLOSED } : trouble }, []);
     }
   }
@@ -86,7 +94,7 @@ export class Session {
   private answer(asked: Request): Promise<Answers[Request["type"]]> {
     switch (asked.type) {
       case "open":
-        return this.openFiles(asked.files);
+        return this.openFiles(asked.files, asked.leaf);
       case "close":
         this.end();
         return Promise.resolve(null);
@@ -94,9 +102,9 @@ export class Session {
         this.startScan(asked.view, asked.fromSector);
         return Promise.resolve(null);
       case "tile":
-        return tileOf(this.scanOf(asked.view), asked);
+        return this.tiles.tile(this.scanOf(asked.view), asked);
       case "owners":
-        return ownersOf(this.runsOf("merged"), asked).then((owners) => ({ owners }));
+        return this.tiles.owners(this.runsOf("merged"), asked).then((owners) => ({ owners }));
       case "bytes":
         return this.bytes(asked);
       case "describe":
@@ -108,16 +116,21 @@ export class Session {
       case "findings":
         return this.findings();
       case "structure":
-        return this.structure(asked.file);
+        return this.structure(asked.file, asked.around);
       case "compare":
         return this.compare();
+      case "search":
+        return this.search(asked);
+      case "stop-search":
+        if (this.open) this.open.searches++;
+        return Promise.resolve(null);
       case "export":
         return this.export(asked.view, asked.format);
     }
   }
 
   /** Opens the files in place of what was open; that stays open when there is no disk in them. */
-  private async openFiles(given: readonly GivenFile[]): Promise<Opened> {
+  private async openFiles(given: readonly GivenFile[], leaf: number | undefined): Promise<Opened> {
     const life = { ended: false };
     const files = new GivenFiles(given, life);
     const items = await lookAtAll(files.names, files.context(this.quick.core));
@@ -132,13 +145,14 @@ export class Session {
         map: map.runs,
         scans: new Map(),
         comparisons: 0,
+        searches: 0,
       });
       return openedMap(map.runs, map.file, [...files.remarks, ...others]);
     }
-    const plan = planChain(items);
+    const plan = planChain(items, leaf === undefined ? undefined : files.names[leaf]);
     const bench = await Bench.open(this.quick, plan, files);
-    this.replace({ life, files, plan, bench, map: undefined, scans: new Map(), comparisons: 0 });
-    return openedChain(bench.chain, files.remarks);
+    this.replace({ life, files, plan, bench, map: undefined, scans: new Map(), comparisons: 0, searches: 0 });
+    return openedChain(bench.chain, files.remarks, plan.start);
   }
 
   private replace(open: Open): void {
@@ -150,6 +164,8 @@ export class Session {
     if (!this.open) return;
     this.open.life.ended = true;
     for (const scan of this.open.scans.values()) scan.stop();
+    this.tiles.stop();
+    this.tiles = new Tiles();
     this.open = undefined;
   }
 
@@ -198,7 +214,11 @@ export class Session {
 
   private bytes(asked: Extract<Request, { type: "bytes" }>): Promise<Answers["bytes"]> {
     if ("file" in asked.of) return bytesOfFile(this.required().files, asked.of.file, asked);
-    return bytesOfView(this.requiredBench().view(asked.of.view), asked);
+    const bench = this.requiredBench();
+    const { view } = asked.of;
+    const upper = view === "merged" ? 0 : view;
+    const hasBelow = asked.withBelow === true && upper < bench.chain.links.length - 1;
+    return bytesOfView(bench.view(view), asked, hasBelow ? bench.below(upper) : undefined);
   }
 
   private async describe(view: View, sector: number): Promise<Answers["describe"]> {
@@ -233,23 +253,52 @@ export class Session {
 
   private async areas(view: View): Promise<Answers["areas"]> {
     const open = this.required();
-    if (open.map) return await areasOf(unknownAreas(open.map), open.map, false);
+    if (open.map) {
+      const unknown = unknownAreas(open.map);
+      return areaAnswer(unknown, await walkedTotals(unknown, open.map), false);
+    }
     const bench = await this.slowBench();
     const merged = bench.view("merged");
     open.guest ??= surveyAreas(merged);
     open.known = await open.guest;
-    return await areasOf(open.known, bench.view(view), merged.disk.isWhole);
+    const scan = open.scans.get(view);
+    const isScanned = scan && (scan.finished || scan.isRunning);
+    const totals =
+      await (isScanned ? scannedTotals(open.known, scan) : walkedTotals(open.known, bench.view(view)));
+    return areaAnswer(open.known, totals, merged.disk.isWhole);
   }
 
   private async findings(): Promise<Answers["findings"]> {
     const open = this.required();
     if (open.map) return { findings: [], counts: { damage: 0, doubt: 0, note: 0 } };
-    return await (open.findings ??= this.slowBench().then(findingsOf));
+    return await (open.findings ??= this.survey(open));
   }
 
-  private async structure(file: string): Promise<Answers["structure"]> {
+  /** A survey reads all that a scan reads: it waits for that, and what is seen first is there first. */
+  private async survey({ scans, plan, files, life }: Open): Promise<Answers["findings"]> {
+    for (let running = [...scans.values()]; running.length > 0;) {
+      await Promise.all(running.map((scan) => scan.idle()));
+      running = [...scans.values()].filter(({ isRunning }) => isRunning);
+    }
+    if (!plan || life.ended) throw new RegrainError("USAGE", "nothing is open");
+    this.surveying ??= new Kernels(this.newCore());
+    return await findingsOf(await Bench.open(this.surveying, plan, files), (surveyed) => {
+      if (!life.ended) this.post({ notice: "surveyed", surveyed }, []);
+    });
+  }
+
+  private async structure(file: string, around: number | undefined): Promise<Answers["structure"]> {
     const { files } = this.required();
-    return await structureOf(file, this.requiredBench().chain.links, files);
+    return await structureOf({ name: file, around }, this.requiredBench().chain.links, files);
+  }
+
+  private async search({ view, fromBytes, patterns }: Extract<Request, { type: "search" }>) {
+    const open = this.required();
+    const turn = ++open.searches;
+    const bench = await this.slowBench();
+    const tell = (searched: Searched) => this.post({ notice: "searched", searched }, []);
+    return await new Search(bench.view(view), patterns, tell)
+      .run(fromBytes, () => turn === open.searches && !open.life.ended);
   }
 
   private async compare(): Promise<Compared> {

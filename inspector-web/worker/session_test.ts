@@ -2,66 +2,10 @@
 /** The worker's session, driven as the page drives it, with every test disk. */
 import assert from "node:assert/strict";
 import { runMap } from "../../cli/commands/map.ts";
-import { Core, type CoreExports, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import { SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import { caseNamed, CASES, type Files } from "../../fixtures/mod.ts";
-import {
-  type Answers,
-  CLOSED,
-  type GivenFile,
-  type Request,
-  type ScanState,
-  type Told,
-  type Trouble,
-  type View,
-} from "../shared/protocol.ts";
-import { Session } from "./session.ts";
-
-const module = new WebAssembly.Module(Deno.readFileSync(new URL("../../core-as/core.wasm", import.meta.url)));
-const newCore = () => new Core(new WebAssembly.Instance(module).exports as unknown as CoreExports);
-
-/** A page without a window. */
-class Page {
-  readonly told: Told[] = [];
-  private readonly session = new Session(newCore, (told) => this.told.push(told));
-  private lastId = 0;
-
-  /** The answer, or the trouble as an error. */
-  async ask<T extends Request["type"]>(request: Extract<Request, { type: T }>): Promise<Answers[T]> {
-    const id = ++this.lastId;
-    await this.session.receive({ ...request, id });
-    const told = this.told.find((each) => "id" in each && each.id === id);
-    assert.ok(told && "id" in told, "no answer");
-    if (told.ok) return told.answer as Answers[T];
-    throw new TroubleError(told.trouble);
-  }
-
-  open(files: Files): Promise<Answers["open"]> {
-    return this.ask({ type: "open", files: givenOf(files) });
-  }
-
-  /** Scans to the end. */
-  async scan(view: View, fromSector = 0): Promise<ScanState> {
-    this.told.length = 0;
-    await this.ask({ type: "scan", view, fromSector });
-    while (true) {
-      for (const told of this.told) {
-        if ("notice" in told && told.notice === "scan" && told.state.finished) return told.state;
-        if ("notice" in told && told.notice === "trouble") throw new TroubleError(told.trouble);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-  }
-}
-
-class TroubleError extends Error {
-  constructor(readonly trouble: Trouble) {
-    super(trouble.message);
-  }
-}
-
-function givenOf(files: Files): GivenFile[] {
-  return Object.entries(files).map(([name, bytes]) => ({ name, file: new Blob([bytes]), modifiedMs: null }));
-}
+import { givenOf, Page, TroubleError } from "../../test/helpers/inspector_session.ts";
+import { CLOSED, type ScanState, type View } from "../shared/protocol.ts";
 
 const page = new Page();
 

@@ -24,7 +24,14 @@ const MAX_LINES = 1000;
 
 /** A node, and what is common to all of one file. */
 class Builder {
-  constructor(readonly file: Source) {}
+  /** @param around A byte of the file whose entry is shown whatever its number. */
+  constructor(readonly file: Source, private readonly around: number | undefined) {}
+
+  /** True when the byte that is looked at lies in a stretch. */
+  isAround({ offsetBytes, lengthBytes }: { offsetBytes: number; lengthBytes: number }): boolean {
+    const { around } = this;
+    return around !== undefined && around >= offsetBytes && around < offsetBytes + lengthBytes;
+  }
 
   node(
     label: string,
@@ -45,11 +52,11 @@ class Builder {
 
 /** @throws {RegrainError} `NOT_FOUND` when the file is not part of what is open. */
 export async function structureOf(
-  name: string,
+  { name, around }: { readonly name: string; readonly around: number | undefined },
   links: readonly Link[],
   files: GivenFiles,
 ): Promise<StructureNode> {
-  const builder = new Builder(files.open(name));
+  const builder = new Builder(files.open(name), around);
   const whole = { offsetBytes: 0, lengthBytes: builder.file.sizeBytes };
   const extent = links.flatMap(({ extents }) => extents).find((placed) => placed.extent.path === name)
     ?.extent;
@@ -133,24 +140,30 @@ async function directoryNode(builder: Builder, label: string, geometry: Geometry
     Math.min(at.lengthBytes, MAX_LOOKED_AT * directoryEntryBytes),
   );
   const children: StructureNode[] = [];
-  let present = 0;
+  const tableBytes = geometry.entriesPerTable * geometry.entryBytes;
+  let [present, shown] = [0, 0];
   for (let index = 0; (index + 1) * directoryEntryBytes <= view.byteLength; index++) {
     const low = view.getUint32(index * directoryEntryBytes, true);
     const high = directoryEntryBytes === 8 ? view.getUint32(index * 8 + 4, true) : 0;
-    if (low === 0 && high === 0) continue;
-    if (++present > MAX_SHOWN) continue;
-    const sector = geometry.locate(low, high);
     const entry = {
       offsetBytes: directoryOffsetBytes + index * directoryEntryBytes,
       lengthBytes: directoryEntryBytes,
     };
+    const isEmpty = low === 0 && high === 0;
+    if (isEmpty && !builder.isAround(entry)) continue;
+    if (!isEmpty) present++;
+    const sector = geometry.locate(low, high);
+    const place = { offsetBytes: sector * SECTOR_SIZE, lengthBytes: tableBytes };
+    const isWanted = builder.isAround(entry) || (sector > 0 && builder.isAround(place));
+    if (present > MAX_SHOWN && !isWanted) continue;
+    if (!isEmpty) shown++;
     const table = sector > 0 ? [await tableNode(builder, geometry, index, sector)] : [];
     const value = sector > 0
       ? `table at sector ${sector}`
       : `0x${high.toString(16)} ${low.toString(16)}: no table`;
     children.push(builder.node(`entry ${index}`, value, entry, table));
   }
-  if (present > MAX_SHOWN) children.push(more(builder, present - MAX_SHOWN, at));
+  if (present > shown) children.push(more(builder, present - shown, at));
   return builder.node(label, `${directoryEntries} entries, ${present} tables`, at, children);
 }
 
@@ -163,16 +176,18 @@ async function tableNode(
   const at = { offsetBytes: sector * SECTOR_SIZE, lengthBytes: entriesPerTable * entryBytes };
   const view = await builder.bytes(at.offsetBytes, at.lengthBytes);
   const children: StructureNode[] = [];
-  let used = 0;
+  let [used, shown] = [0, 0];
   for (let i = 0; (i + 1) * entryBytes <= view.byteLength; i++) {
     const value = entryBytes === 4 ? BigInt(view.getUint32(i * 4, true)) : view.getBigUint64(i * 8, true);
-    if (value === 0n || ++used > MAX_SHOWN) continue;
-    const disk = (index * entriesPerTable + i) * grainSectors;
     const entry = { offsetBytes: at.offsetBytes + i * entryBytes, lengthBytes: entryBytes };
+    if (value !== 0n) used++;
+    if ((value === 0n || used > MAX_SHOWN) && !builder.isAround(entry)) continue;
+    if (value !== 0n) shown++;
+    const disk = (index * entriesPerTable + i) * grainSectors;
     const text = entryBytes === 4 ? String(value) : `0x${value.toString(16)}`;
     children.push(builder.node(`entry ${i}, disk sector ${disk}`, text, entry));
   }
-  if (used > MAX_SHOWN) children.push(more(builder, used - MAX_SHOWN, at));
+  if (used > shown) children.push(more(builder, used - shown, at));
   return builder.node(`grain table ${index}`, `${entriesPerTable} entries, ${used} in use`, at, children);
 }
 

@@ -3,11 +3,9 @@
  * run that goes on over such a border counts once, as in `regrain map`.
  */
 import { SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import { LENGTH_CLASSES, type RunTally } from "../../core-as/host/run_tally.ts";
 import type { Histogram, Totals } from "../shared/protocol.ts";
 import { continues, DATA, HOLE, type PlacedRun } from "./runs.ts";
-
-/** Lengths of runs go up to 2^38 sectors: 62 TiB are fewer than 2^37. */
-const CLASSES = 38;
 
 /** A stretch that was walked. Its outermost runs may go on, so they are not counted yet. */
 interface Stretch {
@@ -20,8 +18,8 @@ interface Stretch {
 
 /** Counts of runs that have ended. */
 class Counts {
-  readonly counts = new Array<number>(CLASSES).fill(0);
-  readonly sectors = new Array<number>(CLASSES).fill(0);
+  readonly counts = new Array<number>(LENGTH_CLASSES).fill(0);
+  readonly sectors = new Array<number>(LENGTH_CLASSES).fill(0);
   data = 0;
   zero = 0;
   hole = 0;
@@ -38,6 +36,18 @@ class Counts {
     const index = run.length < 2 ** 31 ? 31 - Math.clz32(run.length) : Math.floor(Math.log2(run.length));
     this.counts[index]!++;
     this.sectors[index]! += run.length;
+  }
+
+  /** Adds what lies between the first run and the last of a list. */
+  addInner(tally: RunTally): void {
+    this.data += tally.dataSectors;
+    this.zero += tally.zeroSectors;
+    this.hole += tally.holeSectors;
+    this.runs += tally.innerRuns;
+    for (let i = 0; i < LENGTH_CLASSES; i++) {
+      this.counts[i]! += tally.countOf(i);
+      this.sectors[i]! += tally.sectorsOf(i);
+    }
   }
 
   copy(): Counts {
@@ -96,6 +106,18 @@ export class Tally {
       this.closed.add(stretch.tail);
       copyRun(run, stretch.tail);
     }
+  }
+
+  /** Adds runs that a kernel has summed: the first, what is between them, and the last, where there are two. */
+  addSummed(first: PlacedRun, inner: RunTally, last: PlacedRun | undefined): void {
+    this.add(first);
+    const stretch = this.current;
+    if (!stretch || !last) return;
+    this.closed.addInner(inner);
+    // Never one with the run before it, even where it looks so: what lies between them was summed, not seen.
+    if (stretch.tail) this.closed.add(stretch.tail);
+    stretch.tail = { ...last };
+    stretch.to = last.start + last.length;
   }
 
   /** Joins the stretch that grew with the one that it has reached. */

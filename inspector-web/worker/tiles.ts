@@ -1,7 +1,7 @@
 /** Cells of a map: from the pyramid, or, where the page looks closer than that, from the tables. */
-import type { Tile } from "../shared/protocol.ts";
+import type { Tile, View } from "../shared/protocol.ts";
 import type { SectorRange } from "./geometry.ts";
-import { DATA, HOLE, type Runs, walkRuns } from "./runs.ts";
+import { DATA, HOLE, type PlacedRun, type Runs, walkRuns } from "./runs.ts";
 import type { Scan } from "./scan.ts";
 
 /** More cells than any screen has. */
@@ -23,43 +23,133 @@ export function boundCells({ fromSector, sectorsPerCell, cells }: Cells): Cells 
   };
 }
 
-export async function tileOf(scan: Scan, asked: Cells): Promise<Tile> {
-  const cells = boundCells(asked);
-  const tile: Tile = {
-    data: new Float32Array(cells.cells),
-    zero: new Float32Array(cells.cells),
-    known: new Uint8Array(cells.cells),
-    damage: new Uint8Array(cells.cells),
-  };
-  if (cells.sectorsPerCell < scan.pyramid.spanSectors) await fillFromTables(tile, scan.runs, cells);
-  else fillFromPyramid(tile, scan, cells);
-  const end = cells.fromSector + cells.cells * cells.sectorsPerCell;
-  for (const range of scan.damaged) {
-    if (range.to > cells.fromSector && range.from < end) markDamage(tile.damage, range, cells);
-  }
-  return tile;
+/** A walk for somebody, who asks for one thing at a time. */
+interface Walk {
+  readonly question: string;
+  isWanted: boolean;
+  readonly result: Promise<unknown>;
 }
 
-function fillFromPyramid(tile: Tile, scan: Scan, { fromSector, sectorsPerCell, cells }: Cells): void {
-  const { pyramid, tally } = scan;
+/**
+ * Answers who asks for cells again and again, while the scan goes on and as the map is moved: tables are walked once
+ * for the same question, and a walk ends when its asker wants something else.
+ */
+export class Tiles {
+  private readonly walks = new Map<string, Walk>();
+  /** What each asker looked at last. */
+  private readonly places = new Map<string, string>();
+
+  async tile(scan: Scan, asked: Cells & { readonly asker?: string }): Promise<Tile> {
+    const cells = boundCells(asked);
+    const tile = await this.filled(scan, cells, asked.asker);
+    const end = cells.fromSector + cells.cells * cells.sectorsPerCell;
+    for (const range of scan.damaged) {
+      if (range.to > cells.fromSector && range.from < end) markDamage(tile.damage, range, cells);
+    }
+    return tile;
+  }
+
+  async owners(runs: Runs, asked: Cells & { readonly asker?: string }): Promise<Int16Array<ArrayBuffer>> {
+    const cells = boundCells(asked);
+    const owners = await this.once(
+      asked.asker,
+      { what: "owners", ...cells },
+      (goOn) => ownersOf(runs, cells, goOn),
+    );
+    return owners.slice();
+  }
+
+  /** Ends all walks. */
+  stop(): void {
+    for (const walk of this.walks.values()) walk.isWanted = false;
+    this.walks.clear();
+  }
+
+  private async filled(scan: Scan, cells: Cells, asker: string | undefined): Promise<Tile> {
+    const { fromSector, sectorsPerCell } = cells;
+    if (asker !== undefined) this.attend(scan, asker, `${fromSector} ${sectorsPerCell}`);
+    if (sectorsPerCell < scan.pyramid.spanSectors) {
+      const question = { what: scan.view, ...cells };
+      const walked = await this.once(asker, question, (goOn) => tileFromTables(scan, cells, goOn));
+      // The answer is handed over, and the next one may be the same.
+      return {
+        data: walked.data.slice(),
+        zero: walked.zero.slice(),
+        known: walked.known.slice(),
+        damage: walked.damage.slice(),
+      };
+    }
+    const end = fromSector + cells.cells * sectorsPerCell;
+    const isPart = fromSector > 0 || end < scan.runs.capacitySectors;
+    if (isPart && !scan.finished) scan.look({ from: fromSector, to: end });
+    return tileFromPyramid(scan, cells);
+  }
+
+  /** The scan makes room for whoever looks around. */
+  private attend(scan: Scan, asker: string, place: string): void {
+    const before = this.places.get(asker);
+    if (before !== undefined && before !== place) scan.attend();
+    this.places.set(asker, place);
+  }
+
+  private once<T>(
+    asker: string | undefined,
+    asked: Cells & { readonly what: View | "owners" },
+    walk: (goOn: () => boolean) => Promise<T>,
+  ): Promise<T> {
+    if (asker === undefined) return walk(() => true);
+    const lane = asked.what === "owners" ? `owners ${asker}` : `tile ${asker}`;
+    const question = JSON.stringify([asked.what, asked.fromSector, asked.sectorsPerCell, asked.cells]);
+    const last = this.walks.get(lane);
+    if (last?.question === question) return last.result as Promise<T>;
+    if (last) last.isWanted = false;
+    const result: Promise<T> = walk(() => made.isWanted);
+    const made: Walk = { question, isWanted: true, result };
+    this.walks.set(lane, made);
+    result.catch(() => {
+      if (this.walks.get(lane) === made) this.walks.delete(lane);
+    });
+    return result;
+  }
+}
+
+function emptyTile(cells: number): Tile {
+  return {
+    data: new Float32Array(cells),
+    zero: new Float32Array(cells),
+    known: new Uint8Array(cells),
+    damage: new Uint8Array(cells),
+  };
+}
+
+function tileFromPyramid(scan: Scan, { fromSector, sectorsPerCell, cells }: Cells): Tile {
+  const { pyramid, tally, preview } = scan;
+  const tile = emptyTile(cells);
   const sum = { data: 0, zero: 0 };
   for (let i = 0; i < cells; i++) {
     const from = fromSector + i * sectorsPerCell;
     const to = Math.min(from + sectorsPerCell, pyramid.capacitySectors);
     if (from >= to) break;
     pyramid.sum(from, to, sum);
+    let known = tally.known(from, to);
+    if (known !== 2 && preview) {
+      known = preview.needsReading(from, to) ? 1 : 2;
+      if (known === 2 && preview.holesAreZeros) sum.zero = to - from;
+    }
     tile.data[i] = sum.data / sectorsPerCell;
     tile.zero[i] = sum.zero / sectorsPerCell;
-    tile.known[i] = tally.known(from, to);
+    tile.known[i] = known;
   }
+  return tile;
 }
 
-async function fillFromTables(tile: Tile, runs: Runs, cells: Cells): Promise<void> {
+async function tileFromTables(scan: Scan, cells: Cells, goOn: () => boolean): Promise<Tile> {
   const { fromSector, sectorsPerCell } = cells;
-  const to = Math.min(runs.capacitySectors, fromSector + cells.cells * sectorsPerCell);
-  if (to <= fromSector) return;
+  const tile = emptyTile(cells.cells);
+  const to = Math.min(scan.runs.capacitySectors, fromSector + cells.cells * sectorsPerCell);
+  if (to <= fromSector) return tile;
   // Sums of many small parts: they are kept as sectors, which are exact.
-  await walkRuns(runs, { from: fromSector, to }, ({ kind, start, length }) => {
+  const add = ({ kind, start, length }: Pick<PlacedRun, "kind" | "start" | "length">) => {
     if (kind === HOLE) return;
     const parts = kind === DATA ? tile.data : tile.zero;
     const end = start + length;
@@ -69,13 +159,39 @@ async function fillFromTables(tile: Tile, runs: Runs, cells: Cells): Promise<voi
       parts[i]! += next - at;
       at = next;
     }
-  });
+  };
+  for (const { from, to: end, kind } of stretchesOf(scan, { from: fromSector, to })) {
+    if (kind === undefined) await walkRuns(scan.runs, { from, to: end, goOn }, add);
+    else add({ kind, start: from, length: end - from });
+  }
   const last = Math.ceil((to - fromSector) / sectorsPerCell);
   for (let i = 0; i < last; i++) {
     tile.data[i]! /= sectorsPerCell;
     tile.zero[i]! /= sectorsPerCell;
     tile.known[i] = 2;
   }
+  return tile;
+}
+
+/** Cuts a range where the scan knows more: leaves of a single kind need no tables. The others have no kind. */
+function stretchesOf(
+  { pyramid, tally }: Scan,
+  range: SectorRange,
+): (SectorRange & { readonly kind: number | undefined })[] {
+  const span = pyramid.spanSectors;
+  const found: { from: number; to: number; kind: number | undefined }[] = [];
+  for (let from = range.from; from < range.to;) {
+    const leaf = Math.floor(from / span);
+    const start = leaf * span;
+    const isKnown = tally.known(start, Math.min(start + span, pyramid.capacitySectors)) === 2;
+    const kind = isKnown ? pyramid.kindOf(leaf) : undefined;
+    const to = Math.min(range.to, start + span);
+    const last = found.at(-1);
+    if (last && last.kind === kind) last.to = to;
+    else found.push({ from, to, kind });
+    from = to;
+  }
+  return found;
 }
 
 function markDamage(damage: Uint8Array, { from, to }: SectorRange, cells: Cells): void {
@@ -85,11 +201,14 @@ function markDamage(damage: Uint8Array, { from, to }: SectorRange, cells: Cells)
 }
 
 /** Which link owns each cell: the newest of those that have data in it; -1 only zeros, -2 nothing. */
-export async function ownersOf(runs: Runs, asked: Cells): Promise<Int16Array<ArrayBuffer>> {
-  const { fromSector, sectorsPerCell, cells } = boundCells(asked);
+async function ownersOf(
+  runs: Runs,
+  { fromSector, sectorsPerCell, cells }: Cells,
+  goOn: () => boolean,
+): Promise<Int16Array<ArrayBuffer>> {
   const owners = new Int16Array(cells).fill(-2);
   const to = Math.min(runs.capacitySectors, fromSector + cells * sectorsPerCell);
-  await walkRuns(runs, { from: Math.min(fromSector, to), to }, ({ kind, start, length, link }) => {
+  await walkRuns(runs, { from: Math.min(fromSector, to), to, goOn }, ({ kind, start, length, link }) => {
     if (kind === HOLE) return;
     const owner = kind === DATA ? link : -1;
     const first = Math.floor((start - fromSector) / sectorsPerCell);

@@ -4,7 +4,9 @@ import type { Trouble } from "../shared/protocol.ts";
 
 export function troubleOf(error: unknown): Trouble {
   if (error instanceof RegrainError) {
-    const { code, message, path, offsetBytes, hint } = error;
+    const { code, message, path, offsetBytes } = error;
+    // A page is not told where to look: what is not there was not dropped.
+    const hint = code === "NOT_FOUND" ? "drop it together with the others" : error.hint;
     return { code, message, path, offsetBytes, hint };
   }
   const message = error instanceof Error ? error.message : String(error);

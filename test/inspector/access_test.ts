@@ -80,6 +80,8 @@ testWithPeers(
   ["chromium"],
   () =>
     withDisk({ width: NARROW_PX, height: 740 }, async ({ page }) => {
+      // Where there is data, numbers are long.
+      await page.locator("body").press("n");
       await eachTab(page, async (name) => {
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
         assert.ok(width <= NARROW_PX, `${name}: ${width} pixels wide`);
@@ -87,14 +89,59 @@ testWithPeers(
     }),
 );
 
+/** Elements with something to be read that stick out of the page, unless a box that scrolls holds them. */
+function cutOff(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const scrolls = (element: Element) => /auto|scroll/.test(getComputedStyle(element).overflowX);
+    const hidden = (element: Element) => {
+      const box = element.getBoundingClientRect();
+      if (box.width === 0 || element.closest(".spoken, details:not([open]) > :not(summary)")) return false;
+      for (let each = element.parentElement; each; each = each.parentElement) if (scrolls(each)) return false;
+      return box.right > innerWidth + 1 || box.left < -1 ||
+        (element instanceof HTMLElement && element.scrollWidth > element.clientWidth + 1 &&
+          getComputedStyle(element).overflowX === "hidden");
+    };
+    return [...document.querySelectorAll("body *")].filter(hidden).map(({ outerHTML }) =>
+      outerHTML.slice(0, 120)
+    );
+  });
+}
+
+// Zoomed to 200 %, a window of 1280 x 800 has room for half of each.
 testWithPeers(
-  "forced colours leave every view standing",
+  "at 200 % nothing is cut off, and nothing scrolls sideways",
+  ["chromium"],
+  () =>
+    withDisk({ width: 640, height: 400, deviceScaleFactor: 2 }, async ({ page }) => {
+      await page.locator("body").press("n");
+      await eachTab(page, async (name) => {
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.ok(width <= 640, `${name}: ${width} pixels wide`);
+        assert.deepEqual(await cutOff(page), [], name);
+      });
+    }),
+);
+
+testWithPeers(
+  "with forced colours every view stands, and what colours say is said otherwise too",
   ["chromium"],
   () =>
     withDisk({ forcedColors: "active" }, async ({ page }) => {
       await eachTab(page, async (name) => {
         assert.ok((await page.getByRole("tabpanel").innerText()).trim().length > 0, name);
+        const chosen = page.locator('[role=tab][aria-selected="true"]');
+        const line = (tab: Element) => getComputedStyle(tab).borderBottomColor;
+        const other = page.locator('[role=tab][aria-selected="false"]').first();
+        assert.notEqual(await chosen.evaluate(line), await other.evaluate(line), name);
       });
+      await page.locator("body").press("2");
+      await page.locator("body").press("n");
+      const changed = page.locator(".hex .differs").first();
+      await changed.waitFor();
+      assert.match(await changed.evaluate((byte) => getComputedStyle(byte).textDecorationLine), /underline/);
+      const cursor = page.locator(".hex .chosen");
+      const background = (byte: Element) => getComputedStyle(byte).backgroundColor;
+      assert.notEqual(await cursor.evaluate(background), await changed.evaluate(background));
     }),
 );
 

@@ -1,17 +1,23 @@
 /// <reference lib="dom" />
 /** Measurements inside of the page, by its own clock. */
 import type { Browser, Page } from "playwright-core";
-import type { PageState } from "./browser.ts";
+import { PALETTES } from "../../inspector-web/shared/palette.ts";
+import { type PageState, stateOf } from "./browser.ts";
 
-interface Opening {
-  /** Until the map was painted first. */
+/** A scan is waited for this long; of one that takes longer only the speed is told. */
+const PATIENCE_MS = 8000;
+
+export interface Opening {
+  /** Until no cell of the map was without a colour of its own. */
   readonly firstMapMs: number;
-  /** Until every table had been read. */
-  readonly scanMs: number;
+  /** Until every table had been read; undefined when that was not waited for. */
+  readonly scanMs: number | undefined;
+  /** From the event to the last look. */
+  readonly seenMs: number;
+  readonly doneSectors: number;
 }
 
 interface Clock {
-  givenMs: number;
   opening: Promise<Opening>;
 }
 
@@ -21,23 +27,43 @@ interface Window {
   __clock: Clock;
 }
 
-/** Hands one file to the picker, and waits for the map and the end of the scan. */
+/** Hands one file to the picker, and waits for the map and, for some seconds, for the end of the scan. */
 export async function measureOpening(page: Page, path: string): Promise<Opening> {
-  await page.evaluate(() => {
+  await page.evaluate(({ unknown, patienceMs }) => {
     const window = globalThis as unknown as Window;
-    const clock: Clock = { givenMs: 0, opening: Promise.reject(new Error("no file was given")) };
+    const clock: Clock = { opening: Promise.reject(new Error("no file was given")) };
     clock.opening.catch(() => undefined);
     window.__clock = clock;
+    const small = document.createElement("canvas");
+    const context = small.getContext("2d", { willReadFrequently: true });
+    if (!context) throw new Error("there is no canvas to look with");
+    context.imageSmoothingEnabled = false;
+
+    /** Looks at the largest canvas, right of its ruler, in less detail. */
+    const isPainted = () => {
+      const [map] = [...document.querySelectorAll("canvas")].sort((a, b) => b.height - a.height);
+      if (!map || map.width === 0) return false;
+      const { width, height } = small;
+      context.clearRect(0, 0, width, height);
+      context.drawImage(map, map.width / 4, 0, map.width / 2, map.height, 0, 0, width, height);
+      const words = new Uint32Array(context.getImageData(0, 0, width, height).data.buffer);
+      return words.some((word) => word !== 0) && words.every((word) => word !== unknown);
+    };
+
     const onGiven = () => {
-      clock.givenMs = performance.now();
+      const givenMs = performance.now();
       clock.opening = new Promise((resolve, reject) => {
         let firstMapMs = 0;
         const look = () => {
-          const { scan, troubles } = window.__inspector.state();
-          const nowMs = performance.now() - clock.givenMs;
+          const { opened, scan, troubles } = window.__inspector.state();
+          if (firstMapMs === 0 && opened && isPainted()) firstMapMs = performance.now() - givenMs;
+          const seenMs = performance.now() - givenMs;
           if (troubles[0]) return reject(new Error(troubles[0].message));
-          if (firstMapMs === 0 && scan && document.querySelector("canvas")) firstMapMs = nowMs;
-          if (scan?.finished) return resolve({ firstMapMs, scanMs: nowMs });
+          if (firstMapMs > 0 && scan && (scan.finished || seenMs > patienceMs)) {
+            const scanMs = scan.finished ? seenMs : undefined;
+            return resolve({ firstMapMs, scanMs, seenMs, doneSectors: scan.doneSectors });
+          }
+          if (seenMs > 3 * patienceMs) return reject(new Error("there was no map"));
           requestAnimationFrame(look);
         };
         // The page has heard the event too by then, and forgotten what was open.
@@ -45,52 +71,56 @@ export async function measureOpening(page: Page, path: string): Promise<Opening>
       });
     };
     document.addEventListener("change", onGiven, { capture: true, once: true });
-  });
+  }, { unknown: PALETTES.light.unknown, patienceMs: PATIENCE_MS });
   await page.locator("input[type=file]").first().setInputFiles(path);
   return await page.evaluate(() => (globalThis as unknown as Window).__clock.opening);
 }
 
-/** Milliseconds from frame to frame while the map is zoomed in, moved and zoomed out, one step a frame. */
+/** Milliseconds from frame to frame while the map is zoomed in, moved and zoomed out, a step every frame. */
 export async function measureFrames(page: Page): Promise<number[]> {
-  return await page.evaluate(async () => {
-    const canvases = [...document.querySelectorAll("canvas")];
-    const map = canvases.reduce((most, each) =>
-      each.width * each.height > most.width * most.height ? each : most
-    );
-    const box = map.getBoundingClientRect();
-    const at = { clientX: box.left + box.width / 3, clientY: box.top + box.height / 3, bubbles: true };
-    const wheel = (deltaY: number, deltaX = 0) =>
-      new WheelEvent("wheel", { ...at, deltaY, deltaX, cancelable: true });
-    const key = (name: string) =>
-      new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true });
-    const steps = [
-      ...Array.from({ length: 60 }, () => wheel(-100)),
-      ...Array.from({ length: 60 }, () => key("ArrowRight")),
-      ...Array.from({ length: 60 }, () => key("ArrowDown")),
-      ...Array.from({ length: 60 }, () => wheel(100)),
+  const frames = await page.evaluate(async () => {
+    const times = (count: number, key: string) => Array<string>(count).fill(key);
+    const keys = [
+      ...times(40, "s"),
+      ...times(8, "+"),
+      ...times(60, "s"),
+      ...times(60, "d"),
+      ...times(8, "+"),
+      ...times(60, "w"),
+      ...times(16, "-"),
+      ...times(40, "w"),
     ];
-    map.focus();
-    const frames: number[] = [];
+    const found: number[] = [];
     let last = await new Promise<number>(requestAnimationFrame);
-    for (const step of steps) {
-      map.dispatchEvent(step);
+    for (const key of [...keys, ...keys]) {
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
       const now = await new Promise<number>(requestAnimationFrame);
-      frames.push(now - last);
+      found.push(now - last);
       last = now;
     }
-    return frames;
+    return found;
   });
+  const { troubles } = await stateOf(page);
+  if (troubles[0]) throw new Error(troubles[0].message);
+  return frames;
 }
 
-/** Resident memory of the process that draws the largest page, worker included. */
-export async function memoryBytes(browser: Browser): Promise<number> {
+export interface Memory {
+  /** The most that was resident since the process began. */
+  readonly mostBytes: number;
+  /** Of what is resident now: all but the program files of the browser. */
+  readonly ownBytes: number;
+}
+
+/** Memory of the process that draws the largest page, its workers included. */
+export async function memoryOf(browser: Browser): Promise<Memory> {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-  const sizes = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => residentBytes(id));
-  return Math.max(...sizes);
-}
-
-function residentBytes(pid: number): number {
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1] ?? NaN) * 1024;
+  const found = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => {
+    const status = Deno.readTextFileSync(`/proc/${id}/status`);
+    const bytes = (name: string) =>
+      Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, "m").exec(status)?.[1]) * 1024;
+    return { mostBytes: bytes("VmHWM"), ownBytes: bytes("RssAnon") + bytes("RssShmem") };
+  });
+  return found.reduce((most, each) => each.mostBytes > most.mostBytes ? each : most);
 }

@@ -8,12 +8,20 @@ import type { View } from "../../inspector-web/shared/protocol.ts";
 import { peer } from "../helpers/peers.ts";
 
 export const PAGE_PATH = new URL("../../inspector-web/dist/inspector.html", import.meta.url).pathname;
-const PAGE_URL = pathToFileURL(PAGE_PATH).href;
+export const PAGE_URL = pathToFileURL(PAGE_PATH).href;
 const PATIENCE_MS = 15_000;
 const POLL_MS = 20;
 
 /** As the page tells it for tests. */
-export type PageState = Pick<Everything, "opening" | "opened" | "view" | "tab" | "scan" | "troubles">;
+export type PageState =
+  & Pick<Everything, "opening" | "opened" | "view" | "tab" | "scan" | "troubles" | "warning">
+  & Pick<Everything, "areas" | "compared" | "found" | "search" | "curve" | "theme" | "speedMbps">
+  & {
+    readonly position: Pick<
+      Everything,
+      "fromSector" | "sectorsPerCell" | "cursorSector" | "hexSource" | "hexOffsetBytes"
+    >;
+  };
 
 /** What stands on `globalThis` of the page. */
 interface Window {
@@ -34,6 +42,9 @@ export interface PageOptions {
   readonly colorScheme?: "light" | "dark";
   readonly forcedColors?: "active";
   readonly reducedMotion?: "reduce";
+  /** Pixels of the screen for one of the page: 2 is what zooming to 200 % makes of a screen. */
+  readonly deviceScaleFactor?: number;
+  readonly permissions?: string[];
 }
 
 /** Starts Chromium for `fn`, and ends it whatever happens. Needs the peer `chromium`. */
@@ -60,6 +71,7 @@ export async function withPage(
   const context = await browser.newContext({ viewport: { width, height }, ...media });
   try {
     const page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
     const complaints = watch(page, url);
     await page.goto(url);
     await page.locator("input[type=file]").first().waitFor({ state: "attached" });
@@ -78,7 +90,8 @@ function watch(page: Page, url: string): string[] {
     if (["error", "warning"].includes(message.type())) complaints.push(`console: ${message.text()}`);
   });
   page.context().on("request", (request) => {
-    const isOwn = request.url().split("#")[0] === url || request.url().startsWith("blob:") ||
+    const isOwn = request.url().split("#")[0] === url || request.url() === "about:blank" ||
+      request.url().startsWith("blob:") ||
       (url.startsWith("http:") && request.url().startsWith(url));
     if (!isOwn) complaints.push(`request: ${request.url()}`);
   });
@@ -108,6 +121,11 @@ export async function until(
 function brief({ opening, opened, troubles, scan }: PageState): string {
   const links = opened?.links.map(({ name }) => name);
   return JSON.stringify({ opening, links, troubles, scan }).slice(0, 1000);
+}
+
+/** Waits until an element has the focus, which a key may give it after the next frame. */
+export async function focused(page: Page, id: string): Promise<void> {
+  await page.locator(`#${id}:focus`).waitFor();
 }
 
 /** Gives files to the picker, and waits until they are open or refused. */
@@ -142,6 +160,31 @@ export async function drop(page: Page, files: Readonly<Record<string, Uint8Array
     }
   }, given);
   return await answered(page, `dropping ${given.map(({ name }) => name).join(", ")}`);
+}
+
+/** Drops what lies at paths, as a file manager does it: folders, too. */
+export async function dropPaths(page: Page, paths: readonly string[]): Promise<PageState> {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [...paths], dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+    await session.send("Input.dispatchDragEvent", { type, x: 200, y: 200, data });
+  }
+  return await answered(page, `dropping ${paths.join(", ")}`);
+}
+
+/** Pastes files. */
+export async function paste(page: Page, files: Readonly<Record<string, Uint8Array>>): Promise<PageState> {
+  const given = Object.entries(files).map(([name, bytes]) => ({ name, base64: bytes.toBase64() }));
+  await page.evaluate((given) => {
+    const clipboardData = new DataTransfer();
+    for (const { name, base64 } of given) {
+      const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+      clipboardData.items.add(new File([bytes], name));
+    }
+    const init = { clipboardData, bubbles: true, cancelable: true };
+    document.body.dispatchEvent(new ClipboardEvent("paste", init));
+  }, given);
+  return await answered(page, `pasting ${given.map(({ name }) => name).join(", ")}`);
 }
 
 /** Waits until files that were given are open, or refused; what was open before is forgotten as they are given. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { caseNamed, writeCase } from "../../fixtures/mod.ts";
 import { testWithPeers, withTempDir } from "../helpers/peers.ts";
-import { drop, pick, until, withBrowser, withPage } from "./browser.ts";
+import { drop, dropPaths, paste, pick, until, withBrowser, withPage } from "./browser.ts";
 
 /** One disk of each format and shape, and how many links it has. */
 const DISKS = {
@@ -41,3 +41,35 @@ for (const [name, links] of Object.entries(DISKS)) {
     },
   );
 }
+
+const CHAIN = caseNamed("chain-two-cowd-links");
+
+testWithPeers(
+  "files that a file manager drops are opened, and a folder is refused in words",
+  ["chromium"],
+  () =>
+    withTempDir((folder) =>
+      withBrowser((browser) =>
+        withPage(browser, {}, async ({ page }) => {
+          await writeCase(CHAIN, `${folder}/disks`);
+          const refused = await dropPaths(page, [`${folder}/disks`]);
+          assert.equal(refused.opened, undefined);
+          assert.match(refused.troubles[0]!.message, /disks is a folder: drop the files in it/);
+          await page.getByText(/disks is a folder/).waitFor();
+          const names = Object.keys(CHAIN.make()).map((name) => `${folder}/disks/${name}`);
+          assert.equal((await dropPaths(page, names)).opened?.links.length, 3);
+        })
+      )
+    ),
+);
+
+testWithPeers(
+  "files that are pasted are opened",
+  ["chromium"],
+  () =>
+    withBrowser((browser) =>
+      withPage(browser, {}, async ({ page }) => {
+        assert.equal((await paste(page, CHAIN.make())).opened?.links.length, 3);
+      })
+    ),
+);

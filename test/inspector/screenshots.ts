@@ -24,6 +24,8 @@ async function takeAll(paths: readonly string[], folder: string): Promise<void> 
         await take(page, `${folder}/${size}-start.png`);
         await pick(page, paths);
         await until(page, "scanning", ({ scan }) => scan?.finished === true);
+        // Where something is changed there is more to be seen.
+        await page.locator("body").press("n");
         for (const tab of await page.getByRole("tab").all()) {
           await tab.click();
           const name = (await tab.innerText()).toLowerCase().replaceAll(/\W+/g, "-");
@@ -36,7 +38,8 @@ async function takeAll(paths: readonly string[], folder: string): Promise<void> 
 
 async function take(page: Page, path: string): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  await page.screenshot({ path });
+  // A telephone is scrolled: all of the page is to be seen.
+  await page.screenshot({ path, fullPage: page.viewportSize()!.width < 500 });
   console.error(path);
 }
 

@@ -57,3 +57,32 @@ testWithPeers(
     });
   },
 );
+
+testWithPeers(
+  "of several disks that are served the one named first is shown, from its link on",
+  ["chromium"],
+  () =>
+    withTempDir(async (folder) => {
+      const chain = caseNamed("chain-two-cowd-links");
+      const other = caseNamed("stream-footer");
+      await writeCase(chain, `${folder}/chain`);
+      // A disk of one file may have any name.
+      const single = `${folder}/other.vmdk`;
+      await Deno.writeFile(single, Object.values(other.make())[0]!);
+      const [leaf, middle] = ["disk-000002.vmdk", "disk-000001.vmdk"].map((name) =>
+        `${folder}/chain/${name}`
+      );
+      const orders = [[single, leaf!], [leaf!, single], [middle!, leaf!, single]];
+      for (const images of orders) {
+        await withInspector(["--no-open", ...images], {}, ({ url }) =>
+          withBrowser((browser) =>
+            withPage(browser, { url }, async ({ page }) => {
+              const { opened, view } = await until(page, "opening", ({ opened }) => opened !== undefined);
+              const shown = opened!.links[view === "merged" ? 0 : view]!.name;
+              assert.equal(shown, images[0]!.split("/").at(-1), images.join(" "));
+              assert.equal(opened!.links.length, images[0] === single ? 1 : 3);
+            })
+          ));
+      }
+    }),
+);

@@ -1,0 +1,375 @@
+/**
+ * Making a snapshot. Any number of hosts may do so at once, and collect garbage beside it; see `intents.ts`.
+ *
+ * The order is what makes it safe: intent, forbidden names, parent, content, manifest, and only when the intent
+ * stood all the time, success. Each step is one the model of the protocol has; none may be moved.
+ */
+import { Buffer } from "node:buffer";
+import { RegrainError } from "../../core-as/host/errors.ts";
+import {
+  chunkCount,
+  PAGE_ENTRIES,
+  serializeSnapshot,
+  type Snapshot,
+  snapshotKey,
+} from "../../core-as/host/repo/mod.ts";
+import { ChunkSet } from "./chunk_set.ts";
+import { ContentWriter, listContent } from "./content_writer.ts";
+import type { IdTable } from "./id_table.ts";
+import { BufferPool, Gate, TaskGroup } from "./in_flight.ts";
+import { type ForbiddenNames, Intent, readForbidden } from "./intents.ts";
+import type { Lanes } from "./lanes.ts";
+import { MapBuilder } from "./map_builder.ts";
+import type { BackupPlan } from "./plan.ts";
+import type { Repository } from "./repository.ts";
+import { latestSnapshot } from "./snapshots.ts";
+
+/** A backup that was taken for dead starts again; one that is so every time gives up. */
+const MAX_ATTEMPTS = 5;
+/** Objects on their way to the store at once: a folder is quick, a distant store answers late. */
+const PUTS_AT_ONCE = 16;
+/** From this share of a disk on it is cheaper to list every chunk of the store than to ask for them one by one. */
+const LISTING_SHARE = 1 / 64;
+
+export interface BackupProgress {
+  /** Bytes of the disk that are settled, of those that are looked at; how many these are, a stream does not tell. */
+  readonly doneBytes: number;
+  readonly totalBytes: number | undefined;
+  readonly readBytes: number;
+  readonly storedBytes: number;
+}
+
+export interface BackupRequest {
+  /** `VM/DISK`. */
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly lanes: Lanes;
+  /** Says what will be read, given the snapshot before; called again when a backup must start again. */
+  plan(parent: Snapshot | undefined): Promise<BackupPlan>;
+  /** Looks for chunks of the parent that are not in the store, and stores them anew. */
+  readonly heal?: boolean;
+  onProgress?(progress: BackupProgress): void;
+  /** Told of everything that was not as it should be, one sentence each. */
+  onNotice(sentence: string): void;
+}
+
+export interface BackupReport {
+  readonly snapshot: Snapshot;
+  /** How often the backup was taken for dead, and started again. */
+  readonly restarts: number;
+}
+
+/** What is carried over when a stream, which cannot be read again, must start again. */
+interface Carried {
+  readonly plan: BackupPlan;
+  readonly map: MapBuilder;
+  readonly readBytes: number;
+}
+
+/**
+ * Makes a snapshot of a source.
+ *
+ * @throws {RegrainError} what the source or the store throws; nothing is visible then, and the next run uses what was
+ * stored already.
+ */
+export async function backUp(repository: Repository, request: BackupRequest): Promise<BackupReport> {
+  const source = await repository.sourceKey(request.name);
+  const superseded: string[] = [];
+  let carried: Carried | undefined;
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const intent = await Intent.open(repository, source);
+    const work = new Attempt(repository, request, { source, intent });
+    const made = await runUnlessLost(work, { intent, carried, request });
+    if (made !== undefined && await intent.stands()) {
+      await intent.done();
+      await removeSuperseded(repository, superseded, request);
+      return { snapshot: made.snapshot, restarts: attempt };
+    }
+    superseded.push(work.key);
+    carried = made === undefined || made.plan.rereadable ? undefined : made;
+    request.onNotice("this backup was taken for dead by a collection, and starts again");
+  }
+  throw new RegrainError("STORE_FAILED", `was taken for dead ${MAX_ATTEMPTS} times by collections`, {
+    path: repository.store.label,
+    hint: "look at the clock of the store, and at who runs regrain gc",
+  });
+}
+
+/** What was collected under a backup that was taken for dead is missing to it; that is a reason to start again only. */
+async function runUnlessLost(
+  work: Attempt,
+  { intent, carried, request }: { intent: Intent; carried: Carried | undefined; request: BackupRequest },
+): Promise<Carried & { snapshot: Snapshot } | undefined> {
+  try {
+    return await work.run(carried);
+  } catch (error) {
+    if (!(error instanceof RegrainError)) throw error;
+    if (error.code.startsWith("STORE_") || !work.isRereadable || await intent.stands()) {
+      await giveUp(intent, request);
+      throw error;
+    }
+    return undefined;
+  }
+}
+
+/** Says that nobody need wait for this backup. A store that fails may not take even that; then its lease runs out. */
+async function giveUp(intent: Intent, request: BackupRequest): Promise<void> {
+  try {
+    await intent.fail();
+  } catch (error) {
+    if (!(error instanceof RegrainError)) throw error;
+    request.onNotice(
+      `regrain gc waits a day for this backup, which could not say that it failed: ${error.message}`,
+    );
+  }
+}
+
+/** A manifest of a lost attempt may refer to what was removed; without the right to remove it, it stays doubtful. */
+async function removeSuperseded(
+  repository: Repository,
+  keys: readonly string[],
+  request: BackupRequest,
+): Promise<void> {
+  if (keys.length === 0) return;
+  try {
+    await repository.store.remove(keys);
+  } catch (error) {
+    if (!(error instanceof RegrainError)) throw error;
+    request.onNotice(`a manifest of an attempt that was lost could not be removed: ${error.message}`);
+  }
+}
+
+/** Chunks to look at, ascending, and how many they are, where that is known. */
+interface Todo {
+  readonly chunks: Iterable<number> | AsyncIterable<number>;
+  readonly count: number | undefined;
+}
+
+async function* untilEnd(plan: BackupPlan): AsyncGenerator<number> {
+  for (let chunk = 0; await plan.atEnd?.() === false; chunk++) yield chunk;
+}
+
+/** One attempt: from the intent to the manifest. */
+class Attempt {
+  private doneBytes = 0;
+  private readBytes = 0;
+  private totalBytes: number | undefined;
+  /** False once a stream has begun to be read. */
+  isRereadable = true;
+  private readonly startedMs: number;
+  private readonly chunkBytes: number;
+  private readonly zeros: Uint8Array;
+
+  constructor(
+    private readonly repository: Repository,
+    private readonly request: BackupRequest,
+    private readonly of: { source: string; intent: Intent },
+  ) {
+    this.startedMs = repository.world.nowMs();
+    this.chunkBytes = repository.description.chunkBytes;
+    this.zeros = new Uint8Array(this.chunkBytes);
+  }
+
+  /** Of the manifest. */
+  get key(): string {
+    return snapshotKey(this.of.source, this.of.intent.id, this.repository.suffix);
+  }
+
+  async run(carried: Carried | undefined): Promise<Carried & { snapshot: Snapshot }> {
+    const { repository } = this;
+    const forbidden = await readForbidden(repository);
+    if (forbidden.damaged > 0) {
+      this.request.onNotice(
+        `${forbidden.damaged} chunks were found damaged, and are stored anew where they are met`,
+      );
+    }
+    const parent = carried === undefined ? await this.parent() : undefined;
+    const plan = carried?.plan ?? await this.request.plan(parent);
+    this.isRereadable = plan.rereadable;
+    const base = plan.touched === "all" ? undefined : parent;
+    const map = carried?.map ?? new MapBuilder(repository, this.chunkBytes, { parent: base, ...plan });
+    const known = await this.listIfWorthwhile(plan, carried);
+    const writer = new ContentWriter(repository, forbidden, known);
+    const todo = carried === undefined
+      ? await this.chunksToRead(plan, { map, forbidden, known })
+      : await this.chunksToStoreAgain(map, { writer, known });
+    await this.storeChunks(todo, { plan, map, writer, again: carried !== undefined });
+    const { pages, root } = await map.finish(writer);
+    const snapshot: Snapshot = {
+      format: "regrain-snapshot",
+      version: 1,
+      features: [],
+      repository: repository.description.id,
+      id: this.of.intent.id,
+      source: { name: this.request.name, key: this.of.source },
+      created: new Date(repository.world.nowMs()).toISOString(),
+      tool: repository.world.tool,
+      host: repository.world.host,
+      parent: parent?.id,
+      ...map.disk,
+      pages,
+      root,
+      change: { method: plan.method, reason: plan.reason },
+      cid: plan.cid,
+      tags: this.request.tags,
+      stats: {
+        chunks: map.countChunks(),
+        newChunks: writer.newChunks,
+        readBytes: this.readBytes + (carried?.readBytes ?? 0),
+        storedBytes: writer.storedBytes,
+        elapsedMs: Math.round(repository.world.nowMs() - this.startedMs),
+      },
+    };
+    await this.commit(snapshot);
+    return { plan, map, readBytes: this.readBytes, snapshot };
+  }
+
+  /** Step 3. It must come after the forbidden names are read: what the parent refers to may be condemned by then. */
+  private parent(): Promise<Snapshot | undefined> {
+    return latestSnapshot(this.repository, this.of.source, this.request.onNotice);
+  }
+
+  private async listIfWorthwhile(
+    plan: BackupPlan,
+    carried: Carried | undefined,
+  ): Promise<IdTable | undefined> {
+    const many = plan.touched === "all" ||
+      plan.touched.size > Math.max(64, plan.touched.count * LISTING_SHARE);
+    return many || carried !== undefined || this.request.heal
+      ? await listContent(this.repository, "chunks")
+      : undefined;
+  }
+
+  /** What the plan touches, and what the parent has under names that may not be used, or that are gone. */
+  private async chunksToRead(
+    plan: BackupPlan,
+    means: { map: MapBuilder; forbidden: ForbiddenNames; known: IdTable | undefined },
+  ): Promise<Todo> {
+    if (plan.sizeBytes === undefined) return { chunks: untilEnd(plan), count: undefined };
+    const count = chunkCount({ sizeBytes: plan.sizeBytes, chunkBytes: this.chunkBytes });
+    if (plan.touched === "all") return { chunks: ChunkSet.full(count), count };
+    const { map, forbidden, known } = means;
+    const todo = plan.touched;
+    if (forbidden.chunks.size === 0 && !this.request.heal) return { chunks: todo, count: todo.size };
+    for (let chunk = 0; chunk < count; chunk++) {
+      if (chunk % PAGE_ENTRIES === 0) await map.load(chunk / PAGE_ENTRIES);
+      const entry = map.get(chunk);
+      if (entry === undefined) continue;
+      const gone = this.request.heal && known?.getNamed(entry) !== entry.storedBytes;
+      if (gone || forbidden.chunks.hasNamed(entry)) todo.add(chunk);
+    }
+    return { chunks: todo, count: todo.size };
+  }
+
+  /** Of a stream that must start again: what is not in the store, or may not stay where it is. */
+  private async chunksToStoreAgain(
+    map: MapBuilder,
+    means: { writer: ContentWriter; known: IdTable | undefined },
+  ): Promise<Todo> {
+    const count = chunkCount(map.disk);
+    const todo = new ChunkSet(count);
+    for (let chunk = 0; chunk < count; chunk++) {
+      if (chunk % PAGE_ENTRIES === 0) await map.load(chunk / PAGE_ENTRIES);
+      const entry = map.get(chunk);
+      if (entry === undefined) continue;
+      if (!means.writer.mayUse("chunks", entry) || means.known?.hasNamed(entry) !== true) todo.add(chunk);
+    }
+    return { chunks: todo, count: todo.size };
+  }
+
+  private async storeChunks(
+    todo: Todo,
+    work: { plan: BackupPlan; map: MapBuilder; writer: ContentWriter; again: boolean },
+  ): Promise<void> {
+    const { lanes } = this.request;
+    const buffers = lanes.count * 2 + 2;
+    const pool = new BufferPool(this.chunkBytes, buffers);
+    const tasks = new TaskGroup(buffers + PUTS_AT_ONCE);
+    const puts = new Gate(PUTS_AT_ONCE);
+    this.totalBytes = todo.count === undefined ? undefined : todo.count * this.chunkBytes;
+    try {
+      for await (const chunk of todo.chunks) {
+        await work.map.load(Math.floor(chunk / PAGE_ENTRIES));
+        await this.of.intent.beat();
+        const buffer = await pool.take();
+        const plain = await this.readChunk(chunk, { buffer, work });
+        if (plain === undefined) {
+          work.map.set(chunk, undefined);
+          pool.give(buffer);
+          this.step(work.writer);
+          continue;
+        }
+        await tasks.start(async () => {
+          const entry = await this.storeChunk(plain, { writer: work.writer, pool, puts });
+          work.map.set(chunk, entry);
+          this.step(work.writer);
+        });
+      }
+    } finally {
+      await tasks.settle();
+    }
+    tasks.check();
+  }
+
+  /** @returns the chunk at the beginning of the buffer; `undefined` for zeros. */
+  private async readChunk(
+    chunk: number,
+    from: { buffer: Uint8Array<ArrayBuffer>; work: { plan: BackupPlan; map: MapBuilder; again: boolean } },
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const { buffer, work: { plan, map, again } } = from;
+    const sizeBytes = again ? map.disk.sizeBytes : plan.sizeBytes ?? Infinity;
+    const plain = buffer.subarray(0, Math.min(this.chunkBytes, sizeBytes - chunk * this.chunkBytes));
+    if (again) {
+      plain.set(await this.repository.readChunk(map.get(chunk)!, plain.length));
+      return plain;
+    }
+    const count = await plan.read(chunk, plain);
+    this.readBytes += count;
+    if (plan.sizeBytes === undefined) map.end(chunk * this.chunkBytes + count);
+    const isZero = count === 0 ||
+      Buffer.compare(plain.subarray(0, count), this.zeros.subarray(0, count)) === 0;
+    return isZero ? undefined : plain.subarray(0, count);
+  }
+
+  private async storeChunk(
+    plain: Uint8Array<ArrayBuffer>,
+    means: { writer: ContentWriter; pool: BufferPool; puts: Gate },
+  ) {
+    let back: Uint8Array<ArrayBuffer> | undefined;
+    try {
+      const chunk = await this.request.lanes.identify(plain);
+      const entry = await means.writer.ensure("chunks", chunk.id, async (key) => {
+        const { sealed, buffer } = await chunk.seal(key);
+        means.pool.give(back = buffer);
+        return sealed;
+      }, means.puts);
+      if (back === undefined) means.pool.give(back = await chunk.release());
+      return entry;
+    } finally {
+      // A buffer that was lost to an error must not be waited for.
+      if (back === undefined) means.pool.give(new Uint8Array(this.chunkBytes));
+    }
+  }
+
+  private step(writer: ContentWriter): void {
+    this.doneBytes += this.chunkBytes;
+    const { doneBytes, totalBytes, readBytes } = this;
+    this.request.onProgress?.({ doneBytes, totalBytes, readBytes, storedBytes: writer.storedBytes });
+  }
+
+  /** Step 5: from here on the snapshot is seen. A manifest that is there already is our own, from a lost reply. */
+  private async commit(snapshot: Snapshot): Promise<void> {
+    const { store, means } = this.repository;
+    const { key } = this;
+    const plain = await serializeSnapshot(snapshot);
+    const bytes = means.keys === undefined ? plain : await means.keys.encrypt(key, plain);
+    if (await store.put(key, bytes, { ifAbsent: true }) === "exists") {
+      const there = await store.get(key, bytes.length);
+      if (there === undefined || Buffer.compare(there, bytes) !== 0) {
+        throw new RegrainError("STORE_FAILED", "another manifest stands under the name of this one", {
+          path: this.repository.pathOf(key),
+        });
+      }
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/** Which snapshots a command is about: one by its id or its disk, all of a disk, all there are. */
+import { RegrainError } from "../../core-as/host/errors.ts";
+import type { Snapshot } from "../../core-as/host/repo/mod.ts";
+import type { Repository } from "./repository.ts";
+import { findSnapshot, type ListedSnapshot, readSnapshots } from "./snapshots.ts";
+
+/** What `snapshots` prints first of a line, as a person copies it. */
+const BARE_ID = /^[0-9A-HJKMNP-TV-Z]{8,26}$/i;
+
+/**
+ * The snapshot that `VM/DISK@WHICH`, or eight letters and more of an id alone, mean.
+ *
+ * @throws {RegrainError} `SNAPSHOT_MISSING`, `USAGE` when letters fit several, and what reading a manifest may.
+ */
+export async function findOne(
+  repository: Repository,
+  spec: string,
+  onSkipped: (sentence: string) => void,
+): Promise<Snapshot> {
+  const byId = BARE_ID.test(spec)
+    ? (await repository.listSnapshots()).filter(({ id }) => id.startsWith(spec.toUpperCase()))
+    : [];
+  if (byId.length > 1) {
+    throw new RegrainError("USAGE", `${byId.length} snapshots start with ${spec}`, {
+      hint: byId.map(({ id }) => id).join(", "),
+    });
+  }
+  const found = byId[0] === undefined ? undefined : await repository.readSnapshot(byId[0]);
+  return found ?? await findSnapshot(repository, spec, onSkipped);
+}
+
+/**
+ * The part of keys that stands for a disk.
+ *
+ * @throws {RegrainError} `SNAPSHOT_MISSING` when there is no snapshot of it.
+ */
+export async function existingSource(repository: Repository, name: string): Promise<string> {
+  const source = await repository.sourceKey(name);
+  if ((await repository.listSnapshots(source)).length > 0) return source;
+  throw new RegrainError("SNAPSHOT_MISSING", `there is no backup of ${JSON.stringify(name)}`, {
+    path: repository.store.label,
+    hint: "regrain snapshots lists what there is",
+  });
+}
+
+/** What was chosen; what cannot be used stands apart. */
+export interface Chosen {
+  readonly snapshots: readonly Snapshot[];
+  readonly damaged: readonly ListedSnapshot[];
+}
+
+/**
+ * Snapshots by what the command line says: `VM/DISK` all of a disk, `VM/DISK@WHICH` one; nothing, all there are.
+ * Doubtful ones are passed over unless they are named.
+ */
+export async function choose(
+  repository: Repository,
+  specs: readonly string[],
+  onSkipped: (sentence: string) => void,
+): Promise<Chosen> {
+  const chosen = new Map<string, Snapshot>();
+  const damaged = new Map<string, ListedSnapshot>();
+  const takeAll = async (source?: string) => {
+    for await (const listed of readSnapshots(repository, source)) {
+      const { name: { id }, snapshot, isDoubtful } = listed;
+      if (snapshot === undefined) damaged.set(id, listed);
+      else if (!isDoubtful) chosen.set(id, snapshot);
+      else onSkipped(`snapshot ${id} is passed over: its backup was taken for dead before it ended`);
+    }
+  };
+  if (specs.length === 0) await takeAll();
+  for (const spec of specs) {
+    if (!spec.includes("@") && !BARE_ID.test(spec)) await takeAll(await existingSource(repository, spec));
+    else {
+      const snapshot = await findOne(repository, spec, onSkipped);
+      chosen.set(snapshot.id, snapshot);
+    }
+  }
+  const snapshots = [...chosen.values()].sort((a, b) => a.id < b.id ? -1 : 1);
+  return { snapshots, damaged: [...damaged.values()] };
+}

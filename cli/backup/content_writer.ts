@@ -1,0 +1,123 @@
+/** Puts content into a repository once: chunks and pages, each under a name that nobody is going to remove. */
+import {
+  type ContentKind,
+  MAX_GENERATION,
+  parseContentKey,
+  type RepositoryReader,
+} from "../../core-as/host/repo/mod.ts";
+import { RegrainError } from "../../core-as/host/errors.ts";
+import { IdTable } from "./id_table.ts";
+import { Gate } from "./in_flight.ts";
+import type { ForbiddenNames } from "./intents.ts";
+import type { Repository } from "./repository.ts";
+
+/** Content as it stands in the store. */
+export interface Stored {
+  readonly id: string;
+  readonly generation: number;
+  readonly storedBytes: number;
+}
+
+export class ContentWriter {
+  /** Objects made, and their bytes. */
+  newChunks = 0;
+  storedBytes = 0;
+  private readonly underWay = new Map<string, Promise<Stored>>();
+
+  /**
+   * @param known Every chunk of the store with its size, listed after the forbidden names were read; without it the
+   * store is asked chunk by chunk.
+   */
+  constructor(
+    private readonly repository: Repository,
+    private readonly forbidden: ForbiddenNames,
+    private readonly known: IdTable | undefined,
+  ) {}
+
+  /** False for a name that a collection may remove, or that was found damaged. */
+  mayUse(kind: ContentKind, name: { id: string; generation: number }): boolean {
+    return !this.forbidden[kind].hasNamed(name);
+  }
+
+  /**
+   * Makes sure that content is in the store.
+   *
+   * @param seal Makes the object, when it must be stored.
+   * @param puts Bounds what is on its way to the store.
+   */
+  async ensure(
+    kind: ContentKind,
+    id: string,
+    seal: (key: string) => Promise<Uint8Array<ArrayBuffer>>,
+    puts = new Gate(1),
+  ): Promise<Stored> {
+    const generation = this.generationFor(kind, id);
+    const present = kind === "chunks" ? this.known?.getNamed({ id, generation }) : undefined;
+    if (present !== undefined) return { id, generation, storedBytes: present };
+    const key = this.repository.keyOf(kind, { id, generation });
+    // The same content twice in one backup, both under way: the second waits for the first.
+    const before = this.underWay.get(key);
+    if (before !== undefined) return await before;
+    const storing = this.store({ kind, id, generation, key }, seal, puts);
+    this.underWay.set(key, storing);
+    try {
+      const stored = await storing;
+      if (kind === "chunks") this.known?.setNamed(stored, stored.storedBytes);
+      return stored;
+    } finally {
+      this.underWay.delete(key);
+    }
+  }
+
+  /** True when {@link ensure} would not store anything, as far as is known without asking the store. */
+  isKnown(id: string): boolean {
+    return this.known?.hasNamed({ id, generation: this.generationFor("chunks", id) }) === true;
+  }
+
+  /** The lowest generation that no collection has condemned. */
+  private generationFor(kind: ContentKind, id: string): number {
+    let generation = 0;
+    while (this.forbidden[kind].hasNamed({ id, generation })) generation++;
+    if (generation <= MAX_GENERATION) return generation;
+    throw new RegrainError(
+      "LIMIT_EXCEEDED",
+      `every one of the ${MAX_GENERATION + 1} names of some content is condemned`,
+      {
+        path: this.repository.pathOf(this.repository.keyOf(kind, { id, generation: 0 })),
+        hint: "run regrain gc",
+      },
+    );
+  }
+
+  private async store(
+    what: { kind: ContentKind; id: string; generation: number; key: string },
+    seal: (key: string) => Promise<Uint8Array<ArrayBuffer>>,
+    puts: Gate,
+  ): Promise<Stored> {
+    const { kind, id, generation, key } = what;
+    const sealed = await seal(key);
+    const { length } = sealed;
+    if (await puts.run(() => this.repository.store.put(key, sealed, { ifAbsent: true })) === "created") {
+      if (kind === "chunks") this.newChunks++;
+      this.storedBytes += length;
+      return { id, generation, storedBytes: length };
+    }
+    const info = await this.repository.store.head(key);
+    if (info === undefined) {
+      throw new RegrainError("CHUNK_MISSING", "is said to be there, and is not", {
+        path: this.repository.pathOf(key),
+      });
+    }
+    return { id, generation, storedBytes: info.sizeBytes };
+  }
+}
+
+/** Every piece of content of one kind that the store lists, with its size. */
+export async function listContent(repository: RepositoryReader, kind: ContentKind): Promise<IdTable> {
+  const table = new IdTable();
+  for await (const { key, sizeBytes } of repository.store.list(`${kind}/`)) {
+    const name = parseContentKey(key);
+    if (name !== undefined) table.setNamed(name, sizeBytes);
+  }
+  return table;
+}

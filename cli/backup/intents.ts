@@ -1,0 +1,197 @@
+/**
+ * The signs by which backups and collections know of each other. There are no locks and no clocks to agree on.
+ *
+ * A backup that is under way has an intent. A collection lists what it will remove, and then waits for the intents
+ * that stood when the list was there, since these may not have seen it. Whoever has seen the list uses no name on it.
+ */
+import { RegrainError } from "../../core-as/host/errors.ts";
+import { Fields, parseContentStem } from "../../core-as/host/repo/mod.ts";
+import { IdTable } from "./id_table.ts";
+import type { Repository } from "./repository.ts";
+
+/** A backup that gives no sign of life for this long is taken for dead. It finds out, and starts again. */
+export const LEASE_MS = 24 * 3600 * 1000;
+/** How often a backup says that it is alive. */
+const BEAT_EVERY_MS = 10 * 60 * 1000;
+const MAX_SIGN_BYTES = 1024 * 1024;
+/** A list of condemned names holds 66 bytes a name. */
+const MAX_LIST_BYTES = 1024 * 1024 * 1024;
+
+const INTENT = "intent.json";
+const DONE = "done";
+const EXPIRED = "expired";
+const FAILED = "failed";
+
+/** The intent of one backup. */
+export class Intent {
+  private beats = 0;
+  private beatMs: number;
+
+  private constructor(private readonly repository: Repository, readonly id: string) {
+    this.beatMs = repository.world.nowMs();
+  }
+
+  /** Step 1 of a backup: from now on, no collection removes what this backup may use without waiting for it. */
+  static async open(repository: Repository, source: string): Promise<Intent> {
+    const { host, tool } = repository.world;
+    const id = repository.newId();
+    await repository.store.put(`active/${id}/${INTENT}`, encode({ source, host, tool }), { ifAbsent: true });
+    return new Intent(repository, id);
+  }
+
+  /** To be called now and then. It never puts the intent itself back: that it is gone must be seen. */
+  async beat(): Promise<void> {
+    const nowMs = this.repository.world.nowMs();
+    if (nowMs - this.beatMs < BEAT_EVERY_MS) return;
+    this.beatMs = nowMs;
+    await this.repository.store.put(`active/${this.id}/beat-${++this.beats}`, encode({}));
+  }
+
+  /** Step 6: whether the intent stood the whole time. */
+  async stands(): Promise<boolean> {
+    return await this.repository.store.head(`active/${this.id}/${INTENT}`) !== undefined;
+  }
+
+  /** Instead of the last step: nobody waits for this backup any more, and a manifest of it is doubtful. */
+  async fail(): Promise<void> {
+    await this.repository.store.put(`active/${this.id}/${FAILED}`, encode({}));
+  }
+
+  /** The last step; nothing is removed, since a backup may have no right to. */
+  async done(): Promise<void> {
+    await this.repository.store.put(`active/${this.id}/${DONE}`, encode({}));
+  }
+}
+
+/** What stands in `active/` of one backup. */
+export interface ActiveBackup {
+  readonly id: string;
+  readonly hasIntent: boolean;
+  readonly isDone: boolean;
+  readonly isExpired: boolean;
+  readonly isFailed: boolean;
+  readonly keys: readonly string[];
+  /** The last sign of life, by the store's clock. */
+  readonly lastSignMs: number;
+}
+
+/** Backups that are under way, and what others left. */
+export async function listActive(repository: Repository): Promise<Map<string, ActiveBackup>> {
+  const backups = new Map<string, ActiveBackup>();
+  for await (const { key, modifiedMs } of repository.store.list("active/")) {
+    const [, id, sign] = key.split("/");
+    if (id === undefined || sign === undefined) continue;
+    const before = backups.get(id);
+    backups.set(id, {
+      id,
+      hasIntent: before?.hasIntent === true || sign === INTENT,
+      isDone: before?.isDone === true || sign === DONE,
+      isExpired: before?.isExpired === true || sign === EXPIRED,
+      isFailed: before?.isFailed === true || sign === FAILED,
+      keys: [...before?.keys ?? [], key],
+      lastSignMs: Math.max(before?.lastSignMs ?? 0, modifiedMs),
+    });
+  }
+  return backups;
+}
+
+/** True while a collection must wait for it. */
+export function isUnderWay({ hasIntent, isDone, isFailed }: ActiveBackup): boolean {
+  return hasIntent && !isDone && !isFailed;
+}
+
+/** True when a manifest of this backup may refer to what is not there. */
+export function isDoubtful(backup: ActiveBackup | undefined): boolean {
+  return backup !== undefined && (backup.isExpired || backup.isFailed) && !backup.isDone;
+}
+
+/** Takes a backup for dead. What it wrote is no longer safe; if it lives, it sees that its intent is gone. */
+export async function expire(repository: Repository, id: string): Promise<void> {
+  // First the sign, so that a manifest of this backup is never taken for a finished one.
+  await repository.store.put(`active/${id}/${EXPIRED}`, encode({}));
+  await repository.store.remove([`active/${id}/${INTENT}`]);
+}
+
+/**
+ * Ends a backup that was killed after its manifest: its intent stood when the manifest was there, so everything the
+ * manifest refers to is there and stays.
+ */
+export async function confirm(repository: Repository, id: string): Promise<void> {
+  if (await repository.store.head(`active/${id}/${INTENT}`) === undefined) return;
+  await repository.store.put(`active/${id}/${DONE}`, encode({}));
+}
+
+/** Removes the signs of a backup that is done. */
+export async function clearDone(repository: Repository, backup: ActiveBackup): Promise<void> {
+  const others = backup.keys.filter((key) => !key.endsWith(`/${DONE}`));
+  await repository.store.remove(others);
+  await repository.store.remove([`active/${backup.id}/${DONE}`]);
+}
+
+/** Names of chunks and pages that no new snapshot may use. */
+export interface ForbiddenNames {
+  readonly chunks: IdTable;
+  readonly maps: IdTable;
+  /** Chunks that a verification found damaged; they are to be stored anew. */
+  readonly damaged: number;
+}
+
+/**
+ * Step 2 of a backup: what collections have condemned, and what was found damaged. A name in it is never used again,
+ * not even when its object is there: the collection may remove it at any time.
+ */
+export async function readForbidden(repository: Repository): Promise<ForbiddenNames> {
+  const forbidden = { chunks: new IdTable(), maps: new IdTable(), damaged: 0 };
+  for (const key of await condemnedListKeys(repository)) {
+    const bytes = await repository.store.get(key, MAX_LIST_BYTES);
+    // Gone since it was listed: that collection has ended, and removes nothing any more.
+    if (bytes === undefined) continue;
+    const fields = Fields.parse(bytes, { path: repository.pathOf(key), code: "SNAPSHOT_DAMAGED" });
+    for (const kind of ["chunks", "maps"] as const) {
+      for (const stem of fields.texts(kind)) forbidden[kind].setNamed(checkedStem(stem, fields, kind), 0);
+    }
+  }
+  for await (const name of damagedNames(repository)) {
+    forbidden.chunks.setNamed(name, 0);
+    forbidden.damaged++;
+  }
+  return forbidden;
+}
+
+async function* damagedNames(repository: Repository): AsyncGenerator<{ id: string; generation: number }> {
+  for await (const { key } of repository.store.list("damaged/")) {
+    const name = parseContentStem(key.slice("damaged/".length).replace(/\.json$/, ""));
+    if (name !== undefined) yield name;
+  }
+}
+
+/** Ids of the chunks that were found damaged, whatever their generation. */
+export async function readDamaged(repository: Repository): Promise<Set<string>> {
+  const ids = new Set<string>();
+  for await (const { id } of damagedNames(repository)) ids.add(id);
+  return ids;
+}
+
+function checkedStem(stem: string, fields: Fields, kind: string): { id: string; generation: number } {
+  return parseContentStem(stem) ?? fields.fail(kind, "a list of names of content");
+}
+
+async function condemnedListKeys(repository: Repository): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of repository.store.list("gc/")) if (key.endsWith(".json")) keys.push(key);
+  return keys;
+}
+
+/** Marks a chunk as found damaged, so that no backup uses it again. */
+export async function markDamaged(
+  repository: Repository,
+  name: { stem: string; reason: string },
+): Promise<void> {
+  await repository.store.put(`damaged/${name.stem}.json`, encode({ reason: name.reason }));
+}
+
+function encode(value: unknown): Uint8Array<ArrayBuffer> {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+  if (bytes.length > MAX_SIGN_BYTES) throw new RegrainError("LIMIT_EXCEEDED", "a sign is too large");
+  return bytes;
+}

@@ -1,0 +1,192 @@
+/**
+ * Key slots: the repository's key, wrapped once for every passphrase. Changing a passphrase changes a slot, and
+ * nothing that is stored.
+ */
+import { scrypt } from "node:crypto";
+import { RegrainError } from "../../core-as/host/errors.ts";
+import {
+  Fields,
+  MASTER_KEY_BYTES,
+  type ObjectStore,
+  type RepositoryDescription,
+} from "../../core-as/host/repo/mod.ts";
+
+/** 128 MiB and a third of a second a try (RFC 7914 for the parameters' meaning). */
+const SCRYPT = { N: 2 ** 17, r: 8, p: 1 } as const;
+/** What a slot may ask for: more would let a hostile repository take the machine's memory. */
+const MAX_SCRYPT_BYTES = 1024 * 1024 * 1024;
+const SALT_BYTES = 32;
+const NONCE_BYTES = 12;
+const MAX_SLOT_BYTES = 64 * 1024;
+const MAX_SLOTS = 100;
+
+/** A slot as lists show it. */
+export interface KeySlot {
+  readonly id: string;
+  readonly label: string;
+  /** ISO 8601, UTC. */
+  readonly created: string;
+}
+
+interface StoredSlot extends KeySlot {
+  readonly n: number;
+  readonly r: number;
+  readonly p: number;
+  readonly salt: Uint8Array<ArrayBuffer>;
+  readonly nonce: Uint8Array<ArrayBuffer>;
+  readonly wrapped: Uint8Array<ArrayBuffer>;
+}
+
+/** A new repository's key. */
+export function newMasterKey(): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(MASTER_KEY_BYTES));
+}
+
+/** Adds a slot that a passphrase opens. */
+export async function addSlot(
+  store: ObjectStore,
+  master: Uint8Array<ArrayBuffer>,
+  slot: { passphrase: string; repository: string; id: string; label: string; nowMs: number },
+): Promise<KeySlot> {
+  const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES));
+  const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+  const { id, label } = slot;
+  const created = new Date(slot.nowMs).toISOString();
+  const key = await wrappingKey(slot.passphrase, { ...SCRYPT, n: SCRYPT.N, salt }, "encrypt");
+  const wrapped = await crypto.subtle.encrypt(gcm(nonce, slot.repository), key, master);
+  const document = {
+    version: 1,
+    label,
+    created,
+    kdf: "scrypt",
+    n: SCRYPT.N,
+    r: SCRYPT.r,
+    p: SCRYPT.p,
+    salt: salt.toBase64(),
+    cipher: "aes-256-gcm",
+    nonce: nonce.toBase64(),
+    wrapped: new Uint8Array(wrapped).toBase64(),
+  };
+  const bytes = new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`);
+  await store.put(`keys/${id}.json`, bytes, { ifAbsent: true });
+  return { id, label, created };
+}
+
+export async function listSlots(store: ObjectStore): Promise<KeySlot[]> {
+  return (await readSlots(store)).map(({ id, label, created }) => ({ id, label, created }));
+}
+
+/**
+ * Removes a slot.
+ *
+ * @throws {RegrainError} `USAGE` for the last one, without which nothing could be read, and for one that is not there.
+ */
+export async function removeSlot(store: ObjectStore, id: string): Promise<void> {
+  const slots = await readSlots(store);
+  if (!slots.some((slot) => slot.id === id)) {
+    throw new RegrainError("USAGE", `there is no key slot ${id}`, {
+      path: store.label,
+      hint: slots.map((slot) => `${slot.id} ${slot.label}`).join(", "),
+    });
+  }
+  if (slots.length === 1) {
+    throw new RegrainError("USAGE", "this is the last key slot, and without it nothing could be read", {
+      path: store.label,
+      hint: "add another one first: regrain repo key add",
+    });
+  }
+  await store.remove([`keys/${id}.json`]);
+}
+
+/**
+ * The repository's key, by a passphrase.
+ *
+ * @throws {RegrainError} `REPO_KEY` when it opens no slot.
+ */
+export async function unlockRepository(
+  store: ObjectStore,
+  { id }: RepositoryDescription,
+  passphrase: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const slots = await readSlots(store);
+  for (const slot of slots) {
+    const master = await openSlot(slot, { passphrase, repository: id });
+    if (master !== undefined) return master;
+  }
+  const tried = slots.length === 1 ? "the one key slot" : `any of ${slots.length} key slots`;
+  throw new RegrainError("REPO_KEY", `the passphrase does not open ${tried}`, { path: store.label });
+}
+
+async function openSlot(
+  slot: StoredSlot,
+  by: { passphrase: string; repository: string },
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const key = await wrappingKey(by.passphrase, slot, "decrypt");
+  try {
+    const master = await crypto.subtle.decrypt(gcm(slot.nonce, by.repository), key, slot.wrapped);
+    return master.byteLength === MASTER_KEY_BYTES ? new Uint8Array(master) : undefined;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "OperationError") return undefined;
+    throw error;
+  }
+}
+
+async function readSlots(store: ObjectStore): Promise<StoredSlot[]> {
+  const slots: StoredSlot[] = [];
+  for await (const { key } of store.list("keys/")) {
+    const [, id] = /^keys\/([A-Za-z0-9_-]+)\.json$/.exec(key) ?? [];
+    if (id === undefined) continue;
+    const bytes = await store.get(key, MAX_SLOT_BYTES);
+    if (bytes !== undefined) slots.push(parseSlot(bytes, { id, path: `${store.label}/${key}` }));
+    if (slots.length > MAX_SLOTS) {
+      throw new RegrainError("LIMIT_EXCEEDED", `there are more than ${MAX_SLOTS} key slots`, {
+        path: store.label,
+      });
+    }
+  }
+  return slots;
+}
+
+function parseSlot(bytes: Uint8Array, { id, path }: { id: string; path: string }): StoredSlot {
+  const fields = Fields.parse(bytes, { path, code: "REPO_UNSUPPORTED" });
+  if (fields.count("version") !== 1) fields.fail("version", "1");
+  fields.text("kdf", /^scrypt$/);
+  fields.text("cipher", /^aes-256-gcm$/);
+  const slot = {
+    id,
+    label: fields.text("label"),
+    created: fields.text("created"),
+    n: fields.count("n", { least: 2 }),
+    r: fields.count("r", { least: 1 }),
+    p: fields.count("p", { least: 1, most: 16 }),
+    salt: base64(fields, "salt"),
+    nonce: base64(fields, "nonce"),
+    wrapped: base64(fields, "wrapped"),
+  };
+  if (128 * slot.n * slot.r > MAX_SCRYPT_BYTES) {
+    throw new RegrainError("LIMIT_EXCEEDED", "a key slot asks for more than 1 GiB of memory", { path });
+  }
+  return slot;
+}
+
+function base64(fields: Fields, name: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.fromBase64(fields.text(name, /^[A-Za-z0-9+/]{4,}={0,2}$/));
+}
+
+function wrappingKey(
+  passphrase: string,
+  { n, r, p, salt }: { n: number; r: number; p: number; salt: Uint8Array<ArrayBuffer> },
+  use: "encrypt" | "decrypt",
+): Promise<CryptoKey> {
+  return new Promise((resolve, reject) => {
+    const options = { N: n, r, p, maxmem: 256 * n * r };
+    scrypt(passphrase.normalize("NFKC"), salt, MASTER_KEY_BYTES, options, (error, key) => {
+      if (error) reject(error);
+      else resolve(crypto.subtle.importKey("raw", new Uint8Array(key), "AES-GCM", false, [use]));
+    });
+  });
+}
+
+function gcm(nonce: Uint8Array<ArrayBuffer>, repository: string): AesGcmParams {
+  return { name: "AES-GCM", iv: nonce, additionalData: new TextEncoder().encode(`${repository}\nmaster`) };
+}

@@ -1,0 +1,314 @@
+/** Where the content of a backup comes from: a disk, the places of it that changed, a delta, a stream. */
+import {
+  Batch,
+  type Disk,
+  formatCid,
+  judge,
+  type Link,
+  type MaybePromise,
+  RegrainError,
+  type Run,
+  SECTOR_SIZE,
+  type Source,
+} from "../../core-as/host/mod.ts";
+import {
+  chunkCount,
+  type ChunkEntry,
+  type MapPage,
+  PAGE_ENTRIES,
+  type Snapshot,
+} from "../../core-as/host/repo/mod.ts";
+import { ChunkSet } from "./chunk_set.ts";
+import type { BackupPlan } from "./plan.ts";
+import type { Repository } from "./repository.ts";
+
+/** A stretch of a disk that changed, in bytes. */
+export interface ChangedArea {
+  readonly start: number;
+  readonly length: number;
+}
+
+/** A disk to read, and what is known of it. */
+export interface DiskOrigin {
+  readonly source: Source;
+  readonly chunkBytes: number;
+  /** CID of its descriptor. */
+  readonly cid: string | undefined;
+}
+
+/** Reads the whole disk; what it knows to be zeros is not read. */
+export function planFull(origin: DiskOrigin, reason?: string): BackupPlan {
+  const { source, chunkBytes, cid } = origin;
+  const reader = new ChunkReader(source, chunkBytes);
+  return {
+    sizeBytes: source.sizeBytes,
+    method: "full",
+    reason,
+    cid,
+    touched: "all",
+    rereadable: true,
+    read: (chunk, plain) => reader.read(chunk, plain),
+  };
+}
+
+/**
+ * Reads the places that changed since the snapshot before. Where there is any doubt that they are all that changed, the
+ * whole disk is read; what is stored already is not stored again.
+ */
+export function planChanged(
+  origin: DiskOrigin,
+  parent: Snapshot | undefined,
+  areas: { readonly list: readonly ChangedArea[]; readonly sizeBytes: number | undefined },
+): BackupPlan {
+  const { source, chunkBytes, cid } = origin;
+  const doubt = doubtAbout(source, { parent, areas });
+  if (doubt !== undefined) return planFull(origin, doubt);
+  const touched = new ChunkSet(chunkCount({ sizeBytes: source.sizeBytes, chunkBytes }));
+  for (const area of areas.list) touched.addBytes(area, chunkBytes);
+  const reader = new ChunkReader(source, chunkBytes);
+  return {
+    sizeBytes: source.sizeBytes,
+    method: "changed-areas",
+    reason: undefined,
+    cid,
+    touched,
+    rereadable: true,
+    read: (chunk, plain) => reader.read(chunk, plain),
+  };
+}
+
+function doubtAbout(
+  source: Source,
+  known: {
+    parent: Snapshot | undefined;
+    areas: { list: readonly ChangedArea[]; sizeBytes: number | undefined };
+  },
+): string | undefined {
+  const { parent, areas } = known;
+  if (parent === undefined) return "there is no snapshot that the changes could be against";
+  if (parent.sizeBytes !== source.sizeBytes) {
+    return `the snapshot before has ${parent.sizeBytes} bytes, the disk ${source.sizeBytes}`;
+  }
+  if (areas.sizeBytes !== undefined && areas.sizeBytes !== source.sizeBytes) {
+    return `the list of changes is that of a disk of ${areas.sizeBytes} bytes, and this one has ${source.sizeBytes}`;
+  }
+  const outside = areas.list.find(({ start, length }) => start + length > source.sizeBytes);
+  return outside === undefined
+    ? undefined
+    : `a change at byte ${outside.start} lies behind the end of the disk`;
+}
+
+/**
+ * Lays a delta over the snapshot before: the new snapshot. Of the repository only chunks are read that the delta covers
+ * in part.
+ *
+ * @param links The delta's links, newest first, none of them a base.
+ * @throws {RegrainError} `SNAPSHOT_MISSING`, `SIZE_MISMATCH`, `WRONG_BASE`: there is no source to read instead.
+ */
+export async function planDelta(
+  delta: { disk: Disk; links: readonly Link[]; force: boolean },
+  parent: Snapshot | undefined,
+  means: { repository: Repository; name: string; onNotice: (sentence: string) => void },
+): Promise<BackupPlan> {
+  const { disk } = delta;
+  if (parent === undefined) {
+    throw new RegrainError(
+      "SNAPSHOT_MISSING",
+      `there is no snapshot of ${means.name} to lay the delta over`,
+      {
+        path: disk.path,
+        hint: "back up the base first: regrain backup BASE --repo R --name VM/DISK",
+      },
+    );
+  }
+  checkLineage(delta, parent, means.onNotice);
+  if (parent.sizeBytes !== disk.sizeBytes) {
+    throw new RegrainError(
+      "SIZE_MISMATCH",
+      `the delta is of a disk of ${disk.sizeBytes} bytes, snapshot ${parent.id} of one of ${parent.sizeBytes}`,
+      { path: disk.path },
+    );
+  }
+  const { chunkBytes } = parent;
+  const touched = new ChunkSet(chunkCount(parent));
+  for await (const { list } of disk.walk()) {
+    for (let i = 0; i < list.count; i++) {
+      if (disk.kindOf(list.place(i)) === "hole") continue;
+      touched.addBytes(
+        { start: list.start(i) * SECTOR_SIZE, length: list.length(i) * SECTOR_SIZE },
+        chunkBytes,
+      );
+    }
+  }
+  const overlay = new DeltaReader(disk, parent, means.repository);
+  return {
+    sizeBytes: disk.sizeBytes,
+    method: "delta",
+    reason: undefined,
+    cid: cidText(delta.links[0]!),
+    touched,
+    rereadable: true,
+    read: (chunk, plain) => overlay.read(chunk, plain),
+  };
+}
+
+function checkLineage(
+  { disk, links, force }: { disk: Disk; links: readonly Link[]; force: boolean },
+  parent: Snapshot,
+  onNotice: (sentence: string) => void,
+): void {
+  requireOneChain(disk, links, force);
+  const parentCid = links.at(-1)!.descriptor?.parentCid;
+  const due = parentCid === undefined ? undefined : formatCid(parentCid);
+  if (due === undefined || parent.cid === undefined) {
+    const who = due === undefined ? "the delta names no parent" : `snapshot ${parent.id} has no CID`;
+    onNotice(`whether the delta belongs on snapshot ${parent.id} is taken on trust: ${who}`);
+    return;
+  }
+  if (due === parent.cid) return;
+  if (cidText(links[0]!) === parent.cid) {
+    // As when a backup was killed after its manifest and before it could tell: what is there already changes nothing.
+    onNotice(`snapshot ${parent.id} has ${disk.path} already; it is laid over once more`);
+    return;
+  }
+  const message = `was made against CID ${due}, and snapshot ${parent.id} has CID ${parent.cid}`;
+  if (!force) {
+    throw new RegrainError("WRONG_BASE", message, {
+      path: disk.path,
+      hint: "back up the deltas in the order they were made; --force lays it over all the same",
+    });
+  }
+  onNotice(`${disk.path} ${message}; it is laid over all the same`);
+}
+
+function requireOneChain(disk: Disk, links: readonly Link[], force: boolean): void {
+  links.slice(1).forEach((below, i) => {
+    const verdict = judge(links[i]!, below);
+    if (verdict.state === "mismatch" && !force) {
+      throw new RegrainError("CHAIN_BROKEN", `${verdict.child} was not made against ${verdict.parent}`, {
+        path: disk.path,
+      });
+    }
+  });
+}
+
+/** CID of a link as manifests hold it: eight hexadecimal digits. */
+export function cidText({ descriptor }: Link): string | undefined {
+  return descriptor?.cid === undefined ? undefined : formatCid(descriptor.cid);
+}
+
+/**
+ * A stream, whose size is known when it has ended.
+ *
+ * @param next Reads into a buffer what there is, at least a byte; 0 at the end.
+ */
+export function planStream(next: (into: Uint8Array) => MaybePromise<number>): BackupPlan {
+  const stream = new StreamReader(next);
+  return {
+    sizeBytes: undefined,
+    method: "stream",
+    reason: undefined,
+    cid: undefined,
+    touched: "all",
+    rereadable: false,
+    atEnd: () => stream.atEnd(),
+    read: (_, plain) => stream.read(plain),
+  };
+}
+
+/** Fills buffers from a stream, and looks a little ahead to know whether it has ended. */
+class StreamReader {
+  private readonly ahead = new Uint8Array(4096);
+  private aheadBytes = 0;
+
+  constructor(private readonly next: (into: Uint8Array) => MaybePromise<number>) {}
+
+  async atEnd(): Promise<boolean> {
+    if (this.aheadBytes === 0) this.aheadBytes = await this.next(this.ahead);
+    return this.aheadBytes === 0;
+  }
+
+  /**
+   * To be called when it is not at its end.
+   *
+   * @returns bytes read: fewer than there is room for only at the end.
+   */
+  async read(plain: Uint8Array): Promise<number> {
+    plain.set(this.ahead.subarray(0, this.aheadBytes));
+    let at = this.aheadBytes;
+    this.aheadBytes = 0;
+    while (at < plain.length) {
+      const count = await this.next(plain.subarray(at));
+      if (count === 0) break;
+      at += count;
+    }
+    return at;
+  }
+}
+
+/** Reads one chunk after the other of a source that knows its holes. */
+class ChunkReader {
+  private readonly batch = new Batch();
+  private window: { from: number; to: number; runs: readonly Run[] } = { from: 0, to: 0, runs: [] };
+
+  constructor(private readonly source: Source, private readonly chunkBytes: number) {}
+
+  async read(chunk: number, plain: Uint8Array<ArrayBuffer>): Promise<number> {
+    const start = chunk * this.chunkBytes;
+    if (!await this.hasData(start, start + plain.length)) return 0;
+    this.batch.clear();
+    this.batch.add({ offsetBytes: start, lengthBytes: plain.length, at: 0 });
+    await this.source.read(this.batch, plain);
+    return plain.length;
+  }
+
+  private async hasData(from: number, to: number): Promise<boolean> {
+    if (this.source.runs === undefined) return true;
+    if (from < this.window.from || to > this.window.to) {
+      const end = Math.min(this.source.sizeBytes, from + RUN_WINDOW_CHUNKS * this.chunkBytes);
+      this.window = { from, to: end, runs: await this.source.runs(from, end) };
+    }
+    return this.window.runs.some(({ start, length, kind }) =>
+      kind === "data" && start < to && start + length > from
+    );
+  }
+}
+
+/** Runs are asked for this many chunks at once. */
+const RUN_WINDOW_CHUNKS = 64;
+
+/** Chunks of a snapshot with a delta over them. */
+class DeltaReader {
+  private page: { index: number; page: MapPage } | undefined;
+
+  constructor(
+    private readonly disk: Disk,
+    private readonly parent: Snapshot,
+    private readonly repository: Repository,
+  ) {}
+
+  async read(chunk: number, plain: Uint8Array<ArrayBuffer>): Promise<number> {
+    const start = chunk * this.parent.chunkBytes;
+    const runs = await this.disk.runs(start, start + plain.length);
+    if (runs.every(({ kind }) => kind === "zero")) return 0;
+    const entry = runs.some(({ kind }) => kind === "hole") ? await this.entryOf(chunk) : undefined;
+    if (entry === undefined) plain.fill(0);
+    else plain.set(await this.repository.readChunk(entry, plain.length));
+    const batch = new Batch();
+    for (const run of runs) {
+      const at = run.start - start;
+      if (run.kind === "zero") plain.fill(0, at, at + run.length);
+      else if (run.kind === "data") batch.add({ offsetBytes: run.start, lengthBytes: run.length, at });
+    }
+    await this.disk.read(batch, plain);
+    return plain.length;
+  }
+
+  private async entryOf(chunk: number): Promise<ChunkEntry | undefined> {
+    const index = Math.floor(chunk / PAGE_ENTRIES);
+    if (this.page?.index !== index) {
+      this.page = { index, page: await this.repository.readPage(this.parent, index) };
+    }
+    return this.page.page.get(chunk % PAGE_ENTRIES);
+  }
+}

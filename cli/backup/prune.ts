@@ -1,0 +1,79 @@
+/** Removing snapshots by rules. Only manifests are removed here; their chunks are the business of a collection. */
+import { RegrainError } from "../../core-as/host/errors.ts";
+import { type SnapshotName, ulidTimeMs } from "../../core-as/host/repo/mod.ts";
+import { heldIds } from "./holds.ts";
+import { unhealedStems } from "./marks.ts";
+import type { Repository } from "./repository.ts";
+import { type Candidate, type Fate, isEmptyPolicy, type RetentionPolicy, selectKept } from "./retention.ts";
+import { type ListedSnapshot, readSnapshots } from "./snapshots.ts";
+import { findHits } from "./places.ts";
+
+/** A snapshot with what is needed to tell of it and to remove it. */
+export interface PruneCandidate extends Candidate {
+  readonly name: SnapshotName;
+  /** `VM/DISK`; of a damaged manifest the part of its key that stands for it. */
+  readonly disk: string;
+  readonly damage: RegrainError | undefined;
+}
+
+export interface PruneOptions {
+  readonly policy: RetentionPolicy;
+  /** Of one disk only: the part of the keys that stands for it. */
+  readonly source?: string | undefined;
+  readonly dryRun?: boolean | undefined;
+  onNotice(sentence: string): void;
+}
+
+export interface PruneReport {
+  readonly fates: readonly Fate<PruneCandidate>[];
+  /** Ids of what was removed, or would be. */
+  readonly removed: readonly string[];
+}
+
+/**
+ * Removes what no rule keeps.
+ *
+ * @throws {RegrainError} `USAGE` when no rule is given.
+ */
+export async function prune(repository: Repository, options: PruneOptions): Promise<PruneReport> {
+  if (isEmptyPolicy(options.policy)) {
+    throw new RegrainError("USAGE", "no rule says what is kept, and nothing is removed without one", {
+      hint: "such as --keep-last 7 --keep-weekly 4",
+    });
+  }
+  const fates = selectKept(await readCandidates(repository, options.source), options.policy);
+  const doomed = fates.filter(({ isKept }) => !isKept).map(({ snapshot }) => snapshot);
+  if (options.dryRun || doomed.length === 0) return { fates, removed: doomed.map(({ id }) => id) };
+  // Looked at again at the last moment: a hold may have come since.
+  const held = await heldIds(repository);
+  const removed = doomed.filter(({ id }) => !held.has(id));
+  for (const { id } of doomed) {
+    if (held.has(id)) options.onNotice(`snapshot ${id} was held a moment ago, and stays`);
+  }
+  await repository.store.remove(removed.map(({ name }) => name.key));
+  return { fates, removed: removed.map(({ id }) => id) };
+}
+
+async function readCandidates(repository: Repository, source: string | undefined): Promise<PruneCandidate[]> {
+  const held = await heldIds(repository);
+  const listed = await Array.fromAsync(readSnapshots(repository, source));
+  const hit = await hitByDamage(repository, listed);
+  return listed.map(({ name, snapshot, damage, isDoubtful }) => ({
+    id: name.id,
+    source: name.source,
+    timeMs: ulidTimeMs(name.id),
+    tags: snapshot?.tags ?? [],
+    isHeld: held.has(name.id),
+    state: snapshot === undefined ? "damaged" : isDoubtful || hit.has(name.id) ? "doubtful" : "sound",
+    name,
+    disk: snapshot?.source.name ?? name.source,
+    damage,
+  }));
+}
+
+/** Snapshots that need a chunk which a verification found damaged; mostly there is no such chunk. */
+async function hitByDamage(repository: Repository, listed: readonly ListedSnapshot[]): Promise<Set<string>> {
+  const snapshots = listed.flatMap(({ snapshot }) => snapshot ?? []);
+  const hits = await findHits(repository, snapshots, await unhealedStems(repository));
+  return new Set([...hits.values()].flatMap((places) => places.map(({ snapshot }) => snapshot.id)));
+}

@@ -1,0 +1,98 @@
+/** What the snapshots of a repository refer to. */
+import { RegrainError } from "../../core-as/host/errors.ts";
+import {
+  type ContentKind,
+  entriesOfPage,
+  MAX_GENERATION,
+  type PageReference,
+  type Snapshot,
+  type SnapshotName,
+} from "../../core-as/host/repo/mod.ts";
+import { IdTable } from "./id_table.ts";
+import { isDoubtful, listActive, readDamaged } from "./intents.ts";
+import type { Repository } from "./repository.ts";
+
+/**
+ * What is known of a page of a map. One that is named, but was not there, belongs to a dead backup; it must be read
+ * when a later snapshot names it too, since by then it may have been stored anew.
+ */
+const PAGE_NAMED = 0;
+const PAGE_READ = 1;
+
+/** What is told while manifests and pages are read. */
+export interface MarkOptions {
+  onMark?(progress: { done: number; total: number }): void;
+  onNotice(sentence: string): void;
+}
+
+/** What the snapshots refer to. Manifests and pages never change, so each is read once. */
+export class References {
+  readonly chunks = new IdTable();
+  readonly maps = new IdTable();
+  snapshots = 0;
+  private readonly read = new Set<string>();
+  private damaged: ReadonlySet<string> | undefined;
+
+  constructor(private readonly repository: Repository, private readonly options: MarkOptions) {}
+
+  /** Reads every manifest that is there and was not read yet. */
+  async mark(): Promise<void> {
+    this.damaged ??= await readDamaged(this.repository);
+    const names = await this.repository.listSnapshots();
+    const active = await listActive(this.repository);
+    for (const [i, name] of names.entries()) {
+      this.options.onMark?.({ done: i, total: names.length });
+      if (this.read.has(name.key)) continue;
+      await this.markSnapshot(name, isDoubtful(active.get(name.id)));
+      this.read.add(name.key);
+    }
+    this.snapshots = names.length;
+  }
+
+  /** True when a snapshot needs it. Of damaged content any generation may be what a reader falls back to. */
+  needs({ kind, id, generation }: { kind: ContentKind; id: string; generation: number }): boolean {
+    if (this[kind].hasNamed({ id, generation })) return true;
+    return this.damaged!.has(id) && kind === "chunks" && this.hasAnyGeneration(id);
+  }
+
+  private hasAnyGeneration(id: string): boolean {
+    for (let generation = 0; generation <= MAX_GENERATION; generation++) {
+      if (this.chunks.hasNamed({ id, generation })) return true;
+    }
+    return false;
+  }
+
+  private async markSnapshot(name: SnapshotName, doubtful: boolean): Promise<void> {
+    const snapshot = await this.repository.readSnapshot(name);
+    if (snapshot === undefined) return;
+    for (const [i, reference] of snapshot.pages.entries()) {
+      if (reference === null || this.maps.getNamed(reference) === PAGE_READ) continue;
+      this.maps.setNamed(reference, PAGE_NAMED);
+      await this.markPage(snapshot, { reference, index: i, doubtful, name });
+    }
+  }
+
+  private async markPage(
+    snapshot: Snapshot,
+    at: { reference: PageReference; index: number; doubtful: boolean; name: SnapshotName },
+  ): Promise<void> {
+    const { reference, index, doubtful, name } = at;
+    try {
+      const page = await this.repository.readPageOf(reference, entriesOfPage(snapshot, index));
+      for (let i = 0; i < page.entries; i++) {
+        const entry = page.get(i);
+        if (entry !== undefined) this.chunks.setNamed(entry, 0);
+      }
+      this.maps.setNamed(reference, PAGE_READ);
+    } catch (error) {
+      if (!(error instanceof RegrainError) || error.code.startsWith("STORE_")) throw error;
+      // Pruned since it was listed, and collected by another: nobody needs it any more.
+      if (await this.repository.store.head(name.key) === undefined) return;
+      // What a dead backup left may be incomplete; that is no reason never to collect again.
+      if (!doubtful) throw error;
+      this.options.onNotice(
+        `snapshot ${snapshot.id}, whose backup was taken for dead, is incomplete: ${error.message}`,
+      );
+    }
+  }
+}

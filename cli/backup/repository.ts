@@ -1,0 +1,154 @@
+/** A repository that can be written: made, opened, and given content and manifests. */
+import { RegrainError } from "../../core-as/host/errors.ts";
+import {
+  type ConditionalPut,
+  contentKey,
+  type ContentKind,
+  DEFAULT_CHUNK_BYTES,
+  DESCRIPTION_KEY,
+  MAX_DESCRIPTION_BYTES,
+  type ObjectStore,
+  parseDescription,
+  type RepositoryDescription,
+  RepositoryKeys,
+  RepositoryReader,
+  sha256Hex,
+  slugOf,
+  ulid,
+} from "../../core-as/host/repo/mod.ts";
+import { DEFAULT_LEVEL, nativeCodec } from "./codec.ts";
+import type { LaneSetup } from "./lanes.ts";
+import { README_KEY, readmeText } from "./readme.ts";
+
+/** What the code asks of the world besides the store; tests hand in their own. */
+export interface World {
+  nowMs(): number;
+  random(bytes: number): Uint8Array<ArrayBuffer>;
+  sleep(ms: number): Promise<void>;
+  /** Name and version of the program, and of the host, as manifests tell them. */
+  readonly tool: string;
+  readonly host: string;
+}
+
+/** What a repository is opened with. */
+export interface OpenOptions {
+  readonly world: World;
+  /** The repository's key, where it is encrypted. */
+  readonly master?: Uint8Array<ArrayBuffer> | undefined;
+  /** zstd level, 1 to 19. */
+  readonly level?: number;
+}
+
+export class Repository extends RepositoryReader {
+  readonly laneSetup: LaneSetup;
+
+  private constructor(
+    override readonly store: ObjectStore,
+    description: RepositoryDescription,
+    readonly world: World,
+    opened: { keys: RepositoryKeys | undefined; master: Uint8Array<ArrayBuffer> | undefined; level: number },
+  ) {
+    super(store, description, { codec: nativeCodec(opened.level), keys: opened.keys });
+    this.laneSetup = { repository: description.id, master: opened.master, level: opened.level };
+  }
+
+  /**
+   * Makes a repository.
+   *
+   * @throws {RegrainError} `REPO_EXISTS`.
+   */
+  static async create(
+    store: ObjectStore,
+    choices: { chunkBytes?: number; conditionalPut: ConditionalPut } & OpenOptions,
+  ): Promise<Repository> {
+    const { world, chunkBytes = DEFAULT_CHUNK_BYTES, conditionalPut, master } = choices;
+    const description: RepositoryDescription = {
+      format: "regrain-repository",
+      version: 1,
+      id: ulid(world.nowMs(), world.random(10)),
+      created: new Date(world.nowMs()).toISOString(),
+      chunkBytes,
+      hash: master === undefined ? "sha256" : "hmac-sha256",
+      encryption: master === undefined ? "none" : "aes-256-gcm",
+      conditionalPut,
+      features: [],
+    };
+    await refuseOccupied(store);
+    const bytes = new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`);
+    if (await store.put(DESCRIPTION_KEY, bytes, { ifAbsent: true }) === "exists") throw occupied(store);
+    await store.put(README_KEY, new TextEncoder().encode(readmeText(description)));
+    return await Repository.of(store, description, choices);
+  }
+
+  /**
+   * Opens a repository. The key of an encrypted one is asked for when its description is known.
+   *
+   * @throws {RegrainError} `REPO_MISSING`, `REPO_UNSUPPORTED`, and what `unlock` throws.
+   */
+  static async open(
+    store: ObjectStore,
+    options: Omit<OpenOptions, "master"> & {
+      readonly unlock: (description: RepositoryDescription) => Promise<Uint8Array<ArrayBuffer>>;
+    },
+  ): Promise<Repository> {
+    const bytes = await store.get(DESCRIPTION_KEY, MAX_DESCRIPTION_BYTES);
+    if (bytes === undefined) {
+      throw new RegrainError("REPO_MISSING", "there is no repository here: repo.json is not there", {
+        path: store.label,
+        hint: "regrain repo init makes one",
+      });
+    }
+    const description = parseDescription(bytes, `${store.label}/${DESCRIPTION_KEY}`);
+    const master = description.encryption === "none" ? undefined : await options.unlock(description);
+    return await Repository.of(store, description, { ...options, master });
+  }
+
+  private static async of(
+    store: ObjectStore,
+    description: RepositoryDescription,
+    options: OpenOptions,
+  ): Promise<Repository> {
+    const { world, master, level = DEFAULT_LEVEL } = options;
+    const keys = master === undefined ? undefined : await RepositoryKeys.derive(master, description.id);
+    return new Repository(store, description, world, { keys, master, level });
+  }
+
+  /** A new ULID, by the clock of this machine. */
+  newId(): string {
+    return ulid(this.world.nowMs(), this.world.random(10));
+  }
+
+  /**
+   * The part of the key that stands for a source: readable in a plain repository, so that a person finds it; in an
+   * encrypted one nobody can tell the name from it.
+   */
+  async sourceKey(name: string): Promise<string> {
+    const { keys } = this.means;
+    const secret = keys === undefined ? "" : `${[...keys.idKey].join()}\n`;
+    const sum = await sha256Hex(new TextEncoder().encode(`${secret}${name}`));
+    return keys === undefined ? `${slugOf(name)}-${sum.slice(0, 8)}` : sum.slice(0, 32);
+  }
+
+  /** Stores bytes under a content's name as they are: packed, and encrypted if need be. */
+  keyOf(kind: ContentKind, name: { id: string; generation: number }): string {
+    return contentKey({ kind, ...name }, this.suffix);
+  }
+
+  close(): void {
+    this.store.close();
+  }
+}
+
+async function refuseOccupied(store: ObjectStore): Promise<void> {
+  for await (const _ of store.list("")) throw occupied(store);
+}
+
+function occupied(store: ObjectStore): RegrainError {
+  return new RegrainError(
+    "REPO_EXISTS",
+    "there is something already, and a repository is made in an empty place",
+    {
+      path: store.label,
+    },
+  );
+}

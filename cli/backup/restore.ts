@@ -1,0 +1,282 @@
+/**
+ * Writing a snapshot to a disk, or to a stream.
+ *
+ * Every chunk's length and hash is checked before a byte of it is used. What the target has already is found by the
+ * same hash: an interrupted restore is resumed that way, and a target that differs little is mended.
+ */
+import { Buffer } from "node:buffer";
+import { Batch, type Core, RegrainError, SECTOR_SIZE, type Target } from "../../core-as/host/mod.ts";
+import type { ChunkEntry, Snapshot } from "../../core-as/host/repo/mod.ts";
+import type { ChunkSet } from "./chunk_set.ts";
+import { BufferPool, Gate, TaskGroup } from "./in_flight.ts";
+import type { Lanes } from "./lanes.ts";
+import type { Repository } from "./repository.ts";
+
+/** What stands in the target before: `zeros` in a new file, `unknown` is overwritten, `compare` is looked at first. */
+export type TargetContent = "zeros" | "unknown" | "compare";
+
+export interface RestoreCounts {
+  /** Bytes of the disk that are done. */
+  doneBytes: number;
+  /** Bytes of objects that were fetched. */
+  fetchedBytes: number;
+  /** Bytes of data that were written. */
+  writtenBytes: number;
+  /** Bytes of the target that were right already. */
+  keptBytes: number;
+  /** Bytes that read as zeros now, by holes or by writing. */
+  zeroBytes: number;
+}
+
+/** What lies over a snapshot, such as a delta: the chunks it touches, and what they hold then. */
+export interface Overlay {
+  readonly touched: ChunkSet;
+  /** Fills the buffer with a chunk it touches; answers 0, and leaves it alone, when that is zeros. One at a time. */
+  read(chunk: number, plain: Uint8Array<ArrayBuffer>): Promise<number>;
+}
+
+export interface RestoreOptions {
+  readonly lanes: Lanes;
+  readonly core: Core;
+  readonly content: TargetContent;
+  readonly overlay?: Overlay | undefined;
+  onProgress?(counts: Readonly<RestoreCounts>): void;
+}
+
+/** Objects on their way at once. */
+const GETS_AT_ONCE = 16;
+const BLOCK_SECTORS = 8;
+
+/**
+ * Makes the target equal to the snapshot. Does not flush.
+ *
+ * @throws {RegrainError} `CHUNK_MISSING`, `CHUNK_DAMAGED`, `SNAPSHOT_DAMAGED`, and what reading and writing may.
+ */
+export async function restoreTo(
+  repository: Repository,
+  snapshot: Snapshot,
+  work: { target: Target } & RestoreOptions,
+): Promise<RestoreCounts> {
+  return await new Restore(repository, snapshot, work).run();
+}
+
+class Restore {
+  private readonly counts: RestoreCounts = newCounts();
+  private readonly pool: BufferPool;
+  private readonly gets = new Gate(GETS_AT_ONCE);
+  private readonly tasks = new TaskGroup(GETS_AT_ONCE);
+  private readonly zeros: Uint8Array<ArrayBuffer>;
+  private readonly batch = new Batch();
+  /** The kernels have one buffer. */
+  private readonly writing = new Gate(1);
+  private overlaid: Uint8Array<ArrayBuffer> | undefined;
+
+  constructor(
+    private readonly repository: Repository,
+    private readonly snapshot: Snapshot,
+    private readonly work: { target: Target } & RestoreOptions,
+  ) {
+    this.pool = new BufferPool(snapshot.chunkBytes, work.lanes.count + 1);
+    this.zeros = new Uint8Array(snapshot.chunkBytes);
+  }
+
+  async run(): Promise<RestoreCounts> {
+    const { sizeBytes, chunkBytes } = this.snapshot;
+    try {
+      for await (const { page, firstChunk } of this.repository.pages(this.snapshot)) {
+        for (let i = 0; i < page.entries; i++) {
+          const offsetBytes = (firstChunk + i) * chunkBytes;
+          const lengthBytes = Math.min(chunkBytes, sizeBytes - offsetBytes);
+          const entry = page.get(i);
+          if (this.work.overlay?.touched.has(firstChunk + i)) {
+            await this.tasks.start(() => this.makeOverlaid(firstChunk + i, { offsetBytes, lengthBytes }));
+          } else if (entry === undefined) await this.makeZero(offsetBytes, lengthBytes);
+          else await this.tasks.start(() => this.makeData(entry, { offsetBytes, lengthBytes }));
+        }
+      }
+    } finally {
+      await this.tasks.settle();
+    }
+    this.tasks.check();
+    return this.counts;
+  }
+
+  private async makeZero(offsetBytes: number, lengthBytes: number): Promise<void> {
+    const { target, content } = this.work;
+    if (content !== "zeros" && !(content === "compare" && await this.isZero(offsetBytes, lengthBytes))) {
+      await target.zero({ offsetBytes, lengthBytes, punch: true });
+    }
+    this.counts.zeroBytes += lengthBytes;
+    this.step(lengthBytes);
+  }
+
+  private async isZero(offsetBytes: number, lengthBytes: number): Promise<boolean> {
+    const { target } = this.work;
+    const runs = await target.runs?.(offsetBytes, offsetBytes + lengthBytes);
+    if (runs?.every(({ kind }) => kind !== "data")) return true;
+    return await this.reads(this.zeros.subarray(0, lengthBytes), offsetBytes);
+  }
+
+  private async makeData(entry: ChunkEntry, at: { offsetBytes: number; lengthBytes: number }): Promise<void> {
+    if (this.work.content === "compare" && await this.isThere(entry, at)) {
+      this.counts.keptBytes += at.lengthBytes;
+      this.step(at.lengthBytes);
+      return;
+    }
+    const stored = await this.gets.run(() =>
+      this.repository.fetch({ kind: "chunks", ...entry }, at.lengthBytes)
+    );
+    this.counts.fetchedBytes += stored.bytes.length;
+    const { key, path, name } = stored;
+    const due = { key, path, id: name.id, plainBytes: at.lengthBytes };
+    const plain = await this.work.lanes.unseal(stored.bytes, due);
+    await this.writing.run(() => this.write(plain, at.offsetBytes));
+    this.step(at.lengthBytes);
+  }
+
+  /** The overlay's reader has the kernels as well, so it is read where writing has its turn. */
+  private makeOverlaid(chunk: number, at: { offsetBytes: number; lengthBytes: number }): Promise<void> {
+    const { overlay, content } = this.work;
+    return this.writing.run(async () => {
+      const plain = (this.overlaid ??= new Uint8Array(this.snapshot.chunkBytes)).subarray(0, at.lengthBytes);
+      if (await overlay!.read(chunk, plain) === 0) {
+        await this.makeZero(at.offsetBytes, at.lengthBytes);
+        return;
+      }
+      if (content === "compare" && await this.reads(plain, at.offsetBytes)) {
+        this.counts.keptBytes += at.lengthBytes;
+      } else await this.write(plain, at.offsetBytes);
+      this.step(at.lengthBytes);
+    });
+  }
+
+  /** Whether the target holds just these bytes there. */
+  private async reads(plain: Uint8Array<ArrayBuffer>, offsetBytes: number): Promise<boolean> {
+    const buffer = await this.pool.take();
+    try {
+      const found = buffer.subarray(0, plain.length);
+      await this.readTarget(found, offsetBytes);
+      return Buffer.compare(found, plain) === 0;
+    } finally {
+      this.pool.give(buffer);
+    }
+  }
+
+  private async isThere(
+    entry: ChunkEntry,
+    at: { offsetBytes: number; lengthBytes: number },
+  ): Promise<boolean> {
+    let buffer = await this.pool.take();
+    try {
+      const plain = buffer.subarray(0, at.lengthBytes);
+      await this.readTarget(plain, at.offsetBytes);
+      const chunk = await this.work.lanes.identify(plain);
+      buffer = await chunk.release();
+      return chunk.id === entry.id;
+    } finally {
+      // A buffer that was lost to an error must not be waited for.
+      this.pool.give(buffer.length > 0 ? buffer : new Uint8Array(this.snapshot.chunkBytes));
+    }
+  }
+
+  private async readTarget(plain: Uint8Array<ArrayBuffer>, offsetBytes: number): Promise<void> {
+    const batch = new Batch();
+    batch.add({ offsetBytes, lengthBytes: plain.length, at: 0 });
+    await this.work.target.read(batch, plain);
+  }
+
+  /** Writes a chunk piece by piece through the kernels' buffer: what is zeros in it becomes a hole. */
+  private async write(plain: Uint8Array<ArrayBuffer>, offsetBytes: number): Promise<void> {
+    const { core } = this.work;
+    for (let at = 0; at < plain.length; at += core.buffer.length) {
+      const piece = plain.subarray(at, at + core.buffer.length);
+      await this.writePiece(piece, offsetBytes + at);
+    }
+  }
+
+  private async writePiece(piece: Uint8Array<ArrayBuffer>, offsetBytes: number): Promise<void> {
+    const { core, target, content } = this.work;
+    const [pieces, split] = core.lists;
+    const wholeSectors = Math.floor(piece.length / SECTOR_SIZE);
+    core.buffer.set(piece);
+    pieces.set(0, { start: offsetBytes / SECTOR_SIZE, length: wholeSectors, place: 0, owner: 0 });
+    pieces.count = wholeSectors === 0 ? 0 : 1;
+    core.splitZeros(pieces, split, BLOCK_SECTORS);
+    this.batch.clear();
+    const zeros: { offsetBytes: number; lengthBytes: number }[] = [];
+    for (let i = 0; i < split.count; i++) {
+      const from = split.start(i) * SECTOR_SIZE;
+      const lengthBytes = split.length(i) * SECTOR_SIZE;
+      if (split.place(i) < 0) zeros.push({ offsetBytes: from, lengthBytes });
+      else this.batch.add({ offsetBytes: from, lengthBytes, at: split.place(i) * SECTOR_SIZE });
+    }
+    const tail = piece.length - wholeSectors * SECTOR_SIZE;
+    if (tail > 0) {
+      const at = wholeSectors * SECTOR_SIZE;
+      this.batch.add({ offsetBytes: offsetBytes + at, lengthBytes: tail, at });
+    }
+    await target.write(this.batch, core.buffer);
+    this.counts.writtenBytes += this.batch.totalBytes;
+    for (const zero of zeros) {
+      if (content !== "zeros") await target.zero({ ...zero, punch: true });
+      this.counts.zeroBytes += zero.lengthBytes;
+    }
+  }
+
+  private step(lengthBytes: number): void {
+    this.counts.doneBytes += lengthBytes;
+    this.work.onProgress?.(this.counts);
+  }
+}
+
+function newCounts(): RestoreCounts {
+  return { doneBytes: 0, fetchedBytes: 0, writtenBytes: 0, keptBytes: 0, zeroBytes: 0 };
+}
+
+/** Plain chunks of a snapshot in order, fetched ahead; zeros are given as zeros. */
+export async function* readInOrder(
+  repository: Repository,
+  snapshot: Snapshot,
+  lanes: Lanes,
+  overlay?: Overlay,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const { sizeBytes, chunkBytes } = snapshot;
+  const ahead: Promise<Uint8Array<ArrayBuffer>>[] = [];
+  const zeros = new Uint8Array(chunkBytes);
+  const most = lanes.count * 2;
+  const fetch = async (entry: ChunkEntry, plainBytes: number) => {
+    const { bytes, key, path, name } = await repository.fetch({ kind: "chunks", ...entry }, plainBytes);
+    return await lanes.unseal(bytes, { key, path, id: name.id, plainBytes });
+  };
+  const oneByOne = new Gate(1);
+  const readOverlaid = async (chunk: number, plainBytes: number) => {
+    const plain = new Uint8Array(plainBytes);
+    const count = await oneByOne.run(() => overlay!.read(chunk, plain));
+    return count === 0 ? zeros.subarray(0, plainBytes) : plain;
+  };
+  for await (const { page, firstChunk } of repository.pages(snapshot)) {
+    for (let i = 0; i < page.entries; i++) {
+      const plainBytes = Math.min(chunkBytes, sizeBytes - (firstChunk + i) * chunkBytes);
+      const entry = page.get(i);
+      const next = overlay?.touched.has(firstChunk + i)
+        ? readOverlaid(firstChunk + i, plainBytes)
+        : entry === undefined
+        ? Promise.resolve(zeros.subarray(0, plainBytes))
+        : fetch(entry, plainBytes);
+      // Whoever takes it in its turn hears of a failure; until then it is not an unhandled one.
+      next.catch(() => undefined);
+      ahead.push(next);
+      if (ahead.length >= most) yield await ahead.shift()!;
+    }
+  }
+  for (const next of ahead) yield await next;
+}
+
+/** Refuses a target of another size. */
+export function checkSize(target: Target, snapshot: Snapshot): void {
+  const { sizeBytes } = snapshot;
+  if (target.sizeBytes === sizeBytes || target.kind === "device" && target.sizeBytes > sizeBytes) return;
+  throw new RegrainError("SIZE_MISMATCH", `has ${target.sizeBytes} bytes, the snapshot ${sizeBytes}`, {
+    path: target.path,
+  });
+}

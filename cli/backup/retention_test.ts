@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { check, fc } from "../../test/helpers/property.ts";
+import { type Candidate, isEmptyPolicy, type RetentionPolicy, selectKept } from "./retention.ts";
+
+const HOUR_MS = 3600 * 1000;
+
+function snapshot(time: string, more: Partial<Candidate> = {}): Candidate {
+  const timeMs = Date.parse(time);
+  return { id: String(timeMs), source: "disk", timeMs, tags: [], isHeld: false, state: "sound", ...more };
+}
+
+function kept(snapshots: readonly Candidate[], policy: RetentionPolicy): string[] {
+  return selectKept(snapshots, policy).filter(({ isKept }) => isKept)
+    .map(({ snapshot, reasons }) =>
+      `${new Date(snapshot.timeMs).toISOString().slice(0, 16)} ${reasons.join(", ")}`
+    );
+}
+
+Deno.test("selectKept() keeps the newest of each day, in UTC", () => {
+  const snapshots = [
+    snapshot("2026-11-19T22:00:00-03:00"),
+    snapshot("2026-11-20T01:00:00Z"),
+    snapshot("2026-11-20T23:59:59Z"),
+    snapshot("2026-11-21T00:00:00Z"),
+  ];
+  assert.deepEqual(kept(snapshots, { daily: 2 }), ["2026-11-20T23:59 daily", "2026-11-21T00:00 daily"]);
+});
+
+Deno.test("selectKept() passes over days without a snapshot, and says every rule that keeps one", () => {
+  const snapshots = ["2025-01-01", "2026-02-03", "2026-02-28", "2026-11-20"].map((day) =>
+    snapshot(`${day}T12:00:00Z`)
+  );
+  assert.deepEqual(kept(snapshots, { last: 1, daily: 2, monthly: 2, yearly: 2 }), [
+    "2025-01-01T12:00 yearly",
+    "2026-02-28T12:00 daily, monthly",
+    "2026-11-20T12:00 last, daily, monthly, yearly",
+  ]);
+});
+
+Deno.test("selectKept() begins weeks on Monday", () => {
+  const sunday = snapshot("2026-11-22T23:00:00Z");
+  const monday = snapshot("2026-11-23T01:00:00Z");
+  assert.equal(kept([sunday, monday], { weekly: 2 }).length, 2);
+  assert.deepEqual(kept([snapshot("2026-11-16T00:00:00Z"), sunday], { weekly: 2 }), [
+    "2026-11-22T23:00 weekly",
+  ]);
+});
+
+Deno.test("selectKept() judges every disk for itself", () => {
+  const snapshots = [snapshot("2026-11-20T00:00:00Z"), snapshot("2026-11-01T00:00:00Z", { source: "other" })];
+  assert.equal(kept(snapshots, { last: 1 }).length, 2);
+});
+
+Deno.test("selectKept() lets a doubtful snapshot take nobody's place, nor go before its time", () => {
+  const snapshots = [
+    snapshot("2026-11-18T00:00:00Z"),
+    snapshot("2026-11-19T00:00:00Z"),
+    snapshot("2026-11-20T00:00:00Z", { state: "doubtful" }),
+  ];
+  assert.deepEqual(kept(snapshots, { last: 1 }), ["2026-11-19T00:00 last", "2026-11-20T00:00 last"]);
+});
+
+Deno.test("selectKept() spares the newest sound one where only tags say what is kept, else the newest of all", () => {
+  const [old, newer] = [snapshot("2026-11-18T00:00:00Z"), snapshot("2026-11-19T00:00:00Z")];
+  const doubtful = snapshot("2026-11-20T00:00:00Z", { state: "doubtful" });
+  assert.deepEqual(kept([old, newer, doubtful], { tags: ["x"] }), ["2026-11-19T00:00 newest sound one"]);
+  assert.deepEqual(kept([doubtful], { tags: ["x"] }), ["2026-11-20T00:00 newest, and none is sound"]);
+});
+
+Deno.test("isEmptyPolicy() knows a policy that says nothing", () => {
+  assert.ok(isEmptyPolicy({}));
+  assert.ok(isEmptyPolicy({ last: 0, daily: 0, tags: [] }));
+  assert.ok(!isEmptyPolicy({ yearly: 1 }));
+  assert.ok(!isEmptyPolicy({ tags: ["release"] }));
+});
+
+const anySnapshot = fc.record({
+  hours: fc.integer({ min: 0, max: 24 * 900 }),
+  source: fc.constantFrom("a", "b"),
+  tags: fc.subarray(["x", "y"]),
+  isHeld: fc.boolean(),
+  state: fc.constantFrom("sound", "sound", "sound", "doubtful", "damaged"),
+});
+const anyHistory = fc.uniqueArray(anySnapshot, { maxLength: 60, selector: ({ hours }) => hours }).map((all) =>
+  all.map(({ hours, ...rest }): Candidate => ({
+    ...rest,
+    state: rest.state as Candidate["state"],
+    id: String(hours).padStart(6, "0"),
+    timeMs: Date.UTC(2024, 0, 1) + hours * HOUR_MS,
+  }))
+);
+const few = fc.integer({ min: 0, max: 5 });
+const anyPolicy = fc.record({
+  last: few,
+  hourly: few,
+  daily: few,
+  weekly: few,
+  monthly: few,
+  yearly: few,
+  tags: fc.subarray(["x"]),
+});
+
+Deno.test("selectKept() removes no held, damaged or tagged snapshot, and never the newest sound one", () => {
+  check(
+    fc.property(anyHistory, anyPolicy, (history, policy) => {
+      const fates = selectKept(history, policy);
+      assert.equal(fates.length, history.length);
+      for (const { snapshot, isKept, reasons } of fates) {
+        assert.ok(reasons.length > 0);
+        const isTagged = policy.tags.some((tag) => snapshot.tags.includes(tag));
+        if (snapshot.isHeld || snapshot.state === "damaged" || isTagged) assert.ok(isKept);
+      }
+      for (const source of ["a", "b"]) {
+        const sound = fates.filter(({ snapshot }) =>
+          snapshot.source === source && snapshot.state === "sound"
+        );
+        if (sound.length > 0) assert.ok(sound.at(-1)!.isKept);
+      }
+    }),
+    { runs: 500 },
+  );
+});
+
+Deno.test("selectKept() keeps as many sound ones by each rule as it says, if there are as many periods", () => {
+  check(
+    fc.property(anyHistory, anyPolicy, (history, policy) => {
+      const sound = history.filter(({ source, state }) => source === "a" && state === "sound");
+      const days = new Set(sound.map(({ timeMs }) => Math.floor(timeMs / (24 * HOUR_MS)))).size;
+      const fates = selectKept(sound, policy);
+      const count = (rule: string) => fates.filter(({ reasons }) => reasons.includes(rule)).length;
+      assert.equal(count("daily"), Math.min(policy.daily, days));
+      assert.equal(count("last"), Math.min(policy.last, sound.length));
+    }),
+    { runs: 300 },
+  );
+});
+
+Deno.test("selectKept() does not depend on the order, and what it keeps it keeps when asked again", () => {
+  check(
+    fc.property(anyHistory, anyPolicy, (history, policy) => {
+      const ids = (from: readonly Candidate[]) =>
+        selectKept(from, policy).filter(({ isKept }) => isKept).map(({ snapshot }) => snapshot.id);
+      const once = ids(history);
+      assert.deepEqual(ids(history.toReversed()).toSorted(), once.toSorted());
+      const left = history.filter(({ id }) => once.includes(id));
+      assert.deepEqual(ids(left).toSorted(), once.toSorted());
+    }),
+    { runs: 300 },
+  );
+});

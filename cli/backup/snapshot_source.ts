@@ -1,0 +1,115 @@
+/** A snapshot as a source: whatever reads an image can read it. */
+import { type Batch, RegrainError, type Run, type Source } from "../../core-as/host/mod.ts";
+import {
+  type ChunkEntry,
+  type MapPage,
+  PAGE_ENTRIES,
+  pageCount,
+  type RepositoryReader,
+  type Snapshot,
+} from "../../core-as/host/repo/mod.ts";
+
+/** Unpacked chunks that are kept: reading in order with pieces of any size unpacks each once. */
+const KEPT_CHUNKS = 4;
+/** 40 KB each. */
+const KEPT_PAGES = 64;
+
+export class SnapshotSource implements Source {
+  readonly path: string;
+  readonly sizeBytes: number;
+  private readonly chunks = new Kept<Uint8Array<ArrayBuffer>>(KEPT_CHUNKS);
+  private readonly pages = new Kept<MapPage>(KEPT_PAGES);
+
+  constructor(private readonly repository: RepositoryReader, private readonly snapshot: Snapshot) {
+    this.path = `repo:${snapshot.source.name}@${snapshot.id}`;
+    this.sizeBytes = snapshot.sizeBytes;
+  }
+
+  async read(batch: Batch, buffer: Uint8Array): Promise<void> {
+    for (let i = 0; i < batch.count; i++) {
+      const offsetBytes = batch.offsetBytes[i]!;
+      const lengthBytes = batch.lengthBytes[i]!;
+      await this.readStretch({ offsetBytes, lengthBytes, at: batch.at[i]! }, buffer);
+    }
+  }
+
+  async runs(fromBytes: number, toBytes: number): Promise<Run[]> {
+    const { chunkBytes } = this.snapshot;
+    const runs: Run[] = [];
+    for (let at = fromBytes; at < toBytes;) {
+      const chunk = Math.floor(at / chunkBytes);
+      const end = Math.min(toBytes, (chunk + 1) * chunkBytes);
+      const kind = await this.entryOf(chunk) === undefined ? "zero" : "data";
+      const last = runs.at(-1);
+      if (last?.kind === kind) runs[runs.length - 1] = { ...last, length: end - last.start };
+      else runs.push({ start: at, length: end - at, kind });
+      at = end;
+    }
+    return runs;
+  }
+
+  close(): void {}
+
+  private async readStretch(
+    stretch: { offsetBytes: number; lengthBytes: number; at: number },
+    buffer: Uint8Array,
+  ): Promise<void> {
+    const { chunkBytes } = this.snapshot;
+    const end = stretch.offsetBytes + stretch.lengthBytes;
+    if (end > this.sizeBytes) {
+      throw new RegrainError("READ_SHORT", `the disk ends at byte ${this.sizeBytes}`, {
+        path: this.path,
+        offsetBytes: end,
+      });
+    }
+    for (let offset = stretch.offsetBytes; offset < end;) {
+      const index = Math.floor(offset / chunkBytes);
+      const within = offset - index * chunkBytes;
+      const length = Math.min(end - offset, chunkBytes - within);
+      const at = stretch.at + offset - stretch.offsetBytes;
+      const plain = await this.chunkOf(index);
+      if (plain === undefined) buffer.fill(0, at, at + length);
+      else buffer.set(plain.subarray(within, within + length), at);
+      offset += length;
+    }
+  }
+
+  private async chunkOf(index: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const kept = this.chunks.get(index);
+    if (kept !== undefined) return kept;
+    const entry = await this.entryOf(index);
+    if (entry === undefined) return undefined;
+    const { chunkBytes } = this.snapshot;
+    const plainBytes = Math.min(chunkBytes, this.sizeBytes - index * chunkBytes);
+    return this.chunks.keep(index, await this.repository.readChunk(entry, plainBytes));
+  }
+
+  private async entryOf(chunk: number): Promise<ChunkEntry | undefined> {
+    const index = Math.floor(chunk / PAGE_ENTRIES);
+    if (index >= pageCount(this.snapshot)) return undefined;
+    const page = this.pages.get(index) ??
+      this.pages.keep(index, await this.repository.readPage(this.snapshot, index));
+    return page.get(chunk % PAGE_ENTRIES);
+  }
+}
+
+/** The values that were used last. */
+class Kept<T> {
+  private readonly values = new Map<number, T>();
+
+  constructor(private readonly most: number) {}
+
+  get(key: number): T | undefined {
+    const value = this.values.get(key);
+    if (value === undefined) return undefined;
+    this.values.delete(key);
+    this.values.set(key, value);
+    return value;
+  }
+
+  keep(key: number, value: T): T {
+    this.values.set(key, value);
+    if (this.values.size > this.most) this.values.delete(this.values.keys().next().value!);
+    return value;
+  }
+}

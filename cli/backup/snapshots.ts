@@ -1,0 +1,137 @@
+/** Finding snapshots: the latest of a disk, one by its id, one by a time. */
+import { RegrainError } from "../../core-as/host/errors.ts";
+import { type Snapshot, type SnapshotName, ulidTimeMs } from "../../core-as/host/repo/mod.ts";
+import { isDoubtful, listActive } from "./intents.ts";
+import type { Repository } from "./repository.ts";
+
+/** A snapshot as lists show it. */
+export interface ListedSnapshot {
+  readonly name: SnapshotName;
+  /** `undefined` when the manifest cannot be read. */
+  readonly snapshot: Snapshot | undefined;
+  readonly damage: RegrainError | undefined;
+  /** Its backup was taken for dead before it ended: chunks may be missing. */
+  readonly isDoubtful: boolean;
+}
+
+/** Every snapshot, oldest first. One that is damaged does not hide the others. */
+export async function* readSnapshots(
+  repository: Repository,
+  source?: string,
+): AsyncGenerator<ListedSnapshot> {
+  const names = await repository.listSnapshots(source);
+  const doubtful = await doubtfulIds(repository);
+  for (const name of names) {
+    const isDoubtful = doubtful.has(name.id);
+    try {
+      const snapshot = await repository.readSnapshot(name);
+      if (snapshot !== undefined) yield { name, snapshot, damage: undefined, isDoubtful };
+    } catch (error) {
+      if (!(error instanceof RegrainError) || error.code.startsWith("STORE_")) throw error;
+      yield { name, snapshot: undefined, damage: error, isDoubtful };
+    }
+  }
+}
+
+/**
+ * The newest snapshot of a source that a new one can be made against.
+ *
+ * @param onSkipped Told of newer ones that cannot be used.
+ */
+export async function latestSnapshot(
+  repository: Repository,
+  source: string,
+  onSkipped: (sentence: string) => void,
+): Promise<Snapshot | undefined> {
+  const names = await repository.listSnapshots(source);
+  const doubtful = names.length === 0 ? new Set<string>() : await doubtfulIds(repository);
+  for (const name of names.reverse()) {
+    if (doubtful.has(name.id)) {
+      onSkipped(`snapshot ${name.id} is passed over: its backup was taken for dead before it ended`);
+      continue;
+    }
+    try {
+      const snapshot = await repository.readSnapshot(name);
+      if (snapshot !== undefined) return snapshot;
+    } catch (error) {
+      if (!(error instanceof RegrainError) || error.code.startsWith("STORE_")) throw error;
+      onSkipped(`snapshot ${name.id} is passed over: ${error.message}`);
+    }
+  }
+  return undefined;
+}
+
+/** Snapshots whose backup was taken for dead: what they refer to may have been removed. */
+async function doubtfulIds(repository: Repository): Promise<Set<string>> {
+  const ids = new Set<string>();
+  for (const backup of (await listActive(repository)).values()) if (isDoubtful(backup)) ids.add(backup.id);
+  return ids;
+}
+
+/** `VM/DISK@WHICH` in its parts; without `@` the latest is meant. */
+export function parseSnapshotSpec(spec: string): { name: string; which: string } {
+  const at = spec.lastIndexOf("@");
+  return at < 0 ? { name: spec, which: "latest" } : { name: spec.slice(0, at), which: spec.slice(at + 1) };
+}
+
+/**
+ * The snapshot that `VM/DISK@latest`, `@<first letters of an id>` or `@<time>` means; a time means the newest one that
+ * is not younger.
+ *
+ * @throws {RegrainError} `SNAPSHOT_MISSING` with what there is, `USAGE` when letters fit several.
+ */
+export async function findSnapshot(
+  repository: Repository,
+  spec: string,
+  onSkipped: (sentence: string) => void,
+): Promise<Snapshot> {
+  const { name, which } = parseSnapshotSpec(spec);
+  const source = await repository.sourceKey(name);
+  const names = await repository.listSnapshots(source);
+  if (names.length === 0) {
+    throw new RegrainError("SNAPSHOT_MISSING", `there is no backup of ${JSON.stringify(name)}`, {
+      path: repository.store.label,
+      hint: "regrain snapshots lists what there is",
+    });
+  }
+  if (which === "latest") {
+    const latest = await latestSnapshot(repository, source, onSkipped);
+    if (latest !== undefined) return latest;
+    throw new RegrainError("SNAPSHOT_MISSING", `no snapshot of ${JSON.stringify(name)} can be used`, {
+      path: repository.store.label,
+    });
+  }
+  const snapshot = await repository.readSnapshot(pick(names, { which, name, label: repository.store.label }));
+  if (snapshot !== undefined) return snapshot;
+  throw new RegrainError("SNAPSHOT_MISSING", `${spec} was removed a moment ago`, {
+    path: repository.store.label,
+  });
+}
+
+function pick(
+  names: readonly SnapshotName[],
+  asked: { which: string; name: string; label: string },
+): SnapshotName {
+  const { which, name, label } = asked;
+  const byId = /^[0-9A-Z]{4,26}$/i.test(which)
+    ? names.filter(({ id }) => id.startsWith(which.toUpperCase()))
+    : [];
+  if (byId.length === 1) return byId[0]!;
+  if (byId.length > 1) {
+    throw new RegrainError(
+      "USAGE",
+      `${byId.length} snapshots of ${JSON.stringify(name)} start with ${which}`,
+      {
+        hint: byId.map(({ id }) => id).join(", "),
+      },
+    );
+  }
+  const timeMs = /^\d{4}-/.test(which) ? Date.parse(which) : NaN;
+  const byTime = Number.isNaN(timeMs) ? undefined : names.findLast(({ id }) => ulidTimeMs(id) <= timeMs);
+  if (byTime !== undefined) return byTime;
+  throw new RegrainError("SNAPSHOT_MISSING", `no snapshot of ${JSON.stringify(name)} is meant by @${which}`, {
+    path: label,
+    hint:
+      "after the @: latest, the first letters of an id (four at least), or a time such as 2026-11-21T03:00:00Z",
+  });
+}

@@ -1,0 +1,168 @@
+/** `regrain backup`: a snapshot of a disk or a stream, or the snapshot before with a delta over it. */
+import { formatSize, plural } from "../../core-as/host/mod.ts";
+import { checkSourceName, type Snapshot } from "../../core-as/host/repo/mod.ts";
+import { RateLimit } from "../apply/rate_limited_target.ts";
+import { backUp, type BackupReport } from "../backup/backup.ts";
+import type { BackupPlan } from "../backup/plan.ts";
+import type { Repository } from "../backup/repository.ts";
+import type { Signals } from "../signals.ts";
+import { type Console, formatDuration, Progress } from "../ui/mod.ts";
+import { rateLimitOf } from "./apply_flags.ts";
+import { checkOrigin, openOrigin, type Origin, type OriginFlags } from "./backup_origin.ts";
+import { listenForSignals } from "./interruption.ts";
+import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
+import { type LongFlags, startSession } from "./session.ts";
+import { type Watch, watched, type WatchFlags } from "./watched.ts";
+
+export interface BackupFlags extends LongFlags, RepoFlags, WatchFlags, OriginFlags {
+  readonly rateLimit?: string | undefined;
+  readonly tag?: readonly string[] | undefined;
+  readonly heal?: boolean | undefined;
+}
+
+/** @param source Image, device, descriptor of a chain, `repo:` snapshot, or `-`; with `--delta` only for an audit. */
+export async function runBackup(source: string | undefined, flags: BackupFlags): Promise<number> {
+  checkSourceName(flags.name);
+  checkOrigin(source, flags);
+  rateLimitOf(flags);
+  const session = startSession(flags);
+  try {
+    return await watched({ operation: "backup", name: flags.name, flags, session }, async (watch) => {
+      watch.phase("open");
+      const repository = await openRepository(flags);
+      try {
+        watch.learn({ repository: repository.store.label });
+        using origin = await openOrigin(source, { flags, session, repository });
+        await backUpAndTell(repository, { origin, flags, console: session.console, watch });
+      } finally {
+        repository.close();
+      }
+      return 0;
+    });
+  } finally {
+    session.console.flush();
+  }
+}
+
+/** What a backup is made from, and who is told of it. */
+export interface BackupWork {
+  readonly origin: Origin;
+  readonly flags: Pick<BackupFlags, "name" | "tag" | "heal" | "rateLimit" | "progress">;
+  readonly console: Console;
+  readonly watch: Watch;
+}
+
+/** Makes the snapshot, shows how far it is, and tells what became of it. */
+export async function backUpAndTell(repository: Repository, work: BackupWork): Promise<void> {
+  const { console, watch } = work;
+  const report = await backUpWithProgress(repository, work);
+  const { id, sizeBytes, stats: { elapsedMs: _, ...figures } } = report.snapshot;
+  watch.learn({ snapshot: id, figures: { diskBytes: sizeBytes, ...figures } });
+  if (console.json) console.outJson(reportJson(report));
+  else tellReport(report, console);
+}
+
+async function backUpWithProgress(repository: Repository, work: BackupWork): Promise<BackupReport> {
+  const { origin, flags, console, watch } = work;
+  const progress = new Progress(console, flags.progress ?? "auto", origin.sizeBytes ?? 0);
+  using signals = listenForSignals({ console, progress });
+  using lanes = lanesOf(repository);
+  const { chunkBytes } = repository.description;
+  // Plain ones that are worked on, packed ones on their way to the store, and one of zeros.
+  const chunks = lanes.count * 4 + 21;
+  console.detail(`lanes: ${lanes.count}; at most ${formatSize(chunks * chunkBytes)} of chunks in memory`);
+  const bytesPerSecond = rateLimitOf(flags);
+  const limit = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
+  try {
+    watch.phase("plan");
+    return await backUp(repository, {
+      name: flags.name,
+      tags: flags.tag ?? [],
+      heal: flags.heal ?? false,
+      lanes,
+      plan: async (parent) => {
+        const plan = await origin.plan(parent, lanes);
+        tellPlan(plan, { parent, chunkBytes, console });
+        watch.phase("store");
+        return guardedPlan(plan, { signals, limit });
+      },
+      onProgress: ({ doneBytes, totalBytes, readBytes, storedBytes }) => {
+        // What was done by then is told also when the run fails.
+        watch.learn({ figures: { readBytes, storedBytes } });
+        progress.update({ doneBytes, totalBytes, parts: { read: readBytes, stored: storedBytes } });
+      },
+      onNotice: (sentence) => console.warn(sentence),
+    });
+  } finally {
+    progress.end();
+  }
+}
+
+/** The plan, with a place before each chunk where the work may end, and reading no faster than it may. */
+function guardedPlan(
+  plan: BackupPlan,
+  { signals, limit }: { signals: Signals; limit: RateLimit | undefined },
+): BackupPlan {
+  return {
+    ...plan,
+    async read(chunk, plain) {
+      const stop = await signals.safePoint();
+      if (stop !== undefined) throw stop.withHint("what was stored already is used by the next backup");
+      const count = await plan.read(chunk, plain);
+      await limit?.account(count);
+      return count;
+    },
+  };
+}
+
+function tellPlan(
+  plan: BackupPlan,
+  about: { parent: Snapshot | undefined; chunkBytes: number; console: Console },
+): void {
+  const { parent, chunkBytes, console } = about;
+  const { method, reason, sizeBytes, touched } = plan;
+  const lookBytes = touched === "all"
+    ? sizeBytes
+    : Math.min(touched.size * chunkBytes, sizeBytes ?? Infinity);
+  if (!console.json) {
+    const what = lookBytes === undefined ? "a stream" : formatSize(lookBytes);
+    console.detail(`plan: ${method}, ${what} to look at; the snapshot before is ${parent?.id ?? "none"}`);
+    return;
+  }
+  console.outJson({
+    type: "plan",
+    method,
+    reason: reason ?? null,
+    sizeBytes: sizeBytes ?? null,
+    lookBytes: lookBytes ?? null,
+    parent: parent?.id ?? null,
+  });
+  console.flush();
+}
+
+function reportJson({ snapshot, restarts }: BackupReport): unknown {
+  const { id, source, sizeBytes, parent, root, change, stats } = snapshot;
+  return {
+    type: "summary",
+    status: "done",
+    id,
+    name: source.name,
+    sizeBytes,
+    parent: parent ?? null,
+    root,
+    change,
+    stats,
+    restarts,
+  };
+}
+
+function tellReport({ snapshot }: BackupReport, console: Console): void {
+  const { id, source, change, stats, parent } = snapshot;
+  if (change.reason !== undefined) console.warn(`the whole disk was read: ${change.reason}`);
+  console.out(`${source.name}@${id}`);
+  console.tell(
+    `${formatSize(stats.readBytes)} read, ${plural(stats.newChunks, "new chunk")} of ${stats.chunks}, ` +
+      `${formatSize(stats.storedBytes)} stored in ${formatDuration(stats.elapsedMs)}` +
+      (parent === undefined ? "" : `; the snapshot before is ${parent}`),
+  );
+}

@@ -1,0 +1,185 @@
+/** What `regrain backup` reads: a disk, the places of it that changed, a delta, a stream. */
+import { type Core, Disk, openChain, RegrainError } from "../../core-as/host/mod.ts";
+import type { Snapshot } from "../../core-as/host/repo/mod.ts";
+import { type AuditReport, auditUnchanged } from "../backup/audit.ts";
+import { parseChangedAreas } from "../backup/changed_areas.ts";
+import type { Lanes } from "../backup/lanes.ts";
+import { cidText, type DiskOrigin, planChanged, planFull, planStream } from "../backup/origins.ts";
+import type { BackupPlan } from "../backup/plan.ts";
+import type { Repository } from "../backup/repository.ts";
+import { openStdin } from "../stream/stdin.ts";
+import { PIPE } from "./apply_flags.ts";
+import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
+import type { Session } from "./session.ts";
+import { OpenedSnapshot } from "./snapshot_files.ts";
+
+export interface OriginFlags {
+  readonly name: string;
+  readonly delta?: string | undefined;
+  readonly changed?: string | undefined;
+  readonly audit?: string | undefined;
+  readonly force?: boolean | undefined;
+}
+
+/** Where the content comes from: opened, and to be closed. */
+export interface Origin extends Disposable {
+  plan(parent: Snapshot | undefined, lanes: Lanes): Promise<BackupPlan>;
+  readonly sizeBytes: number | undefined;
+}
+
+interface OriginMeans {
+  readonly flags: OriginFlags;
+  readonly session: Session;
+  readonly repository: Repository;
+}
+
+/** Refuses flags that do not go together. */
+export function checkOrigin(source: string | undefined, flags: OriginFlags): void {
+  const { delta, changed, audit } = flags;
+  if (delta !== undefined && source !== undefined && audit === undefined) {
+    throw new RegrainError("USAGE", "with --delta there is no SOURCE: the snapshot before is the base", {
+      hint: `regrain backup --delta ${delta} --repo R --name ${flags.name}`,
+    });
+  }
+  if (delta === undefined && source === undefined) {
+    throw new RegrainError("USAGE", "nothing is named to back up", {
+      hint: "an image, a device, - or --delta",
+    });
+  }
+  if (changed !== undefined && (source === undefined || source === PIPE || delta !== undefined)) {
+    throw new RegrainError("USAGE", "--changed needs a SOURCE that the changed places are read from");
+  }
+  if (audit === undefined) return;
+  shareOf(audit);
+  if (changed === undefined && delta === undefined) {
+    throw new RegrainError(
+      "USAGE",
+      "--audit looks at what --changed or --delta leave out, and neither is given",
+    );
+  }
+  if (source === undefined || source === PIPE) {
+    throw new RegrainError("USAGE", "--audit needs a SOURCE to read from: the disk as it is now", {
+      hint: `regrain backup vm-000001.vmdk --delta ${delta ?? "DELTA"} --audit 1% --name ${flags.name}`,
+    });
+  }
+}
+
+/** @throws {RegrainError} `USAGE` when it is no share such as `1%` or `0.5%`. */
+export function shareOf(text: string): number {
+  const [, digits] = /^(\d{1,3}(?:\.\d{1,6})?)%$/.exec(text) ?? [];
+  const share = Number(digits ?? NaN) / 100;
+  if (share > 0 && share <= 1) return share;
+  throw new RegrainError("USAGE", `--audit ${text} is no share`, { hint: "such as 1%, 0.1% or 100%" });
+}
+
+export async function openOrigin(source: string | undefined, means: OriginMeans): Promise<Origin> {
+  const { flags, session } = means;
+  if (source === PIPE) return openStream(means);
+  const disk = source === undefined ? undefined : await openDisk(source, means);
+  try {
+    if (flags.delta === undefined) return openSource(disk!, means);
+    const delta = await DeltaOverSnapshot.open(flags.delta, { session, force: flags.force ?? false });
+    return openDelta(delta, disk, means);
+  } catch (error) {
+    disk?.close();
+    throw error;
+  }
+}
+
+function openStream({ session, flags }: OriginMeans): Origin {
+  const next = openStdin(session.io, `dd if=/dev/vg/vm bs=4M | regrain backup - --name ${flags.name}`);
+  return {
+    plan: () => Promise.resolve(planStream(next)),
+    sizeBytes: undefined,
+    [Symbol.dispose]: () => undefined,
+  };
+}
+
+type OpenedDisk = DiskOrigin & { readonly core: Core; close(): void };
+
+async function openDisk(path: string, { session, repository }: OriginMeans): Promise<OpenedDisk> {
+  const { core } = session.context;
+  const links = await openChain(path, session.context);
+  const disk = new Disk(core, links);
+  const file = links[0]!.files[0];
+  const cid = file instanceof OpenedSnapshot ? file.cid : cidText(links[0]!);
+  const { chunkBytes } = repository.description;
+  return { source: disk, chunkBytes, cid, core, close: () => disk.close() };
+}
+
+function openSource(disk: OpenedDisk, means: OriginMeans): Origin {
+  const { changed } = means.flags;
+  const areas = changed === undefined ? undefined : parseChangedAreas(readList(changed), changed);
+  return {
+    async plan(parent, lanes) {
+      if (areas === undefined) return planFull(disk);
+      return await auditedPlan(planChanged(disk, parent, areas), { parent, disk, lanes, ...means });
+    },
+    sizeBytes: disk.source.sizeBytes,
+    [Symbol.dispose]: () => disk.close(),
+  };
+}
+
+function openDelta(delta: DeltaOverSnapshot, disk: OpenedDisk | undefined, means: OriginMeans): Origin {
+  const { repository, flags: { name } } = means;
+  return {
+    async plan(parent, lanes) {
+      const plan = await delta.plan(parent, { repository, name });
+      return disk === undefined ? plan : await auditedPlan(plan, { parent, disk, lanes, ...means });
+    },
+    sizeBytes: delta.sizeBytes,
+    [Symbol.dispose]() {
+      delta[Symbol.dispose]();
+      disk?.close();
+    },
+  };
+}
+
+function readList(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    if (cause instanceof Deno.errors.NotFound) {
+      throw new RegrainError("NOT_FOUND", "does not exist", { path, cause });
+    }
+    const denied = cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied;
+    throw new RegrainError(denied ? "PERMISSION" : "READ_FAILED", `cannot be read (${cause.message})`, {
+      path,
+      cause,
+    });
+  }
+}
+
+/** The plan, or that of a full read when the sample finds that what it leaves out has changed. */
+async function auditedPlan(
+  plan: BackupPlan,
+  about: OriginMeans & { parent: Snapshot | undefined; disk: OpenedDisk; lanes: Lanes },
+): Promise<BackupPlan> {
+  const { parent, disk, lanes, repository, flags: { audit }, session: { console } } = about;
+  if (audit === undefined || plan.touched === "all" || parent === undefined) return plan;
+  if (disk.source.sizeBytes !== parent.sizeBytes) {
+    throw new RegrainError("SIZE_MISMATCH", "the disk to audit by is of another size than the snapshot", {
+      path: disk.source.path,
+    });
+  }
+  const report = await auditUnchanged(parent, plan.touched, {
+    repository,
+    lanes,
+    disk: planFull(disk),
+    share: shareOf(audit),
+    random: Math.random,
+  });
+  if (console.json) console.outJson({ type: "audit", ...report, differs: report.differs ?? null });
+  else console.detail(`audit: ${report.checked} chunks that are said to be unchanged were looked at`);
+  if (report.differs === undefined) return plan;
+  const reason = auditFailure(report, parent);
+  console.warn(`THE LIST OF CHANGES IS WRONG: ${reason}; do not trust where it came from`);
+  return planFull(disk, reason);
+}
+
+function auditFailure({ differs, checked }: AuditReport, parent: Snapshot): string {
+  const start = differs! * parent.chunkBytes;
+  return `the audit found, as number ${checked} of its sample, a change at bytes ${start} to ` +
+    `${Math.min(start + parent.chunkBytes, parent.sizeBytes)} that is not listed`;
+}

@@ -1,0 +1,57 @@
+/** `regrain gc`: removes what no snapshot refers to. */
+import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
+import { collectGarbage } from "../backup/gc.ts";
+import { type CommonFlags, Console } from "../ui/mod.ts";
+import { openRepository, type RepoFlags } from "./repo_session.ts";
+
+export interface GcFlags extends CommonFlags, RepoFlags {
+  readonly dryRun?: boolean | undefined;
+  readonly wait?: string | undefined;
+  readonly expireAfter?: string | undefined;
+}
+
+const EXIT_INCOMPLETE = 3;
+const DEFAULT_WAIT = "1h";
+
+export async function runGc(flags: GcFlags): Promise<number> {
+  const console = new Console(flags);
+  const waitMs = durationMs(flags.wait ?? DEFAULT_WAIT, "--wait");
+  const lease = flags.expireAfter === undefined
+    ? {}
+    : { leaseMs: durationMs(flags.expireAfter, "--expire-after") };
+  const repository = await openRepository(flags);
+  try {
+    const report = await collectGarbage(repository, {
+      dryRun: flags.dryRun ?? false,
+      waitMs,
+      ...lease,
+      onNotice: (sentence) => console.warn(sentence),
+    });
+    if (console.json) console.outJson({ type: "summary", ...report });
+    else if (report.waitedFor.length > 0) {
+      console.warn(
+        `nothing was removed: ${plural(report.waitedFor.length, "backup")} did not end in time; ` +
+          "run it again, or with --expire-after for backups that are dead",
+      );
+    } else {
+      const verb = flags.dryRun ? "would be removed" : "removed";
+      console.out(
+        `${plural(report.removedObjects, "object")} ${verb}, ${formatSize(report.removedBytes)}; ` +
+          `${report.keptObjects} kept for ${plural(report.snapshots, "snapshot")}`,
+      );
+    }
+    return report.waitedFor.length > 0 ? EXIT_INCOMPLETE : 0;
+  } finally {
+    repository.close();
+    console.flush();
+  }
+}
+
+const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** @throws {RegrainError} `USAGE` when it is no time such as `90s`, `15m`, `2h` or `7d`. */
+export function durationMs(text: string, flag: string): number {
+  const [, digits, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  if (digits !== undefined) return Number(digits) * UNITS[unit as keyof typeof UNITS];
+  throw new RegrainError("USAGE", `${flag} ${text} is no time`, { hint: "such as 90s, 15m, 2h or 7d" });
+}

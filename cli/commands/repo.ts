@@ -1,0 +1,70 @@
+/** `regrain repo`: what is done to a repository as a whole. */
+import { formatSize, MIB, parseSize, RegrainError } from "../../core-as/host/mod.ts";
+import { DEFAULT_CHUNK_BYTES, isChunkSize } from "../../core-as/host/repo/mod.ts";
+import { addSlot, newMasterKey } from "../backup/keyring.ts";
+import { Repository } from "../backup/repository.ts";
+import { probeStore } from "../store/probe.ts";
+import { type CommonFlags, Console } from "../ui/mod.ts";
+import { openRepository, openStoreOf, passphraseOf, type RepoFlags, THE_WORLD } from "./repo_session.ts";
+
+export interface RepoInitFlags extends CommonFlags, RepoFlags {
+  readonly chunkSize?: string | undefined;
+  readonly encrypt?: boolean | undefined;
+}
+
+/** `regrain repo init`: an empty repository in an empty place. */
+export async function runRepoInit(flags: RepoInitFlags): Promise<number> {
+  const console = new Console(flags);
+  const chunkBytes = chunkBytesOf(flags.chunkSize);
+  const passphrase = flags.encrypt ? passphraseOf(flags) : undefined;
+  const store = await openStoreOf(flags);
+  const { conditionalPut } = await probeStore(store);
+  const master = passphrase === undefined ? undefined : newMasterKey();
+  const choices = { chunkBytes, conditionalPut, world: THE_WORLD, master };
+  const repository = await Repository.create(store, choices);
+  const { id } = repository.description;
+  if (master !== undefined) {
+    const slot = { passphrase: passphrase!, repository: id, id: "first", label: "made with the repository" };
+    await addSlot(store, master, { ...slot, nowMs: THE_WORLD.nowMs() });
+  }
+  if (console.json) console.outJson(repository.description);
+  else console.out(`${store.label}: repository ${id}, chunks of ${formatSize(chunkBytes)}`);
+  if (conditionalPut !== "atomic") {
+    console.warn(
+      "the store replaces what is there already, whatever it is asked; that costs traffic, and is safe",
+    );
+  }
+  repository.close();
+  console.flush();
+  return 0;
+}
+
+function chunkBytesOf(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_CHUNK_BYTES;
+  const bytes = parseSize(text);
+  if (bytes !== undefined && isChunkSize(bytes)) return bytes;
+  throw new RegrainError("USAGE", `--chunk-size ${text} is no size of chunks`, {
+    hint: `1M, 2M, 4M, 8M, 16M, 32M or 64M; ${DEFAULT_CHUNK_BYTES / MIB}M by default`,
+  });
+}
+
+/** `regrain repo info`: what the repository is. */
+export async function runRepoInfo(flags: CommonFlags & RepoFlags): Promise<number> {
+  const console = new Console(flags);
+  const repository = await openRepository(flags);
+  const { description, store } = repository;
+  const snapshots = await repository.listSnapshots();
+  if (console.json) console.outJson({ ...description, label: store.label, snapshots: snapshots.length });
+  else {
+    console.out(`${store.label}`);
+    console.out(`  repository  ${description.id}, made ${description.created}`);
+    console.out(`  chunks      ${formatSize(description.chunkBytes)}, named by ${description.hash}`);
+    console.out(`  encryption  ${description.encryption}`);
+    console.out(
+      `  snapshots   ${snapshots.length} of ${new Set(snapshots.map(({ source }) => source)).size} disks`,
+    );
+  }
+  repository.close();
+  console.flush();
+  return 0;
+}

@@ -1,0 +1,135 @@
+/** What every command on a repository starts with: the store, the passphrase, the open repository. */
+import { RegrainError } from "../../core-as/host/mod.ts";
+import type { ObjectStore } from "../../core-as/host/repo/mod.ts";
+import { type Lanes, openLanes } from "../backup/lanes.ts";
+import { Repository, type World } from "../backup/repository.ts";
+import { openStore, type StoreFlags } from "../store/address.ts";
+import { VERSION } from "../version.ts";
+
+/** Flags of a command on a repository. */
+export interface RepoFlags extends StoreFlags {
+  readonly repo?: string | undefined;
+  readonly passphraseFile?: string | undefined;
+}
+
+/** Variables that say what a flag would, and what no flag may say. */
+const REPOSITORY_VARIABLE = "REGRAIN_REPO";
+const PASSPHRASE_VARIABLE = "REGRAIN_PASSPHRASE";
+const MAX_PASSPHRASE_BYTES = 4096;
+
+export const THE_WORLD: World = {
+  nowMs: () => Date.now(),
+  random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  tool: `regrain ${VERSION}`,
+  get host() {
+    return hostName();
+  },
+};
+
+/** The name of this machine is a convenience; where it may not be asked, manifests do without. */
+function hostName(): string {
+  try {
+    return Deno.hostname();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return "unnamed";
+    throw error;
+  }
+}
+
+/** @throws {RegrainError} `USAGE` when nothing names a repository. */
+export function repositoryAddress(flags: RepoFlags): string {
+  const address = flags.repo ?? variable(REPOSITORY_VARIABLE);
+  if (address !== undefined && address !== "") return address;
+  throw new RegrainError("USAGE", "no repository is named", {
+    hint: `--repo FOLDER, --repo s3://bucket/prefix, or the variable ${REPOSITORY_VARIABLE}`,
+  });
+}
+
+export async function openStoreOf(flags: RepoFlags): Promise<ObjectStore> {
+  return await openStore(repositoryAddress(flags), flags);
+}
+
+/** Opens the repository that the flags name. */
+export async function openRepository(flags: RepoFlags): Promise<Repository> {
+  const store = await openStoreOf(flags);
+  try {
+    return await Repository.open(store, {
+      world: THE_WORLD,
+      unlock: async (description) => {
+        const { unlockRepository } = await import("../backup/keyring.ts");
+        return await unlockRepository(store, description, passphraseOf(flags));
+      },
+    });
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
+
+/**
+ * The passphrase: from the file that is named, else from the environment; never from a flag.
+ *
+ * @throws {RegrainError} `REPO_KEY` when there is none.
+ */
+export function passphraseOf({ passphraseFile }: Pick<RepoFlags, "passphraseFile">): string {
+  return secretOf({ file: passphraseFile, flag: "--passphrase-file", variable: PASSPHRASE_VARIABLE });
+}
+
+/** The passphrase that `repo key add` is about. */
+export function newPassphraseOf({ newPassphraseFile }: { newPassphraseFile?: string | undefined }): string {
+  return secretOf({
+    file: newPassphraseFile,
+    flag: "--new-passphrase-file",
+    variable: "REGRAIN_NEW_PASSPHRASE",
+    what: "there is no new passphrase",
+  });
+}
+
+/** The passphrase of the repository that `repo copy` writes. */
+export function toPassphraseOf({ toPassphraseFile }: { toPassphraseFile?: string | undefined }): string {
+  return secretOf({
+    file: toPassphraseFile,
+    flag: "--to-passphrase-file",
+    variable: "REGRAIN_TO_PASSPHRASE",
+    what: "the repository that is copied to is encrypted, and there is no passphrase",
+  });
+}
+
+function secretOf(
+  from: { file: string | undefined; flag: string; variable: string; what?: string },
+): string {
+  const text = from.file === undefined ? variable(from.variable) : readPassphraseFile(from.file);
+  if (text !== undefined && text !== "") return text;
+  const what = from.what ?? "the repository is encrypted, and there is no passphrase";
+  throw new RegrainError("REPO_KEY", what, { hint: `${from.flag} FILE, or the variable ${from.variable}` });
+}
+
+function readPassphraseFile(path: string): string {
+  try {
+    const text = Deno.readTextFileSync(path);
+    if (text.length > MAX_PASSPHRASE_BYTES) {
+      throw new RegrainError("LIMIT_EXCEEDED", "holds more than a passphrase", { path });
+    }
+    return text.replace(/\r?\n$/, "");
+  } catch (cause) {
+    if (cause instanceof RegrainError) throw cause;
+    if (cause instanceof Deno.errors.NotFound) {
+      throw new RegrainError("NOT_FOUND", "does not exist", { path, cause });
+    }
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw new RegrainError("OPEN_FAILED", `cannot be read (${what})`, { path, cause });
+  }
+}
+
+function variable(name: string): string | undefined {
+  // Where Deno may not read the environment, there is none.
+  if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return undefined;
+  return Deno.env.get(name);
+}
+
+/** Lanes for as long as they are used. */
+export function lanesOf(repository: Repository): Lanes & Disposable {
+  const lanes = openLanes(repository.laneSetup);
+  return Object.assign(lanes, { [Symbol.dispose]: () => lanes.close() });
+}

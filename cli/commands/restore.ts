@@ -1,0 +1,257 @@
+/** `regrain restore`: a snapshot, with deltas over it if need be, onto a file, a device, or standard output. */
+import { formatSize, RegrainError, type Target } from "../../core-as/host/mod.ts";
+import type { Snapshot } from "../../core-as/host/repo/mod.ts";
+import { RateLimit } from "../apply/rate_limited_target.ts";
+import type { Repository } from "../backup/repository.ts";
+import {
+  checkSize,
+  type Overlay,
+  readInOrder,
+  type RestoreCounts,
+  restoreTo,
+  type TargetContent,
+} from "../backup/restore.ts";
+import { findSnapshot, parseSnapshotSpec } from "../backup/snapshots.ts";
+import { type Console, formatDuration, Progress } from "../ui/mod.ts";
+import { PIPE, rateLimitOf } from "./apply_flags.ts";
+import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
+import { interruptible, listenForSignals } from "./interruption.ts";
+import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
+import { behindTheEnd, planFormat, type RestoreFormat } from "./restore_format.ts";
+import { type LongFlags, type Session, startSession } from "./session.ts";
+import { type Watch, watched, type WatchFlags } from "./watched.ts";
+
+export interface RestoreFlags extends LongFlags, RepoFlags, WatchFlags {
+  readonly apply?: string | undefined;
+  readonly delta?: boolean | undefined;
+  readonly force?: boolean | undefined;
+  readonly format?: RestoreFormat | undefined;
+  readonly rateLimit?: string | undefined;
+}
+
+/** What is restored, and by what means. */
+interface RestoreWork {
+  readonly repository: Repository;
+  readonly snapshot: Snapshot;
+  readonly overlay: Overlay | undefined;
+  /** CID of the disk as it is restored. */
+  readonly cid: string | undefined;
+  readonly session: Session;
+  readonly flags: RestoreFlags;
+  readonly watch: Watch;
+}
+
+/** @param spec `VM/DISK@WHICH`. */
+export async function runRestore(spec: string, path: string, flags: RestoreFlags): Promise<number> {
+  checkFlags(path, flags);
+  const session = startSession(flags);
+  const { name } = parseSnapshotSpec(spec);
+  try {
+    return await watched({ operation: "restore", name, flags, session }, async (watch) => {
+      watch.phase("open");
+      const repository = await openRepository(flags);
+      try {
+        watch.learn({ repository: repository.store.label });
+        const snapshot = await findSnapshot(repository, spec, (sentence) => session.console.warn(sentence));
+        watch.learn({ snapshot: snapshot.id, figures: { diskBytes: snapshot.sizeBytes } });
+        await restoreWithDelta(path, { repository, snapshot, session, flags, watch });
+      } finally {
+        repository.close();
+      }
+      return 0;
+    });
+  } finally {
+    session.console.flush();
+  }
+}
+
+function checkFlags(path: string, flags: RestoreFlags): void {
+  rateLimitOf(flags);
+  const { format = "raw", delta } = flags;
+  if (format === "raw") return;
+  if (path === PIPE) {
+    throw new RegrainError("USAGE", `a disk of format ${format} is made in a file, not in a pipe`);
+  }
+  if (delta) {
+    throw new RegrainError(
+      "USAGE",
+      `--delta changes a raw disk in place, --format ${format} makes a new file`,
+    );
+  }
+}
+
+async function restoreWithDelta(
+  path: string,
+  work: Omit<RestoreWork, "overlay" | "cid">,
+): Promise<void> {
+  const { session, flags: { apply, force }, repository, snapshot, watch } = work;
+  using delta = apply === undefined
+    ? undefined
+    : await DeltaOverSnapshot.open(apply, { session, force: force ?? false });
+  const plan = await delta?.plan(snapshot, { repository, name: snapshot.source.name });
+  const overlay = plan === undefined || plan.touched === "all"
+    ? undefined
+    : { touched: plan.touched, read: plan.read };
+  watch.phase("write");
+  const whole = { ...work, overlay, cid: plan === undefined ? snapshot.cid : plan.cid };
+  if (path === PIPE) await restoreToStdout(whole);
+  else await restoreToPath(path, whole);
+}
+
+async function restoreToStdout(work: RestoreWork): Promise<void> {
+  const { repository, snapshot, overlay, session: { console }, flags, watch } = work;
+  if (Deno.stdout.isTerminal()) throw new RegrainError("USAGE", "a disk is not written to a terminal");
+  const bytesPerSecond = rateLimitOf(flags);
+  const limit = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
+  const progress = new Progress(console, flags.progress ?? "auto", snapshot.sizeBytes);
+  using signals = listenForSignals({ console, progress });
+  using lanes = lanesOf(repository);
+  let doneBytes = 0;
+  try {
+    for await (const plain of readInOrder(repository, snapshot, lanes, overlay)) {
+      const stop = await signals.safePoint();
+      if (stop !== undefined) throw stop;
+      for (let at = 0; at < plain.length;) at += Deno.stdout.writeSync(plain.subarray(at));
+      doneBytes += plain.length;
+      await limit?.account(plain.length);
+      progress.update({ doneBytes, parts: {} });
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    throw new RegrainError(
+      "WRITE_FAILED",
+      `the reader of standard output went away after ${doneBytes} bytes`,
+      {
+        cause: error,
+      },
+    );
+  } finally {
+    progress.end();
+    watch.learn({ figures: { writtenBytes: doneBytes } });
+  }
+}
+
+/** What is written to, under which name, and what is known to stand there. */
+interface Place {
+  readonly target: Target;
+  readonly content: TargetContent;
+  /** Puts what was written under the name that was asked for. */
+  finish(): void;
+}
+
+async function restoreToPath(path: string, work: RestoreWork): Promise<void> {
+  const { snapshot, session: { console, io }, flags, watch } = work;
+  const force = flags.force ?? false;
+  const form = planFormat(flags.format ?? "raw", path, { ...work, io, force });
+  const place = openPlace(form.rawPath, work);
+  const progress = new Progress(console, flags.progress ?? "auto", snapshot.sizeBytes);
+  try {
+    const counts = await fill(place, { ...work, progress });
+    place.finish();
+    watch.phase("finish");
+    await form.run();
+    progress.end();
+    tell(counts, { snapshot, path, console, elapsedMs: progress.elapsedMs });
+  } catch (error) {
+    throw withHint(error, work);
+  } finally {
+    progress.end();
+  }
+}
+
+/** Makes the target equal to the disk, durably, and closes it. */
+async function fill(place: Place, work: RestoreWork & { progress: Progress }): Promise<RestoreCounts> {
+  const { snapshot, session: { console } } = work;
+  try {
+    checkSize(place.target, snapshot);
+    const behind = behindTheEnd(place.target, snapshot.sizeBytes);
+    if (behind !== undefined) console.warn(behind);
+    const counts = await write(place, work);
+    await place.target.flush();
+    return counts;
+  } finally {
+    place.target.close();
+  }
+}
+
+async function write(place: Place, work: RestoreWork & { progress: Progress }): Promise<RestoreCounts> {
+  const { repository, snapshot, overlay, session, flags, watch, progress } = work;
+  const { console } = session;
+  using lanes = lanesOf(repository);
+  using stoppable = interruptible(place.target, { console, progress, bytesPerSecond: rateLimitOf(flags) });
+  return await restoreTo(repository, snapshot, {
+    target: stoppable.target,
+    content: place.content,
+    overlay,
+    lanes,
+    core: session.context.core,
+    onProgress: (counts) => {
+      const { doneBytes, fetchedBytes, keptBytes } = counts;
+      watch.learn({ figures: { ...counts } });
+      progress.update({ doneBytes, parts: { fetched: fetchedBytes, kept: keptBytes } });
+    },
+  });
+}
+
+function withHint(error: unknown, { flags }: RestoreWork): unknown {
+  const goesOn = error instanceof RegrainError &&
+    ["INTERRUPTED", "TERMINATED", "NO_SPACE", "WRITE_FAILED", "STORE_FAILED"].includes(error.code);
+  if (!goesOn || error.hint !== undefined) return error;
+  return error.withHint(
+    flags.delta
+      ? "the same command again completes it"
+      : "the same command again carries on with the .part file that was begun",
+  );
+}
+
+/** A new file is written beside its name, and one that was begun is carried on with; what stands is changed in place. */
+function openPlace(path: string, { snapshot, session, flags }: RestoreWork): Place {
+  const { io, console } = session;
+  const status = io.stat(path);
+  const force = flags.force ?? false;
+  if (status?.kind === "device" || status !== undefined && flags.delta) {
+    const content = flags.delta ? "compare" : "unknown";
+    return { target: io.openTarget(path, { force }), content, finish: () => undefined };
+  }
+  if (status !== undefined && !force) {
+    throw new RegrainError("TARGET_UNSUITABLE", "the file exists already, and is not overwritten", {
+      path,
+      hint: "--delta changes it in place where it differs; --force puts a new file in its place",
+    });
+  }
+  const part = `${path}.part`;
+  const begun = io.stat(part)?.sizeBytes === snapshot.sizeBytes;
+  if (begun) console.tell(`${part} was begun before; what is right in it is kept`);
+  else io.removeFile(part);
+  const create = begun ? {} : { create: { sizeBytes: snapshot.sizeBytes } };
+  return {
+    target: io.openTarget(part, { force, ...create }),
+    content: begun ? "compare" : "zeros",
+    finish: () => Deno.renameSync(part, path),
+  };
+}
+
+function tell(
+  counts: RestoreCounts,
+  about: { snapshot: Snapshot; path: string; console: Console; elapsedMs: number },
+): void {
+  const { snapshot, path, console, elapsedMs } = about;
+  if (console.json) {
+    console.outJson({
+      type: "summary",
+      status: "done",
+      id: snapshot.id,
+      target: path,
+      root: snapshot.root,
+      ...counts,
+      elapsedMs: Math.round(elapsedMs),
+    });
+    return;
+  }
+  const rate = formatSize(Math.round(counts.doneBytes / Math.max(elapsedMs, 1) * 1000));
+  console.out(`${path}: ${snapshot.source.name}@${snapshot.id}, ${formatSize(snapshot.sizeBytes)}`);
+  console.tell(
+    `${formatSize(counts.writtenBytes)} written, ${formatSize(counts.keptBytes)} were right already, ` +
+      `${formatSize(counts.zeroBytes)} of zeros; ${formatDuration(elapsedMs)}, ${rate}/s`,
+  );
+}

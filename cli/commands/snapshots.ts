@@ -1,0 +1,118 @@
+/** `regrain snapshots`: what backups there are. */
+import { formatSize, plural } from "../../core-as/host/mod.ts";
+import { ulidTimeMs } from "../../core-as/host/repo/mod.ts";
+import { existingSource } from "../backup/choose.ts";
+import { type Hold, readHolds } from "../backup/holds.ts";
+import { type ListedSnapshot, readSnapshots } from "../backup/snapshots.ts";
+import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
+import { openRepository, type RepoFlags } from "./repo_session.ts";
+
+const EXIT_DAMAGE = 1;
+
+/** @param name `VM/DISK`; absent: of every disk. */
+export async function runSnapshots(
+  name: string | undefined,
+  flags: CommonFlags & RepoFlags,
+): Promise<number> {
+  const console = new Console(flags);
+  const repository = await openRepository(flags);
+  try {
+    const source = name === undefined ? undefined : await existingSource(repository, name);
+    const holds = await readHolds(repository);
+    const listed = await Array.fromAsync(readSnapshots(repository, source));
+    if (console.json) printJson(listed, { holds, console });
+    else if (listed.length === 0) console.tell(`${repository.store.label}: no snapshots`);
+    else printTable(listed, { holds, console });
+    return listed.some(({ damage }) => damage !== undefined) ? EXIT_DAMAGE : 0;
+  } finally {
+    repository.close();
+    console.flush();
+  }
+}
+
+type Shown = { readonly holds: ReadonlyMap<string, Hold>; readonly console: Console };
+
+function printJson(listed: readonly ListedSnapshot[], { holds, console }: Shown): void {
+  for (const { name: { id, source }, snapshot, damage, isDoubtful } of listed) {
+    const hold = holds.get(id);
+    const held = hold === undefined ? null : { reason: hold.reason, since: hold.since };
+    if (snapshot === undefined) {
+      console.outJson({ type: "damaged", id, source, held, reason: damage!.message, code: damage!.code });
+    } else {
+      // What a list is for; the pages of the map would be megabytes of a large disk.
+      const { pages, ...rest } = snapshot;
+      console.outJson({ type: "snapshot", ...rest, pages: pages.length, isDoubtful, held });
+    }
+  }
+  const { snapshots, disks, damaged, storedBytes } = totals(listed);
+  console.outJson({ type: "summary", disks, snapshots, damaged, storedBytes });
+}
+
+function totals(listed: readonly ListedSnapshot[]) {
+  return {
+    disks: new Set(listed.map(({ name }) => name.source)).size,
+    snapshots: listed.length,
+    damaged: listed.filter(({ damage }) => damage !== undefined).length,
+    storedBytes: listed.reduce((sum, { snapshot }) => sum + (snapshot?.stats.storedBytes ?? 0), 0),
+  };
+}
+
+const HEAD = ["  id", "made (UTC)", "data", "read", "stored", "chunks", "new", "how", ""];
+const ALIGNS = ["left", "left", "right", "right", "right", "right", "right", "left", "left"] as const;
+
+/** Disks by name, each with its snapshots, oldest first; columns line up over all of them. */
+function printTable(listed: readonly ListedSnapshot[], { holds, console }: Shown): void {
+  const disks = [...Map.groupBy(listed, ({ name }) => name.source).values()]
+    .map((disk) => ({ disk, name: nameOf(disk) }))
+    .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  const rows = disks.flatMap(({ disk }) => disk.map((each) => rowOf(each, holds)));
+  const [head, ...lines] = layoutTable([HEAD, ...rows], ALIGNS);
+  let at = 0;
+  for (const { disk, name } of disks) {
+    const size = disk.findLast(({ snapshot }) => snapshot !== undefined)?.snapshot?.sizeBytes;
+    const about = [...size === undefined ? [] : [formatSize(size)], plural(disk.length, "snapshot")];
+    console.out(`${console.paint("bold", name, "out")}  ${about.join(", ")}`);
+    console.out(console.paint("dim", head!, "out"));
+    for (const line of lines.slice(at, at + disk.length)) console.out(line);
+    console.out();
+    at += disk.length;
+  }
+  const { snapshots, damaged, storedBytes } = totals(listed);
+  console.out(
+    `${plural(disks.length, "disk")}, ${plural(snapshots, "snapshot")}, ${
+      formatSize(storedBytes)
+    } stored by them` +
+      (damaged === 0 ? "" : `; ${damaged} damaged`),
+  );
+  for (const { damage } of listed) if (damage !== undefined) console.warn(damage.message);
+}
+
+/** The name as users say it stands in manifests only; where none can be read, the key must do. */
+function nameOf(disk: readonly ListedSnapshot[]): string {
+  return disk.findLast(({ snapshot }) => snapshot !== undefined)?.snapshot?.source.name ??
+    disk[0]!.name.source;
+}
+
+function rowOf({ name: { id }, snapshot, isDoubtful }: ListedSnapshot, holds: Shown["holds"]): string[] {
+  const made = new Date(ulidTimeMs(id)).toISOString().slice(0, 19).replace("T", " ");
+  const hold = holds.get(id);
+  const signs = [
+    ...snapshot?.tags ?? [],
+    ...hold === undefined ? [] : [hold.reason === undefined ? "held" : `held (${hold.reason})`],
+    ...isDoubtful ? ["doubtful"] : [],
+    ...snapshot === undefined ? ["damaged"] : [],
+  ];
+  if (snapshot === undefined) return [`  ${id}`, made, "", "", "", "", "", "", signs.join(" ")];
+  const { stats, chunkBytes, sizeBytes, change } = snapshot;
+  return [
+    `  ${id}`,
+    made,
+    formatSize(Math.min(stats.chunks * chunkBytes, sizeBytes)),
+    formatSize(stats.readBytes),
+    formatSize(stats.storedBytes),
+    String(stats.chunks),
+    String(stats.newChunks),
+    change.method,
+    signs.join(" "),
+  ];
+}

@@ -1,0 +1,202 @@
+/** The commands on backup repositories. */
+import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { examples, progressOption, withCommon, withOpening, withRepository } from "./flags.ts";
+import { keepingCommands, repoKeepingCommands } from "./keeping.ts";
+
+type Finish = (status: number) => void;
+
+/** Every command on backups, in the order in which the help shows them. */
+export function backupCommands(finish: Finish): CommandUnknownOpts[] {
+  return [
+    backupCommand(finish),
+    restoreCommand(finish),
+    snapshotsCommand(finish),
+    ...keepingCommands(finish),
+    gcCommand(finish),
+    repoCommand(finish),
+  ] as unknown as CommandUnknownOpts[];
+}
+
+function backupCommand(finish: Finish) {
+  const command = new Command("backup")
+    .summary("make a snapshot of a disk in a repository")
+    .description(
+      "Makes a snapshot of a disk. Chunks that the repository has already are not stored again; " +
+        "which of them changed is taken from a list (--changed) or a delta (--delta), else found by reading the disk.",
+    )
+    .argument(
+      "[SOURCE]",
+      "image, block device, descriptor (its whole chain), repo:VM/DISK@latest, or - for standard input",
+    )
+    .requiredOption("--name <VM/DISK>", "what the disk is called in the repository")
+    .option(
+      "--delta <DELTA>",
+      "no SOURCE: lay a delta, and those below it that came since, over the latest snapshot",
+    )
+    .option(
+      "--changed <FILE>",
+      "read only what changed since the latest snapshot; regrain map --json, or vSphere's list",
+    )
+    .option(
+      "--audit <SHARE>",
+      "with --changed, or --delta and a SOURCE: look at a share such as 1% of what is said to be unchanged; a change " +
+        "there is told, and the whole disk is read",
+    )
+    .option("--rate-limit <SIZE>", "read at most SIZE bytes a second, such as 50M")
+    .option("--tag <TAG>", "a word to find the snapshot by; may be given again", collect)
+    .option("--heal", "look for chunks of the latest snapshot that are gone, and store them anew")
+    .option("--force", "lay a delta over a snapshot that it was not made against");
+  return withCommon(withWatching(withOpening(withRepository(command)).addOption(progressOption())))
+    .addHelpText(
+      "after",
+      examples(
+        "regrain backup vm.img --repo /backups --name web01/disk-0",
+        "regrain backup --delta vm-000001-delta.vmdk --repo /backups --name web01/disk-0",
+        "regrain backup vm.img --changed areas.json --repo /backups --name web01/disk-0",
+        "dd if=/dev/vg0/vm bs=4M | regrain backup - --repo s3://bucket/vms --name web01/disk-0",
+      ),
+    )
+    .action(async (source, flags) =>
+      finish(await (await import("../commands/backup.ts")).runBackup(source, flags))
+    );
+}
+
+function restoreCommand(finish: Finish) {
+  const command = new Command("restore")
+    .summary("write a snapshot to a file, a device or a pipe")
+    .description(
+      "Writes a snapshot. Every chunk is checked before it is used. A new file appears under its name when it is " +
+        "complete; running an interrupted restore again carries on where it was.",
+    )
+    .argument("<SNAPSHOT>", "VM/DISK@latest, VM/DISK@<first letters of an id>, or VM/DISK@<time>")
+    .argument("<TARGET>", "a new file, a block device, or - for standard output")
+    .option("--apply <DELTA>", "lay a delta, and those below it that came since, over the snapshot meanwhile")
+    .option("--delta", "change an existing TARGET in place, where it differs")
+    .option("--force", "put the file in the place of one that exists; use a device that is in use")
+    .addOption(
+      new Option(
+        "--format <format>",
+        "what a new file is: raw; vmdk-flat (a descriptor and -flat.vmdk); vmdk-sparse, stream and qcow2 need qemu-img",
+      ).choices(["raw", "vmdk-flat", "vmdk-sparse", "stream", "qcow2"] as const).default("raw" as const),
+    )
+    .option("--rate-limit <SIZE>", "write at most SIZE bytes a second, such as 50M");
+  return withCommon(withWatching(withOpening(withRepository(command)).addOption(progressOption())))
+    .addHelpText(
+      "after",
+      examples(
+        "regrain restore web01/disk-0@latest vm.img --repo /backups",
+        "regrain restore --delta web01/disk-0@2026-11-20T03:00:00Z /dev/vg0/vm --repo /backups",
+        "regrain restore web01/disk-0@latest vm.qcow2 --format qcow2 --repo /backups",
+        "regrain restore web01/disk-0@latest vm.img --apply vm-000001.vmdk --repo /backups",
+        "regrain restore web01/disk-0 - --repo /backups | ssh host dd of=/dev/vg0/vm bs=4M",
+      ),
+    )
+    .action(async (snapshot, target, flags) =>
+      finish(await (await import("../commands/restore.ts")).runRestore(snapshot, target, flags))
+    );
+}
+
+function snapshotsCommand(finish: Finish) {
+  const command = new Command("snapshots")
+    .summary("what backups there are")
+    .description("Lists snapshots by disk, oldest first, times in UTC. Exit 1 when one cannot be read.")
+    .argument("[VM/DISK]", "of one disk only");
+  return withCommon(withRepository(command))
+    .addHelpText(
+      "after",
+      examples("regrain snapshots --repo /backups", "regrain snapshots web01/disk-0 --repo /backups"),
+    )
+    .action(async (name, flags) =>
+      finish(await (await import("../commands/snapshots.ts")).runSnapshots(name, flags))
+    );
+}
+
+function gcCommand(finish: Finish) {
+  const command = new Command("gc")
+    .summary("remove what no snapshot needs any more")
+    .description(
+      "Removes chunks that no snapshot refers to. Backups may run meanwhile; those that had begun are waited for. " +
+        "Exit 3 when they did not end in time.",
+    )
+    .option("-n, --dry-run", "say what would be removed, remove nothing")
+    .option("--wait <TIME>", "how long backups that had begun are waited for; 1h by default")
+    .option("--expire-after <TIME>", "take a backup for dead that was silent for so long; 1d by default");
+  return withCommon(withRepository(command))
+    .addHelpText(
+      "after",
+      examples("regrain gc --dry-run --repo /backups", "regrain gc --wait 4h --repo /backups"),
+    )
+    .action(async (flags) => finish(await (await import("../commands/gc.ts")).runGc(flags)));
+}
+
+function repoCommand(finish: Finish) {
+  const repo = new Command("repo")
+    .summary("make a repository, and look after it")
+    .description("Makes a repository, and looks after it.");
+  repo.addCommand(
+    withCommon(withRepository(
+      new Command("init")
+        .summary("make a repository")
+        .description("Makes a repository in an empty folder or bucket, and looks what the store can do.")
+        .option("--chunk-size <SIZE>", "size of the pieces disks are cut into: 1M to 64M; 4M by default")
+        .option(
+          "--encrypt",
+          "encrypt everything with a passphrase, from --passphrase-file or REGRAIN_PASSPHRASE",
+        ),
+    ))
+      .addHelpText(
+        "after",
+        examples("regrain repo init --repo /backups", "regrain repo init --encrypt --repo s3://bucket/vms"),
+      )
+      .action(async (flags) => finish(await (await import("../commands/repo.ts")).runRepoInit(flags))),
+  );
+  repo.addCommand(
+    withCommon(withRepository(
+      new Command("info").summary("what a repository is").description("Prints what a repository is."),
+    ))
+      .addHelpText("after", examples("regrain repo info --repo /backups"))
+      .action(async (flags) => finish(await (await import("../commands/repo.ts")).runRepoInfo(flags))),
+  );
+  for (const command of repoKeepingCommands(finish)) repo.addCommand(command);
+  repo.addCommand(importCommand(finish) as unknown as Command);
+  return repo;
+}
+
+function importCommand(finish: Finish) {
+  const command = new Command("import")
+    .summary("make a snapshot of a backup that the tool before made")
+    .description(
+      "Makes a snapshot of a disk in a bucket or folder of vm-data-<VM>/disk-data-<DISK>/manifest.json with parts of " +
+        "64 MiB below full/. Every part is checked against its sum. Without --vm and --disk there must be one disk only.",
+    )
+    .argument("<BUCKET>", "s3://bucket/prefix or a folder; the flags for s3 hold for both")
+    .requiredOption("--name <VM/DISK>", "what the disk is called in the repository")
+    .option("--vm <VM>", "the virtual machine in the bucket")
+    .option("--disk <DISK>", "the disk in the bucket, such as root")
+    .option("--rate-limit <SIZE>", "read at most SIZE bytes a second of the disk, such as 50M")
+    .option("--tag <TAG>", "a word to find the snapshot by; may be given again", collect);
+  return withCommon(withWatching(withRepository(command).addOption(progressOption())))
+    .addHelpText(
+      "after",
+      examples(
+        "regrain repo import s3://old-backups --vm web01 --disk root --name web01/disk-0 --repo /backups",
+      ),
+    )
+    .action(async (bucket, flags) =>
+      finish(await (await import("../commands/repo_import.ts")).runRepoImport(bucket, flags))
+    );
+}
+
+/** Flags that say who is told of a run when it has ended. */
+function withWatching<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
+  return command
+    .option("--metrics <FILE>", "in the end write figures of the run to FILE, in OpenMetrics")
+    .option(
+      "--hook-done <COMMAND>",
+      "in the end run COMMAND by the shell; variables REGRAIN_* tell it of the run",
+    );
+}
+
+function collect(value: string, before: string[] | undefined): string[] {
+  return [...before ?? [], value];
+}

@@ -1,0 +1,62 @@
+/** Flags that several commands have, and how examples stand below a help text. */
+import { type Command, Option } from "@commander-js/extra-typings";
+
+/** How commands that may take long show how far they are. */
+export function progressOption() {
+  return new Option("--progress <mode>", "how progress is shown on stderr")
+    .choices(["auto", "bar", "lines", "json", "none"] as const).default("auto" as const);
+}
+
+/** Flags that say how disks are found and opened. */
+export function withOpening<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
+  return withFinding(command)
+    .option("--ignore-journal", "read an SESparse file although its journal is dirty");
+}
+
+/** Flags that say how the files of disks are found. */
+export function withFinding<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
+  return command
+    .option(
+      "--search <DIR>",
+      "look for parents and extents by their last name in DIR too; may be given again",
+      (folder: string, before: string[] | undefined) => [...(before ?? []), folder],
+    )
+    .option("--allow-outside", "follow names in descriptors out of their folder")
+    .addOption(
+      new Option("--io <kind>", "system calls through libc, or Deno's own files").choices(
+        ["linux", "portable"] as const,
+      ),
+    );
+}
+
+/** Flags that say where the repository is. */
+export function withRepository<A extends unknown[], O extends Record<string, unknown>>(
+  command: Command<A, O>,
+) {
+  return command
+    .option("--repo <WHERE>", "the repository: a folder or s3://bucket/prefix; REGRAIN_REPO by default")
+    .option(
+      "--passphrase-file <FILE>",
+      "file with the passphrase of an encrypted repository; REGRAIN_PASSPHRASE by default",
+    )
+    .option("--endpoint <URL>", "with s3: address of the server, where it is not Amazon's")
+    .option("--region <NAME>", "with s3: region of the bucket")
+    .option("--profile <NAME>", "with s3: profile in the shared configuration of the AWS tools");
+}
+
+/** Flags that mean the same everywhere. */
+export function withCommon<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
+  return command
+    .option("-q, --quiet", "errors and warnings only")
+    .option("-v, --verbose", "say what is done and why")
+    .option("--json", "results as JSON; long commands one line an event, ending in a summary")
+    .addOption(
+      new Option("--color <mode>", "colour in the output").choices(["auto", "always", "never"] as const)
+        .default("auto" as const),
+    )
+    .showHelpAfterError("(add --help for the flags of this command)");
+}
+
+export function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+}

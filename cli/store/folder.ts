@@ -1,0 +1,200 @@
+/**
+ * A folder as an object store: an object is a file.
+ *
+ * An object is written beside the others, in `tmp/`, made durable, and put in its place by `link` (which fails when
+ * something stands there) or `rename`. So half an object is never seen, whenever the process or the power ends.
+ */
+import { RegrainError } from "../../core-as/host/errors.ts";
+import type { ObjectInfo, ObjectStore, PutOptions, PutOutcome } from "../../core-as/host/repo/objects.ts";
+import {
+  entriesOf,
+  exists,
+  FOLDER_MODE,
+  type FolderIdentity,
+  guard,
+  identityOf,
+  isAbsent,
+  makeOne,
+  readWhole,
+  removeIfOlder,
+  removeIfThere,
+  syncFolder,
+  writeDurably,
+} from "./folder_files.ts";
+import { checkKey, keyRule } from "./keys.ts";
+
+/** Where objects are written before they are in their place; never listed. */
+const TEMPORARY = "tmp";
+
+export class FolderStore implements ObjectStore {
+  readonly label: string;
+  private readonly isKey: (text: string) => boolean;
+  private readonly madeFolders = new Map<string, Promise<void>>();
+  /** The folder as it was first seen; `undefined` before it was. */
+  private root: FolderIdentity | undefined;
+
+  /** @param root The folder; it need not exist before the first `put`. */
+  constructor(root: string, options: { foreignKeys?: boolean | undefined } = {}) {
+    this.isKey = keyRule(options.foreignKeys);
+    this.label = root.length > 1 ? root.replace(/\/+$/, "") : root;
+  }
+
+  async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<PutOutcome> {
+    const path = this.pathOf(key);
+    if (options.ifAbsent && await exists(path)) return "exists";
+    await this.makeFolder(TEMPORARY);
+    await this.makeFolder(key.slice(0, Math.max(0, key.lastIndexOf("/"))));
+    const temporary = `${this.label}/${TEMPORARY}/${crypto.randomUUID()}`;
+    try {
+      await guard(path, "write", () => writeDurably(temporary, bytes));
+      if (options.ifAbsent) return await this.linkOnce(temporary, path);
+      await guard(path, "rename", () => Deno.rename(temporary, path));
+    } finally {
+      await removeIfThere(temporary);
+    }
+    await syncFolder(path);
+    return "created";
+  }
+
+  async get(key: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const path = this.pathOf(key);
+    if (this.root === undefined) await this.checkRoot();
+    return await guard(path, "read", async () => {
+      try {
+        using file = await Deno.open(path, { read: true });
+        const { size } = await file.stat();
+        if (size > maxBytes) {
+          throw new RegrainError("LIMIT_EXCEEDED", `has ${size} bytes, and ${maxBytes} at most are due`, {
+            path,
+          });
+        }
+        return await readWhole(file, { size, path });
+      } catch (error) {
+        if (!isAbsent(error)) throw error;
+        await this.checkRoot();
+        return undefined;
+      }
+    });
+  }
+
+  async head(key: string): Promise<ObjectInfo | undefined> {
+    const path = this.pathOf(key);
+    return await guard(path, "stat", async () => {
+      try {
+        const status = await Deno.stat(path);
+        return status.isFile ? infoOf(key, status) : undefined;
+      } catch (error) {
+        if (!isAbsent(error)) throw error;
+        await this.checkRoot();
+        return undefined;
+      }
+    });
+  }
+
+  async *list(prefix: string): AsyncGenerator<ObjectInfo> {
+    const folder = prefix.slice(0, prefix.lastIndexOf("/") + 1);
+    for await (const key of this.walk(folder, prefix)) {
+      const info = await this.head(key);
+      if (info !== undefined) yield info;
+    }
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      const path = this.pathOf(key);
+      await guard(path, "remove", () => removeIfThere(path));
+    }
+  }
+
+  /** Removes what an ended process left half written, if it is older than a day. */
+  async tidy(nowMs: number): Promise<number> {
+    const dayMs = 24 * 3600 * 1000;
+    const folder = `${this.label}/${TEMPORARY}`;
+    let removed = 0;
+    for (const { name } of await entriesOf(folder)) {
+      const path = `${folder}/${name}`;
+      removed += await guard(path, "remove", () => removeIfOlder(path, nowMs - dayMs)) ? 1 : 0;
+    }
+    return removed;
+  }
+
+  close(): void {}
+
+  private pathOf(key: string): string {
+    checkKey(key, this.isKey);
+    return `${this.label}/${key}`;
+  }
+
+  /** A key that was put by somebody else in the meantime stays as it is. */
+  private async linkOnce(temporary: string, path: string): Promise<PutOutcome> {
+    try {
+      await Deno.link(temporary, path);
+    } catch (cause) {
+      if (cause instanceof Deno.errors.AlreadyExists) return "exists";
+      // FAT and some network file systems have no links. There the last of two writers at once has its way.
+      if (await exists(path)) return "exists";
+      await guard(path, "rename", () => Deno.rename(temporary, path));
+    }
+    await syncFolder(path);
+    return "created";
+  }
+
+  /** Makes a folder below the root, and the root where none was seen yet. */
+  private makeFolder(folder: string): Promise<void> {
+    let made = this.madeFolders.get(folder);
+    if (made === undefined) {
+      made = this.makeFolders(folder);
+      this.madeFolders.set(folder, made);
+      // Another attempt may go better.
+      made.catch(() => this.madeFolders.delete(folder));
+    }
+    return made;
+  }
+
+  private async makeFolders(folder: string): Promise<void> {
+    await this.checkRoot();
+    if (this.root === undefined) {
+      await guard(this.label, "make", () => Deno.mkdir(this.label, { recursive: true, mode: FOLDER_MODE }));
+      await syncFolder(this.label);
+      await this.checkRoot();
+    }
+    let path = this.label;
+    for (const name of folder.split("/").filter((name) => name !== "")) {
+      path += `/${name}`;
+      if (await guard(path, "make", () => makeOne(path))) await syncFolder(path);
+    }
+  }
+
+  /**
+   * Looks whether the folder is still the one it was. Under a name that was unmounted meanwhile there is nothing, or an
+   * empty folder: a store that lost everything, if it were believed.
+   */
+  private async checkRoot(): Promise<void> {
+    const now = await identityOf(this.label);
+    this.root ??= now;
+    if (this.root?.dev === now?.dev && this.root?.ino === now?.ino) return;
+    throw new RegrainError("STORE_FAILED", "the folder is gone, or another one stands in its place", {
+      path: this.label,
+      hint: "was it unmounted?",
+    });
+  }
+
+  /** Keys of the files below a folder (`""`, or ending in a slash) that start with `prefix`; links are not followed. */
+  private async *walk(folder: string, prefix: string): AsyncGenerator<string> {
+    const entries = await entriesOf(`${this.label}/${folder}`);
+    if (entries.length === 0) await this.checkRoot();
+    for (const { name, isDirectory, isFile } of entries) {
+      const key = folder + name;
+      // What file managers and network file systems leave beside is no object.
+      if (!this.isKey(key)) continue;
+      if (isDirectory) {
+        if (key === TEMPORARY || !(`${key}/`.startsWith(prefix) || prefix.startsWith(`${key}/`))) continue;
+        yield* this.walk(`${key}/`, prefix);
+      } else if (isFile && key.startsWith(prefix)) yield key;
+    }
+  }
+}
+
+function infoOf(key: string, { size, mtime }: Deno.FileInfo): ObjectInfo {
+  return { key, sizeBytes: size, modifiedMs: mtime?.getTime() ?? 0 };
+}

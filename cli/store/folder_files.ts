@@ -1,0 +1,143 @@
+/** What a folder store does to files and folders, with the errors of stores. */
+import { RegrainError } from "../../core-as/host/errors.ts";
+
+export const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+
+/** What stands in a folder; nothing where there is none. */
+export async function entriesOf(path: string): Promise<Deno.DirEntry[]> {
+  return await guard(path, "list", async () => {
+    try {
+      return await Array.fromAsync(Deno.readDir(path));
+    } catch (error) {
+      if (isAbsent(error)) return [];
+      throw error;
+    }
+  });
+}
+
+/** Makes a folder. @returns false when it was there already. */
+export async function makeOne(path: string): Promise<boolean> {
+  try {
+    await Deno.mkdir(path, { mode: FOLDER_MODE });
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw error;
+  }
+}
+
+/** What tells a folder from another under the same name. */
+export type FolderIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
+
+/** @returns `undefined` when there is nothing. */
+export async function identityOf(path: string): Promise<FolderIdentity | undefined> {
+  return await guard(path, "stat", async () => {
+    try {
+      return await Deno.stat(path);
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  });
+}
+
+/** Writes a new file; when this returns, its bytes are durable. */
+export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true, mode: FILE_MODE });
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  await file.sync();
+}
+
+/** Reads a file that must not become shorter meanwhile. */
+export async function readWhole(
+  file: Deno.FsFile,
+  due: { size: number; path: string },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(due.size);
+  for (let at = 0; at < due.size;) {
+    const count = await file.read(bytes.subarray(at));
+    if (count === null) {
+      throw new RegrainError("STORE_FAILED", `became shorter while it was read`, {
+        path: due.path,
+        offsetBytes: at,
+      });
+    }
+    at += count;
+  }
+  return bytes;
+}
+
+/** True when anything has that name. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw explain(path, "stat", error);
+  }
+}
+
+/** Removes a file; that it is gone already is fine. */
+export async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
+}
+
+/** Removes a file. @returns whether it was there, and was written before that time. */
+export async function removeIfOlder(path: string, beforeMs: number): Promise<boolean> {
+  try {
+    const { mtime } = await Deno.stat(path);
+    if (mtime === null || mtime.getTime() > beforeMs) return false;
+    await Deno.remove(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
+  }
+}
+
+/** A new name is durable when its folder is. */
+export async function syncFolder(path: string): Promise<void> {
+  const slash = path.lastIndexOf("/");
+  const folder = slash < 0 ? "." : path.slice(0, slash) || "/";
+  await guard(folder, "sync", async () => {
+    try {
+      using opened = await Deno.open(folder, { read: true });
+      await opened.sync();
+    } catch (error) {
+      // Windows opens no folders; there the file's own sync must do.
+      if (!(error instanceof Deno.errors.IsADirectory) && Deno.build.os !== "windows") throw error;
+    }
+  });
+}
+
+/** True when an error says that there is nothing of that name. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}
+
+/** Runs an operation, and names its error by a code of ours. */
+export async function guard<T>(path: string, operation: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw explain(path, operation, cause);
+  }
+}
+
+function explain(path: string, operation: string, cause: unknown): unknown {
+  if (!(cause instanceof Error) || cause instanceof RegrainError) return cause;
+  const detail = { path, cause };
+  if (cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied) {
+    return new RegrainError("STORE_DENIED", `${operation} is not allowed (${cause.message})`, detail);
+  }
+  if (/os error (28|122)\b/.test(cause.message)) {
+    return new RegrainError("NO_SPACE", `${operation} failed: no space left`, detail);
+  }
+  return new RegrainError("STORE_FAILED", `${operation} failed (${cause.message})`, detail);
+}

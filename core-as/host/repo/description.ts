@@ -1,0 +1,75 @@
+/**
+ * `repo.json`: what a repository is. Written once, when it is made.
+ *
+ * This module is browser compatible.
+ */
+import { RegrainError } from "../errors.ts";
+import { MIB } from "../units.ts";
+import { Fields } from "./fields.ts";
+
+export const DESCRIPTION_KEY = "repo.json";
+/** No description comes near it. */
+export const MAX_DESCRIPTION_BYTES = MIB;
+export const MIN_CHUNK_BYTES = MIB;
+export const MAX_CHUNK_BYTES = 64 * MIB;
+export const DEFAULT_CHUNK_BYTES = 4 * MIB;
+
+/** What the store does with a write that must not replace: refuses it, replaces all the same, does not know it. */
+export type ConditionalPut = "atomic" | "ignored" | "rejected";
+
+export interface RepositoryDescription {
+  readonly format: "regrain-repository";
+  readonly version: 1;
+  /** ULID. */
+  readonly id: string;
+  /** ISO 8601, UTC. */
+  readonly created: string;
+  readonly chunkBytes: number;
+  /** How chunks and pages are named: by their hash, or by a keyed hash where the repository is encrypted. */
+  readonly hash: "sha256" | "hmac-sha256";
+  readonly encryption: "none" | "aes-256-gcm";
+  /** What the store was seen to do when the repository was made. */
+  readonly conditionalPut: ConditionalPut;
+  /** What a reader must know beyond version 1; an unknown one is a reason to refuse. */
+  readonly features: readonly string[];
+}
+
+/**
+ * Reads `repo.json`.
+ *
+ * @throws {RegrainError} `REPO_UNSUPPORTED`, `NOT_A_DISK` when it is no description at all.
+ */
+export function parseDescription(bytes: Uint8Array, path: string): RepositoryDescription {
+  const fields = Fields.parse(bytes, { path, code: "REPO_UNSUPPORTED" });
+  if (fields.text("format") !== "regrain-repository") fields.fail("format", '"regrain-repository"');
+  const version = fields.count("version");
+  const features = fields.texts("features");
+  if (version !== 1 || features.length > 0) {
+    const what = version === 1 ? `needs ${features.join(", ")}` : `has version ${version}`;
+    throw new RegrainError("REPO_UNSUPPORTED", `the repository ${what}, which this version does not know`, {
+      path,
+      hint: "use a newer regrain",
+    });
+  }
+  return {
+    format: "regrain-repository",
+    version: 1,
+    id: fields.text("id", /^[0-9A-HJKMNP-TV-Z]{26}$/),
+    created: fields.text("created"),
+    chunkBytes: checkedChunkBytes(fields),
+    hash: fields.text("hash", /^(sha256|hmac-sha256)$/) as RepositoryDescription["hash"],
+    encryption: fields.text("encryption", /^(none|aes-256-gcm)$/) as RepositoryDescription["encryption"],
+    conditionalPut: fields.text("conditionalPut", /^(atomic|ignored|rejected)$/) as ConditionalPut,
+    features,
+  };
+}
+
+/** True for 1, 2, 4 ... 64 MiB. */
+export function isChunkSize(bytes: number): boolean {
+  return bytes >= MIN_CHUNK_BYTES && bytes <= MAX_CHUNK_BYTES && Number.isInteger(Math.log2(bytes));
+}
+
+function checkedChunkBytes(fields: Fields): number {
+  const bytes = fields.count("chunkBytes");
+  return isChunkSize(bytes) ? bytes : fields.fail("chunkBytes", "a power of two from 1 MiB to 64 MiB");
+}
