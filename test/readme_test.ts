@@ -16,6 +16,12 @@ const README = Deno.readTextFileSync(new URL("../README.md", import.meta.url));
 const MAIN = new URL("../cli/main.ts", import.meta.url).pathname;
 const SECTORS = 8192;
 
+/** Commands on backups. */
+const BACKUPS = [
+  ...["backup", "restore", "snapshots", "diff", "verify"],
+  ...["prune", "hold", "release", "gc", "repo"],
+];
+
 /** Shell lines of a chapter, in order. */
 function recipe(chapter: string): string[] {
   const start = README.indexOf(`\n## ${chapter}\n`);
@@ -92,7 +98,18 @@ Deno.test("every command that the README shows is one that there is, with flags 
   const manual = new TextDecoder().decode(stdout).replaceAll("\\-", "-");
   const shown = [...README.matchAll(/\bregrain (?!stands)([a-z]+)([^`\n|#]*)/g)];
   assert.ok(shown.length > 15);
-  const known = ["info", "map", "check", "apply", "compare", "inspect", "completion", "man", "help"];
+  const known = [
+    "info",
+    "map",
+    "check",
+    "apply",
+    "compare",
+    "inspect",
+    "completion",
+    "man",
+    "help",
+    ...BACKUPS,
+  ];
   for (const [text, command, rest] of shown) {
     if (!/^(--|[A-Z-]|vm|man)/.test(rest!.trim()) && rest!.trim() !== "") continue;
     assert.ok(known.includes(command!), `the README shows: ${text}`);

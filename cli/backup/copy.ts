@@ -3,17 +3,22 @@
  * unpacked, checked, and named anew by the rules of the other one; a copy is as old as what it is a copy of.
  */
 import { Batch } from "../../core-as/host/mod.ts";
-import { chunkCount, type Snapshot, snapshotKey, ulidTimeMs } from "../../core-as/host/repo/mod.ts";
+import {
+  chunkCount,
+  diffSnapshots,
+  type Snapshot,
+  snapshotKey,
+  SnapshotSource,
+  ulidTimeMs,
+} from "../../core-as/host/repo/mod.ts";
 import { backUp, type BackupProgress, type BackupReport } from "./backup.ts";
 import { ChunkSet } from "./chunk_set.ts";
 import type { Lanes } from "./lanes.ts";
 import type { BackupPlan } from "./plan.ts";
 import type { Repository, World } from "./repository.ts";
-import { diffSnapshots } from "./snapshot_diff.ts";
-import { SnapshotSource } from "./snapshot_source.ts";
 import { readSnapshots } from "./snapshots.ts";
 
-/** The clock of a copy goes in such steps: enough for signs of life, and a short copy has exactly the time it should. */
+/** The clock of a copy goes in such steps: enough for signs of life, and a short copy has the time it should. */
 const STEP_MS = 10 * 60 * 1000;
 
 /** A world whose clock can be put back, so that a copy gets the time of what it is a copy of. */

@@ -1,9 +1,8 @@
 /** `regrain diff`: what differs between two snapshots, as a table or as a list for `backup --changed`. */
 import { formatSize, plural, type Run } from "../../core-as/host/mod.ts";
-import type { Snapshot } from "../../core-as/host/repo/mod.ts";
+import { diffSnapshots, type Snapshot } from "../../core-as/host/repo/mod.ts";
 import { findOne } from "../backup/choose.ts";
 import type { Repository } from "../backup/repository.ts";
-import { diffSnapshots } from "../backup/snapshot_diff.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
 

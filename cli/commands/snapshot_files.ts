@@ -40,7 +40,7 @@ async function openSnapshot(
 ): Promise<OpenedSnapshot> {
   const { openRepository } = await import("./repo_session.ts");
   const { findSnapshot } = await import("../backup/snapshots.ts");
-  const { SnapshotSource } = await import("../backup/snapshot_source.ts");
+  const { SnapshotSource } = await import("../../core-as/host/repo/mod.ts");
   const repository = await openRepository(flags);
   try {
     const snapshot = await findSnapshot(repository, spec, onNotice);

@@ -55,8 +55,8 @@ function verifyCommand(finish: Finish) {
     .summary("whether what snapshots need is there, and whole")
     .description(
       "Looks whether everything that snapshots need is there; every piece once, however many snapshots need it. " +
-        "What is bad is read twice more before it is judged; it is marked then, the snapshots and places that it hits " +
-        "are named, and the next backup stores it anew. Exit 1 when damage was found.",
+        "What is bad is read twice more before it is judged; it is marked then, the snapshots and places that it " +
+        "hits are named, and the next backup stores it anew. Exit 1 when damage was found.",
     )
     .argument("[SNAPSHOT...]", `${SNAPSHOT}; VM/DISK alone is all of a disk; nothing, all there are`)
     .option("--quick", "read every list, and see that each chunk is there in its size (the default)")
@@ -106,10 +106,10 @@ function pruneCommand(finish: Finish) {
   const command = new Command("prune")
     .summary("remove snapshots that no rule keeps")
     .description(
-      "Removes the snapshots of each disk that none of the rules keeps. A rule such as --keep-daily 7 keeps the newest " +
-        "of each of the last 7 days that have a snapshot; days, ISO weeks, months and years are those of UTC. What is " +
-        "held stays, what is damaged stays, and so does the newest sound one. Only lists are removed: regrain gc " +
-        "removes the chunks that nobody needs then.",
+      "Removes the snapshots of each disk that none of the rules keeps. A rule such as --keep-daily 7 keeps the " +
+        "newest of each of the last 7 days that have a snapshot; days, ISO weeks, months and years are those of UTC. " +
+        "What is held stays, what is damaged stays, and so does the newest sound one. Only lists are removed: regrain " +
+        "gc removes the chunks that nobody needs then.",
     )
     .argument("[VM/DISK]", "of one disk only")
     .option("--keep-last <N>", "the newest N")

@@ -100,7 +100,7 @@ Deno.test("a page of a map that is not what was stored is refused, and found by 
   });
 });
 
-Deno.test("a manifest that is not what was written is refused; the one before it is taken, and it is said", async () => {
+Deno.test("a manifest that is not what was written is refused; the one before is taken, with a warning", async () => {
   await withSpoiled({
     "a flipped bit"(repository, { second }) {
       repository.flip(keyOf(repository, second));

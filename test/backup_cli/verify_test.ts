@@ -51,7 +51,7 @@ Deno.test("verify reads a chunk once, however many snapshots need it, and --samp
   });
 });
 
-Deno.test("damage heals: the next backup stores the chunk anew, verify says so, and old snapshots read it", async () => {
+Deno.test("damage heals: the next backup stores the chunk anew, and old snapshots read it after verify", async () => {
   await withTempDir((folder) => {
     const repository = RepositoryFolder.create(folder);
     const first = repository.backUp("abc");

@@ -156,6 +156,24 @@ Deno.test("when every put fails at once, in lanes of their own, a backup ends an
     }
   }));
 
+Deno.test("when lanes fail with every buffer in their hands, a backup ends and does not wait for them", () =>
+  withRepository(async (repo) => {
+    const repository = await openRepository(repo);
+    const source = memorySource("disk", AFTER);
+    const fails = async (): Promise<never> => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      throw new RegrainError("READ_FAILED", "the lane fails, as the test wants it");
+    };
+    const running = backUp(repository, {
+      name: "vm/disk",
+      tags: [],
+      lanes: { count: 1, identify: fails, unseal: fails, close: () => {} },
+      plan: () => Promise.resolve(planFull({ source, chunkBytes: MIB, cid: undefined })),
+      onNotice: () => {},
+    });
+    assert.equal(await codeOf("lanes fail", running), "READ_FAILED");
+  }));
+
 Deno.test("a folder that vanishes ends a backup, and is not made anew where it was", async () => {
   for (const left of ["nothing", "an empty folder"]) {
     for (let at = 1; at < 50; at += at < 14 ? 1 : 9) {

@@ -106,7 +106,8 @@ function render(rows: readonly Row[], browserVersion: string): string {
     `Chromium ${browserVersion}, headless, without a GPU; the built page at ${SIZE.width}x${SIZE.height} ` +
     "from its file.",
     "",
-    "*hosted*: 2 TiB hosted sparse, every grain of 64 KiB allocated and a run of its own: 128 MiB of tables. *COWD*: 2 TiB",
+    "*hosted*: 2 TiB hosted sparse, every grain of 64 KiB allocated and a run of its own: 128 MiB of tables. " +
+    "*COWD*: 2 TiB",
     "with grains of one sector and a million tables, 16 GiB of them; its scan goes on while frames are measured.",
     "",
     "*first map*: from the event that hands over the file until every cell on the screen is coloured. *frame*: from one",

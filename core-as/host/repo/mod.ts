@@ -13,3 +13,5 @@ export * from "./objects.ts";
 export * from "./reader.ts";
 export * from "./sealing.ts";
 export * from "./snapshot.ts";
+export * from "./snapshot_diff.ts";
+export * from "./snapshot_source.ts";

@@ -1,13 +1,13 @@
-/** A snapshot as a source: whatever reads an image can read it. */
-import { type Batch, RegrainError, type Run, type Source } from "../../core-as/host/mod.ts";
-import {
-  type ChunkEntry,
-  type MapPage,
-  PAGE_ENTRIES,
-  pageCount,
-  type RepositoryReader,
-  type Snapshot,
-} from "../../core-as/host/repo/mod.ts";
+/**
+ * A snapshot as a source: whatever reads an image can read it.
+ *
+ * This module is browser compatible.
+ */
+import { RegrainError } from "../errors.ts";
+import type { Batch, Run, Source } from "../source.ts";
+import { type ChunkEntry, type MapPage, PAGE_ENTRIES } from "./map_page.ts";
+import type { RepositoryReader } from "./reader.ts";
+import { pageCount, type Snapshot } from "./snapshot.ts";
 
 /** Unpacked chunks that are kept: reading in order with pieces of any size unpacks each once. */
 const KEPT_CHUNKS = 4;
@@ -20,7 +20,12 @@ export class SnapshotSource implements Source {
   private readonly chunks = new Kept<Uint8Array<ArrayBuffer>>(KEPT_CHUNKS);
   private readonly pages = new Kept<MapPage>(KEPT_PAGES);
 
-  constructor(private readonly repository: RepositoryReader, private readonly snapshot: Snapshot) {
+  /** @param onDamage Told of a chunk that cannot be read, before whoever reads it is. */
+  constructor(
+    private readonly repository: RepositoryReader,
+    private readonly snapshot: Snapshot,
+    private readonly onDamage?: (chunk: number, error: RegrainError) => void,
+  ) {
     this.path = `repo:${snapshot.source.name}@${snapshot.id}`;
     this.sizeBytes = snapshot.sizeBytes;
   }
@@ -81,7 +86,20 @@ export class SnapshotSource implements Source {
     if (entry === undefined) return undefined;
     const { chunkBytes } = this.snapshot;
     const plainBytes = Math.min(chunkBytes, this.sizeBytes - index * chunkBytes);
-    return this.chunks.keep(index, await this.repository.readChunk(entry, plainBytes));
+    return this.chunks.keep(index, await this.readChunk(index, entry, plainBytes));
+  }
+
+  private async readChunk(
+    index: number,
+    entry: ChunkEntry,
+    plainBytes: number,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      return await this.repository.readChunk(entry, plainBytes);
+    } catch (error) {
+      if (error instanceof RegrainError && error.code.startsWith("CHUNK_")) this.onDamage?.(index, error);
+      throw error;
+    }
   }
 
   private async entryOf(chunk: number): Promise<ChunkEntry | undefined> {

@@ -1,13 +1,13 @@
-/** What differs between two snapshots. Pages that are equal are not even read. */
-import { RegrainError, type Run } from "../../core-as/host/mod.ts";
-import {
-  chunkCount,
-  type MapPage,
-  PAGE_ENTRIES,
-  pageCount,
-  type RepositoryReader,
-  type Snapshot,
-} from "../../core-as/host/repo/mod.ts";
+/**
+ * What differs between two snapshots. Pages that are equal are not even read.
+ *
+ * This module is browser compatible.
+ */
+import { RegrainError } from "../errors.ts";
+import type { Run } from "../source.ts";
+import { type MapPage, PAGE_ENTRIES } from "./map_page.ts";
+import type { RepositoryReader } from "./reader.ts";
+import { chunkCount, pageCount, type Snapshot } from "./snapshot.ts";
 
 /**
  * The newer disk as runs that cover it without a gap: `hole` where it is as in the older one, `data` and `zero` where
