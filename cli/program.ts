@@ -166,16 +166,18 @@ function inspectCommand(finish: (status: number) => void) {
     .description(
       "Serves the inspector page with the images and all that belongs to them, read-only, to this machine alone, at " +
         "an address that nobody can guess; prints the address and opens the browser. Without an IMAGE the page waits " +
-        "for files to be dropped on it. Ctrl-C ends it, with exit status 0.",
+        "for files to be dropped on it. With --repo it serves a repository instead, and opens the snapshot that is " +
+        "named, compared with the second one. Ctrl-C ends it, with exit status 0.",
     )
-    .argument("[IMAGE...]", "descriptor, bare extent, raw image or block device")
+    .argument("[IMAGE...]", "descriptor, bare extent, raw image, block device, or repo:VM/DISK@latest")
     .option("--port <N>", "port of 127.0.0.1 to listen on; any that is free by default")
     .option("--no-open", "print the address, and leave the browser alone");
-  return withCommon(withFinding(command))
+  return withCommon(withRepository(withFinding(command)))
     .addHelpText(
       "after",
       examples(
         "regrain inspect vm-000001.vmdk",
+        "regrain inspect repo:web01/disk-0@latest --repo /backups",
         "regrain inspect --no-open vm-000002.vmdk vm.img",
         "regrain inspect",
       ),

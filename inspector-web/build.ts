@@ -3,22 +3,43 @@
  * Builds the page: `deno task inspector`. One file holds everything: the script of the page, that of its worker as text
  * (a page of `file://` may start a worker from a blob only), the kernels in base64, the style. Both scripts are packed,
  * and a few lines of the template unpack them. The result is deterministic; a test compares it with the committed file.
+ *
+ * There are two of them: one that shows disks, and the same with zstd in it, nearly twice as large, which shows backup
+ * repositories, too. There zstd stays packed text until a repository is opened.
  */
 import { fileURLToPath } from "node:url";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-const MAX_BYTES = 150 * 1000;
+/** Most that each page may weigh. */
+const PAGES = { inspector: 150 * 1000, "inspector-repository": 280 * 1000 };
 
-/** Makes the page from its sources, and returns it. */
-export async function buildPage(): Promise<string> {
-  const [template, style, wasm, worker, page] = await Promise.all([
+/** The pages by their names. */
+export type Pages = Readonly<Record<keyof typeof PAGES, string>>;
+
+/** Makes the pages from their sources, and returns them. */
+export async function buildPages(): Promise<Pages> {
+  const [template, style, wasm, worker, page, zstd, zstdWasm] = await Promise.all([
     Deno.readTextFile(`${HERE}template.html`),
     Deno.readTextFile(`${HERE}page/style.css`),
     Deno.readFile(`${HERE}../core-as/core.wasm`),
-    bundle("worker/main.ts"),
-    bundle("page/main.tsx"),
+    bundle("worker/main.ts").then(pack),
+    bundle("page/main.tsx").then(pack),
+    bundle("zstd/main.ts", "esm").then(asScript).then(pack),
+    Deno.readFile(new URL("zstd.wasm", import.meta.resolve("@bokuweb/zstd-wasm"))).then(pack),
   ]);
-  return fillTemplate(template, { style: inlineStyle(style), wasm: wasm.toBase64(), worker, page });
+  const parts = { style: inlineStyle(style), wasm: wasm.toBase64(), worker, page };
+  return {
+    "inspector": fillTemplate(template, { ...parts, zstd: "", zstdWasm: "" }),
+    "inspector-repository": fillTemplate(template, { ...parts, zstd, zstdWasm }),
+  };
+}
+
+/**
+ * A module without imports and exports as a script whose names nobody else sees. What it would load itself from beside
+ * its own address is handed to it; the address only has to be one.
+ */
+function asScript(module: string): string {
+  return `(()=>{${module.replaceAll("import.meta.url", '"file:"')}})()`;
 }
 
 /** Puts each part where its `{{name}}` stands, once; throws when a part has no place, or a place no part. */
@@ -31,9 +52,9 @@ export function fillTemplate(template: string, parts: Readonly<Record<string, st
   return template.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => parts[name]!);
 }
 
-/** Text as base64 of its deflated bytes: a third of the size, and nothing in it ends an element. */
-export async function pack(text: string): Promise<string> {
-  const packed = new Blob([text]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+/** What is deflated, as base64: a third of the size of a text, and nothing in it ends an element. */
+export async function pack(plain: string | Uint8Array<ArrayBuffer>): Promise<string> {
+  const packed = new Blob([plain]).stream().pipeThrough(new CompressionStream("deflate-raw"));
   return (await new Response(packed).bytes()).toBase64();
 }
 
@@ -49,24 +70,26 @@ export function inlineStyle(style: string): string {
   return short;
 }
 
-/** One script without imports, packed. */
-async function bundle(entry: string): Promise<string> {
+/** One script without imports. */
+async function bundle(entry: string, format: "iife" | "esm" = "iife"): Promise<string> {
   // The paths that a bundle names in its comments depend on where it is made; minified, it names none.
-  const args = ["bundle", "--quiet", "--platform", "browser", "--format", "iife", "--minify", entry];
+  const args = ["bundle", "--quiet", "--platform", "browser", "--format", format, "--minify", entry];
   const command = new Deno.Command(Deno.execPath(), { args, cwd: HERE, env: { NO_COLOR: "1" } });
   const { success, stdout, stderr } = await command.output();
   const decoder = new TextDecoder();
   if (!success) throw new Error(`${entry}: ${decoder.decode(stderr)}`);
-  return await pack(decoder.decode(stdout).trim());
+  return decoder.decode(stdout).trim();
 }
 
 if (import.meta.main) {
-  const page = await buildPage();
-  const sizeBytes = new TextEncoder().encode(page).length;
-  if (sizeBytes > MAX_BYTES) {
-    throw new Error(`the page has ${sizeBytes} bytes, expected ${MAX_BYTES} at most`);
-  }
+  const pages = await buildPages();
   await Deno.mkdir(`${HERE}dist`, { recursive: true });
-  await Deno.writeTextFile(`${HERE}dist/inspector.html`, page);
-  console.error(`inspector-web/dist/inspector.html: ${sizeBytes} bytes`);
+  for (const name of Object.keys(PAGES) as (keyof Pages)[]) {
+    const sizeBytes = new TextEncoder().encode(pages[name]).length;
+    if (sizeBytes > PAGES[name]) {
+      throw new Error(`${name}.html has ${sizeBytes} bytes, expected ${PAGES[name]} at most`);
+    }
+    await Deno.writeTextFile(`${HERE}dist/${name}.html`, pages[name]);
+    console.error(`inspector-web/dist/${name}.html: ${sizeBytes} bytes`);
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * A sample of what is said to be unchanged, looked at all the same: whoever lists changes may be wrong, and nobody would
- * ever find out, since what did not change is not read again.
+ * A sample of what is said to be unchanged, looked at all the same: whoever lists changes may be wrong, and nobody
+ * would ever find out, since what did not change is not read again.
  */
 import { chunkCount, type MapPage, PAGE_ENTRIES, type Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { ChunkSet } from "./chunk_set.ts";

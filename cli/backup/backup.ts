@@ -22,6 +22,7 @@ import type { Lanes } from "./lanes.ts";
 import { MapBuilder } from "./map_builder.ts";
 import type { BackupPlan } from "./plan.ts";
 import type { Repository } from "./repository.ts";
+import { retainContent, retainUntil } from "./retain.ts";
 import { latestSnapshot } from "./snapshots.ts";
 
 /** A backup that was taken for dead starts again; one that is so every time gives up. */
@@ -48,6 +49,8 @@ export interface BackupRequest {
   plan(parent: Snapshot | undefined): Promise<BackupPlan>;
   /** Looks for chunks of the parent that are not in the store, and stores them anew. */
   readonly heal?: boolean;
+  /** For so long, at least, the store is to let nobody remove what the snapshot needs. */
+  readonly retainMs?: number | undefined;
   onProgress?(progress: BackupProgress): void;
   /** Told of everything that was not as it should be, one sentence each. */
   onNotice(sentence: string): void;
@@ -81,7 +84,7 @@ export async function backUp(repository: Repository, request: BackupRequest): Pr
     const work = new Attempt(repository, request, { source, intent });
     const made = await runUnlessLost(work, { intent, carried, request });
     if (made !== undefined && await intent.stands()) {
-      await intent.done();
+      await intent.done(work.retainUntilMs);
       await removeSuperseded(repository, superseded, request);
       return { snapshot: made.snapshot, restarts: attempt };
     }
@@ -156,6 +159,8 @@ class Attempt {
   private totalBytes: number | undefined;
   /** False once a stream has begun to be read. */
   isRereadable = true;
+  /** Until when the store is to let nobody remove what this makes. */
+  readonly retainUntilMs: number | undefined;
   private readonly startedMs: number;
   private readonly chunkBytes: number;
   private readonly zeros: Uint8Array;
@@ -166,6 +171,7 @@ class Attempt {
     private readonly of: { source: string; intent: Intent },
   ) {
     this.startedMs = repository.world.nowMs();
+    this.retainUntilMs = retainUntil(this.startedMs, request.retainMs);
     this.chunkBytes = repository.description.chunkBytes;
     this.zeros = new Uint8Array(this.chunkBytes);
   }
@@ -183,18 +189,25 @@ class Attempt {
         `${forbidden.damaged} chunks were found damaged, and are stored anew where they are met`,
       );
     }
-    const parent = carried === undefined ? await this.parent() : undefined;
+    const parent = carried === undefined ? await this.readable(await this.parent(), forbidden) : undefined;
     const plan = carried?.plan ?? await this.request.plan(parent);
     this.isRereadable = plan.rereadable;
+    if (carried === undefined && plan.touched !== "all" && parent === undefined) {
+      throw new Error("a plan relies on a parent, and there is none");
+    }
     const base = plan.touched === "all" ? undefined : parent;
     const map = carried?.map ?? new MapBuilder(repository, this.chunkBytes, { parent: base, ...plan });
     const known = await this.listIfWorthwhile(plan, carried);
-    const writer = new ContentWriter(repository, forbidden, known);
+    const { retainUntilMs: untilMs } = this;
+    const writer = new ContentWriter(repository, forbidden, known, untilMs);
     const todo = carried === undefined
       ? await this.chunksToRead(plan, { map, forbidden, known })
       : await this.chunksToStoreAgain(map, { writer, known });
     await this.storeChunks(todo, { plan, map, writer, again: carried !== undefined });
     const { pages, root } = await map.finish(writer);
+    if (untilMs !== undefined) {
+      await retainContent({ repository, pages, map, writer, untilMs, parent, intent: this.of.intent });
+    }
     const snapshot: Snapshot = {
       format: "regrain-snapshot",
       version: 1,
@@ -212,6 +225,7 @@ class Attempt {
       change: { method: plan.method, reason: plan.reason },
       cid: plan.cid,
       tags: this.request.tags,
+      ...untilMs === undefined ? {} : { retainUntil: new Date(untilMs).toISOString() },
       stats: {
         chunks: map.countChunks(),
         newChunks: writer.newChunks,
@@ -227,6 +241,25 @@ class Attempt {
   /** Step 3. It must come after the forbidden names are read: what the parent refers to may be condemned by then. */
   private parent(): Promise<Snapshot | undefined> {
     return latestSnapshot(this.repository, this.of.source, this.request.onNotice);
+  }
+
+  /** The parent, unless a page of its map is damaged: then what is unchanged cannot be taken from it. */
+  private async readable(
+    parent: Snapshot | undefined,
+    forbidden: ForbiddenNames,
+  ): Promise<Snapshot | undefined> {
+    if (parent === undefined || forbidden.maps.size === 0) return parent;
+    for (const [i, reference] of parent.pages.entries()) {
+      if (reference === null || !forbidden.maps.hasNamed(reference)) continue;
+      try {
+        await this.repository.readPage(parent, i);
+      } catch (error) {
+        if (!(error instanceof RegrainError) || error.code.startsWith("STORE_")) throw error;
+        this.request.onNotice(`snapshot ${parent.id} is not built on: ${error.message}`);
+        return undefined;
+      }
+    }
+    return parent;
   }
 
   private async listIfWorthwhile(
@@ -363,7 +396,8 @@ class Attempt {
     const { key } = this;
     const plain = await serializeSnapshot(snapshot);
     const bytes = means.keys === undefined ? plain : await means.keys.encrypt(key, plain);
-    if (await store.put(key, bytes, { ifAbsent: true }) === "exists") {
+    const options = { ifAbsent: true, retainUntilMs: this.retainUntilMs };
+    if (await store.put(key, bytes, options) === "exists") {
       const there = await store.get(key, bytes.length);
       if (there === undefined || Buffer.compare(there, bytes) !== 0) {
         throw new RegrainError("STORE_FAILED", "another manifest stands under the name of this one", {

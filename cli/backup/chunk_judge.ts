@@ -1,11 +1,6 @@
-/** Reads one chunk as often as it takes to know whether it is good. */
+/** Reads one chunk, or one page, as often as it takes to know whether it is good. */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import {
-  type ChunkEntry,
-  contentKey,
-  type ContentName,
-  type StoredContent,
-} from "../../core-as/host/repo/mod.ts";
+import { contentKey, type ContentName, type StoredContent } from "../../core-as/host/repo/mod.ts";
 import type { Lanes } from "./lanes.ts";
 import { isDamage } from "./places.ts";
 import type { Repository } from "./repository.ts";
@@ -33,10 +28,9 @@ export class ChunkJudge {
 
   constructor(private readonly repository: Repository, private readonly lanes: Lanes) {}
 
-  /** @throws {RegrainError} `STORE_FAILED`, `STORE_DENIED`: then nothing is known of the chunk. */
-  async judge(entry: ChunkEntry, plainBytes: number): Promise<Verdict> {
-    const { id, generation } = entry;
-    const name = { kind: "chunks", id, generation } as const;
+  /** @throws {RegrainError} `STORE_FAILED`, `STORE_DENIED`: then nothing is known of the content. */
+  async judge(name: ContentName, plainBytes: number): Promise<Verdict> {
+    const { generation } = name;
     const first = await this.failure(name, plainBytes);
     if (first === undefined) return { state: "good" };
     for (let read = 1; read < READS; read++) {

@@ -23,16 +23,25 @@ export class ContentWriter {
   newChunks = 0;
   storedBytes = 0;
   private readonly underWay = new Map<string, Promise<Stored>>();
+  /** What this backup made, and thereby locked; kept only where it locks. */
+  private readonly made = { chunks: new IdTable(), maps: new IdTable() };
 
   /**
    * @param known Every chunk of the store with its size, listed after the forbidden names were read; without it the
    * store is asked chunk by chunk.
+   * @param retainUntilMs Until when the store is to let nobody remove what is made.
    */
   constructor(
     private readonly repository: Repository,
     private readonly forbidden: ForbiddenNames,
     private readonly known: IdTable | undefined,
+    private readonly retainUntilMs?: number,
   ) {}
+
+  /** True for what this backup made, where it locks what it makes. */
+  hasLocked(kind: ContentKind, name: { id: string; generation: number }): boolean {
+    return this.made[kind].hasNamed(name);
+  }
 
   /** False for a name that a collection may remove, or that was found damaged. */
   mayUse(kind: ContentKind, name: { id: string; generation: number }): boolean {
@@ -97,7 +106,10 @@ export class ContentWriter {
     const { kind, id, generation, key } = what;
     const sealed = await seal(key);
     const { length } = sealed;
-    if (await puts.run(() => this.repository.store.put(key, sealed, { ifAbsent: true })) === "created") {
+    const { retainUntilMs } = this;
+    const options = { ifAbsent: true, retainUntilMs };
+    if (await puts.run(() => this.repository.store.put(key, sealed, options)) === "created") {
+      if (retainUntilMs !== undefined) this.made[kind].setNamed({ id, generation }, 0);
       if (kind === "chunks") this.newChunks++;
       this.storedBytes += length;
       return { id, generation, storedBytes: length };

@@ -6,6 +6,7 @@
  * removes by it; a list that a killed collection left forbids its names until it is older than the lease.
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
+import { plural } from "../../core-as/host/units.ts";
 import { contentKey, type ContentKind, contentStem, parseContentKey } from "../../core-as/host/repo/mod.ts";
 import {
   type ActiveBackup,
@@ -17,6 +18,7 @@ import {
   listActive,
 } from "./intents.ts";
 import { References } from "./references.ts";
+import { removeUnlocked } from "./remove_unlocked.ts";
 import type { Repository } from "./repository.ts";
 
 const REMOVE_AT_ONCE = 1000;
@@ -38,6 +40,8 @@ export interface GcReport {
   readonly keptObjects: number;
   readonly removedObjects: number;
   readonly removedBytes: number;
+  /** Not needed either, but locked until a date: a later collection removes them. */
+  readonly lockedObjects: number;
   /** Backups that did not end in time: nothing was removed. */
   readonly waitedFor: readonly string[];
 }
@@ -61,7 +65,7 @@ export async function collectGarbage(repository: Repository, options: GcOptions)
     onMark: (progress) => options.onProgress?.({ phase: "mark", ...progress }),
   });
   const { condemned, kept } = await findUnreferenced(repository, marker);
-  const report = { snapshots: marker.snapshots, keptObjects: kept, removedObjects: 0, removedBytes: 0 };
+  const report = { snapshots: marker.snapshots, keptObjects: kept, ...sumOf([]), lockedObjects: 0 };
   if (options.dryRun) return { ...report, ...sumOf(condemned), waitedFor: [] };
   if (condemned.length === 0) {
     await tidySigns(repository, options);
@@ -148,17 +152,24 @@ class CondemnedList {
   async removeUnreferenced(
     condemned: readonly Condemned[],
     means: { marker: References; options: GcOptions },
-  ): Promise<{ removedObjects: number; removedBytes: number }> {
+  ): Promise<Pick<GcReport, "removedObjects" | "removedBytes" | "lockedObjects">> {
     const { marker, options } = means;
     await marker.mark();
     const doomed = condemned.filter((each) => !marker.needs(each));
+    const { store, suffix } = this.repository;
+    const locked = new Set<string>();
     for (let at = 0; at < doomed.length; at += REMOVE_AT_ONCE) {
       options.onProgress?.({ phase: "remove", done: at, total: doomed.length });
       this.refuseWhenOld();
       const batch = doomed.slice(at, at + REMOVE_AT_ONCE);
-      await this.repository.store.remove(batch.map((each) => contentKey(each, this.repository.suffix)));
+      const keys = batch.map((each) => contentKey(each, suffix));
+      for (const key of await removeUnlocked(store, keys, this.repository.world)) locked.add(key);
     }
-    return sumOf(doomed);
+    if (locked.size > 0) {
+      options.onNotice(`${plural(locked.size, "object")} that nobody needs stay: they are locked until a date`);
+    }
+    const removed = doomed.filter((each) => !locked.has(contentKey(each, suffix)));
+    return { ...sumOf(removed), lockedObjects: locked.size };
   }
 
   /** A list that is older than the lease may be taken away by others; then its names may be in use again. */

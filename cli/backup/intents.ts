@@ -5,8 +5,9 @@
  * that stood when the list was there, since these may not have seen it. Whoever has seen the list uses no name on it.
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import { Fields, parseContentStem } from "../../core-as/host/repo/mod.ts";
+import { type ContentName, contentStem, Fields, parseContentStem } from "../../core-as/host/repo/mod.ts";
 import { IdTable } from "./id_table.ts";
+import { removeUnlocked } from "./remove_unlocked.ts";
 import type { Repository } from "./repository.ts";
 
 /** A backup that gives no sign of life for this long is taken for dead. It finds out, and starts again. */
@@ -16,6 +17,9 @@ const BEAT_EVERY_MS = 10 * 60 * 1000;
 const MAX_SIGN_BYTES = 1024 * 1024;
 /** A list of condemned names holds 66 bytes a name. */
 const MAX_LIST_BYTES = 1024 * 1024 * 1024;
+
+/** Where marks stand. */
+export const DAMAGED = "damaged/";
 
 const INTENT = "intent.json";
 const DONE = "done";
@@ -57,9 +61,13 @@ export class Intent {
     await this.repository.store.put(`active/${this.id}/${FAILED}`, encode({}));
   }
 
-  /** The last step; nothing is removed, since a backup may have no right to. */
-  async done(): Promise<void> {
-    await this.repository.store.put(`active/${this.id}/${DONE}`, encode({}));
+  /**
+   * The last step; nothing is removed, since a backup may have no right to.
+   *
+   * @param retainUntilMs Until when nobody is to take this back.
+   */
+  async done(retainUntilMs?: number): Promise<void> {
+    await this.repository.store.put(`active/${this.id}/${DONE}`, encode({}), { retainUntilMs });
   }
 }
 
@@ -125,14 +133,15 @@ export async function confirm(repository: Repository, id: string): Promise<void>
 export async function clearDone(repository: Repository, backup: ActiveBackup): Promise<void> {
   const others = backup.keys.filter((key) => !key.endsWith(`/${DONE}`));
   await repository.store.remove(others);
-  await repository.store.remove([`active/${backup.id}/${DONE}`]);
+  // Of a backup that is to be kept until a date it is locked, and goes later.
+  await removeUnlocked(repository.store, [`active/${backup.id}/${DONE}`], repository.world);
 }
 
 /** Names of chunks and pages that no new snapshot may use. */
 export interface ForbiddenNames {
   readonly chunks: IdTable;
   readonly maps: IdTable;
-  /** Chunks that a verification found damaged; they are to be stored anew. */
+  /** Chunks and pages that a verification found damaged; they are to be stored anew. */
   readonly damaged: number;
 }
 
@@ -152,20 +161,32 @@ export async function readForbidden(repository: Repository): Promise<ForbiddenNa
     }
   }
   for await (const name of damagedNames(repository)) {
-    forbidden.chunks.setNamed(name, 0);
+    forbidden[name.kind].setNamed(name, 0);
     forbidden.damaged++;
   }
   return forbidden;
 }
 
-async function* damagedNames(repository: Repository): AsyncGenerator<{ id: string; generation: number }> {
-  for await (const { key } of repository.store.list("damaged/")) {
-    const name = parseContentStem(key.slice("damaged/".length).replace(/\.json$/, ""));
+async function* damagedNames(repository: Repository): AsyncGenerator<ContentName> {
+  for await (const { key } of repository.store.list(DAMAGED)) {
+    const name = parseMark(key.slice(DAMAGED.length).replace(/\.json$/, ""));
     if (name !== undefined) yield name;
   }
 }
 
-/** Ids of the chunks that were found damaged, whatever their generation. */
+/** Content as marks name it: `<id>[.<generation>]` of a chunk, with `maps-` before it of a page. */
+export function markOf(name: ContentName): string {
+  return `${name.kind === "maps" ? "maps-" : ""}${contentStem(name)}`;
+}
+
+/** `undefined` when it is no mark. */
+export function parseMark(mark: string): ContentName | undefined {
+  const [, page, stem] = /^(maps-)?(.+)$/.exec(mark) ?? [];
+  const name = stem === undefined ? undefined : parseContentStem(stem);
+  return name === undefined ? undefined : { kind: page === undefined ? "chunks" : "maps", ...name };
+}
+
+/** Ids of chunks and pages that were found damaged, whatever their generation. */
 export async function readDamaged(repository: Repository): Promise<Set<string>> {
   const ids = new Set<string>();
   for await (const { id } of damagedNames(repository)) ids.add(id);
@@ -182,12 +203,12 @@ async function condemnedListKeys(repository: Repository): Promise<string[]> {
   return keys;
 }
 
-/** Marks a chunk as found damaged, so that no backup uses it again. */
+/** Marks content as found damaged, so that no backup uses it again. */
 export async function markDamaged(
   repository: Repository,
-  name: { stem: string; reason: string },
+  damage: { mark: string; reason: string },
 ): Promise<void> {
-  await repository.store.put(`damaged/${name.stem}.json`, encode({ reason: name.reason }));
+  await repository.store.put(`${DAMAGED}${damage.mark}.json`, encode({ reason: damage.reason }));
 }
 
 function encode(value: unknown): Uint8Array<ArrayBuffer> {

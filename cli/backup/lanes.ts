@@ -68,7 +68,8 @@ export class ChunkWork {
   }
 
   unseal(stored: Uint8Array<ArrayBuffer>, due: ChunkDue): Promise<Uint8Array<ArrayBuffer>> {
-    return unseal(stored, due, { codec: this.codec, keys: this.keys });
+    const { codec, keys } = this;
+    return unseal(stored, due, { codec, keys, identify: (plain) => this.identify(plain) });
   }
 }
 
@@ -175,6 +176,8 @@ type Waiting = { resolve: (reply: LaneReply) => void; reject: (error: unknown) =
 class WorkerLane {
   private readonly worker: Worker;
   private readonly jobs = new Map<number, Waiting>();
+  /** Why it does not answer any more. */
+  private failure: Error | undefined;
 
   constructor(setup: LaneSetup) {
     // The name tells the bundle, where every worker starts as the same file, which one it is.
@@ -182,7 +185,8 @@ class WorkerLane {
     this.worker.onmessage = ({ data }) => this.settle(data as LaneReply);
     this.worker.onerror = (event) => {
       event.preventDefault();
-      for (const { reject } of this.jobs.values()) reject(new Error(`in a lane: ${event.message}`));
+      this.failure = new Error(`in a lane: ${event.message}`);
+      for (const { reject } of this.jobs.values()) reject(this.failure);
       this.jobs.clear();
     };
     this.worker.postMessage({ type: "setup", setup } satisfies LaneRequest);
@@ -197,6 +201,7 @@ class WorkerLane {
     type: T,
     transfer: ArrayBuffer[] = [],
   ): Promise<Extract<LaneReply, { type: T }>> {
+    if (this.failure !== undefined) throw this.failure;
     const reply = await new Promise<LaneReply>((resolve, reject) => {
       this.jobs.set(request.job, { resolve, reject });
       this.worker.postMessage(request, transfer);
@@ -229,7 +234,31 @@ function laneModule(): string {
     : import.meta.url;
 }
 
-/** As many lanes as there are processors. */
+/** As many lanes as there are processors; this thread, where Deno may not read the module that a worker starts as. */
 export function openLanes(setup: LaneSetup): Lanes {
+  if (!workersMayStart()) return new DelayedLanes(InlineLanes.open(setup));
   return new WorkerLanes(setup, Math.max(1, navigator.hardwareConcurrency));
+}
+
+function workersMayStart(): boolean {
+  const url = new URL(laneModule());
+  if (Deno.build.standalone || url.protocol !== "file:") return true;
+  return Deno.permissions.querySync({ name: "read", path: url }).state === "granted";
+}
+
+/** Lanes that are still being opened. */
+class DelayedLanes implements Lanes {
+  readonly count = 1;
+
+  constructor(private readonly lanes: Promise<Lanes>) {}
+
+  async identify(plain: Uint8Array<ArrayBuffer>): Promise<IdentifiedChunk> {
+    return await (await this.lanes).identify(plain);
+  }
+
+  async unseal(stored: Uint8Array<ArrayBuffer>, due: ChunkDue): Promise<Uint8Array<ArrayBuffer>> {
+    return await (await this.lanes).unseal(stored, due);
+  }
+
+  close(): void {}
 }

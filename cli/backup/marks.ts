@@ -1,26 +1,26 @@
 /**
- * Marks of chunks that a verification found damaged. A marked name is used by no backup any more: what it should hold
- * is stored anew under the next generation, as soon as a backup meets it.
+ * Marks of chunks and pages that a verification found damaged. A marked name is used by no backup any more: what it
+ * should hold is stored anew under the next generation, as soon as a backup meets it.
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import { Fields, parseContentStem } from "../../core-as/host/repo/mod.ts";
+import { Fields } from "../../core-as/host/repo/mod.ts";
+import { DAMAGED, parseMark } from "./intents.ts";
 import type { Repository } from "./repository.ts";
 
-const PREFIX = "damaged/";
 const MAX_MARK_BYTES = 1024 * 1024;
 
-/** The content that a key in `damaged/` is about, as `<id>[.<generation>]`; `undefined` for any other key. */
-export function markedStem(key: string): string | undefined {
-  const stem = key.startsWith(PREFIX) && key.endsWith(".json") ? key.slice(PREFIX.length, -5) : "";
-  return parseContentStem(stem) === undefined ? undefined : stem;
+/** The mark that a key in `damaged/` is, as `markOf` writes it; `undefined` for any other key. */
+export function markIn(key: string): string | undefined {
+  const mark = key.startsWith(DAMAGED) && key.endsWith(".json") ? key.slice(DAMAGED.length, -5) : "";
+  return parseMark(mark) === undefined ? undefined : mark;
 }
 
-/** Every mark by its stem, with what was found then. */
+/** Every mark, with what was found then. */
 export async function readMarks(repository: Repository): Promise<Map<string, string>> {
   const marks = new Map<string, string>();
-  for await (const { key } of repository.store.list(PREFIX)) {
-    const stem = markedStem(key);
-    if (stem !== undefined) marks.set(stem, await readReason(repository, key));
+  for await (const { key } of repository.store.list(DAMAGED)) {
+    const mark = markIn(key);
+    if (mark !== undefined) marks.set(mark, await readReason(repository, key));
   }
   return marks;
 }
@@ -29,15 +29,15 @@ export async function readMarks(repository: Repository): Promise<Map<string, str
  * Marked content that readers still stumble over. Of the rest the damaged object is gone, and they take another
  * generation; its mark must stay, since it is what makes collections leave that generation alone.
  */
-export async function unhealedStems(repository: Repository): Promise<Set<string>> {
-  const stems = new Set<string>();
-  for (const stem of (await readMarks(repository)).keys()) {
-    const name = { kind: "chunks", ...parseContentStem(stem)! } as const;
+export async function unhealedMarks(repository: Repository): Promise<Set<string>> {
+  const marks = new Set<string>();
+  for (const mark of (await readMarks(repository)).keys()) {
+    const name = parseMark(mark)!;
     const generations = await repository.generationsOf(name);
     const isThere = generations.some(({ generation }) => generation === name.generation);
-    if (isThere || generations.length === 0) stems.add(stem);
+    if (isThere || generations.length === 0) marks.add(mark);
   }
-  return stems;
+  return marks;
 }
 
 async function readReason(repository: Repository, key: string): Promise<string> {
@@ -51,6 +51,6 @@ async function readReason(repository: Repository, key: string): Promise<string> 
   }
 }
 
-export async function removeMark(repository: Repository, stem: string): Promise<void> {
-  await repository.store.remove([`${PREFIX}${stem}.json`]);
+export async function removeMark(repository: Repository, mark: string): Promise<void> {
+  await repository.store.remove([`${DAMAGED}${mark}.json`]);
 }

@@ -1,8 +1,8 @@
 /** Removing snapshots by rules. Only manifests are removed here; their chunks are the business of a collection. */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import { type SnapshotName, ulidTimeMs } from "../../core-as/host/repo/mod.ts";
+import { type Snapshot, type SnapshotName, ulidTimeMs } from "../../core-as/host/repo/mod.ts";
 import { heldIds } from "./holds.ts";
-import { unhealedStems } from "./marks.ts";
+import { unhealedMarks } from "./marks.ts";
 import type { Repository } from "./repository.ts";
 import { type Candidate, type Fate, isEmptyPolicy, type RetentionPolicy, selectKept } from "./retention.ts";
 import { type ListedSnapshot, readSnapshots } from "./snapshots.ts";
@@ -64,6 +64,7 @@ async function readCandidates(repository: Repository, source: string | undefined
     timeMs: ulidTimeMs(name.id),
     tags: snapshot?.tags ?? [],
     isHeld: held.has(name.id),
+    retainedUntil: retainedUntil(snapshot, repository.world.nowMs()),
     state: snapshot === undefined ? "damaged" : isDoubtful || hit.has(name.id) ? "doubtful" : "sound",
     name,
     disk: snapshot?.source.name ?? name.source,
@@ -71,9 +72,14 @@ async function readCandidates(repository: Repository, source: string | undefined
   }));
 }
 
+function retainedUntil(snapshot: Snapshot | undefined, nowMs: number): string | undefined {
+  const until = snapshot?.retainUntil;
+  return until !== undefined && Date.parse(until) > nowMs ? until.slice(0, 10) : undefined;
+}
+
 /** Snapshots that need a chunk which a verification found damaged; mostly there is no such chunk. */
 async function hitByDamage(repository: Repository, listed: readonly ListedSnapshot[]): Promise<Set<string>> {
   const snapshots = listed.flatMap(({ snapshot }) => snapshot ?? []);
-  const hits = await findHits(repository, snapshots, await unhealedStems(repository));
+  const hits = await findHits(repository, snapshots, await unhealedMarks(repository));
   return new Set([...hits.values()].flatMap((places) => places.map(({ snapshot }) => snapshot.id)));
 }

@@ -52,12 +52,12 @@ export class References {
   /** True when a snapshot needs it. Of damaged content any generation may be what a reader falls back to. */
   needs({ kind, id, generation }: { kind: ContentKind; id: string; generation: number }): boolean {
     if (this[kind].hasNamed({ id, generation })) return true;
-    return this.damaged!.has(id) && kind === "chunks" && this.hasAnyGeneration(id);
+    return this.damaged!.has(id) && this.hasAnyGeneration(kind, id);
   }
 
-  private hasAnyGeneration(id: string): boolean {
+  private hasAnyGeneration(kind: ContentKind, id: string): boolean {
     for (let generation = 0; generation <= MAX_GENERATION; generation++) {
-      if (this.chunks.hasNamed({ id, generation })) return true;
+      if (this[kind].hasNamed({ id, generation })) return true;
     }
     return false;
   }
@@ -79,10 +79,7 @@ export class References {
     const { reference, index, doubtful, name } = at;
     try {
       const page = await this.repository.readPageOf(reference, entriesOfPage(snapshot, index));
-      for (let i = 0; i < page.entries; i++) {
-        const entry = page.get(i);
-        if (entry !== undefined) this.chunks.setNamed(entry, 0);
-      }
+      this.chunks.setPage(page, 0);
       this.maps.setNamed(reference, PAGE_READ);
     } catch (error) {
       if (!(error instanceof RegrainError) || error.code.startsWith("STORE_")) throw error;

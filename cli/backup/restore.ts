@@ -5,7 +5,7 @@
  * same hash: an interrupted restore is resumed that way, and a target that differs little is mended.
  */
 import { Buffer } from "node:buffer";
-import { Batch, type Core, RegrainError, SECTOR_SIZE, type Target } from "../../core-as/host/mod.ts";
+import { Batch, RegrainError, type Target } from "../../core-as/host/mod.ts";
 import type { ChunkEntry, Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { ChunkSet } from "./chunk_set.ts";
 import { BufferPool, Gate, TaskGroup } from "./in_flight.ts";
@@ -37,7 +37,6 @@ export interface Overlay {
 
 export interface RestoreOptions {
   readonly lanes: Lanes;
-  readonly core: Core;
   readonly content: TargetContent;
   readonly overlay?: Overlay | undefined;
   onProgress?(counts: Readonly<RestoreCounts>): void;
@@ -45,7 +44,8 @@ export interface RestoreOptions {
 
 /** Objects on their way at once. */
 const GETS_AT_ONCE = 16;
-const BLOCK_SECTORS = 8;
+/** Zeros are looked for in blocks of this size; a chunk begins with a whole one. */
+const BLOCK_BYTES = 4096;
 
 /**
  * Makes the target equal to the snapshot. Does not flush.
@@ -67,7 +67,7 @@ class Restore {
   private readonly tasks = new TaskGroup(GETS_AT_ONCE);
   private readonly zeros: Uint8Array<ArrayBuffer>;
   private readonly batch = new Batch();
-  /** The kernels have one buffer. */
+  /** There is one batch. */
   private readonly writing = new Gate(1);
   private overlaid: Uint8Array<ArrayBuffer> | undefined;
 
@@ -131,6 +131,8 @@ class Restore {
     const due = { key, path, id: name.id, plainBytes: at.lengthBytes };
     const plain = await this.work.lanes.unseal(stored.bytes, due);
     await this.writing.run(() => this.write(plain, at.offsetBytes));
+    // Left to the collector of garbage, hundreds of MiB of it would lie about.
+    plain.buffer.transfer(0);
     this.step(at.lengthBytes);
   }
 
@@ -185,42 +187,42 @@ class Restore {
     await this.work.target.read(batch, plain);
   }
 
-  /** Writes a chunk piece by piece through the kernels' buffer: what is zeros in it becomes a hole. */
+  /** Writes a chunk; what is zeros in it becomes a hole. */
   private async write(plain: Uint8Array<ArrayBuffer>, offsetBytes: number): Promise<void> {
-    const { core } = this.work;
-    for (let at = 0; at < plain.length; at += core.buffer.length) {
-      const piece = plain.subarray(at, at + core.buffer.length);
-      await this.writePiece(piece, offsetBytes + at);
-    }
-  }
-
-  private async writePiece(piece: Uint8Array<ArrayBuffer>, offsetBytes: number): Promise<void> {
-    const { core, target, content } = this.work;
-    const [pieces, split] = core.lists;
-    const wholeSectors = Math.floor(piece.length / SECTOR_SIZE);
-    core.buffer.set(piece);
-    pieces.set(0, { start: offsetBytes / SECTOR_SIZE, length: wholeSectors, place: 0, owner: 0 });
-    pieces.count = wholeSectors === 0 ? 0 : 1;
-    core.splitZeros(pieces, split, BLOCK_SECTORS);
-    this.batch.clear();
+    const { target, content } = this.work;
     const zeros: { offsetBytes: number; lengthBytes: number }[] = [];
-    for (let i = 0; i < split.count; i++) {
-      const from = split.start(i) * SECTOR_SIZE;
-      const lengthBytes = split.length(i) * SECTOR_SIZE;
-      if (split.place(i) < 0) zeros.push({ offsetBytes: from, lengthBytes });
-      else this.batch.add({ offsetBytes: from, lengthBytes, at: split.place(i) * SECTOR_SIZE });
+    this.batch.clear();
+    for (const { at, lengthBytes, isZero } of this.stretches(plain)) {
+      if (isZero) zeros.push({ offsetBytes: offsetBytes + at, lengthBytes });
+      else this.batch.add({ offsetBytes: offsetBytes + at, lengthBytes, at });
     }
-    const tail = piece.length - wholeSectors * SECTOR_SIZE;
-    if (tail > 0) {
-      const at = wholeSectors * SECTOR_SIZE;
-      this.batch.add({ offsetBytes: offsetBytes + at, lengthBytes: tail, at });
-    }
-    await target.write(this.batch, core.buffer);
+    await target.write(this.batch, plain);
     this.counts.writtenBytes += this.batch.totalBytes;
     for (const zero of zeros) {
       if (content !== "zeros") await target.zero({ ...zero, punch: true });
       this.counts.zeroBytes += zero.lengthBytes;
     }
+  }
+
+  /** Splits a chunk by whether its blocks are zeros; the kernels would want it copied to them first. */
+  private *stretches(plain: Uint8Array): Generator<{ at: number; lengthBytes: number; isZero: boolean }> {
+    let start = 0;
+    let before: boolean | undefined;
+    for (let at = 0; at < plain.length; at += BLOCK_BYTES) {
+      const isZero = this.isZeroBlock(plain.subarray(at, at + BLOCK_BYTES));
+      if (before !== undefined && isZero !== before) {
+        yield { at: start, lengthBytes: at - start, isZero: before };
+        start = at;
+      }
+      before = isZero;
+    }
+    if (before !== undefined) yield { at: start, lengthBytes: plain.length - start, isZero: before };
+  }
+
+  /** A piece of a block, as at the end of an odd disk, is taken for data. */
+  private isZeroBlock(block: Uint8Array): boolean {
+    if (block.length < BLOCK_BYTES || block[0] !== 0 || block[BLOCK_BYTES / 2] !== 0) return false;
+    return Buffer.compare(block, this.zeros.subarray(0, BLOCK_BYTES)) === 0;
   }
 
   private step(lengthBytes: number): void {

@@ -26,6 +26,8 @@ export interface Candidate {
   readonly timeMs: number;
   readonly tags: readonly string[];
   readonly isHeld: boolean;
+  /** The day before which the store lets nobody remove it, while that is to come. */
+  readonly retainedUntil?: string | undefined;
   /**
    * `damaged`: its manifest cannot be read. `doubtful`: its backup was taken for dead, or chunks of it were found
    * damaged. Neither counts for a rule, so that it never takes the place of a sound one.
@@ -85,9 +87,10 @@ function applyRules<T extends Candidate>(
   return taken;
 }
 
-function protections({ isHeld, state, tags }: Candidate, policy: RetentionPolicy): string[] {
+function protections({ isHeld, retainedUntil, state, tags }: Candidate, policy: RetentionPolicy): string[] {
   return [
     ...isHeld ? ["held"] : [],
+    ...retainedUntil === undefined ? [] : [`locked until ${retainedUntil}`],
     ...state === "damaged" ? ["damaged, left alone"] : [],
     ...(policy.tags ?? []).filter((tag) => tags.includes(tag)).map((tag) => `tag ${tag}`),
   ];

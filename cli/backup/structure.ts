@@ -9,7 +9,7 @@ import {
 } from "../../core-as/host/repo/mod.ts";
 import { heldId } from "./holds.ts";
 import { isUnderWay, LEASE_MS, listActive, readForbidden } from "./intents.ts";
-import { markedStem, unhealedStems } from "./marks.ts";
+import { markIn, unhealedMarks } from "./marks.ts";
 import { README_KEY } from "./readme.ts";
 import type { Repository } from "./repository.ts";
 import { readSnapshots } from "./snapshots.ts";
@@ -89,7 +89,7 @@ export async function checkStructure(repository: Repository): Promise<StructureR
     if (heldId(key) !== undefined) holds.push(heldId(key)!);
     const isOld = repository.world.nowMs() - modifiedMs > LEASE_MS;
     if (key.startsWith("gc/") && isOld) findings.push({ what: "old-list", about: key });
-    if (markedStem(key) !== undefined) marks.push(key);
+    if (markIn(key) !== undefined) marks.push(key);
     if (!hasPlace(repository, key)) findings.push({ what: "stray", about: key });
   }
   if (!seen.hasReadme) findings.push({ what: "no-readme", about: README_KEY });
@@ -110,7 +110,7 @@ function hasPlace(repository: Repository, key: string): boolean {
   const snapshot = parseSnapshotKey(key);
   if (snapshot !== undefined) return snapshotKey(snapshot.source, snapshot.id, repository.suffix) === key;
   return key === DESCRIPTION_KEY || key === README_KEY || heldId(key) !== undefined ||
-    markedStem(key) !== undefined || notedId(key) !== undefined ||
+    markIn(key) !== undefined || notedId(key) !== undefined ||
     /^keys\/[A-Za-z0-9_-]+\.json$/.test(key) || /^gc\/[0-9A-Z]{26}\.json$/.test(key) ||
     /^active\/[0-9A-Z]{26}\/(intent\.json|beat-\d+|done|expired|ckpt-\d+)$/.test(key);
 }
@@ -123,8 +123,8 @@ function keyFindings({ description }: Repository, keys: number): StructureFindin
 
 async function markFindings(repository: Repository, marks: readonly string[]): Promise<StructureFinding[]> {
   if (marks.length === 0) return [];
-  const unhealed = await unhealedStems(repository);
-  return marks.map((key) => ({ what: unhealed.has(markedStem(key)!) ? "marked" : "healed", about: key }));
+  const unhealed = await unhealedMarks(repository);
+  return marks.map((key) => ({ what: unhealed.has(markIn(key)!) ? "marked" : "healed", about: key }));
 }
 
 /** @returns ids of all there are. */

@@ -9,7 +9,9 @@
 import { RegrainError } from "../../core-as/host/errors.ts";
 import {
   type ChunkEntry,
+  contentKey,
   contentStem,
+  ENTRY_BYTES,
   type MapPage,
   PAGE_ENTRIES,
   type Snapshot,
@@ -20,7 +22,7 @@ import { ChunkJudge, type Verdict } from "./chunk_judge.ts";
 import { listContent } from "./content_writer.ts";
 import type { IdTable } from "./id_table.ts";
 import { TaskGroup } from "./in_flight.ts";
-import { markDamaged } from "./intents.ts";
+import { markDamaged, markOf } from "./intents.ts";
 import type { Lanes } from "./lanes.ts";
 import { readMarks, removeMark } from "./marks.ts";
 import {
@@ -153,19 +155,34 @@ class Verification {
     tasks.check();
   }
 
-  /** A page, read up to three times. A bad one is a finding; nothing can be said of the chunks it lists. */
+  /** A page. Of a bad one, which is a finding, nothing can be said of the chunks it lists. */
   private async readPage(users: readonly SharedPage[]): Promise<MapPage | undefined> {
-    const { reference, entries } = users[0]!;
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await this.repository.readPageOf(reference, entries);
-      } catch (error) {
-        if (!isDamage(error)) throw error;
-        if (attempt < 3) continue;
-        const stem = contentStem(reference);
-        this.findings.push({ kind: "page", stem, reason: error.message, places: users.map(placeOfPage) });
-        return undefined;
-      }
+    const { reference: { id, generation }, entries } = users[0]!;
+    const name = { kind: "maps", id, generation } as const;
+    const mark = markOf(name);
+    const page = await this.tryPage(users[0]!);
+    if (page !== undefined && !this.marks.has(mark)) return page;
+    const verdict = await this.judge.judge(name, entries * ENTRY_BYTES);
+    if (verdict.state !== "bad") {
+      await this.take(verdict, mark);
+      const healed = await this.tryPage(users[0]!);
+      if (healed !== undefined) return healed;
+    }
+    const what = verdict.state === "bad"
+      ? verdict.reason
+      : "the page does not list what the manifest says it lists";
+    const reason = `${this.repository.pathOf(contentKey(name, this.repository.suffix))}: ${what}`;
+    this.findings.push({ kind: "page", stem: contentStem(name), reason, places: users.map(placeOfPage) });
+    await this.tryTo("mark a page", () => markDamaged(this.repository, { mark, reason }));
+    return undefined;
+  }
+
+  private async tryPage({ reference, entries }: SharedPage): Promise<MapPage | undefined> {
+    try {
+      return await this.repository.readPageOf(reference, entries);
+    } catch (error) {
+      if (isDamage(error)) return undefined;
+      throw error;
     }
   }
 
@@ -185,7 +202,8 @@ class Verification {
   }
 
   private async readChunk(entry: ChunkEntry, plainBytes: number): Promise<void> {
-    const verdict = await this.judge.judge(entry, plainBytes);
+    const { id, generation } = entry;
+    const verdict = await this.judge.judge({ kind: "chunks", id, generation }, plainBytes);
     this.readChunks++;
     await this.take(verdict, contentStem(entry));
     if (this.options.mode !== "quick") this.step("chunks", plainBytes);
@@ -213,7 +231,10 @@ class Verification {
    */
   private async giveWay(stem: string, verdict: Verdict & { state: "healed" }): Promise<void> {
     if (!this.marks.has(stem)) {
-      await this.tryTo("mark a chunk", () => markDamaged(this.repository, { stem, reason: verdict.reason }));
+      await this.tryTo(
+        "mark a chunk",
+        () => markDamaged(this.repository, { mark: stem, reason: verdict.reason }),
+      );
     }
     if (verdict.isGone) return;
     const { reason, by, key } = verdict;
@@ -237,7 +258,7 @@ class Verification {
     for (const [stem, places] of hits) {
       const reason = this.bad.get(stem)!;
       this.findings.push({ kind: "chunk", stem, reason, places });
-      await this.tryTo("mark a chunk", () => markDamaged(this.repository, { stem, reason }));
+      await this.tryTo("mark a chunk", () => markDamaged(this.repository, { mark: stem, reason }));
     }
   }
 

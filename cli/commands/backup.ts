@@ -1,14 +1,16 @@
 /** `regrain backup`: a snapshot of a disk or a stream, or the snapshot before with a delta over it. */
-import { formatSize, plural } from "../../core-as/host/mod.ts";
+import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import { checkSourceName, type Snapshot } from "../../core-as/host/repo/mod.ts";
 import { RateLimit } from "../apply/rate_limited_target.ts";
 import { backUp, type BackupReport } from "../backup/backup.ts";
 import type { BackupPlan } from "../backup/plan.ts";
 import type { Repository } from "../backup/repository.ts";
+import { refuseUnlockable } from "../backup/retain.ts";
 import type { Signals } from "../signals.ts";
 import { type Console, formatDuration, Progress } from "../ui/mod.ts";
 import { rateLimitOf } from "./apply_flags.ts";
 import { checkOrigin, openOrigin, type Origin, type OriginFlags } from "./backup_origin.ts";
+import { durationMs } from "./gc.ts";
 import { listenForSignals } from "./interruption.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
 import { type LongFlags, startSession } from "./session.ts";
@@ -18,6 +20,7 @@ export interface BackupFlags extends LongFlags, RepoFlags, WatchFlags, OriginFla
   readonly rateLimit?: string | undefined;
   readonly tag?: readonly string[] | undefined;
   readonly heal?: boolean | undefined;
+  readonly retain?: string | undefined;
 }
 
 /** @param source Image, device, descriptor of a chain, `repo:` snapshot, or `-`; with `--delta` only for an audit. */
@@ -25,6 +28,7 @@ export async function runBackup(source: string | undefined, flags: BackupFlags):
   checkSourceName(flags.name);
   checkOrigin(source, flags);
   rateLimitOf(flags);
+  const retainMs = retainMsOf(flags);
   const session = startSession(flags);
   try {
     return await watched({ operation: "backup", name: flags.name, flags, session }, async (watch) => {
@@ -32,6 +36,7 @@ export async function runBackup(source: string | undefined, flags: BackupFlags):
       const repository = await openRepository(flags);
       try {
         watch.learn({ repository: repository.store.label });
+        if (retainMs !== undefined) await refuseUnlockable(repository.store);
         using origin = await openOrigin(source, { flags, session, repository });
         await backUpAndTell(repository, { origin, flags, console: session.console, watch });
       } finally {
@@ -44,10 +49,18 @@ export async function runBackup(source: string | undefined, flags: BackupFlags):
   }
 }
 
+/** @throws {RegrainError} `USAGE`. */
+function retainMsOf({ retain }: Pick<BackupFlags, "retain">): number | undefined {
+  if (retain === undefined) return undefined;
+  const ms = durationMs(retain, "--retain");
+  if (ms > 0) return ms;
+  throw new RegrainError("USAGE", "--retain 0 keeps nothing", { hint: "such as --retain 30d" });
+}
+
 /** What a backup is made from, and who is told of it. */
 export interface BackupWork {
   readonly origin: Origin;
-  readonly flags: Pick<BackupFlags, "name" | "tag" | "heal" | "rateLimit" | "progress">;
+  readonly flags: Pick<BackupFlags, "name" | "tag" | "heal" | "retain" | "rateLimit" | "progress">;
   readonly console: Console;
   readonly watch: Watch;
 }
@@ -79,6 +92,7 @@ async function backUpWithProgress(repository: Repository, work: BackupWork): Pro
       name: flags.name,
       tags: flags.tag ?? [],
       heal: flags.heal ?? false,
+      retainMs: retainMsOf(flags),
       lanes,
       plan: async (parent) => {
         const plan = await origin.plan(parent, lanes);
@@ -151,6 +165,7 @@ function reportJson({ snapshot, restarts }: BackupReport): unknown {
     parent: parent ?? null,
     root,
     change,
+    retainUntil: snapshot.retainUntil ?? null,
     stats,
     restarts,
   };
@@ -165,4 +180,7 @@ function tellReport({ snapshot }: BackupReport, console: Console): void {
       `${formatSize(stats.storedBytes)} stored in ${formatDuration(stats.elapsedMs)}` +
       (parent === undefined ? "" : `; the snapshot before is ${parent}`),
   );
+  if (snapshot.retainUntil !== undefined) {
+    console.tell(`nobody can remove it before ${snapshot.retainUntil.slice(0, 10)}`);
+  }
 }

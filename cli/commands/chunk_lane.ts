@@ -73,6 +73,8 @@ async function carryOut(
     }
     case "unseal": {
       const plain = await work.unseal(request.stored, request.due);
+      // It came to stay; the collector of garbage would come for it late.
+      request.stored.buffer.transfer(0);
       return { reply: { type: "unsealed", job, plain }, transfer: [plain.buffer] };
     }
   }

@@ -1,6 +1,7 @@
 /** `regrain gc`: removes what no snapshot refers to. */
 import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import { collectGarbage } from "../backup/gc.ts";
+import { type ProbedStore, VERSIONED } from "../store/probe.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
 
@@ -40,11 +41,17 @@ export async function runGc(flags: GcFlags): Promise<number> {
           `${report.keptObjects} kept for ${plural(report.snapshots, "snapshot")}`,
       );
     }
+    if (report.removedObjects > 0 && !flags.dryRun) await warnOfVersions(repository.store, console);
     return report.waitedFor.length > 0 ? EXIT_INCOMPLETE : 0;
   } finally {
     repository.close();
     console.flush();
   }
+}
+
+/** A bucket may have been told to keep versions since the repository was made: it is asked now. */
+async function warnOfVersions(store: ProbedStore, console: Console): Promise<void> {
+  if (await store.features?.versioned()) console.warn(`the bucket ${VERSIONED}`);
 }
 
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;

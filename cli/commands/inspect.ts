@@ -1,14 +1,23 @@
-/** `regrain inspect`: the inspector page and the images, served to the browser of this machine. */
+/** `regrain inspect`: the inspector page and images, or a repository, served to the browser of this machine. */
 import inspectorPage from "../../inspector-web/dist/inspector.html" with { type: "text" };
+import repositoryPage from "../../inspector-web/dist/inspector-repository.html" with { type: "text" };
 import { plural, RegrainError } from "../../core-as/host/mod.ts";
+import {
+  DESCRIPTION_KEY,
+  MAX_DESCRIPTION_BYTES,
+  type ObjectStore,
+  parseDescription,
+} from "../../core-as/host/repo/mod.ts";
 import { findBelongings } from "../inspect/belongings.ts";
 import { openBrowser } from "../inspect/browser.ts";
 import { Routes } from "../inspect/routes.ts";
 import { ServedFiles } from "../inspect/served_files.ts";
+import { ServedObjects } from "../inspect/served_objects.ts";
 import { startServer } from "../inspect/server.ts";
 import { Signals } from "../signals.ts";
 import type { Console } from "../ui/mod.ts";
 import { type DiskFlags, startSession } from "./session.ts";
+import { isSnapshotName, specOf } from "./snapshot_files.ts";
 
 export interface InspectFlags extends DiskFlags {
   readonly port?: string | undefined;
@@ -17,6 +26,8 @@ export interface InspectFlags extends DiskFlags {
 
 /** A descriptor may name many files, and all of them may be missing. */
 const MOST_WARNINGS = 10;
+/** One is opened, and compared with the other. */
+const MOST_SNAPSHOTS = 2;
 
 /**
  * Serves until it is stopped.
@@ -27,18 +38,20 @@ const MOST_WARNINGS = 10;
 export async function runInspect(images: readonly string[], flags: InspectFlags): Promise<number> {
   const port = parsePort(flags.port);
   const { console, io, context } = startSession(flags);
-  const { files: found, missing } = await findBelongings(images, context);
+  const objects = await openObjects(images, flags, console);
+  const { files: found, missing } = await findBelongings(objects ? [] : images, context);
   warnOfMissing(missing, console);
   const files = new ServedFiles(io, found);
-  const routes = new Routes(inspectorPage, files);
+  const routes = new Routes(objects ? repositoryPage : inspectorPage, files, objects);
   const onBug = (error: unknown) => console.warn(`this is a bug, please report it: ${traceOf(error)}`);
   const origin = await startServer(routes, { port, onBug });
   const { promise: stopped, resolve: onStop } = Promise.withResolvers<unknown>();
-  const onStatus = () => console.err(`serving ${plural(found.length, "file")}`);
+  const served = objects ? objects.describe().label : plural(found.length, "file");
+  const onStatus = () => console.err(`serving ${served}`);
   using signals = new Signals({ onStop, onStatus });
   await signals.safePoint();
   const url = origin + routes.path;
-  announce(url, files, console);
+  announce(url, { files, served }, console);
   if (flags.open) {
     openBrowser(origin + routes.oneTimePath(), (reason) => {
       console.warn(`the browser was not opened: ${reason}; the page is at ${url}`);
@@ -50,14 +63,62 @@ export async function runInspect(images: readonly string[], flags: InspectFlags)
   throw stop;
 }
 
-function announce(url: string, files: ServedFiles, console: Console): void {
+/** @throws {RegrainError} `UNSUPPORTED` before anybody is asked for a passphrase that would not help. */
+async function refuseEncrypted(store: ObjectStore): Promise<void> {
+  try {
+    const bytes = await store.get(DESCRIPTION_KEY, MAX_DESCRIPTION_BYTES);
+    const path = `${store.label}/${DESCRIPTION_KEY}`;
+    if (bytes === undefined || parseDescription(bytes, path).encryption === "none") return;
+    throw new RegrainError("UNSUPPORTED", "the repository is encrypted, and the page takes no passphrase", {
+      path: store.label,
+      hint: "restore a snapshot with regrain restore, and look at the image",
+    });
+  } finally {
+    store.close();
+  }
+}
+
+/**
+ * The repository, where one is named, be it by a snapshot of it. The variable alone does not name it: images are looked
+ * at without one.
+ *
+ * @throws {RegrainError} `USAGE` for files beside it, or more snapshots than can be compared; what opening it may.
+ */
+async function openObjects(
+  images: readonly string[],
+  flags: InspectFlags,
+  console: Console,
+): Promise<ServedObjects | undefined> {
+  const snapshots = images.filter(isSnapshotName);
+  if (flags.repo === undefined && snapshots.length === 0) return undefined;
+  if (snapshots.length < images.length || snapshots.length > MOST_SNAPSHOTS) {
+    throw new RegrainError("USAGE", "a repository is looked at alone, with two of its snapshots at most", {
+      hint: "regrain inspect --repo FOLDER repo:VM/DISK@latest",
+    });
+  }
+  const { openRepository, openStoreOf } = await import("./repo_session.ts");
+  const { findSnapshot } = await import("../backup/snapshots.ts");
+  await refuseEncrypted(await openStoreOf(flags));
+  const repository = await openRepository(flags);
+  const open: string[] = [];
+  for (const name of snapshots) {
+    open.push((await findSnapshot(repository, specOf(name), (sentence) => console.warn(sentence))).id);
+  }
+  return new ServedObjects(repository.store, open);
+}
+
+function announce(
+  url: string,
+  { files, served }: { files: ServedFiles; served: string },
+  console: Console,
+): void {
   const { images } = files.list();
   if (console.json) console.outJson({ type: "listening", url, images });
   else console.out(url);
   console.flush();
   for (const { name, sizeBytes } of images) console.detail(`serves ${name}, ${sizeBytes} bytes`);
   if (console.json) return;
-  console.tell(`serving ${plural(images.length, "file")} read-only, to this machine alone; Ctrl-C ends it`);
+  console.tell(`serving ${served} read-only, to this machine alone; Ctrl-C ends it`);
 }
 
 function traceOf(error: unknown): string {

@@ -1,9 +1,9 @@
 /** `regrain repo`: what is done to a repository as a whole. */
 import { formatSize, MIB, parseSize, RegrainError } from "../../core-as/host/mod.ts";
-import { DEFAULT_CHUNK_BYTES, isChunkSize } from "../../core-as/host/repo/mod.ts";
+import { DEFAULT_CHUNK_BYTES, isChunkSize, type ObjectStore } from "../../core-as/host/repo/mod.ts";
 import { addSlot, newMasterKey } from "../backup/keyring.ts";
 import { Repository } from "../backup/repository.ts";
-import { probeStore } from "../store/probe.ts";
+import { type ProbedStore, probeStore, type StoreProbe, VERSIONED } from "../store/probe.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { openRepository, openStoreOf, passphraseOf, type RepoFlags, THE_WORLD } from "./repo_session.ts";
 
@@ -18,7 +18,26 @@ export async function runRepoInit(flags: RepoInitFlags): Promise<number> {
   const chunkBytes = chunkBytesOf(flags.chunkSize);
   const passphrase = flags.encrypt ? passphraseOf(flags) : undefined;
   const store = await openStoreOf(flags);
-  const { conditionalPut } = await probeStore(store);
+  try {
+    await initIn(store, { flags, console, chunkBytes, passphrase });
+  } finally {
+    store.close();
+    console.flush();
+  }
+  return 0;
+}
+
+async function initIn(
+  store: ObjectStore,
+  { flags, console, chunkBytes, passphrase }: {
+    flags: RepoInitFlags;
+    console: Console;
+    chunkBytes: number;
+    passphrase: string | undefined;
+  },
+): Promise<void> {
+  const probe = await probeStore(store);
+  const { conditionalPut } = probe;
   const master = passphrase === undefined ? undefined : newMasterKey();
   const choices = { chunkBytes, conditionalPut, world: THE_WORLD, master };
   const repository = await Repository.create(store, choices);
@@ -27,16 +46,30 @@ export async function runRepoInit(flags: RepoInitFlags): Promise<number> {
     const slot = { passphrase: passphrase!, repository: id, id: "first", label: "made with the repository" };
     await addSlot(store, master, { ...slot, nowMs: THE_WORLD.nowMs() });
   }
-  if (console.json) console.outJson(repository.description);
+  if (console.json) console.outJson({ ...repository.description, store: probe });
   else console.out(`${store.label}: repository ${id}, chunks of ${formatSize(chunkBytes)}`);
   if (conditionalPut !== "atomic") {
     console.warn(
       "the store replaces what is there already, whatever it is asked; that costs traffic, and is safe",
     );
   }
-  repository.close();
-  console.flush();
-  return 0;
+  tellProbe(probe, console);
+}
+
+function tellProbe(probe: StoreProbe, console: Console): void {
+  for (const warning of probe.warnings) console.warn(warning);
+  if (console.json) return;
+  for (const line of abilitiesOf(probe)) console.tell(`the bucket ${line}`);
+}
+
+/** What a bucket does beyond keeping objects, and what follows from it; nothing for a folder, nor for one that is mum. */
+function abilitiesOf(
+  { versioned, objectLock }: { versioned?: boolean | undefined; objectLock?: boolean | undefined },
+): string[] {
+  return [
+    ...versioned ? [VERSIONED] : [],
+    ...objectLock ? ["has object lock: regrain backup --retain 30d lets nobody remove a snapshot"] : [],
+  ];
 }
 
 function chunkBytesOf(text: string | undefined): number {
@@ -54,12 +87,16 @@ export async function runRepoInfo(flags: CommonFlags & RepoFlags): Promise<numbe
   const repository = await openRepository(flags);
   const { description, store } = repository;
   const snapshots = await repository.listSnapshots();
-  if (console.json) console.outJson({ ...description, label: store.label, snapshots: snapshots.length });
-  else {
+  const { features } = store as ProbedStore;
+  const abilities = { versioned: await features?.versioned(), objectLock: await features?.objectLock() };
+  if (console.json) {
+    console.outJson({ ...description, label: store.label, snapshots: snapshots.length, store: abilities });
+  } else {
     console.out(`${store.label}`);
     console.out(`  repository  ${description.id}, made ${description.created}`);
     console.out(`  chunks      ${formatSize(description.chunkBytes)}, named by ${description.hash}`);
     console.out(`  encryption  ${description.encryption}`);
+    for (const line of abilitiesOf(abilities)) console.out(`  bucket      ${line}`);
     console.out(
       `  snapshots   ${snapshots.length} of ${new Set(snapshots.map(({ source }) => source)).size} disks`,
     );

@@ -15,6 +15,8 @@ export interface CopyFlags extends CommonFlags, RepoFlags {
   readonly toEndpoint?: string | undefined;
   readonly toRegion?: string | undefined;
   readonly toProfile?: string | undefined;
+  readonly toPathStyle?: boolean | undefined;
+  readonly toCaFile?: string | undefined;
   readonly progress?: ProgressMode | undefined;
 }
 
@@ -45,8 +47,14 @@ export async function runRepoCopy(specs: readonly string[], flags: CopyFlags): P
 }
 
 async function openOther(flags: CopyFlags, world: CopyWorld): Promise<Repository> {
-  const { toEndpoint: endpoint, toRegion: region, toProfile: profile } = flags;
-  const store = await openStore(flags.to, { endpoint, region, profile });
+  const console = new Console(flags);
+  const store = await openStore(flags.to, {
+    endpoint: flags.toEndpoint,
+    region: flags.toRegion,
+    profile: flags.toProfile,
+    pathStyle: flags.toPathStyle,
+    caFile: flags.toCaFile,
+  }, { warn: (line) => console.warn(line) });
   try {
     return await Repository.open(store, {
       world,

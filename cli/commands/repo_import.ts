@@ -27,7 +27,10 @@ export async function runRepoImport(address: string, flags: ImportFlags): Promis
   try {
     return await watched({ operation: "import", name: flags.name, flags, session }, async (watch) => {
       watch.phase("open");
-      const seed = await openStore(address, { ...flags, foreignKeys: true });
+      const seed = await openStore(address, flags, {
+        foreignKeys: true,
+        warn: (sentence) => console.warn(sentence),
+      });
       const repository = await openRepository(flags);
       try {
         watch.learn({ repository: repository.store.label });
@@ -60,7 +63,11 @@ export async function runRepoImport(address: string, flags: ImportFlags): Promis
   }
 }
 
-/** The one disk that is meant. @throws {RegrainError} `SNAPSHOT_MISSING`, or `USAGE` with the list of those there are. */
+/**
+ * The one disk that is meant.
+ *
+ * @throws {RegrainError} `SNAPSHOT_MISSING`, or `USAGE` with the list of those there are.
+ */
 async function pickDisk(seed: ObjectReader, { vm, disk }: ImportFlags): Promise<SeedDisk> {
   const all = await listSeedDisks(seed);
   if (all.length === 0) {

@@ -4,10 +4,11 @@ import type { ObjectStore } from "../../core-as/host/repo/mod.ts";
 import { type Lanes, openLanes } from "../backup/lanes.ts";
 import { Repository, type World } from "../backup/repository.ts";
 import { openStore, type StoreFlags } from "../store/address.ts";
+import { type CommonFlags, Console } from "../ui/mod.ts";
 import { VERSION } from "../version.ts";
 
 /** Flags of a command on a repository. */
-export interface RepoFlags extends StoreFlags {
+export interface RepoFlags extends CommonFlags, StoreFlags {
   readonly repo?: string | undefined;
   readonly passphraseFile?: string | undefined;
 }
@@ -47,7 +48,8 @@ export function repositoryAddress(flags: RepoFlags): string {
 }
 
 export async function openStoreOf(flags: RepoFlags): Promise<ObjectStore> {
-  return await openStore(repositoryAddress(flags), flags);
+  const console = new Console(flags);
+  return await openStore(repositoryAddress(flags), flags, { warn: (line) => console.warn(line) });
 }
 
 /** Opens the repository that the flags name. */

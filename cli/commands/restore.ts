@@ -184,7 +184,6 @@ async function write(place: Place, work: RestoreWork & { progress: Progress }): 
     content: place.content,
     overlay,
     lanes,
-    core: session.context.core,
     onProgress: (counts) => {
       const { doneBytes, fetchedBytes, keptBytes } = counts;
       watch.learn({ figures: { ...counts } });
@@ -204,7 +203,9 @@ function withHint(error: unknown, { flags }: RestoreWork): unknown {
   );
 }
 
-/** A new file is written beside its name, and one that was begun is carried on with; what stands is changed in place. */
+/**
+ * A new file is written beside its name, and one that was begun is carried on with; what stands is changed in place.
+ */
 function openPlace(path: string, { snapshot, session, flags }: RestoreWork): Place {
   const { io, console } = session;
   const status = io.stat(path);
@@ -222,13 +223,24 @@ function openPlace(path: string, { snapshot, session, flags }: RestoreWork): Pla
   const part = `${path}.part`;
   const begun = io.stat(part)?.sizeBytes === snapshot.sizeBytes;
   if (begun) console.tell(`${part} was begun before; what is right in it is kept`);
-  else io.removeFile(part);
+  else if (io.stat(part) !== undefined) changeFolder(part, () => io.removeFile(part));
   const create = begun ? {} : { create: { sizeBytes: snapshot.sizeBytes } };
   return {
     target: io.openTarget(part, { force, ...create }),
     content: begun ? "compare" : "zeros",
-    finish: () => Deno.renameSync(part, path),
+    finish: () => changeFolder(path, () => Deno.renameSync(part, path)),
   };
+}
+
+/** What the system or Deno says to a change of names, as an error that has a code. */
+function changeFolder(path: string, change: () => void): void {
+  try {
+    change();
+  } catch (cause) {
+    if (!(cause instanceof Error) || cause instanceof RegrainError) throw cause;
+    const isDenied = cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied;
+    throw new RegrainError(isDenied ? "PERMISSION" : "WRITE_FAILED", cause.message, { path, cause });
+  }
 }
 
 function tell(

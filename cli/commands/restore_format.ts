@@ -102,7 +102,9 @@ ddb.geometry.sectors = "${TRACK_SECTORS}"
 `;
 }
 
-/** The raw disk is written beside the target, converted, and removed; sparse, it takes as much space as there is data. */
+/**
+ * The raw disk is written beside the target, converted, and removed; sparse, it takes as much space as there is data.
+ */
 function planConversion(format: RestoreFormat, path: string, io: Io): Finish {
   requireQemu(format);
   const rawPath = `${path}.raw`;

@@ -14,6 +14,11 @@ export function isSnapshotName(name: string): boolean {
   return name.startsWith(PREFIX);
 }
 
+/** What such a name says of the snapshot: `VM/DISK@WHICH`. */
+export function specOf(name: string): string {
+  return name.slice(PREFIX.length);
+}
+
 /**
  * The files, and the snapshots of the repository that the flags or the environment name beside them.
  *
@@ -25,8 +30,7 @@ export function withSnapshots(
   onNotice: (sentence: string) => void,
 ): Files {
   return {
-    open: (path) =>
-      isSnapshotName(path) ? openSnapshot(path.slice(PREFIX.length), { flags, onNotice }) : files.open(path),
+    open: (path) => isSnapshotName(path) ? openSnapshot(specOf(path), { flags, onNotice }) : files.open(path),
     // Names in files are looked up by this, and must not lead to a snapshot.
     exists: (path) => isSnapshotName(path) ? false : files.exists(path),
     realPath: (path) => isSnapshotName(path) ? path : files.realPath(path),

@@ -187,8 +187,7 @@ function adviseOn({ findings }: VerifyReport, console: Console): void {
   }
   if (findings.some(({ kind }) => kind === "page")) {
     console.tell(
-      "a page is stored anew by the next backup that reads the whole disk, if it is the same still; " +
-        "one that is there and damaged must be removed by hand first",
+      "a page is stored anew by the next backup that reads the whole disk, if it is the same still",
     );
   }
 }

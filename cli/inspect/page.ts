@@ -20,11 +20,20 @@ export interface ServedImage {
   readonly modifiedMs: number | null;
 }
 
+/** A repository whose objects can be asked for, below `repository/`. */
+export interface ServedRepository {
+  /** How messages name it. */
+  readonly label: string;
+  /** Ids of the snapshots that the user named: the first is to be opened, and compared with the second. */
+  readonly open: readonly string[];
+}
+
 /** What the page is told about its server. */
 export interface Served {
   readonly images: readonly ServedImage[];
   /** Those that the user named, by their names; by path where several have one name. */
   readonly open: readonly string[];
+  readonly repository?: ServedRepository;
 }
 
 /** A page with the policy that is sent along as a header too. */

@@ -8,6 +8,7 @@ import { answerFile, textAnswer } from "./file_answer.ts";
 import { type Asked, isLocal, namesUs, pathOf, type Remote } from "./gate.ts";
 import { servePage } from "./page.ts";
 import type { ServedFiles } from "./served_files.ts";
+import type { ServedObjects } from "./served_objects.ts";
 import { isToken, newToken } from "./token.ts";
 
 /** How long an address that works once does so. */
@@ -29,8 +30,15 @@ export class Routes {
   readonly #token = newToken();
   #oneTime: { readonly token: string; readonly untilMs: number } | undefined;
 
-  /** @param built The page as it was built. */
-  constructor(private readonly built: string, private readonly files: ServedFiles) {}
+  /**
+   * @param built   The page as it was built.
+   * @param objects Those of a repository, if one is served.
+   */
+  constructor(
+    private readonly built: string,
+    private readonly files: ServedFiles,
+    private readonly objects?: ServedObjects,
+  ) {}
 
   /** Where the page is, from the host on. */
   get path(): string {
@@ -67,12 +75,18 @@ export class Routes {
     }
     if (rest === "/") return this.#answerPage(asked);
     if (rest === "") return redirect(308, this.path);
+    if (rest.startsWith("/repository/")) return this.#answerObject(rest.slice("/repository/".length), asked);
     const file = rest.startsWith("/files/") ? this.files.find(rest.slice("/files/".length)) : undefined;
     return file === undefined ? notFound() : answerFile(file, asked, this.files);
   }
 
+  async #answerObject(path: string, asked: Asked): Promise<Response> {
+    return await this.objects?.answer(path, asked) ?? notFound();
+  }
+
   #answerPage({ method }: Asked): Response {
-    const { html, policy } = servePage(this.built, this.files.list());
+    const repository = this.objects && { repository: this.objects.describe() };
+    const { html, policy } = servePage(this.built, { ...this.files.list(), ...repository });
     const bytes = new TextEncoder().encode(html);
     return new Response(method === "HEAD" ? null : bytes, {
       headers: {

@@ -44,6 +44,10 @@ function backupCommand(finish: Finish) {
     )
     .option("--rate-limit <SIZE>", "read at most SIZE bytes a second, such as 50M")
     .option("--tag <TAG>", "a word to find the snapshot by; may be given again", collect)
+    .option(
+      "--retain <TIME>",
+      "let nobody remove the snapshot, and what it needs, for so long, such as 30d; takes a bucket with object lock",
+    )
     .option("--heal", "look for chunks of the latest snapshot that are gone, and store them anew")
     .option("--force", "lay a delta over a snapshot that it was not made against");
   return withCommon(withWatching(withOpening(withRepository(command)).addOption(progressOption())))
@@ -167,7 +171,8 @@ function importCommand(finish: Finish) {
     .summary("make a snapshot of a backup that the tool before made")
     .description(
       "Makes a snapshot of a disk in a bucket or folder of vm-data-<VM>/disk-data-<DISK>/manifest.json with parts of " +
-        "64 MiB below full/. Every part is checked against its sum. Without --vm and --disk there must be one disk only.",
+        "64 MiB below full/. Every part is checked against its sum. " +
+        "Without --vm and --disk there must be one disk only.",
     )
     .argument("<BUCKET>", "s3://bucket/prefix or a folder; the flags for s3 hold for both")
     .requiredOption("--name <VM/DISK>", "what the disk is called in the repository")

@@ -1,5 +1,5 @@
 /** Flags that several commands have, and how examples stand below a help text. */
-import { type Command, Option } from "@commander-js/extra-typings";
+import { type Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 
 /** How commands that may take long show how far they are. */
 export function progressOption() {
@@ -29,11 +29,22 @@ export function withFinding<A extends unknown[], O extends Record<string, unknow
     );
 }
 
+/** What {@link withRepository} adds; written out, since the compiler takes minutes to infer so many. */
+type RepositoryOptions = {
+  repo?: string;
+  passphraseFile?: string;
+  endpoint?: string;
+  region?: string;
+  profile?: string;
+  pathStyle?: true;
+  caFile?: string;
+};
+
 /** Flags that say where the repository is. */
 export function withRepository<A extends unknown[], O extends Record<string, unknown>>(
   command: Command<A, O>,
-) {
-  return command
+): Command<A, O & RepositoryOptions> {
+  (command as unknown as CommandUnknownOpts)
     .option("--repo <WHERE>", "the repository: a folder or s3://bucket/prefix; REGRAIN_REPO by default")
     .option(
       "--passphrase-file <FILE>",
@@ -41,7 +52,10 @@ export function withRepository<A extends unknown[], O extends Record<string, unk
     )
     .option("--endpoint <URL>", "with s3: address of the server, where it is not Amazon's")
     .option("--region <NAME>", "with s3: region of the bucket")
-    .option("--profile <NAME>", "with s3: profile in the shared configuration of the AWS tools");
+    .option("--profile <NAME>", "with s3: profile in the shared configuration of the AWS tools")
+    .option("--path-style", "with s3: name the bucket in the path; so wherever an endpoint is given")
+    .option("--ca-file <PEM>", "with s3: certificates of the authorities to trust instead of the usual ones");
+  return command as unknown as Command<A, O & RepositoryOptions>;
 }
 
 /** Flags that mean the same everywhere. */

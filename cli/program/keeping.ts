@@ -108,8 +108,8 @@ function pruneCommand(finish: Finish) {
     .description(
       "Removes the snapshots of each disk that none of the rules keeps. A rule such as --keep-daily 7 keeps the " +
         "newest of each of the last 7 days that have a snapshot; days, ISO weeks, months and years are those of UTC. " +
-        "What is held stays, what is damaged stays, and so does the newest sound one. Only lists are removed: regrain " +
-        "gc removes the chunks that nobody needs then.",
+        "What is held stays, what is damaged stays, and so does the newest sound one. Only lists are removed: " +
+        "regrain gc removes the chunks that nobody needs then.",
     )
     .argument("[VM/DISK]", "of one disk only")
     .option("--keep-last <N>", "the newest N")
@@ -173,7 +173,9 @@ function copyCommand(finish: Finish) {
     )
     .option("--to-endpoint <URL>", "as --endpoint, for the other one")
     .option("--to-region <NAME>", "as --region, for the other one")
-    .option("--to-profile <NAME>", "as --profile, for the other one");
+    .option("--to-profile <NAME>", "as --profile, for the other one")
+    .option("--to-path-style", "as --path-style, for the other one")
+    .option("--to-ca-file <PEM>", "as --ca-file, for the other one");
   return withCommon(withRepository(command).addOption(progressOption()))
     .addHelpText(
       "after",

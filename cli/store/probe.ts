@@ -31,6 +31,11 @@ export interface StoreProbe {
   readonly warnings: readonly string[];
 }
 
+/** What follows from versions, of a bucket. */
+export const VERSIONED =
+  "keeps older versions: what regrain gc removes is hidden, and takes place until a lifecycle rule for noncurrent " +
+  "versions removes it";
+
 /** Not a round number: a store that works in blocks shows. */
 const CONTENT_BYTES = 256 * 1024 + 13;
 const OBJECTS = 5;

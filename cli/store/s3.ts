@@ -27,6 +27,7 @@ import type { Asking } from "./s3_request.ts";
 import { S3Features } from "./s3_features.ts";
 import { watched } from "./patience.ts";
 import { removeKeys } from "./s3_remove.ts";
+import { extendKeys } from "./s3_retention.ts";
 import { Slots } from "./slots.ts";
 
 export type { Retry } from "./retry.ts";
@@ -41,6 +42,8 @@ export interface S3Options extends S3Location {
   /** Reads what another program put there, under keys of its own making. */
   readonly foreignKeys?: boolean | undefined;
   readonly onRetry?: ((retry: Retry) => void) | undefined;
+  /** Called when the store is closed: nothing is asked of it any more. */
+  readonly onClose?: (() => void) | undefined;
   /** For tests: pauses and patience. */
   readonly retry?: Partial<RetryPolicy> | undefined;
   /** A connection on which nothing has moved for this long is given up, in milliseconds. */
@@ -188,16 +191,38 @@ export class S3Store implements ObjectStore {
     });
   }
 
+  async extendRetention(keys: readonly string[], untilMs: number): Promise<string[]> {
+    keys.forEach((key) => checkKey(key));
+    return await extendKeys(keys, {
+      head: (key) => this.head(key),
+      send: (key) =>
+        this.ask({ key, operation: "lock" }, (signal) =>
+          this.connected.client.send(
+            new this.connected.sdk.PutObjectRetentionCommand({
+              ...this.addressOf(key),
+              Retention: { Mode: this.lockMode, RetainUntilDate: new Date(untilMs) },
+            }),
+            { abortSignal: signal },
+          )),
+      untilMs,
+    });
+  }
+
   close(): void {
     this.connected.client.destroy();
+    this.options.onClose?.();
   }
 
   private async headOnce(key: string, signal: AbortSignal): Promise<ObjectInfo> {
     const command = new this.connected.sdk.HeadObjectCommand(this.addressOf(key));
-    const { ContentLength, LastModified } = await this.connected.client.send(command, {
-      abortSignal: signal,
-    });
-    return { key, sizeBytes: ContentLength ?? 0, modifiedMs: LastModified?.getTime() ?? 0 };
+    const { ContentLength, LastModified, ObjectLockRetainUntilDate } = await this.connected.client.send(
+      command,
+      { abortSignal: signal },
+    );
+    const locked = ObjectLockRetainUntilDate === undefined
+      ? {}
+      : { retainUntilMs: ObjectLockRetainUntilDate.getTime() };
+    return { key, sizeBytes: ContentLength ?? 0, modifiedMs: LastModified?.getTime() ?? 0, ...locked };
   }
 
   /** Asks so that a refusal comes with its reason: the answer to a HEAD has no room for one. */
@@ -249,9 +274,13 @@ export class S3Store implements ObjectStore {
   ): Pick<PutObjectCommandInput, "ObjectLockMode" | "ObjectLockRetainUntilDate"> {
     if (retainUntilMs === undefined) return {};
     return {
-      ObjectLockMode: this.options.lockMode === "governance" ? "GOVERNANCE" : "COMPLIANCE",
+      ObjectLockMode: this.lockMode,
       ObjectLockRetainUntilDate: new Date(retainUntilMs),
     };
+  }
+
+  private get lockMode(): "GOVERNANCE" | "COMPLIANCE" {
+    return this.options.lockMode === "governance" ? "GOVERNANCE" : "COMPLIANCE";
   }
 
   /** A request for one object; `undefined` when the store says, and can be believed, that there is none. */

@@ -5,9 +5,11 @@ import type { Tab } from "../shared/permalink.ts";
 import { Chain } from "./chain.tsx";
 import { Compare } from "./compare.tsx";
 import { Damage } from "./damage.tsx";
+import { SnapshotDifference } from "./difference.tsx";
 import { DropZone } from "./drop.tsx";
 import { Facts } from "./facts.tsx";
-import { fromList, fromTransfer, type Taken } from "./given_files.ts";
+import { ChosenFolder } from "./folder.ts";
+import { fromFolders, fromList, fromTransfer, type Transferred } from "./given_files.ts";
 import { Help } from "./help.tsx";
 import { HexView } from "./hex_view.tsx";
 import { RunLengths } from "./histogram.tsx";
@@ -15,6 +17,7 @@ import type { Inspector } from "./inspector.ts";
 import { keyFor } from "./keys.ts";
 import { MapPanel } from "./map_panel.tsx";
 import { Partitions } from "./partitions.tsx";
+import { Snapshots } from "./snapshots.tsx";
 import type { PageState } from "./store.ts";
 import { Structure } from "./structure.tsx";
 import { TakeAway } from "./take_away.tsx";
@@ -37,12 +40,19 @@ export function App({ inspector }: { inspector: Inspector }) {
     together.current = isMore;
     picker.current?.click();
   };
-  const take = ({ files, refused }: Taken, isMore: boolean) => {
+  const folderPicker = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (folderPicker.current) folderPicker.current.webkitdirectory = true;
+  }, []);
+  const pickFolder = () => folderPicker.current?.click();
+  const take = async ({ files, folders }: Transferred) => {
+    const { repository, refused } = await fromFolders(folders);
+    if (repository) return await inspector.openRepository(repository);
     for (const reason of refused) inspector.fail(new Error(reason));
-    void inspector.open(files, isMore);
+    await inspector.open(files, false);
   };
   const toggleTheme = () => inspector.store.set({ theme: theme === "dark" ? "light" : "dark" });
-  const isOver = useDrop((taken) => take(taken, false));
+  const isOver = useDrop((taken) => void take(taken));
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const key = keyFor(event);
@@ -64,7 +74,8 @@ export function App({ inspector }: { inspector: Inspector }) {
         {opened && <h1>{opened.links[0]?.name}</h1>}
         <nav aria-label="Page">
           <button type="button" onClick={() => pick(false)}>Open…</button>
-          {opened && <button type="button" onClick={() => pick(true)}>Add files…</button>}
+          {opened && !opened.snapshot && <button type="button" onClick={() => pick(true)}>Add files…</button>}
+          <button type="button" onClick={pickFolder}>Open repository…</button>
           <button type="button" data-testid="theme" onClick={toggleTheme}>
             {theme === "dark" ? "Light" : "Dark"}
           </button>
@@ -78,18 +89,34 @@ export function App({ inspector }: { inspector: Inspector }) {
           data-testid="picker"
           aria-label="Files to open"
           onChange={({ currentTarget }) => {
-            take(fromList(currentTarget.files ?? []), together.current);
+            void inspector.open(fromList(currentTarget.files ?? []).files, together.current);
+            currentTarget.value = "";
+          }}
+        />
+        <input
+          ref={folderPicker}
+          type="file"
+          hidden
+          data-testid="folder-picker"
+          aria-label="Folder of a repository to open"
+          onChange={({ currentTarget }) => {
+            if (currentTarget.files?.length) {
+              void inspector.openRepository(new ChosenFolder(currentTarget.files));
+            }
             currentTarget.value = "";
           }}
         />
       </header>
       <Troubles state={state} inspector={inspector} />
       <main>
+        <Snapshots state={state} inspector={inspector} />
         {opened
           ? <Opened state={state} inspector={inspector} theme={theme} />
-          : <DropZone pick={() => pick(false)} opening={state.opening} />}
+          : !state.repository && (
+            <DropZone pick={() => pick(false)} pickFolder={pickFolder} opening={state.opening} />
+          )}
       </main>
-      {opened && (
+      {(opened || state.repository) && (
         <footer class="quiet">
           Nothing leaves this machine: the page's policy (<code>default-src 'none'</code>) forbids it.
         </footer>
@@ -134,6 +161,7 @@ function Opened({ state, inspector, theme }: { state: PageState; inspector: Insp
         <Partitions state={state} inspector={inspector} />
         <Damage state={state} inspector={inspector} />
         <Compare state={state} inspector={inspector} />
+        <SnapshotDifference state={state} inspector={inspector} />
         <RunLengths state={state} />
         <TakeAway state={state} inspector={inspector} />
       </div>
@@ -198,7 +226,7 @@ function useTheme(chosen: ThemeName | undefined): ThemeName {
 }
 
 /** Takes drops and pastes anywhere on the page; true while something is held over it. */
-function useDrop(take: (taken: Taken) => void): boolean {
+function useDrop(take: (taken: Transferred) => void): boolean {
   const [isOver, setOver] = useState(false);
   const latest = useRef(take);
   latest.current = take;

@@ -2,7 +2,7 @@
  * The page's end of the talk with the worker: a request goes out with a number, its promise is kept until the
  * answer with that number comes. What the worker tells unasked goes to one listener.
  */
-import type { Answers, Notice, Request, Told, Trouble } from "../shared/protocol.ts";
+import type { Answers, Notice, Reply, Request, Told, Trouble, ZstdParts } from "../shared/protocol.ts";
 
 /** What the client needs of a `Worker`. */
 export interface Port {
@@ -50,6 +50,11 @@ export class Client {
       this.#waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject });
       this.#port.postMessage({ ...request, id }, []);
     });
+  }
+
+  /** Hands the worker something that it does not answer. */
+  tell(message: { readonly zstd: ZstdParts } | Reply): void {
+    if (!this.#dead) this.#port.postMessage(message, []);
   }
 
   #settle(told: Exclude<Told, Notice>): void {

@@ -3,8 +3,10 @@
 const FORMATS = "VMDK deltas and disks (COWD, hosted sparse, streamOptimized, SESparse, flat), raw images, " +
   "or map.json from regrain map --json";
 
-/** @param pick Opens the picker. */
-export function DropZone({ pick, opening }: { pick: () => void; opening: boolean }) {
+/** @param pick Opens the picker of files, `pickFolder` that of folders. */
+export function DropZone(
+  { pick, pickFolder, opening }: { pick: () => void; pickFolder: () => void; opening: boolean },
+) {
   return (
     <section class="drop" data-testid="drop" aria-labelledby="drop-title">
       <h1 id="drop-title">See what a delta will change</h1>
@@ -14,9 +16,10 @@ export function DropZone({ pick, opening }: { pick: () => void; opening: boolean
           : "Drop a snapshot delta here, with its descriptor and its base if you have them."}
       </p>
       <p>
-        <button type="button" class="primary" onClick={pick} disabled={opening}>Choose files…</button>
+        <button type="button" class="primary" onClick={pick} disabled={opening}>Choose files…</button>{" "}
+        <button type="button" onClick={pickFolder} disabled={opening}>Choose a backup repository…</button>
       </p>
-      <p class="quiet">{FORMATS}.</p>
+      <p class="quiet">{FORMATS}; or the folder of a repository that regrain backup made.</p>
       <p class="trust">
         Nothing leaves this machine: the page's policy (<code>default-src 'none'</code>) forbids it. Files are
         only read, never written.

@@ -1,10 +1,10 @@
 /** What was opened, in numbers and in words; and what an apply would write. */
-import { formatSize } from "../../core-as/host/units.ts";
-import type { LinkFacts } from "../shared/protocol.ts";
+import { formatCount, formatSize } from "../../core-as/host/units.ts";
+import type { LinkFacts, SnapshotFacts, Totals } from "../shared/protocol.ts";
 import { formatDuration, formatExact, formatShare } from "../shared/units.ts";
 import type { Inspector } from "./inspector.ts";
 import type { PageState } from "./store.ts";
-import { roleOf, scanWords, viewName } from "./words.ts";
+import { roleOf, scanWords, timeWords, viewName } from "./words.ts";
 
 const SPEEDS_MBPS = [50, 100, 200, 500, 1000, 3000];
 
@@ -33,7 +33,8 @@ export function Facts({ state, inspector }: { state: PageState; inspector: Inspe
         </label>
       )}
       <dl>
-        <Fact name="Format" value={shown?.format} />
+        {opened.snapshot && <SnapshotRows snapshot={opened.snapshot} />}
+        <Fact name="Format" value={opened.snapshot ? undefined : shown?.format} />
         <Fact name="Capacity" value={formatExact(capacityBytes)} />
         <Fact
           name="Grain"
@@ -41,10 +42,14 @@ export function Facts({ state, inspector }: { state: PageState; inspector: Inspe
         />
         <Fact name="Data" value={totals && formatExact(totals.dataBytes)} testId="fact-data" />
         <Fact name="Zeros" value={totals && formatExact(totals.zeroBytes)} testId="fact-zero" />
-        <Fact name="Holes" value={totals && formatExact(totals.holeBytes)} testId="fact-hole" />
+        <Fact
+          name="Holes"
+          value={opened.snapshot ? undefined : totals && formatExact(totals.holeBytes)}
+          testId="fact-hole"
+        />
         <Fact
           name="Filled"
-          value={totals && formatShare(totals.dataBytes + totals.zeroBytes, capacityBytes)}
+          value={totals && formatShare(opened.snapshot ? totals.dataBytes : written(totals), capacityBytes)}
         />
         <Fact name="Runs" value={totals && totals.runCount.toLocaleString("en")} />
         <Fact name="Content id" value={shown?.cid} />
@@ -61,6 +66,25 @@ export function Facts({ state, inspector }: { state: PageState; inspector: Inspe
       {opened.remarks.map((remark) => <p key={remark} class="remark">{remark}</p>)}
       {view !== "merged" && shown && !shown.isBase && <Cost state={state} inspector={inspector} />}
     </section>
+  );
+}
+
+function written({ dataBytes, zeroBytes }: Totals): number {
+  return dataBytes + zeroBytes;
+}
+
+function SnapshotRows({ snapshot }: { snapshot: SnapshotFacts }) {
+  const { id, name, createdMs, host, method, tags, chunks, newChunks } = snapshot;
+  return (
+    <>
+      <Fact name="Disk" value={name} />
+      <Fact name="Taken" value={timeWords(createdMs)} />
+      <Fact name="Snapshot" value={id} />
+      <Fact name="On" value={host} />
+      <Fact name="Changes by" value={method} />
+      <Fact name="Chunks" value={`${formatCount(chunks)}, ${formatCount(newChunks)} stored anew`} />
+      <Fact name="Tags" value={tags.length > 0 ? tags.join(", ") : undefined} />
+    </>
   );
 }
 

@@ -1,7 +1,8 @@
 /**
  * Files as they come to the page: picked, dropped, pasted, or named by `regrain inspect`.
  */
-import type { GivenFile } from "../shared/protocol.ts";
+import type { GivenFile, RepositoryPlace } from "../shared/protocol.ts";
+import { DroppedFolder, type Folder, kindOf } from "./folder.ts";
 
 /** Files and what could not be taken, in words. */
 export interface Taken {
@@ -13,21 +14,37 @@ export function fromList(list: Iterable<File>): Taken {
   return { files: [...list].map(given), refused: [] };
 }
 
-/** What was dropped or pasted. A folder is refused in words: what belongs together is chosen by the user. */
-export function fromTransfer(transfer: DataTransfer): Taken {
+/** What was dropped or pasted; folders have to be looked into, which takes longer than the event lasts. */
+export interface Transferred {
+  readonly files: readonly GivenFile[];
+  readonly folders: readonly FileSystemDirectoryEntry[];
+}
+
+export function fromTransfer(transfer: DataTransfer): Transferred {
   const files: GivenFile[] = [];
-  const refused: string[] = [];
+  const folders: FileSystemDirectoryEntry[] = [];
   for (const item of transfer.items) {
     if (item.kind !== "file") continue;
-    if (item.webkitGetAsEntry()?.isDirectory) {
-      const name = item.getAsFile()?.name ?? "this";
-      refused.push(`${name} is a folder: drop the files in it that belong together`);
-      continue;
-    }
+    const entry = item.webkitGetAsEntry();
     const file = item.getAsFile();
-    if (file) files.push(given(file));
+    if (entry?.isDirectory) folders.push(entry as FileSystemDirectoryEntry);
+    else if (file) files.push(given(file));
   }
-  return { files, refused };
+  return { files, folders };
+}
+
+/** A folder is a repository or refused in words: what of it belongs together is chosen by the user. */
+export async function fromFolders(
+  folders: readonly FileSystemDirectoryEntry[],
+): Promise<{ readonly repository: Folder | undefined; readonly refused: readonly string[] }> {
+  const refused: string[] = [];
+  for (const folder of folders) {
+    const kind = await kindOf(folder);
+    if (kind === "repository") return { repository: new DroppedFolder(folder), refused: [] };
+    const way = kind === "closed" ? ", or choose it with Open repository… if it is one" : "";
+    refused.push(`${folder.name} is a folder: drop the files in it that belong together${way}`);
+  }
+  return { repository: undefined, refused };
 }
 
 function given(file: File): GivenFile {
@@ -63,4 +80,20 @@ export function fromServer(json: string, base: string): ServedFiles {
     modifiedMs,
   }));
   return { files, leaf: leaf < 0 ? undefined : leaf };
+}
+
+/** A repository that is served, and the snapshots of it that the user named. */
+export interface ServedRepository {
+  readonly place: RepositoryPlace;
+  readonly open: readonly string[];
+}
+
+/** The repository that the server says it serves. */
+export function repositoryFromServer(json: string, base: string): ServedRepository | undefined {
+  const served = JSON.parse(json) as
+    | { readonly repository?: { readonly label: string; readonly open: readonly string[] } }
+    | null;
+  if (!served?.repository) return undefined;
+  const { label, open } = served.repository;
+  return { place: { label, url: new URL("repository/", base).href }, open };
 }

@@ -8,6 +8,7 @@ import type { Palette } from "../shared/palette.ts";
 import type { Tile } from "../shared/protocol.ts";
 import { type CellPlace, MapInput, type Touched } from "./map_input.ts";
 import { MapPainter, RULER_PX, type Sheet } from "./map_painter.ts";
+import type { Cell } from "./sector_words.ts";
 import * as windows from "./map_window.ts";
 import type { MapDisk, MapWindow } from "./map_window.ts";
 
@@ -25,6 +26,8 @@ export interface MapModel extends MapDisk {
   readonly palette: Palette;
   /** True: cells are coloured by the link that owns them. */
   readonly byOwner: boolean;
+  /** How each cell compares with another snapshot, where cells are coloured by that. */
+  readonly changes: ((cells: Cells) => Promise<Uint8Array>) | undefined;
   tile(cells: Cells): Promise<Tile>;
   owners(cells: Cells): Promise<Int16Array>;
 }
@@ -135,7 +138,7 @@ export class GrainMap implements Touched {
   }
 
   /** The cell under the cursor, from what is known. */
-  cursorCell(): { sector: number; data: number; zero: number; known: number; damaged: boolean } | undefined {
+  cursorCell(): Cell | undefined {
     const sheet = this.#sheet;
     const i = sheet ? Math.floor((this.#cursorSector - sheet.fromSector) / sheet.sectorsPerCell) : -1;
     if (!sheet || i < 0 || i >= sheet.tile.data.length) return undefined;
@@ -146,6 +149,7 @@ export class GrainMap implements Touched {
       zero: zero[i] ?? 0,
       known: known[i] ?? 0,
       damaged: damage[i] === 1,
+      change: sheet.changes?.[i],
     };
   }
 
@@ -209,12 +213,13 @@ export class GrainMap implements Touched {
       asker: "map",
     };
     try {
-      const [tile, owners] = await Promise.all([
+      const [tile, owners, changes] = await Promise.all([
         model.tile(asked),
         model.byOwner ? model.owners(asked) : undefined,
+        model.changes?.(asked),
       ]);
       if (generation !== this.#generation || this.#stop.signal.aborted) return;
-      this.#sheet = { fromSector, sectorsPerCell, tile, owners };
+      this.#sheet = { fromSector, sectorsPerCell, tile, owners, changes };
       if (fromSector === 0 && tile.data.length === left) this.#overview = this.#sheet;
       this.repaint();
     } catch (error) {

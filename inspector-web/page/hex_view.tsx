@@ -4,6 +4,9 @@
  */
 import { useEffect, useState } from "preact/hooks";
 import type { ThemeName } from "../shared/palette.ts";
+import { CLOSED } from "../shared/protocol.ts";
+import { formatOffset } from "../shared/units.ts";
+import { troubleOf } from "./client.ts";
 import { Find } from "./find.tsx";
 import { Goto } from "./goto.tsx";
 import { ChangeLegend, CursorWords, PartOfFile, Readings, Scrollbar } from "./hex_parts.tsx";
@@ -26,6 +29,7 @@ export function HexView({ state, inspector, theme }: Props) {
   const sizeBytes = sizeOf(state);
   const [top, setTop] = useState(rowOf(hexOffsetBytes));
   const [shown, setShown] = useState<Block>();
+  const [refused, setRefused] = useState<Refused>();
   const [withOld, setWithOld] = useState(false);
   const last = Math.max(0, rowOf(sizeBytes - 1) - SHOWN_BYTES + ROW_BYTES);
   const scroll = (offsetBytes: number) => setTop(rowOf(Math.min(last, Math.max(0, offsetBytes))));
@@ -39,6 +43,7 @@ export function HexView({ state, inspector, theme }: Props) {
   useEffect(() => {
     if (hexOffsetBytes < top || hexOffsetBytes >= top + SHOWN_BYTES) scroll(hexOffsetBytes);
   }, [hexOffsetBytes, hexSource]);
+  const isReadable = shown !== undefined && refused?.offsetBytes !== top;
   const source = JSON.stringify(hexSource);
   useEffect(() => {
     let isCurrent = true;
@@ -47,8 +52,17 @@ export function HexView({ state, inspector, theme }: Props) {
     const of = hexSource === "disk" ? { view: state.view } : hexSource;
     const asked = { type: "bytes", of, offsetBytes: top, lengthBytes, withBelow: true } as const;
     inspector.client.ask(asked).then(
-      (answer) => isCurrent && setShown({ offsetBytes: top, answer }),
-      (error) => isCurrent && inspector.fail(error),
+      (answer) => {
+        if (!isCurrent) return;
+        setShown({ offsetBytes: top, answer });
+        setRefused(undefined);
+      },
+      (error) => {
+        if (!isCurrent) return;
+        const { code, message } = troubleOf(error);
+        if (opened?.snapshot && code !== CLOSED) setRefused({ offsetBytes: top, lengthBytes, code, message });
+        else inspector.fail(error);
+      },
     );
     return () => {
       isCurrent = false;
@@ -94,16 +108,41 @@ export function HexView({ state, inspector, theme }: Props) {
             scroll(top + Math.sign(event.deltaY) * 4 * ROW_BYTES);
           }}
         >
-          {shown && (
-            <Rows block={shown} look={{ hexOffsetBytes, found: foundIn(state), withOld, theme, select }} />
-          )}
+          {refused?.offsetBytes === top
+            ? <Unreadable refused={refused} />
+            : shown && (
+              <Rows block={shown} look={{ hexOffsetBytes, found: foundIn(state), withOld, theme, select }} />
+            )}
         </div>
         <Scrollbar top={top} last={last} scroll={scroll} />
       </div>
-      {shown && <CursorWords block={shown} state={state} />}
+      {isReadable && <CursorWords block={shown} state={state} />}
       {hexSource !== "disk" && <PartOfFile file={hexSource.file} state={state} inspector={inspector} />}
-      {shown && <Readings bytes={shown.answer.bytes} at={hexOffsetBytes - shown.offsetBytes} />}
+      {isReadable && <Readings bytes={shown.answer.bytes} at={hexOffsetBytes - shown.offsetBytes} />}
     </section>
+  );
+}
+
+/** Bytes that cannot be had. */
+interface Refused {
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** In the place of the bytes: those that stood there before would be taken for them. */
+function Unreadable({ refused: { offsetBytes, lengthBytes, code, message } }: { refused: Refused }) {
+  return (
+    <div class="unreadable" role="alert" data-testid="unreadable">
+      <p>
+        <strong>✗ These bytes cannot be read</strong>, {formatOffset(offsetBytes)} to{" "}
+        {formatOffset(offsetBytes + lengthBytes)}.
+      </p>
+      <p>
+        <code>{code}</code> {message}
+      </p>
+    </div>
   );
 }
 

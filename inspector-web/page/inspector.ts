@@ -2,16 +2,28 @@
  * What can be done on the page, whoever asks for it: a button, a key, or a link.
  */
 import { difference, type Place, readPlace, type Tab } from "../shared/permalink.ts";
-import { CLOSED, type GivenFile, type Notice, type Searched, type View } from "../shared/protocol.ts";
+import {
+  type Checked,
+  CLOSED,
+  type GivenFile,
+  type Notice,
+  type RepositoryPlace,
+  type Searched,
+  type View,
+  type Wanted,
+  type ZstdParts,
+} from "../shared/protocol.ts";
 import type { Landmarks } from "../shared/units.ts";
 import { type Client, troubleOf } from "./client.ts";
-import { pathTo } from "./structure_path.ts";
+import type { Folder } from "./folder.ts";
 import type { GrainMap } from "./grain_map.ts";
-import { EMPTY, type HexSource, knownAs, type Store } from "./store.ts";
+import { EMPTY, type HexSource, knownAs, type PageState, type Store } from "./store.ts";
+import { pathTo } from "./structure_path.ts";
 import { NO_TABLES, tablesOf } from "./tables.ts";
 import { searchWords } from "./words.ts";
 
 const MAX_TROUBLES = 5;
+const DAMAGE_AFTER_MS = 100;
 
 export class Inspector {
   /** The map while it is mounted. */
@@ -20,8 +32,18 @@ export class Inspector {
   #linked: Partial<Place> = {};
   #opening = 0;
   #locating = 0;
+  #damageTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly store: Store, readonly client: Client) {}
+  /** The repository's, where it is not served. */
+  #folder: Folder | undefined;
+  #zstd: Promise<void> | undefined;
+
+  /** @param unpackZstd Gives zstd, if the page has it; asked once, and only when a repository is opened. */
+  constructor(
+    readonly store: Store,
+    readonly client: Client,
+    private readonly unpackZstd: () => Promise<ZstdParts | undefined>,
+  ) {}
 
   /**
    * Opens files in place of what is open, or together with it.
@@ -35,8 +57,9 @@ export class Inspector {
     const names = new Set(files.map(({ name }) => name));
     const kept = this.#given.filter(({ name }) => !names.has(name));
     this.#given.splice(0, this.#given.length, ...kept, ...files);
-    const { theme, speedMbps, curve, tab } = this.store.state;
-    this.store.set({ ...EMPTY, theme, speedMbps, curve, tab, opening: true });
+    const { tab } = this.store.state;
+    this.#folder = undefined;
+    this.store.set({ ...this.#emptied(), opening: true });
     try {
       const chosen = leaf === undefined ? {} : { leaf };
       const opened = await this.client.ask({ type: "open", files: [...this.#given], ...chosen });
@@ -60,6 +83,83 @@ export class Inspector {
       this.store.set({ opening: false });
       this.fail(error);
     }
+  }
+
+  /** Opens a repository in place of what is open, and the first of the snapshots, compared with the second. */
+  async openRepository(place: Folder | RepositoryPlace, open: readonly string[] = []): Promise<void> {
+    const opening = ++this.#opening;
+    this.#given.length = 0;
+    this.#folder = "provide" in place ? place : undefined;
+    this.store.set({ ...this.#emptied(), opening: true });
+    try {
+      await (this.#zstd ??= this.#loadZstd());
+      const named: RepositoryPlace = "url" in place
+        ? { label: place.label, url: place.url }
+        : { label: place.label };
+      const repository = await this.client.ask({ type: "open-repository", place: named });
+      if (opening !== this.#opening) return;
+      this.store.set({ repository, opening: false });
+      const [first, second] = open;
+      if (first !== undefined) await this.openSnapshot(first, second);
+    } catch (error) {
+      if (opening !== this.#opening) return;
+      this.store.set({ opening: false });
+      this.fail(error);
+    }
+  }
+
+  /** @param against The snapshot to compare with, unless it is the one before. */
+  async openSnapshot(id: string, against?: string): Promise<void> {
+    const opening = ++this.#opening;
+    const { repository, tab } = this.store.state;
+    this.store.set({ ...this.#emptied(), repository, tab, opening: true });
+    try {
+      const opened = await this.client.ask({ type: "open-snapshot", snapshot: id });
+      if (opening !== this.#opening) return;
+      const known = knownAs(opened);
+      const linked = this.#linked.known;
+      const warning = linked && known ? difference(linked, known) : undefined;
+      this.store.set({ opened, opening: false, view: 0, warning });
+      this.follow(this.#linked);
+      this.#linked = {};
+      this.#startScan();
+      this.#ask();
+      await this.compareWith(against ?? opened.snapshot?.against);
+    } catch (error) {
+      if (opening !== this.#opening) return;
+      this.store.set({ opening: false });
+      this.fail(error);
+    }
+  }
+
+  /** Compares the snapshot that is shown with another one, or with nothing. */
+  async compareWith(against: string | undefined): Promise<void> {
+    const { opened } = this.store.state;
+    try {
+      const found = await this.client.ask({ type: "difference", against });
+      if (this.store.state.opened !== opened) return;
+      this.store.set({ difference: found });
+      this.map?.refresh();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  async checkChunks(): Promise<void> {
+    const { opened } = this.store.state;
+    this.store.set({ checking: true, checked: undefined });
+    try {
+      const checked = await this.client.ask({ type: "check-chunks" });
+      if (this.store.state.opened === opened) this.store.set({ checked });
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      if (this.store.state.opened === opened) this.store.set({ checking: false });
+    }
+  }
+
+  stopCheck(): void {
+    this.client.ask({ type: "stop-check" }).catch((error) => this.fail(error));
   }
 
   /** Keeps what a link says until a file is open, or goes there at once. */
@@ -107,7 +207,10 @@ export class Inspector {
     if (notice.notice === "trouble") {
       const rest = this.store.state.troubles.filter(({ message }) => message !== notice.trouble.message);
       this.store.set({ troubles: [notice.trouble, ...rest].slice(0, MAX_TROUBLES) });
-    } else if (notice.notice === "compared") this.store.set({ compared: notice.compared });
+    } else if (notice.notice === "wanted") void this.#provide(notice.question, notice.wanted);
+    else if (notice.notice === "damaged") this.#showDamage();
+    else if (notice.notice === "checked") this.#showChecked(notice.checked);
+    else if (notice.notice === "compared") this.store.set({ compared: notice.compared });
     else if (notice.notice === "searched") this.#showSearched(notice.searched);
     else if (notice.notice === "scan" && notice.state.view === this.store.state.view) {
       this.store.set({ scan: notice.state });
@@ -225,6 +328,36 @@ export class Inspector {
     return tab === "map" || tab === "chain" || this.store.state.opened?.mapOnly !== true;
   }
 
+  /** The choices of the user outlast what is open. */
+  #emptied(): PageState {
+    const { theme, speedMbps, curve, tab, byChange } = this.store.state;
+    return { ...EMPTY, theme, speedMbps, curve, tab, byChange };
+  }
+
+  async #loadZstd(): Promise<void> {
+    const zstd = await this.unpackZstd();
+    if (zstd) this.client.tell({ zstd });
+  }
+
+  async #provide(question: number, wanted: Wanted): Promise<void> {
+    const provided = await this.#folder?.provide(wanted) ?? { reason: "the folder is not open any more" };
+    this.client.tell({ question, provided });
+  }
+
+  #showChecked(checked: Checked): void {
+    if (this.store.state.checking) this.store.set({ checked });
+  }
+
+  /** Many chunks may be found damaged at once. */
+  #showDamage(): void {
+    if (this.#damageTimer !== undefined) return;
+    this.#damageTimer = setTimeout(() => {
+      this.#damageTimer = undefined;
+      this.map?.refresh();
+      this.#askFindings();
+    }, DAMAGE_AFTER_MS);
+  }
+
   #showSearched(searched: Searched): void {
     const { search } = this.store.state;
     if (search.running) this.store.set({ search: { ...search, searched } });
@@ -241,6 +374,10 @@ export class Inspector {
     this.client.ask({ type: "areas", view }).then((areas) => {
       if (this.store.state.view === view) this.store.set({ areas });
     }, (error) => this.fail(error));
+    this.#askFindings();
+  }
+
+  #askFindings(): void {
     this.client.ask({ type: "findings" }).then(
       (findings) => this.store.set({ findings }),
       (error) => this.fail(error),

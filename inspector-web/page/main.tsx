@@ -3,10 +3,10 @@
  * the kernels that it needs, and the panels.
  */
 import { render } from "preact";
-import type { Told } from "../shared/protocol.ts";
+import type { Told, ZstdParts } from "../shared/protocol.ts";
 import { App } from "./app.tsx";
 import { Client } from "./client.ts";
-import { fromServer } from "./given_files.ts";
+import { fromServer, repositoryFromServer } from "./given_files.ts";
 import { Inspector } from "./inspector.ts";
 import { keepChoices, openKeep, readChoices } from "./remembered.ts";
 import { hashOf, Store } from "./store.ts";
@@ -22,9 +22,26 @@ function textOf(id: string): string {
 function startWorker(): Worker {
   const url = URL.createObjectURL(new Blob([textOf("worker-source")], { type: "text/javascript" }));
   const worker = new Worker(url);
-  const { buffer } = Uint8Array.from(atob(textOf("core-wasm").trim()), (letter) => letter.charCodeAt(0));
+  const { buffer } = bytesOf(textOf("core-wasm"));
   worker.postMessage({ wasm: buffer }, [buffer]);
   return worker;
+}
+
+function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64.trim()), (letter) => letter.charCodeAt(0));
+}
+
+/** What `build.ts` packed. */
+function unpacked(element: HTMLElement): Response {
+  const stream = new Blob([bytesOf(element.textContent ?? "")]).stream();
+  return new Response(stream.pipeThrough(new DecompressionStream("deflate-raw")));
+}
+
+/** zstd, where the page was built with it; packed until a repository is opened. */
+async function unpackZstd(): Promise<ZstdParts | undefined> {
+  const [script, wasm] = ["zstd-source", "zstd-wasm"].map((id) => document.getElementById(id));
+  if (!script?.textContent || !wasm) return undefined;
+  return { script: await unpacked(script).text(), wasm: await unpacked(wasm).bytes() };
 }
 
 /** Keeps the address in step with what is looked at, without a history entry for each step. */
@@ -42,11 +59,11 @@ function keepHash(store: Store): void {
 function snapshot({ state }: Store): unknown {
   const { opened, opening, scan, view, tab, curve, troubles, areas, findings, compared } = state;
   const { fromSector, sectorsPerCell, cursorSector, hexSource, hexOffsetBytes, warning } = state;
-  const { found, search, theme, speedMbps } = state;
+  const { found, search, theme, speedMbps, repository, difference, checked, checking } = state;
   const position = { fromSector, sectorsPerCell, cursorSector, hexSource, hexOffsetBytes };
   return structuredClone({
     ...{ opened, opening, scan, view, tab, curve, troubles, areas, findings, compared, warning, position },
-    ...{ found, search, theme, speedMbps },
+    ...{ found, search, theme, speedMbps, repository, difference, checked, checking },
   });
 }
 
@@ -54,7 +71,7 @@ function start(): void {
   const store = new Store();
   const worker = startWorker() as Worker & { onmessage: ((event: MessageEvent<Told>) => void) | null };
   const client = new Client(worker, (notice) => inspector.heard(notice));
-  const inspector = new Inspector(store, client);
+  const inspector = new Inspector(store, client, unpackZstd);
   const kept = openKeep();
   store.set(readChoices(kept));
   keepChoices(store, kept);
@@ -65,8 +82,10 @@ function start(): void {
   Object.assign(globalThis, { __inspector: { state: () => snapshot(store) } });
   const place = document.getElementById("app");
   if (place) render(<App inspector={inspector} />, place);
+  const served = repositoryFromServer(textOf("served"), location.href);
   const { files, leaf } = fromServer(textOf("served"), location.href);
-  void inspector.open(files, false, leaf);
+  if (served) void inspector.openRepository(served.place, served.open);
+  else void inspector.open(files, false, leaf);
 }
 
 start();

@@ -3,8 +3,8 @@
  * needs lines.
  */
 import { type CurveName, type Layout, layOut } from "../shared/curve.ts";
-import { cellColour, hexOf, linkColour, type Palette } from "../shared/palette.ts";
-import type { Tile } from "../shared/protocol.ts";
+import { cellColour, changeColour, hexOf, linkColour, type Palette } from "../shared/palette.ts";
+import { NEW_DATA, type Tile } from "../shared/protocol.ts";
 import { formatOffset } from "../shared/units.ts";
 import { cellCount, type MapWindow } from "./map_window.ts";
 
@@ -15,6 +15,8 @@ export interface Sheet {
   readonly tile: Tile;
   /** Link that owns each cell, when the map is coloured by link. */
   readonly owners: Int16Array | undefined;
+  /** How each cell of a snapshot compares, when the map is coloured by that. */
+  readonly changes: Uint8Array | undefined;
 }
 
 /** Room that the offsets down the side take, in CSS pixels. */
@@ -93,19 +95,20 @@ export class MapPainter {
 
 /** Colour of the cell at a sector, from the best sheet that knows it. */
 function sectorColour(sector: number, sheets: readonly Sheet[], palette: Palette): number {
-  for (const { fromSector, sectorsPerCell, tile, owners } of sheets) {
+  for (const { fromSector, sectorsPerCell, tile, owners, changes } of sheets) {
     const i = Math.floor((sector - fromSector) / sectorsPerCell);
     if (i < 0 || i >= tile.data.length) continue;
     const damaged = tile.damage[i] === 1;
     const owner = owners?.[i] ?? -1;
     if (owners && owner >= 0 && !damaged) return linkColour(palette, owner);
     const [data, zero, known] = [tile.data[i] ?? 0, tile.zero[i] ?? 0, tile.known[i] ?? 0];
-    return cellColour(palette, { data, zero, known, damaged });
+    const cell = { data, zero, known, damaged };
+    return changes ? changeColour(palette, cell, changes[i] ?? 0) : cellColour(palette, cell);
   }
   return palette.unknown;
 }
 
-/** Zeros carry a ring and damage a cross, so that neither is told by colour alone; cells are set apart by lines. */
+/** Zeros carry a ring, damage a cross and new chunks a stroke, so that none is told by colour alone; cells are set apart by lines. */
 function paintPatterns(context: CanvasRenderingContext2D, picture: Picture, layout: Layout): void {
   const { window, palette, sheets, rulerPx } = picture;
   const best = sheets[0];
@@ -128,6 +131,11 @@ function paintPatterns(context: CanvasRenderingContext2D, picture: Picture, layo
     else if (zero && !data) {
       context.beginPath();
       context.arc(x + size / 2, y + size / 2, size / 5, 0, 2 * Math.PI);
+      context.stroke();
+    } else if (data && best.changes?.[i + shift] === NEW_DATA) {
+      context.beginPath();
+      context.moveTo(x + 2, y + size - 2);
+      context.lineTo(x + size - 2, y + 2);
       context.stroke();
     }
   }

@@ -1,7 +1,7 @@
 /** The map with its toolbar, legend, tooltip and spoken cursor, and the strip of the whole disk above it. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { formatSize } from "../../core-as/host/units.ts";
-import { hexOf, linkColour, PALETTES, type ThemeName } from "../shared/palette.ts";
+import { hexOf, linkColour, type Palette, PALETTES, type ThemeName } from "../shared/palette.ts";
 import type { SectorFacts } from "../shared/protocol.ts";
 import { formatOffset } from "../shared/units.ts";
 import { GrainMap, type MapModel } from "./grain_map.ts";
@@ -26,8 +26,11 @@ export function MapPanel({ state, inspector, theme }: Props) {
   const stripCanvas = useRef<HTMLCanvasElement>(null);
   const strip = useRef<Strip>(null);
   const [hover, setHover] = useState<{ sector: number; x: number; y: number }>();
-  const { opened, view, curve, byOwner } = state;
-  const model = useMemo(() => modelOf(state, inspector, theme), [opened, view, curve, byOwner, theme]);
+  const { opened, view, curve, byOwner, byChange, difference } = state;
+  const model = useMemo(
+    () => modelOf(state, inspector, theme),
+    [opened, view, curve, byOwner, byChange, difference, theme],
+  );
 
   useEffect(() => {
     if (!canvas.current || !stripCanvas.current) return;
@@ -103,7 +106,7 @@ export function MapPanel({ state, inspector, theme }: Props) {
 }
 
 function modelOf(
-  { opened, view, curve, byOwner }: PageState,
+  { opened, view, curve, byOwner, byChange, difference }: PageState,
   inspector: Inspector,
   theme: ThemeName,
 ): MapModel {
@@ -114,6 +117,9 @@ function modelOf(
     curve,
     byOwner,
     palette: PALETTES[theme],
+    changes: opened?.snapshot && byChange && difference
+      ? async (cells) => (await inspector.client.ask({ type: "changes", ...cells })).changes
+      : undefined,
     tile: (cells) => inspector.client.ask({ type: "tile", view, ...cells }),
     owners: async (cells) => (await inspector.client.ask({ type: "owners", ...cells })).owners,
   };
@@ -144,6 +150,15 @@ function Toolbar({ state, inspector }: Omit<Props, "theme">) {
           Colour by link
         </button>
       )}
+      {state.opened?.snapshot && (
+        <button
+          type="button"
+          aria-pressed={state.byChange}
+          onClick={() => inspector.store.set({ byChange: !state.byChange })}
+        >
+          Colour by what is new
+        </button>
+      )}
     </div>
   );
 }
@@ -156,7 +171,9 @@ function Legend({ state, theme }: { state: PageState; theme: ThemeName }) {
   return (
     <p class="legend">
       <strong>1 cell = {cell}</strong>
-      {state.byOwner
+      {state.opened?.snapshot && state.byChange
+        ? <ChangeLegend palette={palette} />
+        : state.byOwner
         ? state.opened?.links.map((link, i) => (
           <span key={link.name}>
             <i style={{ background: hexOf(linkColour(palette, i)) }} /> {link.name}
@@ -170,11 +187,13 @@ function Legend({ state, theme }: { state: PageState; theme: ThemeName }) {
           </span>
         )}
       <span>
-        <i style={{ background: hexOf(palette.zero[1]) }} /> zeroed
+        <i style={{ background: hexOf(palette.zero[1]) }} /> {state.opened?.snapshot ? "zeros ○" : "zeroed"}
       </span>
-      <span>
-        <i style={{ background: hexOf(palette.density[0] ?? 0) }} /> nothing (parent shows)
-      </span>
+      {!state.opened?.snapshot && (
+        <span>
+          <i style={{ background: hexOf(palette.density[0] ?? 0) }} /> nothing (parent shows)
+        </span>
+      )}
       {state.scan?.finished === false && (
         <span>
           <i style={{ background: hexOf(palette.unread) }} /> not read yet
@@ -185,6 +204,23 @@ function Legend({ state, theme }: { state: PageState; theme: ThemeName }) {
       </span>
       <span class="quiet">{scanWords(state.scan)}</span>
     </p>
+  );
+}
+
+/** What is new in a snapshot, in whole chunks. */
+function ChangeLegend({ palette: { changes } }: { palette: Palette }) {
+  return (
+    <>
+      <span>
+        <i style={{ background: hexOf(changes.data) }} /> new chunk ╱
+      </span>
+      <span>
+        <i style={{ background: hexOf(changes.kept[1]) }} /> reused chunk
+      </span>
+      <span>
+        <i style={{ background: hexOf(changes.zeros) }} /> new zeros ○
+      </span>
+    </>
   );
 }
 

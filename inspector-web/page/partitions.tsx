@@ -6,9 +6,11 @@ import type { PageState } from "./store.ts";
 import { areaNames, changedShare } from "./words.ts";
 
 export function Partitions({ state, inspector }: { state: PageState; inspector: Inspector }) {
-  const { areas } = state;
+  const { areas, opened } = state;
   if (!areas) return null;
   const names = areaNames(areas.areas);
+  // Of a snapshot all is data or zeros: what has changed is told beside the other one.
+  const isDelta = !opened?.snapshot;
   const show = (startBytes: number, lengthBytes: number) => {
     inspector.showTab("map");
     inspector.store.set({ cursorSector: startBytes / 512, hexOffsetBytes: startBytes });
@@ -19,7 +21,9 @@ export function Partitions({ state, inspector }: { state: PageState; inspector: 
       <h2 id="partitions-title">Partitions</h2>
       <div class="scroll" tabIndex={0} role="group" aria-label="Table of partitions">
         <table>
-          <caption>Partition table: {areas.scheme}. Changed: data and zeros in the disk shown.</caption>
+          <caption>
+            Partition table: {areas.scheme}.{isDelta && " Changed: data and zeros in the disk shown."}
+          </caption>
           <thead>
             <tr>
               <th scope="col">Part</th>
@@ -29,7 +33,7 @@ export function Partitions({ state, inspector }: { state: PageState; inspector: 
               <th scope="col" class="number">Size</th>
               <th scope="col" class="number">Data</th>
               <th scope="col" class="number">Zeros</th>
-              <th scope="col" class="number">Changed</th>
+              {isDelta && <th scope="col" class="number">Changed</th>}
             </tr>
           </thead>
           <tbody>
@@ -46,11 +50,16 @@ export function Partitions({ state, inspector }: { state: PageState; inspector: 
                 <td class="number">{formatSize(area.lengthBytes)}</td>
                 <td class="number">{formatSize(area.dataBytes)}</td>
                 <td class="number">{formatSize(area.zeroBytes)}</td>
-                <td class="number">
-                  <meter aria-hidden="true" max={area.lengthBytes} value={area.dataBytes + area.zeroBytes} />
-                  {" "}
-                  {changedShare(area)}
-                </td>
+                {isDelta && (
+                  <td class="number">
+                    <meter
+                      aria-hidden="true"
+                      max={area.lengthBytes}
+                      value={area.dataBytes + area.zeroBytes}
+                    />{" "}
+                    {changedShare(area)}
+                  </td>
+                )}
               </tr>
             ))}
           </tbody>

@@ -1,6 +1,6 @@
 /** What decides about a sector, as rows for a table and as one sentence to be read aloud. */
 import { formatSize } from "../../core-as/host/units.ts";
-import type { SectorFacts } from "../shared/protocol.ts";
+import { NEW_DATA, NEW_ZEROS, type SectorFacts } from "../shared/protocol.ts";
 import { formatOffset, formatShare, type Landmarks } from "../shared/units.ts";
 
 const KINDS = { data: "data", zero: "zeros", hole: "nothing here, the parent shows" } as const;
@@ -53,6 +53,8 @@ export interface Cell {
   readonly zero: number;
   readonly known: number;
   readonly damaged: boolean;
+  /** How it compares, where the map is coloured by that. */
+  readonly change?: number | undefined;
 }
 
 /** A cell as a sentence. */
@@ -63,8 +65,16 @@ export function cellWords(cell: Cell, sectorsPerCell: number): string {
   if (!isSeen) return `${where} has tables that are not read yet.`;
   const parts = [
     cell.damaged ? "damaged" : "",
+    changeWords(cell),
     cell.data > 0 ? `${formatShare(cell.data, 1)} data` : "",
     cell.zero > 0 ? `${formatShare(cell.zero, 1)} zeroed` : "",
   ].filter((part) => part !== "");
   return `${where} ${parts.length === 0 ? "empty" : parts.join(", ")}.`;
+}
+
+function changeWords({ change, data }: Cell): string {
+  if (change === undefined) return "";
+  if (change === NEW_DATA && data > 0) return "new";
+  if (change === NEW_ZEROS) return "new zeros";
+  return data > 0 ? "reused" : "";
 }

@@ -7,8 +7,11 @@ import { type Known, type Place, type Tab, writePlace } from "../shared/permalin
 import type {
   Answers,
   ByteRange,
+  Checked,
   Compared,
+  Difference,
   Opened,
+  RepositoryFacts,
   ScanState,
   Searched,
   StructureNode,
@@ -30,6 +33,12 @@ export interface SearchState {
 export interface PageState {
   readonly opening: boolean;
   readonly opened: Opened | undefined;
+  /** The repository that is open, with or without a snapshot of it. */
+  readonly repository: RepositoryFacts | undefined;
+  /** How the snapshot that is shown differs from another one. */
+  readonly difference: Difference | undefined;
+  readonly checked: Checked | undefined;
+  readonly checking: boolean;
   readonly view: View;
   readonly tab: Tab;
   readonly scan: ScanState | undefined;
@@ -44,6 +53,8 @@ export interface PageState {
   readonly warning: string | undefined;
   readonly curve: CurveName;
   readonly byOwner: boolean;
+  /** A snapshot is coloured by what is new in it. */
+  readonly byChange: boolean;
   /** What the user chose; undefined follows the system. */
   readonly theme: ThemeName | undefined;
   readonly fromSector: number;
@@ -61,6 +72,10 @@ export interface PageState {
 export const EMPTY: PageState = {
   opening: false,
   opened: undefined,
+  repository: undefined,
+  difference: undefined,
+  checked: undefined,
+  checking: false,
   view: 0,
   tab: "map",
   scan: undefined,
@@ -73,6 +88,7 @@ export const EMPTY: PageState = {
   warning: undefined,
   curve: "rows",
   byOwner: false,
+  byChange: true,
   theme: undefined,
   fromSector: 0,
   sectorsPerCell: 0,

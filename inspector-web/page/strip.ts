@@ -2,7 +2,7 @@
  * The whole disk in one line: how full each column is, the partitions as bands below, and a frame around what the map
  * shows. Dragging moves the map; so do the arrow keys.
  */
-import { cellColour, hexOf } from "../shared/palette.ts";
+import { cellColour, changeColour, hexOf } from "../shared/palette.ts";
 import type { AreaFacts, Tile } from "../shared/protocol.ts";
 import { formatShare } from "../shared/units.ts";
 import type { MapModel } from "./grain_map.ts";
@@ -26,6 +26,7 @@ export class Strip {
   #model: MapModel;
   #look = NOWHERE;
   #tile: Tile | undefined;
+  #changes: Uint8Array | undefined;
   #generation = 0;
   #frame = 0;
 
@@ -80,10 +81,11 @@ export class Strip {
     const generation = ++this.#generation;
     const sectorsPerCell = Math.max(1, Math.ceil(this.#model.capacitySectors / width));
     const cells = Math.ceil(this.#model.capacitySectors / sectorsPerCell);
-    const tile = await this.#model.tile({ fromSector: 0, sectorsPerCell, cells, asker: "strip" })
-      .catch(() => undefined);
+    const asked = { fromSector: 0, sectorsPerCell, cells, asker: "strip" };
+    const [tile, changes] = await Promise.all([this.#model.tile(asked), this.#model.changes?.(asked)])
+      .catch(() => [undefined, undefined]);
     if (generation !== this.#generation || this.#stop.signal.aborted) return;
-    this.#tile = tile ?? this.#tile;
+    if (tile) [this.#tile, this.#changes] = [tile, changes];
     this.#repaint();
   }
 
@@ -118,7 +120,11 @@ export class Strip {
     const step = width / tile.data.length;
     for (let i = 0; i < tile.data.length; i++) {
       const [data, zero, known] = [tile.data[i] ?? 0, tile.zero[i] ?? 0, tile.known[i] ?? 0];
-      context.fillStyle = hexOf(cellColour(palette, { data, zero, known, damaged: tile.damage[i] === 1 }));
+      const cell = { data, zero, known, damaged: tile.damage[i] === 1 };
+      const change = this.#changes?.[i];
+      context.fillStyle = hexOf(
+        change === undefined ? cellColour(palette, cell) : changeColour(palette, cell, change),
+      );
       context.fillRect(i * step, 0, Math.ceil(step), height);
     }
   }

@@ -2,6 +2,11 @@
 import type { Answers, AreaFacts, LinkFacts, Opened, ScanState, View } from "../shared/protocol.ts";
 import { formatOffset, formatShare } from "../shared/units.ts";
 
+/** A time as it is written everywhere in the program: `2026-11-21 03:00:00 UTC`. */
+export function timeWords(timeMs: number): string {
+  return `${new Date(timeMs).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
 /** `71 % scanned`, or how it stands otherwise. */
 export function scanWords(scan: ScanState | undefined): string {
   if (!scan) return "not scanned yet";

@@ -6,6 +6,7 @@
  *
  * This module is browser compatible.
  */
+import { NEW_DATA, NEW_ZEROS } from "./protocol.ts";
 
 export type ThemeName = "light" | "dark";
 
@@ -24,6 +25,12 @@ export interface Palette {
   readonly unread: number;
   readonly outside: number;
   readonly damage: number;
+  /** Chunks of a snapshot: new with zeros, new with data; and as they were, little and full. */
+  readonly changes: {
+    readonly zeros: number;
+    readonly data: number;
+    readonly kept: readonly [number, number];
+  };
   /** Links, newest first; repeated from the start when there are more. */
   readonly links: readonly number[];
 }
@@ -82,6 +89,7 @@ export const PALETTES: Readonly<Record<ThemeName, Palette>> = {
     unread: word("#efe8d2"),
     outside: word("#ffffff"),
     damage: word("#c8102e"),
+    changes: { zeros: word("#8fc7f0"), data: word("#e07b00"), kept: [word("#c3ccd6"), word("#7b8a9c")] },
     links: LINKS,
   },
   dark: {
@@ -94,6 +102,7 @@ export const PALETTES: Readonly<Record<ThemeName, Palette>> = {
     unread: word("#2b2a2e"),
     outside: word("#0f1217"),
     damage: word("#ff5566"),
+    changes: { zeros: word("#2f6f9f"), data: word("#ffab3d"), kept: [word("#39434f"), word("#66788c")] },
     links: LINKS,
   },
 };
@@ -113,6 +122,15 @@ export function cellColour(palette: Palette, cell: CellParts): number {
   if (cell.zero > 0) return palette.zero[cell.zero >= 0.5 ? 1 : 0];
   if (cell.known === 1) return palette.unread;
   return cell.known === 0 ? palette.unknown : palette.density[0] ?? palette.unknown;
+}
+
+/** The colour of a cell of a snapshot by how it compares; damage wins, then what is new, however little of it. */
+export function changeColour(palette: Palette, cell: CellParts, change: number): number {
+  const { kept, data, zeros } = palette.changes;
+  if (cell.damaged || cell.known !== 2) return cellColour(palette, cell);
+  if (change === NEW_DATA && cell.data > 0) return data;
+  if (cell.data > 0) return kept[cell.data >= 0.5 ? 1 : 0];
+  return change === NEW_ZEROS ? zeros : cellColour(palette, cell);
 }
 
 /** The colour of a link, newest first. */

@@ -69,6 +69,8 @@ export interface Opened {
   readonly mapOnly: boolean;
   /** Index of the link that was asked for by name, else 0. */
   readonly start: number;
+  /** Of the snapshot that is shown, when it is one. */
+  readonly snapshot?: SnapshotFacts;
 }
 
 /** Totals as `regrain map --json` has them. */
@@ -187,7 +189,99 @@ export interface Surveyed {
   readonly totalSectors: number;
 }
 
+/** Where a repository is: a folder that the page looks into for the worker, or served. */
+export type RepositoryPlace =
+  | { readonly label: string }
+  | { readonly label: string; readonly url: string };
+
+/** What the worker wants of the folder: an object by its key, or all whose keys start so. */
+export interface Wanted {
+  readonly what: "object" | "list";
+  readonly key: string;
+}
+
+/** What the page found: none or one object, or a list; or why it cannot look. */
+export type Provided = readonly { readonly key: string; readonly file: File }[] | {
+  readonly reason: string;
+};
+
+/** A snapshot in the list; one whose manifest cannot be read has `damage` and little else. */
+export interface SnapshotFacts {
+  readonly id: string;
+  /** `VM/DISK`; of a damaged one as far as its place in the repository tells. */
+  readonly name: string;
+  /** Milliseconds since 1970. */
+  readonly createdMs: number;
+  readonly damage: string | undefined;
+  readonly sizeBytes: number;
+  readonly chunks: number;
+  readonly newChunks: number;
+  readonly storedBytes: number;
+  readonly method: string;
+  readonly host: string;
+  readonly tags: readonly string[];
+  /** The one it is compared with unless another is chosen: what it was made against, else the one before. */
+  readonly against: string | undefined;
+}
+
+export interface RepositoryFacts {
+  readonly label: string;
+  readonly id: string;
+  readonly chunkBytes: number;
+  /** Newest first. */
+  readonly snapshots: readonly SnapshotFacts[];
+}
+
+/** How a place of a snapshot compares with the same place of another one. */
+export const UNCHANGED = 0;
+export const NEW_DATA = 1;
+export const NEW_ZEROS = 2;
+
+/** A stretch of whole chunks that differs. */
+export interface ChangedRun extends ByteRange {
+  readonly kind: "data" | "zero";
+}
+
+/** What differs between the snapshot that is open and another one. */
+export interface Difference {
+  /** Absent: there is none to compare with, and all is new. */
+  readonly against: string | undefined;
+  readonly dataBytes: number;
+  readonly zeroBytes: number;
+  readonly runCount: number;
+  /** The first ones. */
+  readonly runs: readonly ChangedRun[];
+  /** Pages of the map that had to be read, of all. */
+  readonly pagesRead: number;
+  readonly pages: number;
+}
+
+/** How far the check of all chunks is. */
+export interface Checked {
+  readonly doneChunks: number;
+  readonly totalChunks: number;
+  readonly damagedChunks: number;
+  readonly finished: boolean;
+}
+
 export type Request =
+  /** In place of what is open, files and disks included. */
+  | { readonly type: "open-repository"; readonly place: RepositoryPlace }
+  /** Opens a snapshot of the repository as a disk, in place of what is open. */
+  | { readonly type: "open-snapshot"; readonly snapshot: string }
+  /** Compares the snapshot that is open with another one, from now on; without `against` with nothing. */
+  | { readonly type: "difference"; readonly against: string | undefined }
+  /** How each cell of a snapshot compares. */
+  | {
+    readonly type: "changes";
+    readonly fromSector: number;
+    readonly sectorsPerCell: number;
+    readonly cells: number;
+    readonly asker?: string;
+  }
+  /** Reads every chunk of the snapshot that is open. Told by `checked` notices. */
+  | { readonly type: "check-chunks" }
+  | { readonly type: "stop-check" }
   /** `leaf` is the index of the file whose chain is to be shown. */
   | { readonly type: "open"; readonly files: readonly GivenFile[]; readonly leaf?: number }
   | { readonly type: "close" }
@@ -246,6 +340,12 @@ export type Request =
 
 /** Answers, by the type of the request. */
 export interface Answers {
+  "open-repository": RepositoryFacts;
+  "open-snapshot": Opened;
+  difference: Difference;
+  changes: { readonly changes: Uint8Array<ArrayBuffer> };
+  "check-chunks": Checked;
+  "stop-check": null;
   open: Opened;
   close: null;
   scan: null;
@@ -296,6 +396,18 @@ export interface Tile {
 
 export type Asked = Request & { readonly id: number };
 
+/** The page's answer to what the worker wanted. */
+export interface Reply {
+  readonly question: number;
+  readonly provided: Provided;
+}
+
+/** zstd, when a repository is opened. */
+export interface ZstdParts {
+  readonly script: string;
+  readonly wasm: Uint8Array<ArrayBuffer>;
+}
+
 export type Told =
   | { readonly id: number; readonly ok: true; readonly answer: unknown }
   | { readonly id: number; readonly ok: false; readonly trouble: Trouble }
@@ -308,5 +420,10 @@ export type Notice =
   | { readonly notice: "compared"; readonly compared: Compared }
   | { readonly notice: "searched"; readonly searched: Searched }
   | { readonly notice: "surveyed"; readonly surveyed: Surveyed }
+  | { readonly notice: "checked"; readonly checked: Checked }
+  /** A chunk was found damaged: the map and the findings have changed. */
+  | { readonly notice: "damaged" }
+  /** A question of the worker, which the page answers with a `Reply`. */
+  | { readonly notice: "wanted"; readonly question: number; readonly wanted: Wanted }
   /** A file vanished or changed while it was open. */
   | { readonly notice: "trouble"; readonly trouble: Trouble };

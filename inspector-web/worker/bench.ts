@@ -4,7 +4,7 @@
  */
 import { type Core, Disk, RegrainError } from "../../core-as/host/mod.ts";
 import type { View } from "../shared/protocol.ts";
-import type { GivenFiles } from "./given.ts";
+import type { OpenFiles } from "./given.ts";
 import { Lock } from "./lock.ts";
 import { type Chain, openPlan, type Plan } from "./open.ts";
 import { DiskRuns } from "./runs.ts";
@@ -20,7 +20,7 @@ export class Bench {
 
   private constructor(readonly kernels: Kernels, readonly chain: Chain) {}
 
-  static async open(kernels: Kernels, plan: Plan, files: GivenFiles): Promise<Bench> {
+  static async open(kernels: Kernels, plan: Plan, files: OpenFiles): Promise<Bench> {
     return new Bench(kernels, await openPlan(plan, files.context(kernels.core)));
   }
 

@@ -1,7 +1,7 @@
 /** Bytes of a view or of a file, as many as a page shows. */
 import { MIB, readBytes, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import { type Answers, CHANGED, UNKNOWN_BELOW } from "../shared/protocol.ts";
-import type { GivenFiles } from "./given.ts";
+import type { OpenFiles } from "./given.ts";
 import type { DiskRuns } from "./runs.ts";
 
 /** Owners of zeros and of nothing. */
@@ -70,7 +70,7 @@ function changesOf(upper: Read, lower: Read, offsetBytes: number): Uint8Array<Ar
 }
 
 export async function bytesOfFile(
-  files: GivenFiles,
+  files: OpenFiles,
   name: string,
   stretch: Stretch,
 ): Promise<Answers["bytes"]> {

@@ -1,5 +1,6 @@
-/** The command that would apply what was dropped. */
+/** The command that would apply what was dropped, or restore a snapshot. */
 import type { Link } from "../../core-as/host/mod.ts";
+import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 
 /** Letters that mean nothing to any shell. */
 const PLAIN = /^[A-Za-z0-9_@%+=:,./-]+$/;
@@ -18,6 +19,12 @@ export function commandFor(links: readonly Link[]): string | undefined {
   const deltas = links.filter(({ isBase }) => !isBase).map(({ path }) => quoteForShell(path)).reverse();
   if (deltas.length === 0) return undefined;
   return ["regrain apply", ...deltas, targetOf(links.at(-1)!)].join(" ");
+}
+
+/** What writes a snapshot to an image. */
+export function restoreCommand({ source, id }: Pick<Snapshot, "source" | "id">, repository: string): string {
+  const snapshot = quoteForShell(`${source.name}@${id}`);
+  return `regrain restore ${snapshot} ${TARGET} --repo ${quoteForShell(repository)}`;
 }
 
 /** Only a flat base can be written in place: an image, or the descriptor of one. */

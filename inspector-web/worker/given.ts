@@ -14,7 +14,16 @@ import { BlobSource } from "./blob_source.ts";
 import { RangeSource } from "./range_source.ts";
 import type { Life } from "./slow_source.ts";
 
-export class GivenFiles implements Files {
+/** What is open, whatever it is: files that were given, or a snapshot. */
+export interface OpenFiles extends Files {
+  readonly names: readonly string[];
+  /** What was odd about the names. */
+  readonly remarks: readonly string[];
+  open(path: string): Source;
+  context(core: Core): Context;
+}
+
+export class GivenFiles implements OpenFiles {
   readonly names: readonly string[];
   /** What was odd about the names. */
   readonly remarks: readonly string[];

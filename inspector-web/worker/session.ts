@@ -1,6 +1,7 @@
 /** What is open, and the answers to what the page asks about it. */
 import type { GuestSurvey } from "../../core-as/host/guest/mod.ts";
 import { type Core, type Link, readBytes, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import type { Codec, ObjectReader } from "../../core-as/host/repo/mod.ts";
 import {
   type Answers,
   type Asked,
@@ -9,6 +10,8 @@ import {
   type FileFacts,
   type GivenFile,
   type Opened,
+  type RepositoryFacts,
+  type RepositoryPlace,
   type Request,
   type Searched,
   type Told,
@@ -17,23 +20,26 @@ import {
 import { areaAnswer, labelOf, scannedTotals, surveyAreas, unknownAreas, walkedTotals } from "./areas.ts";
 import { Bench, Kernels } from "./bench.ts";
 import { bytesOfFile, bytesOfView } from "./bytes.ts";
+import { restoreCommand } from "./command.ts";
 import { Comparison } from "./compare.ts";
 import { describeSector } from "./describe.ts";
 import { exportCsv, exportJson } from "./export.ts";
 import { openedChain, openedMap } from "./facts.ts";
 import { findingsOf } from "./findings.ts";
-import { GivenFiles } from "./given.ts";
+import { GivenFiles, type OpenFiles } from "./given.ts";
 import type { Item } from "./items.ts";
 import { Superseded } from "./lock.ts";
 import { type MapRuns, parseMap } from "./map_json.ts";
 import { nextRun, previousRun } from "./next.ts";
 import { lookAtAll, type Plan, planChain } from "./open.ts";
+import { OpenRepository } from "./repository.ts";
 import type { Runs } from "./runs.ts";
 import { Scan } from "./scan.ts";
 import { Search } from "./search.ts";
 import type { Life } from "./slow_source.ts";
+import { SnapshotDisk } from "./snapshot_disk.ts";
 import { structureOf } from "./structure.ts";
-import { Tiles } from "./tiles.ts";
+import { changesOf, Tiles } from "./tiles.ts";
 import { troubleOf } from "./trouble.ts";
 
 /** Views whose pyramids are kept: each may take 24 MiB. */
@@ -41,10 +47,22 @@ const MAX_SCANS = 6;
 
 export type Post = (told: Told, transfer: Transferable[]) => void;
 
+/** How repositories are reached and unpacked. */
+export interface RepositoryMeans {
+  objects(place: RepositoryPlace): ObjectReader;
+  /** Loads zstd when it is needed first. */
+  codec(): Promise<Codec>;
+}
+
+/** Nothing was asked of it that takes long. */
+const NONE_ASKED = { comparisons: 0, searches: 0, checks: 0 } as const;
+
 /** What one opening brought. */
 interface Open {
   readonly life: Life;
-  readonly files: GivenFiles;
+  readonly files: OpenFiles;
+  /** The same, when it is a snapshot. */
+  readonly snapshot?: SnapshotDisk;
   readonly plan: Plan | undefined;
   /** Absent where only a map is open. */
   readonly bench: Bench | undefined;
@@ -56,14 +74,18 @@ interface Open {
   /** The same when it is there: nobody waits for it to learn the name of an area. */
   known?: GuestSurvey;
   findings?: Promise<Answers["findings"]>;
+  marks?: Promise<void>;
   /** The comparison that runs is the last one that was asked for. */
   comparisons: number;
   /** The same of searches. */
   searches: number;
+  /** And of checks of all chunks. */
+  checks: number;
 }
 
 export class Session {
   private open: Open | undefined;
+  private repository: OpenRepository | undefined;
   private tiles = new Tiles();
   private readonly quick: Kernels;
   /** For work in long steps; made when there is some. */
@@ -71,8 +93,15 @@ export class Session {
   /** For the search for damage, which may take minutes. */
   private surveying: Kernels | undefined;
 
-  /** @param newCore Makes kernels with a memory of their own. */
-  constructor(private readonly newCore: () => Core, private readonly post: Post) {
+  /**
+   * @param newCore Makes kernels with a memory of their own.
+   * @param means   Absent where there are no repositories.
+   */
+  constructor(
+    private readonly newCore: () => Core,
+    private readonly post: Post,
+    private readonly means?: RepositoryMeans,
+  ) {
     this.quick = new Kernels(newCore());
   }
 
@@ -95,6 +124,19 @@ export class Session {
     switch (asked.type) {
       case "open":
         return this.openFiles(asked.files, asked.leaf);
+      case "open-repository":
+        return this.openRepository(asked.place);
+      case "open-snapshot":
+        return this.openSnapshot(asked.snapshot);
+      case "difference":
+        return this.requiredSnapshot().compareWith(asked.against);
+      case "changes":
+        return Promise.resolve({ changes: changesOf(this.requiredSnapshot(), asked) });
+      case "check-chunks":
+        return this.checkChunks();
+      case "stop-check":
+        if (this.open) this.open.checks++;
+        return Promise.resolve(null);
       case "close":
         this.end();
         return Promise.resolve(null);
@@ -144,15 +186,44 @@ export class Session {
         bench: undefined,
         map: map.runs,
         scans: new Map(),
-        comparisons: 0,
-        searches: 0,
+        ...NONE_ASKED,
       });
       return openedMap(map.runs, map.file, [...files.remarks, ...others]);
     }
     const plan = planChain(items, leaf === undefined ? undefined : files.names[leaf]);
     const bench = await Bench.open(this.quick, plan, files);
-    this.replace({ life, files, plan, bench, map: undefined, scans: new Map(), comparisons: 0, searches: 0 });
+    this.replace({ life, files, plan, bench, map: undefined, scans: new Map(), ...NONE_ASKED });
     return openedChain(bench.chain, files.remarks, plan.start);
+  }
+
+  /** Opens a repository in place of what was open; that stays open when there is none. */
+  private async openRepository(place: RepositoryPlace): Promise<RepositoryFacts> {
+    const { means } = this;
+    if (!means) throw new RegrainError("USAGE", "repositories are not opened here");
+    const repository = await OpenRepository.open(means.objects(place), () => means.codec());
+    this.end();
+    this.repository = repository;
+    return repository.facts;
+  }
+
+  private async openSnapshot(id: string): Promise<Opened> {
+    const { repository } = this;
+    if (!repository) throw new RegrainError("USAGE", "no repository is open");
+    const life = { ended: false };
+    const scans = new Map<View, Scan>();
+    const snapshot = new SnapshotDisk(repository, repository.snapshot(id), (range) => {
+      for (const { damaged } of scans.values()) damaged.push(range);
+      if (!life.ended) this.post({ notice: "damaged" }, []);
+    });
+    const plan: Plan = { items: [], names: snapshot.names, start: 0, remarks: [] };
+    const bench = await Bench.open(this.quick, plan, snapshot);
+    this.replace({ life, files: snapshot, snapshot, plan, bench, map: undefined, scans, ...NONE_ASKED });
+    const opened = openedChain(bench.chain, [], 0);
+    return {
+      ...opened,
+      snapshot: repository.factsOfSnapshot(id),
+      command: restoreCommand(snapshot.snapshot, repository.reader.store.label),
+    };
   }
 
   private replace(open: Open): void {
@@ -174,6 +245,12 @@ export class Session {
     throw new RegrainError("USAGE", "nothing is open");
   }
 
+  private requiredSnapshot(): SnapshotDisk {
+    const { snapshot } = this.required();
+    if (snapshot) return snapshot;
+    throw new RegrainError("USAGE", "what is open is no snapshot of a repository");
+  }
+
   private requiredBench(): Bench {
     const { bench } = this.required();
     if (bench) return bench;
@@ -186,9 +263,10 @@ export class Session {
   }
 
   private scanOf(view: View): Scan {
-    const { scans } = this.required();
+    const { scans, snapshot } = this.required();
     const known = scans.get(view);
     const scan = known ?? new Scan(view, this.runsOf(view));
+    if (!known && snapshot) scan.damaged.push(...snapshot.damagedRanges);
     // The one used last goes to the end, and the first is the one to forget.
     scans.delete(view);
     scans.set(view, scan);
@@ -237,6 +315,8 @@ export class Session {
   }
 
   private async next(asked: Extract<Request, { type: "next" }>): Promise<Answers["next"]> {
+    const { snapshot } = this.required();
+    if (snapshot?.isCompared) return { sector: snapshot.nextChanged(asked.sector, asked.backwards) };
     const scan = this.scanOf(asked.view);
     const find = asked.backwards ? previousRun : nextRun;
     return { sector: await find(scan, asked.sector) };
@@ -271,6 +351,11 @@ export class Session {
   private async findings(): Promise<Answers["findings"]> {
     const open = this.required();
     if (open.map) return { findings: [], counts: { damage: 0, doubt: 0, note: 0 } };
+    if (open.snapshot) {
+      // Marks are looked for once; what is found by reading is added as it is found.
+      await (open.marks ??= open.snapshot.placeMarks());
+      return open.snapshot.findings();
+    }
     return await (open.findings ??= this.survey(open));
   }
 
@@ -301,6 +386,15 @@ export class Session {
       .run(fromBytes, () => turn === open.searches && !open.life.ended);
   }
 
+  private async checkChunks(): Promise<Answers["check-chunks"]> {
+    const open = this.required();
+    const turn = ++open.checks;
+    return await this.requiredSnapshot().check(
+      () => turn === open.checks && !open.life.ended,
+      (checked) => this.post({ notice: "checked", checked }, []),
+    );
+  }
+
   private async compare(): Promise<Compared> {
     const open = this.required();
     if (this.requiredBench().chain.links.length < 2) {
@@ -322,7 +416,7 @@ export class Session {
 /** The saved map, where there is no disk beside it. */
 async function onlyMap(
   items: readonly Item[],
-  files: GivenFiles,
+  files: OpenFiles,
 ): Promise<{ runs: MapRuns; file: FileFacts } | undefined> {
   const map = items.find(({ kind }) => kind === "map");
   if (!map || items.some(({ kind, error }) => kind !== "map" && !error)) return undefined;

@@ -5,6 +5,7 @@ import {
   formatSize,
   type Link,
   MAX_DESCRIPTOR_BYTES,
+  plural,
   readBytes,
   RegrainError,
   SECTOR_SIZE,
@@ -12,7 +13,7 @@ import {
 } from "../../core-as/host/mod.ts";
 import type { StructureNode } from "../shared/protocol.ts";
 import { type Geometry, geometryOf } from "./geometry.ts";
-import type { GivenFiles } from "./given.ts";
+import type { OpenFiles } from "./given.ts";
 import { COWD_FIELDS, type Field, HOSTED_FIELDS, SESPARSE_FIELDS } from "./header_fields.ts";
 
 /** Tables shown, and entries of each; the rest is counted. */
@@ -54,7 +55,7 @@ class Builder {
 export async function structureOf(
   { name, around }: { readonly name: string; readonly around: number | undefined },
   links: readonly Link[],
-  files: GivenFiles,
+  files: OpenFiles,
 ): Promise<StructureNode> {
   const builder = new Builder(files.open(name), around);
   const whole = { offsetBytes: 0, lengthBytes: builder.file.sizeBytes };
@@ -164,7 +165,12 @@ async function directoryNode(builder: Builder, label: string, geometry: Geometry
     children.push(builder.node(`entry ${index}`, value, entry, table));
   }
   if (present > shown) children.push(more(builder, present - shown, at));
-  return builder.node(label, `${directoryEntries} entries, ${present} tables`, at, children);
+  return builder.node(
+    label,
+    `${plural(directoryEntries, "entry", "entries")}, ${plural(present, "table")}`,
+    at,
+    children,
+  );
 }
 
 async function tableNode(
@@ -188,7 +194,12 @@ async function tableNode(
     children.push(builder.node(`entry ${i}, disk sector ${disk}`, text, entry));
   }
   if (used > shown) children.push(more(builder, used - shown, at));
-  return builder.node(`grain table ${index}`, `${entriesPerTable} entries, ${used} in use`, at, children);
+  return builder.node(
+    `grain table ${index}`,
+    `${plural(entriesPerTable, "entry", "entries")}, ${used} in use`,
+    at,
+    children,
+  );
 }
 
 function more(

@@ -1,5 +1,6 @@
 /** Cells of a map: from the pyramid, or, where the page looks closer than that, from the tables. */
-import type { Tile, View } from "../shared/protocol.ts";
+import { type Run, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import { NEW_DATA, NEW_ZEROS, type Tile, type View } from "../shared/protocol.ts";
 import type { SectorRange } from "./geometry.ts";
 import { DATA, HOLE, type PlacedRun, type Runs, walkRuns } from "./runs.ts";
 import type { Scan } from "./scan.ts";
@@ -219,4 +220,20 @@ async function ownersOf(
     }
   });
   return owners;
+}
+
+/** How each cell of a snapshot compares: data that changed is told before zeros. */
+export function changesOf(
+  disk: { changedIn(range: SectorRange): readonly Run[] },
+  asked: Cells,
+): Uint8Array<ArrayBuffer> {
+  const { fromSector, sectorsPerCell, cells } = boundCells(asked);
+  const changes = new Uint8Array(cells);
+  for (const run of disk.changedIn({ from: fromSector, to: fromSector + cells * sectorsPerCell })) {
+    const first = Math.max(0, Math.floor((run.start / SECTOR_SIZE - fromSector) / sectorsPerCell));
+    const end = Math.ceil(((run.start + run.length) / SECTOR_SIZE - fromSector) / sectorsPerCell);
+    if (run.kind === "data") changes.fill(NEW_DATA, first, end);
+    else for (let i = first; i < Math.min(end, cells); i++) changes[i] ||= NEW_ZEROS;
+  }
+  return changes;
 }

@@ -8,7 +8,7 @@ import type { Decompress } from "../worker/zstd.ts";
 Object.assign(globalThis, {
   async startZstd(wasm: Uint8Array): Promise<Decompress> {
     // It takes the bytes in place of their address, though its types do not say so.
-    await init(wasm as unknown as string);
+    await (init as (wasm: Uint8Array) => Promise<void>)(wasm);
     return decompress;
   },
 });

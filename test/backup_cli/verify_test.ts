@@ -141,6 +141,23 @@ Deno.test("a page of a map that is gone is stored anew by a backup that reads th
   });
 });
 
+Deno.test("a page of a map that is damaged is stored anew, and old snapshots read it after verify", async () => {
+  await withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    const first = repository.backUp("a.c");
+    repository.flip(repository.keys("maps/")[0]!);
+    repository.run(["verify"], 1);
+    assert.equal(repository.keys("damaged/").length, 1);
+    const second = repository.backUp("a.c");
+    assert.equal(repository.keys("maps/").length, 2, "the damaged one, and the next generation of it");
+    repository.assertHolds(second, "a.c");
+    assert.equal(ofType(repository.json(["verify"]), "healed").length, 1);
+    assert.equal(repository.keys("maps/").length, 1);
+    repository.run(["gc"]);
+    repository.assertHolds(first, "a.c");
+  });
+});
+
 Deno.test("verify refuses shares that are none, two modes at once, and disks that are not there", async () => {
   await withTempDir((folder) => {
     const repository = RepositoryFolder.create(folder);

@@ -84,7 +84,7 @@ Deno.test("a restore killed at random moments is carried on with, and ends with 
       Deno.removeSync(image);
       for (
         let tries = 0;
-        !await endsBefore(fullMs * (0.3 + tries * 0.1 + rng.int(40) / 100), restore);
+        !await endsBefore(fullMs * (0.2 + tries * 0.1 + rng.int(30) / 100), restore);
         tries++
       ) {
         assert.throws(() => Deno.statSync(image), Deno.errors.NotFound, "half an image is seen");

@@ -138,10 +138,9 @@ for (const name of CHAINS) {
       assert.match(run(["compare", leaf, "repo:web01/disk-0"]).stdout, /^equal/);
       run(["restore", "web01/disk-0", path("out.img")]);
       assertFileHolds(path("out.img"), fixture.expected!());
-      assert.match(
-        refused("WRONG_BASE", ["backup", "--delta", leaf, "--name", "web01/disk-0"]).message,
-        /CID/,
-      );
+      const again = run(["backup", "--delta", leaf, "--name", "web01/disk-0", "--json"]);
+      assert.match(again.stderr, /has .* already/);
+      assert.equal(summaryOf(again).root, summary.root);
     }));
 }
 
@@ -156,7 +155,7 @@ Deno.test("deltas are backed up one after the other, each over the snapshot befo
     assert.match(run(["compare", path("disks/disk-000002.vmdk"), "repo:web01/disk-0"]).stdout, /^equal/);
   }));
 
-Deno.test("an audit of a delta by the disk finds a change that the delta does not have", () =>
+Deno.test("an audit of a delta by the disk agrees with a true delta", () =>
   withPlace(async ({ run, path }) => {
     const fixture = caseNamed("chain-two-cowd-links");
     await writeCase(fixture, path("disks"));
@@ -165,4 +164,22 @@ Deno.test("an audit of a delta by the disk finds a change that the delta does no
     const leaf = path(`disks/${fixture.leaf}`);
     const ran = run(["backup", leaf, "--delta", leaf, "--audit", "100%", ...name]);
     assert.deepEqual(summaryOf(ran).change, { method: "delta" });
+  }));
+
+Deno.test("an audit finds a change that the list does not have, says so loudly, and reads the whole disk", () =>
+  withSnapshot(({ run, refused, image, path }) => {
+    const areas = path("areas.json");
+    Deno.writeTextFileSync(areas, JSON.stringify([{ start: 0, length: 512 }]));
+    const args = ["backup", image, "--name", "web01/disk-0", "--changed", areas, "--json"];
+    assert.deepEqual(summaryOf(run([...args, "--audit", "100%"])).change, { method: "changed-areas" });
+    const changed = DISK.slice();
+    changed[5 * MIB + 7]! ^= 1;
+    Deno.writeFileSync(image, changed);
+    assert.match(run(["compare", image, SPEC], { exit: 1 }).stdout, /different/);
+    const ran = run([...args, "--audit", "100%"]);
+    assert.match(ran.stderr, /THE LIST OF CHANGES IS WRONG: .* bytes 5242880 to 6291456/);
+    assert.match(JSON.stringify(summaryOf(ran).change), /"method":"full","reason":"the audit found/);
+    assert.match(run(["compare", image, SPEC]).stdout, /^equal/);
+    refused("USAGE", ["backup", image, "--name", "web01/disk-0", "--audit", "1%"]);
+    refused("USAGE", [...args, "--audit", "0%"]);
   }));

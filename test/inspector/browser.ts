@@ -9,12 +9,17 @@ import { peer } from "../helpers/peers.ts";
 
 export const PAGE_PATH = new URL("../../inspector-web/dist/inspector.html", import.meta.url).pathname;
 export const PAGE_URL = pathToFileURL(PAGE_PATH).href;
+/** The page with zstd in it. */
+export const REPOSITORY_PAGE_PATH =
+  new URL("../../inspector-web/dist/inspector-repository.html", import.meta.url).pathname;
+export const REPOSITORY_PAGE_URL = pathToFileURL(REPOSITORY_PAGE_PATH).href;
 const PATIENCE_MS = 15_000;
 const POLL_MS = 20;
 
 /** As the page tells it for tests. */
 export type PageState =
   & Pick<Everything, "opening" | "opened" | "view" | "tab" | "scan" | "troubles" | "warning">
+  & Pick<Everything, "repository" | "difference" | "checked" | "checking" | "findings">
   & Pick<Everything, "areas" | "compared" | "found" | "search" | "curve" | "theme" | "speedMbps">
   & {
     readonly position: Pick<
@@ -189,8 +194,8 @@ export async function paste(page: Page, files: Readonly<Record<string, Uint8Arra
 
 /** Waits until files that were given are open, or refused; what was open before is forgotten as they are given. */
 function answered(page: Page, what: string): Promise<PageState> {
-  return until(page, what, ({ opening, opened, troubles }) => {
-    return !opening && (opened !== undefined || troubles.length > 0);
+  return until(page, what, ({ opening, opened, repository, troubles }) => {
+    return !opening && (opened !== undefined || repository !== undefined || troubles.length > 0);
   });
 }
 

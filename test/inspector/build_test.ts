@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { buildPage, fillTemplate, inlineStyle, pack } from "../../inspector-web/build.ts";
-import { PAGE_PATH } from "./browser.ts";
+import { buildPages, fillTemplate, inlineStyle, pack } from "../../inspector-web/build.ts";
+import { PAGE_PATH, REPOSITORY_PAGE_PATH } from "./browser.ts";
 
 const POLICY = {
   "default-src": "'none'",
@@ -19,14 +19,26 @@ function unpack(packed: string): Promise<string> {
 }
 
 const built = await Deno.readTextFile(PAGE_PATH);
+const builtWithZstd = await Deno.readTextFile(REPOSITORY_PAGE_PATH);
 
-Deno.test("the page is what its sources make (deno task inspector)", async () => {
-  const made = await buildPage();
-  assert.equal(made.length, built.length);
-  assert.ok(
-    made === built,
-    `they differ from character ${[...made].findIndex((char, i) => char !== built[i])} on`,
-  );
+Deno.test("the pages are what their sources make (deno task inspector)", async () => {
+  const pages = await buildPages();
+  for (const [made, found] of [[pages.inspector, built], [pages["inspector-repository"], builtWithZstd]]) {
+    assert.equal(made!.length, found!.length);
+    assert.ok(
+      made === found,
+      `they differ from character ${[...made!].findIndex((char, i) => char !== found![i])} on`,
+    );
+  }
+});
+
+Deno.test("the page that shows repositories is the other one with zstd in it, packed", async () => {
+  const parts = [...builtWithZstd.matchAll(/(id="zstd-(?:source|wasm)">)([^<]+)</g)];
+  assert.deepEqual(parts.map((part) => part[1]), ['id="zstd-source">', 'id="zstd-wasm">']);
+  const without = parts.reduce((page, part) => page.replace(part[2]!, ""), builtWithZstd);
+  assert.ok(without === built, "there is more that they differ in");
+  assert.match(await unpack(parts[0]![2]!), /startZstd/);
+  assert.ok(new TextEncoder().encode(builtWithZstd).length < 280_000);
 });
 
 Deno.test("the page is under 150 KB", () => {
@@ -58,8 +70,15 @@ Deno.test("the page names nothing that lies elsewhere, on the network or on the 
 Deno.test("the elements of the page end where they should", () => {
   const scripts = [...built.matchAll(/<script\b[^>]*>([^]*?)<\/script>/g)];
   const opening = [...built.matchAll(/<script type="[^"]*" id="([^"]*)">/g)].map((match) => match[1]);
-  assert.deepEqual(opening, ["served", "core-wasm", "worker-source", "page-source"]);
-  assert.equal(scripts.length, 5);
+  assert.deepEqual(opening, [
+    "served",
+    "core-wasm",
+    "worker-source",
+    "zstd-source",
+    "zstd-wasm",
+    "page-source",
+  ]);
+  assert.equal(scripts.length, 7);
   assert.doesNotMatch(built, /<!--/);
   assert.deepEqual([...Uint8Array.fromBase64(scripts[1]![1]!).subarray(0, 4)], [0, 0x61, 0x73, 0x6d]);
 });

@@ -87,6 +87,11 @@ export class MapPage {
     return this.bytes.subarray(at, at + ID_BYTES);
   }
 
+  /** Of a chunk that is not zeros. */
+  generation(index: number): number {
+    return this.bytes[index * ENTRY_BYTES + 1]!;
+  }
+
   set(index: number, entry: ChunkEntry | undefined): void {
     const at = index * ENTRY_BYTES;
     this.bytes.fill(0, at, at + ENTRY_BYTES);

@@ -15,6 +15,8 @@ export interface ObjectInfo {
   readonly sizeBytes: number;
   /** When it was written, by the store's own clock, in milliseconds since 1970. */
   readonly modifiedMs: number;
+  /** Until when the store lets nobody remove it; only `head` tells it, and only of what is locked. */
+  readonly retainUntilMs?: number;
 }
 
 /** Objects that can be read. */
@@ -58,6 +60,14 @@ export interface ObjectStore extends ObjectReader {
    * @throws {RegrainError} `STORE_FAILED`, `STORE_DENIED`, naming one that stands.
    */
   remove(keys: readonly string[]): Promise<void>;
+  /**
+   * Forbids the store to remove objects before; one that is locked for longer stays so. Absent where nothing can be
+   * locked.
+   *
+   * @returns keys of which there is no object.
+   * @throws {RegrainError} `STORE_FAILED`, `STORE_DENIED`.
+   */
+  extendRetention?(keys: readonly string[], untilMs: number): Promise<string[]>;
   /**
    * Removes what processes that ended left half written where no listing shows it; absent where that cannot be.
    *

@@ -110,12 +110,13 @@ export async function contentId(
 /**
  * The plain bytes of a stored piece of content, whose length and hash are those that are due.
  *
+ * @param means.identify As {@link contentId}, where there is a faster one.
  * @throws {RegrainError} `CHUNK_DAMAGED` that says in which way it is not what was stored.
  */
 export async function unseal(
   stored: Uint8Array<ArrayBuffer>,
   due: { key: string; path: string; id: string; plainBytes: number },
-  means: { codec: Codec; keys: RepositoryKeys | undefined },
+  means: { codec: Codec; keys: RepositoryKeys | undefined; identify?: (plain: Uint8Array) => string },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { key, path, id, plainBytes } = due;
   const packed = means.keys === undefined ? stored : await means.keys.decrypt(key, stored);
@@ -134,6 +135,7 @@ export async function unseal(
       cause,
     });
   }
-  if (await contentId(plain, means.keys) === id) return plain;
+  const found = means.identify === undefined ? await contentId(plain, means.keys) : means.identify(plain);
+  if (found === id) return plain;
   throw new RegrainError("CHUNK_DAMAGED", "what it unpacks to does not have the hash in its name", { path });
 }

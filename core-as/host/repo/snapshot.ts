@@ -16,6 +16,7 @@ import { parseContentStem, toHex } from "./names.ts";
 export const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 const HEX_64 = /^[0-9a-f]{64}$/;
 const ULID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
+const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
 /** How it was known what had changed. */
 export type ChangeMethod = "full" | "changed-areas" | "delta" | "stream" | "import" | "copy";
@@ -72,6 +73,11 @@ export interface Snapshot {
   /** CID of the VMDK descriptor the disk had, which the next delta must name as its parent. */
   readonly cid: string | undefined;
   readonly tags: readonly string[];
+  /**
+   * ISO 8601, UTC: until then the store lets nobody remove this manifest, nor anything that it refers to. Absent: it
+   * was not asked to.
+   */
+  readonly retainUntil?: string;
   readonly stats: SnapshotStats;
 }
 
@@ -149,6 +155,8 @@ async function readSnapshot(fields: Fields, path: string): Promise<Snapshot> {
   const root = fields.text("root", HEX_64);
   if (await contentRoot(pages) !== root) fields.fail("root", "the sum of the pages");
   const textOf = (from: Fields, name: string) => from.text(name);
+  const timeOf = (from: Fields, name: string) => from.text(name, TIME);
+  const retainUntil = fields.optional("retainUntil", timeOf);
   return {
     format: "regrain-snapshot",
     version: 1,
@@ -156,7 +164,7 @@ async function readSnapshot(fields: Fields, path: string): Promise<Snapshot> {
     repository: fields.text("repository", ULID),
     id: fields.text("id", ULID),
     source: { name: source.text("name"), key: source.text("key", /^[a-z0-9][a-z0-9-]{0,80}$/) },
-    created: fields.text("created", /^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    created: fields.text("created", TIME),
     tool: fields.text("tool"),
     host: fields.text("host"),
     parent: fields.optional("parent", (from, name) => from.text(name, ULID)),
@@ -170,6 +178,7 @@ async function readSnapshot(fields: Fields, path: string): Promise<Snapshot> {
     },
     cid: fields.optional("cid", (from, name) => from.text(name, /^[0-9a-f]{8}$/)),
     tags: fields.texts("tags"),
+    ...retainUntil === undefined ? {} : { retainUntil },
     stats: {
       chunks: stats.count("chunks"),
       newChunks: stats.count("newChunks"),

@@ -15,6 +15,7 @@ const KEPT_CHUNKS = 4;
 const KEPT_PAGES = 64;
 
 export class SnapshotSource implements Source {
+  readonly isDisk = true;
   readonly path: string;
   readonly sizeBytes: number;
   private readonly chunks = new Kept<Uint8Array<ArrayBuffer>>(KEPT_CHUNKS);

@@ -1,0 +1,109 @@
+/** Restores that are interrupted, run out of space, or write another format. */
+import assert from "node:assert/strict";
+import { assertFileHolds, sameBytes } from "../helpers/bytes.ts";
+import { regrainCommand } from "../helpers/cli.ts";
+import { run as runProgram, testWithPeers, withLoop, withMount } from "../helpers/peers.ts";
+import { diskOf, MIB, type Place, summaryOf, withPlace } from "./place.ts";
+
+const DISK = diskOf(48 * MIB, [
+  { at: 0, lengthBytes: 20 * MIB, seed: 1 },
+  { at: 30 * MIB, lengthBytes: 10 * MIB + 4096, seed: 2 },
+]);
+const NAME = "web01/disk-0";
+
+function withSnapshot(fn: (place: Place) => void | Promise<void>): Promise<void> {
+  return withPlace(async (place) => {
+    Deno.writeFileSync(place.path("vm.img"), DISK);
+    place.run(["backup", place.path("vm.img"), "--name", NAME]);
+    await fn(place);
+  });
+}
+
+Deno.test("a restore that was killed carries on with what is right in its .part file", () =>
+  withSnapshot(async ({ run, repo, path }) => {
+    const out = path("out.img");
+    const args = ["restore", NAME, out, "--rate-limit", "10M", "--repo", repo];
+    const child = regrainCommand(args, { stdout: "null", stderr: "null" }).spawn();
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    child.kill("SIGKILL");
+    await child.status;
+    assert.throws(() => Deno.statSync(out), Deno.errors.NotFound);
+    // What the crash left of one chunk is not believed either.
+    using part = Deno.openSync(`${out}.part`, { write: true });
+    part.writeSync(new Uint8Array(10).fill(0x55));
+    const summary = summaryOf(run(["restore", NAME, out, "--json"]));
+    assert.ok(summary.keptBytes as number > 0, "something was kept");
+    assert.ok(summary.writtenBytes as number > 0);
+    assertFileHolds(out, DISK);
+    assert.throws(() => Deno.statSync(`${out}.part`), Deno.errors.NotFound);
+  }));
+
+testWithPeers(
+  "a restore that runs out of space says so, and carries on when there is some",
+  ["root-mount"],
+  () =>
+    withSnapshot(async ({ run, refused, path }) => {
+      Deno.mkdirSync(path("small"));
+      await withMount(path("small"), ["-t", "tmpfs", "-o", "size=16m", "none"], () => {
+        const out = path("small/out.img");
+        const { hint } = refused("NO_SPACE", ["restore", NAME, out]);
+        assert.match(hint!, /carries on/);
+        assert.throws(() => Deno.statSync(out), Deno.errors.NotFound);
+        runProgram("mount", ["-o", "remount,size=80m", path("small")]);
+        run(["restore", NAME, out]);
+        assertFileHolds(out, DISK);
+      });
+    }),
+);
+
+testWithPeers(
+  "a restore over a larger device zeroes what was there, and leaves its end alone",
+  ["root-loop"],
+  () =>
+    withSnapshot(async ({ run, path }) => {
+      const file = path("device.img");
+      Deno.writeFileSync(file, new Uint8Array(56 * MIB).fill(0x77));
+      await withLoop(file, (device) => {
+        assert.match(run(["restore", NAME, device]).stderr, /its last 8,388,608 bytes stay as they are/);
+        run(["restore", NAME, device, "--delta"]);
+      });
+      const found = Deno.readFileSync(file);
+      assert.ok(sameBytes(found.subarray(0, DISK.length), DISK));
+      assert.ok(found.subarray(DISK.length).every((byte) => byte === 0x77));
+    }),
+);
+
+Deno.test("a flat VMDK has the content id of its disk, and a file of another size is refused", () =>
+  withSnapshot(({ run, refused, path }) => {
+    run(["restore", NAME, path("vm.vmdk"), "--format", "vmdk-flat"]);
+    assertFileHolds(path("vm-flat.vmdk"), DISK);
+    assert.match(run(["compare", path("vm.vmdk"), `repo:${NAME}`]).stdout, /^equal/);
+    run(["backup", path("vm.vmdk"), "--name", NAME]);
+    assert.match(Deno.readTextFileSync(path("vm.vmdk")), /^CID=fffffffe$/m);
+    refused("TARGET_UNSUITABLE", ["restore", NAME, path("vm.vmdk"), "--format", "vmdk-flat"]);
+    refused("USAGE", ["restore", NAME, path("vm.img"), "--format", "vmdk-flat", "--delta"]);
+    refused("USAGE", ["restore", NAME, "-", "--format", "qcow2"]);
+    Deno.writeFileSync(path("other.img"), new Uint8Array(MIB));
+    refused("SIZE_MISMATCH", ["restore", NAME, path("other.img"), "--delta"]);
+  }));
+
+for (const format of ["vmdk-sparse", "stream", "qcow2"]) {
+  testWithPeers(
+    `a restore to ${format} is the same disk for qemu-img`,
+    ["qemu-img"],
+    () =>
+      withSnapshot(({ run, path }) => {
+        run(["restore", NAME, path("out.disk"), "--format", format]);
+        runProgram("qemu-img", ["compare", path("out.disk"), path("vm.img")]);
+        assert.throws(() => Deno.statSync(path("out.disk.raw")), Deno.errors.NotFound);
+      }),
+  );
+}
+
+Deno.test("without qemu-img the formats that need it are refused before anything is written", () =>
+  withSnapshot(({ run, path }) => {
+    const args = ["restore", NAME, path("out.qcow2"), "--format", "qcow2", "--json"];
+    const { stderr } = run(args, { exit: 4, env: { PATH: path("nowhere") } });
+    assert.match(stderr, /"code":"UNSUPPORTED".*--format qcow2 is written by qemu-img, which is not here/);
+    assert.throws(() => Deno.statSync(path("out.qcow2.raw.part")), Deno.errors.NotFound);
+  }));
