@@ -26,7 +26,7 @@ const PARTS = [
   ["stream", /^cli\/stream\//],
   ["apply", /^cli\/apply\//],
   ["capability", /^cli\/[a-z_]+\//],
-  ["page", /^inspector-web\/dist\/inspector\.html$/],
+  ["page", /^inspector-web\/dist\/inspector(-repository)?\.html$/],
   ["inspector-build", /^inspector-web\/build\.ts$/],
   ["inspector", /^inspector-web\//],
   ["fixtures", /^fixtures\//],
@@ -74,7 +74,7 @@ const PACKAGES: Partial<Record<Part, RegExp>> = {
   program: /^@commander-js\/extra-typings$/,
   main: /^@commander-js\/extra-typings$/,
   "inspector-build": /^node:url$/,
-  inspector: /^preact/,
+  inspector: /^preact|^@bokuweb\/zstd-wasm$/,
   fixtures: /^node:/,
   test: /./,
 };

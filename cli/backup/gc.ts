@@ -166,7 +166,9 @@ class CondemnedList {
       for (const key of await removeUnlocked(store, keys, this.repository.world)) locked.add(key);
     }
     if (locked.size > 0) {
-      options.onNotice(`${plural(locked.size, "object")} that nobody needs stay: they are locked until a date`);
+      options.onNotice(
+        `${plural(locked.size, "object")} that nobody needs stay: they are locked until a date`,
+      );
     }
     const removed = doomed.filter((each) => !locked.has(contentKey(each, suffix)));
     return { ...sumOf(removed), lockedObjects: locked.size };

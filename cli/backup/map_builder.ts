@@ -1,4 +1,5 @@
 /** The map of a new snapshot: the pages of its parent, of which only those that change are loaded. */
+import { Buffer } from "node:buffer";
 import {
   contentId,
   contentRoot,
@@ -123,7 +124,5 @@ function usedEntries(page: MapPage): number {
 }
 
 function sameBytes(a: MapPage, b: MapPage | undefined): boolean {
-  if (b === undefined || a.bytes.length !== b.bytes.length) return false;
-  for (let i = 0; i < a.bytes.length; i++) if (a.bytes[i] !== b.bytes[i]) return false;
-  return true;
+  return b !== undefined && Buffer.compare(a.bytes, b.bytes) === 0;
 }

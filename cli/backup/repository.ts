@@ -140,7 +140,8 @@ export class Repository extends RepositoryReader {
 }
 
 async function refuseOccupied(store: ObjectStore): Promise<void> {
-  for await (const _ of store.list("")) throw occupied(store);
+  // What the probe of the store wrote stays where the credentials cannot remove it.
+  for await (const { key } of store.list("")) if (!key.startsWith("probe/")) throw occupied(store);
 }
 
 function occupied(store: ObjectStore): RegrainError {

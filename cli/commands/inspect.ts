@@ -51,7 +51,7 @@ export async function runInspect(images: readonly string[], flags: InspectFlags)
   using signals = new Signals({ onStop, onStatus });
   await signals.safePoint();
   const url = origin + routes.path;
-  announce(url, { files, served }, console);
+  announce(url, { files, objects, served }, console);
   if (flags.open) {
     openBrowser(origin + routes.oneTimePath(), (reason) => {
       console.warn(`the browser was not opened: ${reason}; the page is at ${url}`);
@@ -109,11 +109,11 @@ async function openObjects(
 
 function announce(
   url: string,
-  { files, served }: { files: ServedFiles; served: string },
+  { files, objects, served }: { files: ServedFiles; objects: ServedObjects | undefined; served: string },
   console: Console,
 ): void {
   const { images } = files.list();
-  if (console.json) console.outJson({ type: "listening", url, images });
+  if (console.json) console.outJson({ type: "listening", url, images, repository: objects?.describe() });
   else console.out(url);
   console.flush();
   for (const { name, sizeBytes } of images) console.detail(`serves ${name}, ${sizeBytes} bytes`);

@@ -19,7 +19,7 @@ export async function runRepoInit(flags: RepoInitFlags): Promise<number> {
   const passphrase = flags.encrypt ? passphraseOf(flags) : undefined;
   const store = await openStoreOf(flags);
   try {
-    await initIn(store, { flags, console, chunkBytes, passphrase });
+    await initIn(store, { console, chunkBytes, passphrase });
   } finally {
     store.close();
     console.flush();
@@ -29,8 +29,7 @@ export async function runRepoInit(flags: RepoInitFlags): Promise<number> {
 
 async function initIn(
   store: ObjectStore,
-  { flags, console, chunkBytes, passphrase }: {
-    flags: RepoInitFlags;
+  { console, chunkBytes, passphrase }: {
     console: Console;
     chunkBytes: number;
     passphrase: string | undefined;

@@ -38,7 +38,8 @@ async function extendOne(key: string, extension: Extension): Promise<boolean> {
   }
 }
 
-const HINT = "to keep what is stored already for longer takes s3:GetObjectRetention and s3:PutObjectRetention";
+const HINT =
+  "to keep what is stored already for longer takes s3:GetObjectRetention and s3:PutObjectRetention";
 
 function isLongEnough(info: ObjectInfo | undefined, { untilMs }: Extension): boolean {
   return (info?.retainUntilMs ?? 0) >= untilMs;

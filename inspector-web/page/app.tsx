@@ -71,7 +71,7 @@ export function App({ inspector }: { inspector: Inspector }) {
         <p class="brand">
           regrain <span>inspector</span>
         </p>
-        {opened && <h1>{opened.links[0]?.name}</h1>}
+        {(opened || state.repository) && <h1>{opened?.links[0]?.name ?? state.repository?.label}</h1>}
         <nav aria-label="Page">
           <button type="button" onClick={() => pick(false)}>Open…</button>
           {opened && !opened.snapshot && <button type="button" onClick={() => pick(true)}>Add files…</button>}

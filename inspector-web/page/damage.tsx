@@ -7,7 +7,8 @@ const SIGNS = { damage: "✗ damage", doubt: "? doubt", note: "· note" } as con
 const SHOWN = 500;
 
 export function Damage({ state, inspector }: { state: PageState; inspector: Inspector }) {
-  const { findings } = state;
+  const { findings, opened } = state;
+  const isSnapshot = opened?.snapshot !== undefined;
   if (!findings) return null;
   const { damage, doubt, note } = findings.counts;
   const rest = damage + doubt + note - Math.min(SHOWN, findings.findings.length);
@@ -36,9 +37,10 @@ export function Damage({ state, inspector }: { state: PageState; inspector: Insp
                         <button
                           type="button"
                           class="link"
-                          onClick={() => inspector.showBytes({ file }, offsetBytes)}
+                          onClick={() => inspector.showBytes(isSnapshot ? "disk" : { file }, offsetBytes)}
                         >
-                          {file} {formatOffset(offsetBytes)}
+                          {isSnapshot ? "" : `${file} `}
+                          {formatOffset(offsetBytes)}
                         </button>
                       )}
                     </td>

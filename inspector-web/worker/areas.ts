@@ -18,6 +18,8 @@ import type { Scan } from "./scan.ts";
 class GuestView implements Source {
   readonly path: string;
   readonly sizeBytes: number;
+  /** Where a chunk of a backup was to be read that is damaged: zeros stand for it. */
+  readonly unread = new Set<number>();
 
   constructor(private readonly disk: DiskRuns) {
     this.path = disk.name;
@@ -32,7 +34,17 @@ class GuestView implements Source {
       if (offsetBytes + lengthBytes > this.sizeBytes) {
         throw new RegrainError("READ_SHORT", `the disk ends at byte ${this.sizeBytes}`, { path: this.path });
       }
-      await this.disk.read(offsetBytes, buffer.subarray(at, at + lengthBytes));
+      await this.readOver(offsetBytes, buffer.subarray(at, at + lengthBytes));
+    }
+  }
+
+  private async readOver(offsetBytes: number, buffer: Uint8Array): Promise<void> {
+    try {
+      await this.disk.read(offsetBytes, buffer);
+    } catch (error) {
+      if (!(error instanceof RegrainError) || !error.code.startsWith("CHUNK_")) throw error;
+      buffer.fill(0);
+      this.unread.add(offsetBytes);
     }
   }
 
@@ -43,7 +55,13 @@ class GuestView implements Source {
 
 /** @param merged All links: a partition table is mostly in the base. */
 export async function surveyAreas(merged: DiskRuns): Promise<GuestSurvey> {
-  return await surveyGuest(new GuestView(merged));
+  const view = new GuestView(merged);
+  const survey = await surveyGuest(view);
+  const unread = [...view.unread].map((offsetBytes) => ({
+    message: "what stands here is in a chunk that is damaged, and was not seen",
+    offsetBytes,
+  }));
+  return { ...survey, table: { ...survey.table, problems: [...survey.table.problems, ...unread] } };
 }
 
 /** What a saved map can tell: one area, of which nothing is known. */

@@ -36,9 +36,11 @@ export async function backUpLetters(
   repository: Repository,
   letters: string,
   name = "web01/disk-0",
+  { retainMs }: { retainMs?: number } = {},
 ): Promise<Snapshot> {
   const report = await backUp(repository, {
     name,
+    retainMs,
     tags: [],
     lanes: await InlineLanes.open(repository.laneSetup),
     onNotice: () => undefined,

@@ -49,18 +49,20 @@ export function imageOf({ folder }: BackupOptions): string {
 /**
  * First backup, restore and second backup of one program.
  *
- * @param home Folder for its repository and all else it keeps; where the repository is, that is `repo` in it.
+ * @param home Folder for its repository, which is `repo` in it, and all else it keeps.
+ * @param options.keep What is in the folder belongs to a server that runs, and is not removed before a run.
  */
 export async function measureProgram(
   options: BackupOptions,
   program: Program,
   home = `${options.folder}/${program.name}`,
+  { keep = false } = {},
 ): Promise<ProgramCosts> {
   const { diskBytes, runs, folder } = options;
   const image = imageOf(options);
   tell(`${program.name}: first backup`);
   const first = await medianOf(runs, async () => {
-    for (const name of ["repo", "cache", "base", "config"]) remove(`${home}/${name}`);
+    if (!keep) remove(home);
     Deno.mkdirSync(home, { recursive: true });
     for (const each of program.init) await costOf(each);
     return await costOf(program.backup(image));
@@ -135,7 +137,8 @@ async function measureWays(
     pattern,
     diskBytes: sizeBytes,
     changedBytes: changes.reduce((sum, { length }) => sum + length, 0),
-    touchedChunks: new Set(changes.flatMap(({ start, length }) => [chunkOf(start), chunkOf(start + length - 1)])).size,
+    touchedChunks:
+      new Set(changes.flatMap(({ start, length }) => [chunkOf(start), chunkOf(start + length - 1)])).size,
   };
   const copy = `${folder}/copy`;
   const ways = { "--delta": ["--delta", delta], "--changed": [image, "--changed", list] } as const;
@@ -154,7 +157,10 @@ async function measureWays(
 }
 
 /** A backup of all the disk must find nothing that the one before it did not have. */
-async function checkTold(repository: string, { flag, image }: { flag: string; image: string }): Promise<void> {
+async function checkTold(
+  repository: string,
+  { flag, image }: { flag: string; image: string },
+): Promise<void> {
   const before = newestRoot(repository);
   await costOf(ourProgram(repository).backup(image));
   if (newestRoot(repository) !== before) throw new Error(`${flag} made another disk than reading it makes`);

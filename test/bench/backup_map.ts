@@ -4,7 +4,13 @@
  * `make` stores a snapshot of 4 million chunks that are all different, `change` builds the next one on it with some of
  * them changed, `read` reads every page and notes every name, as a collection of garbage does.
  */
-import { type MapPage, PAGE_ENTRIES, serializeSnapshot, type Snapshot, snapshotKey } from "../../core-as/host/repo/mod.ts";
+import {
+  type MapPage,
+  PAGE_ENTRIES,
+  serializeSnapshot,
+  type Snapshot,
+  snapshotKey,
+} from "../../core-as/host/repo/mod.ts";
 import { ContentWriter } from "../../cli/backup/content_writer.ts";
 import { readForbidden } from "../../cli/backup/intents.ts";
 import { MapBuilder } from "../../cli/backup/map_builder.ts";

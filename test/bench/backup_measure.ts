@@ -11,6 +11,15 @@ export interface Cost {
   readonly load: number;
 }
 
+/** How long a run waits for the others of the machine to be quiet. */
+const PATIENCE_S = 20;
+/** A file that programs of this machine lock while they want it for themselves; see `--lock`. */
+let lock: string | undefined;
+
+export function setLock(path: string): void {
+  lock = path;
+}
+
 /** Runs a program once. @throws {Error} when it fails: what failed has no speed. */
 export async function costOf(contestant: Contestant): Promise<Cost> {
   const [load] = Deno.loadavg() as [number, number, number];
@@ -21,9 +30,17 @@ export async function costOf(contestant: Contestant): Promise<Cost> {
   const file = Deno.makeTempFileSync({ prefix: "regrain_bench_" });
   try {
     const { name, command, args } = contestant;
-    const elapsedMs = await timeOnce({ name, command: time, args: ["-f", "%U %S %M", "-o", file, command, ...args] });
-    const [user, system, kib] = Deno.readTextFileSync(file).trim().split(" ").map(Number) as [number, number, number];
-    return { elapsedMs, cpuMs: (user + system) * 1000, peakBytes: kib * 1024, load };
+    const timed = [time, "-f", "%e %U %S %M", "-o", file, command, ...args];
+    // Waiting for the lock is not measured; the program inherits it.
+    const script = 'exec 9>>"$0" && { flock -x -w "$1" 9 || true; } && shift && exec "$@"';
+    await timeOnce(
+      lock === undefined
+        ? { name, command: time, args: timed.slice(1) }
+        : { name, command: "sh", args: ["-c", script, lock, String(PATIENCE_S), ...timed] },
+    );
+    const figures = Deno.readTextFileSync(file).trim().split(" ").map(Number);
+    const [elapsed, user, system, kib] = figures as [number, number, number, number];
+    return { elapsedMs: elapsed * 1000, cpuMs: (user + system) * 1000, peakBytes: kib * 1024, load };
   } finally {
     Deno.removeSync(file);
   }

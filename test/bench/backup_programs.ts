@@ -39,9 +39,9 @@ export interface Absent {
   readonly reason: string;
 }
 
-/** The other programs, each as its manual says; @param folder Is theirs alone. */
+/** The other programs, each as its manual says; @param folder Each keeps its files in a folder of its name there. */
 export function otherPrograms(folder: string): (Program | Absent)[] {
-  return [restic(folder), borg(folder), kopia(folder)];
+  return [restic(`${folder}/restic`), borg(`${folder}/borg`), kopia(`${folder}/kopia`)];
 }
 
 function restic(folder: string): Program | Absent {

@@ -5,6 +5,7 @@ import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { caseNamed } from "../../fixtures/mod.ts";
 import { testWithPeers } from "../helpers/peers.ts";
+import { settle, violations } from "./axe.ts";
 import { drop, type PageOptions, until, type Watched, withBrowser, withPage } from "./browser.ts";
 
 const CHAIN = caseNamed("chain-five-links-of-three-kinds").make();
@@ -31,22 +32,6 @@ async function eachTab(page: Page, fn: (name: string) => Promise<void>): Promise
     await settle(page);
     await fn(await tab.innerText());
   }
-}
-
-/** Lets answers of the worker come in and be painted. */
-function settle(page: Page): Promise<void> {
-  return page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 150)));
-}
-
-/** What axe-core finds wrong, each with the places. It stands in a world of its own, which the policy leaves alone. */
-async function violations(page: Page): Promise<string[]> {
-  const { violations } = await page.evaluate(() => {
-    const { axe } = globalThis as unknown as { axe: typeof import("axe-core") };
-    return axe.run(document, { resultTypes: ["violations"] });
-  });
-  return violations.map(({ id, nodes }) =>
-    `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`
-  );
 }
 
 for (const colorScheme of ["light", "dark"] as const) {

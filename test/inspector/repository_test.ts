@@ -1,10 +1,13 @@
 /// <reference lib="dom" />
 /** Backup repositories in the page: chosen, dropped, served; what is new in a snapshot, and what is damaged. */
 import assert from "node:assert/strict";
+import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { CHUNK, DISK, diskOf, RepositoryFolder } from "../backup_cli/repository_folder.ts";
+import { regrainRefuses } from "../helpers/cli.ts";
 import { withInspector } from "../helpers/inspector.ts";
 import { testWithPeers, withTempDir } from "../helpers/peers.ts";
+import { settle, violations } from "./axe.ts";
 import {
   dropPaths,
   PAGE_URL,
@@ -245,3 +248,60 @@ testWithPeers(
         ));
     }),
 );
+
+for (const colorScheme of ["light", "dark"] as const) {
+  testWithPeers(
+    `axe-core finds nothing wrong with a repository in ${colorScheme}`,
+    ["chromium"],
+    () =>
+      withTempDir((folder) => {
+        const repository = RepositoryFolder.create(folder);
+        const ids = [repository.backUp(FIRST), repository.backUp(SECOND), repository.backUp(FIRST)];
+        repository.flip(repository.keys("snaps/").find((key) => key.includes(ids[2]!))!);
+        repository.flip(repository.keys("chunks/")[0]!);
+        const options = {
+          url: REPOSITORY_PAGE_URL,
+          colorScheme,
+          width: 360,
+          reducedMotion: "reduce",
+        } as const;
+        return withBrowser((browser) =>
+          withPage(browser, options, async ({ page }) => {
+            await page.context().addInitScript(axe.source);
+            await page.reload();
+            await choose(page, repository.path);
+            assert.deepEqual(await violations(page), [], "list");
+            await show(page, ids[1]!);
+            await page.getByTestId("check-chunks").getByRole("button").click();
+            await until(page, "checking", ({ checked }) => checked?.finished === true);
+            for (const tab of ["map", "hex"]) {
+              await page.getByTestId(`tab-${tab}`).click();
+              await settle(page);
+              assert.deepEqual(await violations(page), [], tab);
+              const [wide, room] = await page.evaluate(() => {
+                const { scrollWidth, clientWidth } = document.documentElement;
+                return [scrollWidth, clientWidth];
+              });
+              assert.ok(wide! <= room!, `${tab}: ${wide} pixels wide, of ${room}`);
+            }
+          })
+        );
+      }),
+  );
+}
+
+Deno.test("regrain inspect refuses files beside a repository, three snapshots, and an encrypted repository", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    repository.backUp("ab");
+    const names = [`repo:${DISK}`, `repo:${DISK}@latest`, `repo:${DISK}@latest`];
+    for (const images of [[`${folder}/image`], [names[0]!, `${folder}/image`], names]) {
+      repository.refuses({ code: "USAGE", exit: 2 }, ["inspect", "--no-open", ...images]);
+    }
+    regrainRefuses({ code: "REPO_MISSING", exit: 10 }, ["inspect", "--no-open", "--repo", folder]);
+    const options = { env: { REGRAIN_PASSPHRASE: "secret" }, flags: ["--chunk-size", "1M", "--encrypt"] };
+    const sealed = RepositoryFolder.create(folder, "sealed", options);
+    const { message } = sealed.refuses({ code: "UNSUPPORTED", exit: 4 }, ["inspect", "--no-open"]);
+    assert.match(message, /takes no passphrase/);
+    return Promise.resolve();
+  }));

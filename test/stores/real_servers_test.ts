@@ -1,6 +1,7 @@
 /** What only a real server shows: locks, older versions, certificates, and its own words for refusals. */
 import assert from "node:assert/strict";
 import { run, testWithPeers, withTempDir } from "../helpers/peers.ts";
+import { BucketCli } from "./bucket_cli.ts";
 import { FORGED, makeBucket, type S3Server, startS3sFs, startVersitygw, UNKNOWN_KEYS } from "./servers.ts";
 
 const BYTES = new TextEncoder().encode("locked");
@@ -112,6 +113,14 @@ testWithPeers(
         message: /certificate is not trusted/,
       });
       careful.close();
+      const cli = (flags: readonly string[]) => new BucketCli(server, folder, flags);
+      const init = ["repo", "init"];
+      assert.match((await cli([]).run(init, 7)).stderr, /not trusted.*\n.*--ca-file/s);
+      await cli(["--ca-file", certificate]).run(init);
+      assert.match(
+        (await cli(["--ca-file", certificate, "--path-style"]).run(["repo", "info"])).stdout,
+        /repository/,
+      );
       await assert.rejects(server.open({ caFile: `${folder}/absent` }), { code: "NOT_FOUND" });
       await server.close();
     }),

@@ -1,12 +1,14 @@
 /** Object stores of every kind for the tests: real servers in processes of their own, and the one that fails. */
 import { openS3Store, type S3Options, type S3Store } from "../../cli/store/s3.ts";
-import { peer } from "../helpers/peers.ts";
+import { peer, run } from "../helpers/peers.ts";
 import { FAULT_BUCKET, FAULT_KEYS, FaultServer, type FaultServerOptions } from "./fault_server.ts";
 import type { Keys } from "./sigv4.ts";
 
 export interface S3Server {
   readonly endpoint: string;
   readonly bucket: string;
+  /** Profile of its keys. */
+  readonly profile: string;
   /** Opens the bucket; every call a prefix of its own unless one is named. */
   open(options?: Partial<S3Options> & { keys?: Keys }): Promise<S3Store>;
   close(): Promise<void>;
@@ -20,7 +22,10 @@ export const WRONG_SECRET: Keys = { accessKey: FAULT_KEYS.accessKey, secretKey: 
 export const FORGED: Keys = { accessKey: SERVER_KEYS.accessKey, secretKey: "not-the-secret-either" };
 /** A name that no server knows. */
 export const UNKNOWN_KEYS: Keys = { accessKey: "AKNOBODY", secretKey: "nobody" };
+/** Of a user of versitygw who is nobody yet: see {@link allowAppending}. */
+const APPENDING_KEYS: Keys = { accessKey: "AKAPPEND", secretKey: "append-only-secret" };
 const PROFILES = {
+  appending: APPENDING_KEYS,
   server: SERVER_KEYS,
   s3rver: S3RVER_KEYS,
   fault: FAULT_KEYS,
@@ -40,10 +45,12 @@ export function startVersitygw(
 ): Promise<S3Server> {
   Deno.mkdirSync(`${folder}/data`);
   Deno.mkdirSync(`${folder}/versions`);
+  Deno.mkdirSync(`${folder}/users`);
   const secure = tls === undefined ? [] : ["--cert", tls.certificate, "--key", tls.key];
   return startServer(peer("versitygw")!, (port) => ({
     args: [
       ...["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", ...secure],
+      ...["--iam-dir", `${folder}/users`],
       ...["posix", "--versioning-dir", `${folder}/versions`, `${folder}/data`],
     ],
     env: { ROOT_ACCESS_KEY: SERVER_KEYS.accessKey, ROOT_SECRET_KEY: SERVER_KEYS.secretKey },
@@ -73,7 +80,13 @@ export function startFaultServer(
   const server = new FaultServer(options);
   const { endpoint } = server;
   const at = { endpoint, bucket: FAULT_BUCKET, keys: options.keys ?? FAULT_KEYS };
-  return { server, ...at, open: (more) => openAt(at, more), close: () => server.close() };
+  return {
+    server,
+    ...at,
+    profile: profileOf(at.keys),
+    open: (more) => openAt(at, more),
+    close: () => server.close(),
+  };
 }
 
 async function startServer(
@@ -103,6 +116,7 @@ async function startServer(
   }
   return {
     ...at,
+    profile: profileOf(keys),
     open: (more) => openAt(at, more),
     async close() {
       child.kill("SIGKILL");
@@ -138,6 +152,35 @@ export async function makeBucket(
   const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true, profile, ...trust });
   await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: locks }));
   client.destroy();
+}
+
+/**
+ * Makes a user of versitygw who may put, get and list in the bucket, and remove nothing.
+ *
+ * @returns The profile of that user.
+ */
+export async function allowAppending({ endpoint, bucket, profile }: S3Server): Promise<string> {
+  const { accessKey, secretKey } = APPENDING_KEYS;
+  run(peer("versitygw")!, [
+    ...["admin", "-a", SERVER_KEYS.accessKey, "-s", SERVER_KEYS.secretKey, "--er", endpoint],
+    ...["create-user", "-a", accessKey, "-s", secretKey, "-r", "user"],
+  ]);
+  const { PutBucketPolicyCommand, S3Client } = await import("@aws-sdk/client-s3");
+  const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true, profile });
+  const allow = (Action: readonly string[], Resource: string) => ({
+    Effect: "Allow",
+    Principal: { AWS: [accessKey] },
+    Action,
+    Resource,
+  });
+  const Statement = [
+    allow(["s3:PutObject", "s3:GetObject"], `arn:aws:s3:::${bucket}/*`),
+    allow(["s3:ListBucket"], `arn:aws:s3:::${bucket}`),
+  ];
+  const Policy = JSON.stringify({ Version: "2012-10-17", Statement });
+  await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
+  client.destroy();
+  return profileOf(APPENDING_KEYS);
 }
 
 /** Credentials come to the SDK as a user's do: from its files, which it reads once. */

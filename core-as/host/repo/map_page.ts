@@ -18,7 +18,8 @@ export const PAGE_BYTES = PAGE_ENTRIES * ENTRY_BYTES;
 const FLAG_ZERO = 0;
 const FLAG_CHUNK = 1;
 const STORED_AT = 4;
-const ID_AT = 8;
+/** Byte of the id in an entry. */
+export const ID_AT = 8;
 
 /** A chunk of a map. */
 export interface ChunkEntry {

@@ -45,7 +45,7 @@ export class SnapshotSource implements Source {
     for (let at = fromBytes; at < toBytes;) {
       const chunk = Math.floor(at / chunkBytes);
       const end = Math.min(toBytes, (chunk + 1) * chunkBytes);
-      const kind = await this.entryOf(chunk) === undefined ? "zero" : "data";
+      const kind = (await this.pageOf(chunk))?.isZero(chunk % PAGE_ENTRIES) === false ? "data" : "zero";
       const last = runs.at(-1);
       if (last?.kind === kind) runs[runs.length - 1] = { ...last, length: end - last.start };
       else runs.push({ start: at, length: end - at, kind });
@@ -104,11 +104,15 @@ export class SnapshotSource implements Source {
   }
 
   private async entryOf(chunk: number): Promise<ChunkEntry | undefined> {
+    return (await this.pageOf(chunk))?.get(chunk % PAGE_ENTRIES);
+  }
+
+  /** The page of the map that lists a chunk; `undefined` behind the end of the disk. */
+  private async pageOf(chunk: number): Promise<MapPage | undefined> {
     const index = Math.floor(chunk / PAGE_ENTRIES);
     if (index >= pageCount(this.snapshot)) return undefined;
-    const page = this.pages.get(index) ??
+    return this.pages.get(index) ??
       this.pages.keep(index, await this.repository.readPage(this.snapshot, index));
-    return page.get(chunk % PAGE_ENTRIES);
   }
 }
 

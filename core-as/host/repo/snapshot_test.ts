@@ -120,6 +120,17 @@ Deno.test("a manifest is refused for a page that is not named as pages are, thou
   }
 });
 
+Deno.test("the date until which a snapshot is locked is read where there is one, and is a date", async () => {
+  const retainUntil = "2026-12-30T00:00:00.000Z";
+  assert.equal((await parseSnapshot(await forged({ retainUntil }), "m")).retainUntil, retainUntil);
+  assert.ok(!("retainUntil" in await parseSnapshot(await serializeSnapshot(SNAPSHOT), "m")));
+  for (const bad of ["soon", 1, ""]) {
+    await assert.rejects(parseSnapshot(await forged({ retainUntil: bad }), "m"), {
+      code: "SNAPSHOT_DAMAGED",
+    });
+  }
+});
+
 Deno.test("a manifest of a newer version is told from a damaged one", async () => {
   for (
     const change of [{ version: 2 }, { features: ["compressed-pages"] }, { version: 2, root: "whatever" }]
