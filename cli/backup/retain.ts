@@ -11,8 +11,8 @@ import {
   type MapPage,
   type PageReference,
   type Snapshot,
+  type TellingStore,
 } from "../../core-as/host/repo/mod.ts";
-import type { ProbedStore } from "../store/probe.ts";
 import type { ContentWriter } from "./content_writer.ts";
 import { IdTable } from "./id_table.ts";
 import type { Intent } from "./intents.ts";
@@ -35,7 +35,7 @@ export function retainUntil(nowMs: number, windowMs: number | undefined): number
  *
  * @throws {RegrainError} `USAGE`.
  */
-export async function refuseUnlockable(store: ProbedStore): Promise<void> {
+export async function refuseUnlockable(store: TellingStore): Promise<void> {
   const locks = store.extendRetention === undefined ? false : await store.features?.objectLock();
   if (locks) return;
   const what = locks === undefined

@@ -77,7 +77,7 @@ Deno.test("without a wish nothing is locked, and the manifest says nothing", asy
   assert.ok(!("retainUntil" in snapshot));
 });
 
-Deno.test("what is reused is locked for longer where the parent does not cover it, and left alone where it does", async () => {
+Deno.test("what is reused is locked for longer, and left alone where the parent covers it", async () => {
   const { store, repository } = await lockingRepository();
   await backUpLetters(repository, "abab");
   const second = await backUpLetters(repository, "abc.", "web01/disk-0", RETAINED);

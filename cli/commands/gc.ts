@@ -1,7 +1,8 @@
 /** `regrain gc`: removes what no snapshot refers to. */
 import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import { collectGarbage } from "../backup/gc.ts";
-import { type ProbedStore, VERSIONED } from "../store/probe.ts";
+import { VERSIONED } from "../store/probe.ts";
+import type { TellingStore } from "../../core-as/host/repo/mod.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
 
@@ -50,7 +51,7 @@ export async function runGc(flags: GcFlags): Promise<number> {
 }
 
 /** A bucket may have been told to keep versions since the repository was made: it is asked now. */
-async function warnOfVersions(store: ProbedStore, console: Console): Promise<void> {
+async function warnOfVersions(store: TellingStore, console: Console): Promise<void> {
   if (await store.features?.versioned()) console.warn(`the bucket ${VERSIONED}`);
 }
 

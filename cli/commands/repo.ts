@@ -1,9 +1,14 @@
 /** `regrain repo`: what is done to a repository as a whole. */
 import { formatSize, MIB, parseSize, RegrainError } from "../../core-as/host/mod.ts";
-import { DEFAULT_CHUNK_BYTES, isChunkSize, type ObjectStore } from "../../core-as/host/repo/mod.ts";
+import {
+  DEFAULT_CHUNK_BYTES,
+  isChunkSize,
+  type ObjectStore,
+  type TellingStore,
+} from "../../core-as/host/repo/mod.ts";
 import { addSlot, newMasterKey } from "../backup/keyring.ts";
 import { Repository } from "../backup/repository.ts";
-import { type ProbedStore, probeStore, type StoreProbe, VERSIONED } from "../store/probe.ts";
+import { probeStore, type StoreProbe, VERSIONED } from "../store/probe.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { openRepository, openStoreOf, passphraseOf, type RepoFlags, THE_WORLD } from "./repo_session.ts";
 
@@ -61,7 +66,7 @@ function tellProbe(probe: StoreProbe, console: Console): void {
   for (const line of abilitiesOf(probe)) console.tell(`the bucket ${line}`);
 }
 
-/** What a bucket does beyond keeping objects, and what follows from it; nothing for a folder, nor for one that is mum. */
+/** What a bucket does beyond keeping objects, and what follows from it; nothing of one that does not say. */
 function abilitiesOf(
   { versioned, objectLock }: { versioned?: boolean | undefined; objectLock?: boolean | undefined },
 ): string[] {
@@ -86,7 +91,7 @@ export async function runRepoInfo(flags: CommonFlags & RepoFlags): Promise<numbe
   const repository = await openRepository(flags);
   const { description, store } = repository;
   const snapshots = await repository.listSnapshots();
-  const { features } = store as ProbedStore;
+  const { features } = store as TellingStore;
   const abilities = { versioned: await features?.versioned(), objectLock: await features?.objectLock() };
   if (console.json) {
     console.outJson({ ...description, label: store.label, snapshots: snapshots.length, store: abilities });

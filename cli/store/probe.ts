@@ -6,21 +6,12 @@
  * refused by name. Conditional writes, versions and locks are only noted.
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import type { ObjectInfo, ObjectStore } from "../../core-as/host/repo/objects.ts";
-
-/** What a store may tell of itself beside its objects. */
-export interface StoreFeatures {
-  /** Whether a conditional write was refused as unknown, and is no longer tried. */
-  refusesConditions(): boolean;
-  /** As `list`, with pages of so many keys: continuations show with a few objects. */
-  listBy(prefix: string, pageKeys: number): AsyncIterable<ObjectInfo>;
-  versioned(): Promise<boolean | undefined>;
-  objectLock(): Promise<boolean | undefined>;
-  /** Whether a wrong secret is let in as well; `undefined` when it was not tried. */
-  takesAnySecret(): Promise<boolean | undefined>;
-}
-
-export type ProbedStore = ObjectStore & { readonly features?: StoreFeatures };
+import type {
+  ObjectInfo,
+  ObjectStore,
+  StoreFeatures,
+  TellingStore,
+} from "../../core-as/host/repo/objects.ts";
 
 export interface StoreProbe {
   /** `ignored` also where of several writers at once more than one is told that it created the object. */
@@ -49,7 +40,7 @@ const RANDOM_BYTES = 65536;
  *
  * @throws {RegrainError} `STORE_UNSUITABLE` names what the store does not keep; otherwise as the store throws.
  */
-export async function probeStore(store: ProbedStore): Promise<StoreProbe> {
+export async function probeStore(store: TellingStore): Promise<StoreProbe> {
   const folder = `probe/${crypto.randomUUID()}`;
   const warnings: string[] = [];
   try {
@@ -76,7 +67,7 @@ export async function probeStore(store: ProbedStore): Promise<StoreProbe> {
   }
 }
 
-async function probeConditions(store: ProbedStore, folder: string): Promise<StoreProbe["conditionalPut"]> {
+async function probeConditions(store: TellingStore, folder: string): Promise<StoreProbe["conditionalPut"]> {
   const key = `${folder}/once`;
   const first = randomBytes(100);
   // After a reply that was lost, what is said to be there is this very object.
@@ -117,7 +108,7 @@ async function probeContent(store: ObjectStore, folder: string): Promise<void> {
   }
 }
 
-async function probeListing(store: ProbedStore, prefix: string): Promise<void> {
+async function probeListing(store: TellingStore, prefix: string): Promise<void> {
   const keys = Array.from({ length: OBJECTS }, (_, i) => `${prefix}${i}`);
   for (const [i, key] of keys.entries()) {
     await store.put(key, randomBytes(i + 1));

@@ -1,7 +1,6 @@
 /** What a bucket tells of itself beside its objects: for the probe. */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import type { ObjectInfo } from "../../core-as/host/repo/objects.ts";
-import type { StoreFeatures } from "./probe.ts";
+import type { ObjectInfo, StoreFeatures } from "../../core-as/host/repo/objects.ts";
 import type { Ask } from "./s3_request.ts";
 import type { Connected } from "./s3_client.ts";
 import { isDenial } from "./s3_failure.ts";

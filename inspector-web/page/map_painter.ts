@@ -108,7 +108,7 @@ function sectorColour(sector: number, sheets: readonly Sheet[], palette: Palette
   return palette.unknown;
 }
 
-/** Zeros carry a ring, damage a cross and new chunks a stroke, so that none is told by colour alone; cells are set apart by lines. */
+/** Zeros carry a ring, damage a cross and new chunks a stroke: none is told by colour alone. */
 function paintPatterns(context: CanvasRenderingContext2D, picture: Picture, layout: Layout): void {
   const { window, palette, sheets, rulerPx } = picture;
   const best = sheets[0];

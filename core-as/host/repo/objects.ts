@@ -76,3 +76,18 @@ export interface ObjectStore extends ObjectReader {
   tidy?(nowMs: number): Promise<number>;
   close(): void;
 }
+
+/** What a store may tell of itself beside its objects. */
+export interface StoreFeatures {
+  /** Whether a conditional write was refused as unknown, and is no longer tried. */
+  refusesConditions(): boolean;
+  /** As `list`, with pages of so many keys: continuations show with a few objects. */
+  listBy(prefix: string, pageKeys: number): AsyncIterable<ObjectInfo>;
+  versioned(): Promise<boolean | undefined>;
+  objectLock(): Promise<boolean | undefined>;
+  /** Whether a wrong secret is let in as well; `undefined` when it was not tried. */
+  takesAnySecret(): Promise<boolean | undefined>;
+}
+
+/** A store that may tell more of itself. */
+export type TellingStore = ObjectStore & { readonly features?: StoreFeatures };
