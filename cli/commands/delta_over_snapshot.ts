@@ -55,24 +55,32 @@ export class DeltaOverSnapshot implements Disposable {
 
   /**
    * The links from the newest down to the one that was made against the disk of that CID. Where the way down does not
-   * come to such a one the newest alone is taken, and whether it belongs there is judged as ever.
+   * come to such a one the newest alone is taken, and whether it belongs there is judged as ever. Over a snapshot
+   * without a CID every link that is here is laid: whichever of them it has already, the upper ones win.
    */
   private async linksOver(cid: string | undefined): Promise<Link[]> {
-    const { console } = this.session;
     // The snapshot has this delta already: nothing below it is asked for.
     if (cid !== undefined && cidText(this.links[0]!) === cid) return this.links.slice(0, 1);
-    for (let i = 0; cid !== undefined && i < MAX_CHAIN_LINKS; i++) {
+    for (let i = 0; i < MAX_CHAIN_LINKS; i++) {
       const link = this.links[i]!;
       const { parentCid } = link.descriptor ?? {};
-      if (parentCid !== undefined && formatCid(parentCid) === cid) return this.links.slice(0, i + 1);
-      if (this.links[i + 1] !== undefined) continue;
-      const below = await this.openParent(link);
-      if (below === undefined) break;
-      console.detail(`${link.path} stands on ${below.path} (CID ${cidText(below) ?? "unknown"})`);
-      this.links.push(below);
+      if (cid !== undefined && parentCid !== undefined && formatCid(parentCid) === cid) {
+        return this.links.slice(0, i + 1);
+      }
+      if (this.links[i + 1] === undefined && !await this.goDown(link)) break;
     }
+    if (cid === undefined) return [...this.links];
     for (const link of this.links.splice(1)) link.close();
     return this.links.slice(0, 1);
+  }
+
+  /** Opens the delta below. @returns false when there is none here. */
+  private async goDown(link: Link): Promise<boolean> {
+    const below = await this.openParent(link);
+    if (below === undefined) return false;
+    this.session.console.detail(`${link.path} stands on ${below.path} (CID ${cidText(below) ?? "unknown"})`);
+    this.links.push(below);
+    return true;
   }
 
   /** The delta below, if there is one here. */

@@ -105,6 +105,17 @@ Deno.test("deltas laid over one by one, and all at once, make what applying them
     }
   }));
 
+Deno.test("over a snapshot without a CID all links of a delta are laid, on trust", () =>
+  withBackups(async (backups, folder) => {
+    const name = "chain-five-links-of-three-kinds";
+    const fixture = await write(name, `${folder}/${name}`);
+    const base = Deno.readFileSync(`${folder}/${name}/disk-flat.vmdk`);
+    await backups.backupStream(base, "--name", name);
+    const { stderr } = backups.backup("--delta", `${folder}/${name}/${fixture.leaf}`, "--name", name);
+    assert.match(stderr, /taken on trust/);
+    assert.ok(sameBytes(backups.restored(name), fixture.expected!()));
+  }));
+
 Deno.test("a delta is laid over without its base, and without its descriptor", () =>
   withBackups(async (backups, folder) => {
     for (const [name, bare] of [["cowd-plain", "-delta"], ["sesparse-runs", "-sesparse"]] as const) {
