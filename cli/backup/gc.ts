@@ -125,7 +125,14 @@ class CondemnedList {
       chunks: stems("chunks"),
       maps: stems("maps"),
     });
-    await repository.store.put(key, new TextEncoder().encode(text), { ifAbsent: true });
+    try {
+      await repository.store.put(key, new TextEncoder().encode(text), { ifAbsent: true });
+    } catch (error) {
+      if (!(error instanceof RegrainError) || error.code !== "NO_SPACE") throw error;
+      throw error.withHint(
+        "a collection writes its list before it removes anything: make room for a few MiB first",
+      );
+    }
     return new CondemnedList(repository, key);
   }
 

@@ -311,18 +311,27 @@ testWithPeers(
     }),
 );
 
-testWithPeers("on a full disk a collection makes room", ["root-mount"], () =>
-  withTempDir(async (mounted) => {
-    await withMount(mounted, ["-t", "tmpfs", "-o", "size=4m", "none"], async () => {
-      const repo = `${mounted}/repo`;
-      await backUpBytes(await makeRepository(repo), BEFORE);
-      const code = await codeOf("full", openRepository(repo).then((each) => backUpBytes(each, fullDisk(6))));
-      assert.equal(code, "NO_SPACE");
-      const report = await collectLater(repo);
-      assert.ok(report.removedObjects >= 3, `${report.removedObjects} objects were removed`);
-      await assertTidy(repo, "collected");
-    });
-  }));
+testWithPeers(
+  "on a disk with room for little more than its list a collection makes room",
+  ["root-mount"],
+  () =>
+    withTempDir(async (mounted) => {
+      await withMount(mounted, ["-t", "tmpfs", "-o", "size=4m", "none"], async () => {
+        const repo = `${mounted}/repo`;
+        await backUpBytes(await makeRepository(repo), BEFORE);
+        await Deno.writeFile(`${mounted}/other`, new Uint8Array(64 * 1024));
+        const code = await codeOf(
+          "full",
+          openRepository(repo).then((each) => backUpBytes(each, fullDisk(6))),
+        );
+        assert.equal(code, "NO_SPACE");
+        await Deno.remove(`${mounted}/other`);
+        const report = await collectLater(repo);
+        assert.ok(report.removedObjects >= 3, `${report.removedObjects} objects were removed`);
+        await assertTidy(repo, "collected");
+      });
+    }),
+);
 
 testWithPeers(
   "a read-only file system is refused by its error, and still restores",
