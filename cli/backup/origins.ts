@@ -1,26 +1,15 @@
-/** Where the content of a backup comes from: a disk, the places of it that changed, a delta, a stream. */
+/** Where a backup comes from: a disk, the places of it that changed, a stream; of a delta see `delta_origin.ts`. */
 import {
   Batch,
-  type Disk,
   formatCid,
-  judge,
   type Link,
   type MaybePromise,
-  RegrainError,
   type Run,
-  SECTOR_SIZE,
   type Source,
 } from "../../core-as/host/mod.ts";
-import {
-  chunkCount,
-  type ChunkEntry,
-  type MapPage,
-  PAGE_ENTRIES,
-  type Snapshot,
-} from "../../core-as/host/repo/mod.ts";
+import { chunkCount, type Snapshot } from "../../core-as/host/repo/mod.ts";
 import { ChunkSet } from "./chunk_set.ts";
 import type { BackupPlan } from "./plan.ts";
-import type { Repository } from "./repository.ts";
 
 /** A stretch of a disk that changed, in bytes. */
 export interface ChangedArea {
@@ -96,100 +85,6 @@ function doubtAbout(
   return outside === undefined
     ? undefined
     : `a change at byte ${outside.start} lies behind the end of the disk`;
-}
-
-/**
- * Lays a delta over the snapshot before: the new snapshot. Of the repository only chunks are read that the delta covers
- * in part.
- *
- * @param links The delta's links, newest first, none of them a base.
- * @throws {RegrainError} `SNAPSHOT_MISSING`, `SIZE_MISMATCH`, `WRONG_BASE`: there is no source to read instead.
- */
-export async function planDelta(
-  delta: { disk: Disk; links: readonly Link[]; force: boolean },
-  parent: Snapshot | undefined,
-  means: { repository: Repository; name: string; onNotice: (sentence: string) => void },
-): Promise<BackupPlan> {
-  const { disk } = delta;
-  if (parent === undefined) {
-    throw new RegrainError(
-      "SNAPSHOT_MISSING",
-      `there is no snapshot of ${means.name} to lay the delta over`,
-      {
-        path: disk.path,
-        hint: "back up the base first: regrain backup BASE --repo R --name VM/DISK",
-      },
-    );
-  }
-  checkLineage(delta, parent, means.onNotice);
-  if (parent.sizeBytes !== disk.sizeBytes) {
-    throw new RegrainError(
-      "SIZE_MISMATCH",
-      `the delta is of a disk of ${disk.sizeBytes} bytes, snapshot ${parent.id} of one of ${parent.sizeBytes}`,
-      { path: disk.path },
-    );
-  }
-  const { chunkBytes } = parent;
-  const touched = new ChunkSet(chunkCount(parent));
-  for await (const { list } of disk.walk()) {
-    for (let i = 0; i < list.count; i++) {
-      if (disk.kindOf(list.place(i)) === "hole") continue;
-      touched.addBytes(
-        { start: list.start(i) * SECTOR_SIZE, length: list.length(i) * SECTOR_SIZE },
-        chunkBytes,
-      );
-    }
-  }
-  const overlay = new DeltaReader(disk, parent, means.repository);
-  return {
-    sizeBytes: disk.sizeBytes,
-    method: "delta",
-    reason: undefined,
-    cid: cidText(delta.links[0]!),
-    touched,
-    rereadable: true,
-    read: (chunk, plain) => overlay.read(chunk, plain),
-  };
-}
-
-function checkLineage(
-  { disk, links, force }: { disk: Disk; links: readonly Link[]; force: boolean },
-  parent: Snapshot,
-  onNotice: (sentence: string) => void,
-): void {
-  requireOneChain(disk, links, force);
-  const parentCid = links.at(-1)!.descriptor?.parentCid;
-  const due = parentCid === undefined ? undefined : formatCid(parentCid);
-  if (due === undefined || parent.cid === undefined) {
-    const who = due === undefined ? "the delta names no parent" : `snapshot ${parent.id} has no CID`;
-    onNotice(`whether the delta belongs on snapshot ${parent.id} is taken on trust: ${who}`);
-    return;
-  }
-  if (due === parent.cid) return;
-  if (cidText(links[0]!) === parent.cid) {
-    // As when a backup was killed after its manifest and before it could tell: what is there already changes nothing.
-    onNotice(`snapshot ${parent.id} has ${disk.path} already; it is laid over once more`);
-    return;
-  }
-  const message = `was made against CID ${due}, and snapshot ${parent.id} has CID ${parent.cid}`;
-  if (!force) {
-    throw new RegrainError("WRONG_BASE", message, {
-      path: disk.path,
-      hint: "back up the deltas in the order they were made; --force lays it over all the same",
-    });
-  }
-  onNotice(`${disk.path} ${message}; it is laid over all the same`);
-}
-
-function requireOneChain(disk: Disk, links: readonly Link[], force: boolean): void {
-  links.slice(1).forEach((below, i) => {
-    const verdict = judge(links[i]!, below);
-    if (verdict.state === "mismatch" && !force) {
-      throw new RegrainError("CHAIN_BROKEN", `${verdict.child} was not made against ${verdict.parent}`, {
-        path: disk.path,
-      });
-    }
-  });
 }
 
 /** CID of a link as manifests hold it: eight hexadecimal digits. */
@@ -276,39 +171,3 @@ class ChunkReader {
 
 /** Runs are asked for this many chunks at once. */
 const RUN_WINDOW_CHUNKS = 64;
-
-/** Chunks of a snapshot with a delta over them. */
-class DeltaReader {
-  private page: { index: number; page: MapPage } | undefined;
-
-  constructor(
-    private readonly disk: Disk,
-    private readonly parent: Snapshot,
-    private readonly repository: Repository,
-  ) {}
-
-  async read(chunk: number, plain: Uint8Array<ArrayBuffer>): Promise<number> {
-    const start = chunk * this.parent.chunkBytes;
-    const runs = await this.disk.runs(start, start + plain.length);
-    if (runs.every(({ kind }) => kind === "zero")) return 0;
-    const entry = runs.some(({ kind }) => kind === "hole") ? await this.entryOf(chunk) : undefined;
-    if (entry === undefined) plain.fill(0);
-    else plain.set(await this.repository.readChunk(entry, plain.length));
-    const batch = new Batch();
-    for (const run of runs) {
-      const at = run.start - start;
-      if (run.kind === "zero") plain.fill(0, at, at + run.length);
-      else if (run.kind === "data") batch.add({ offsetBytes: run.start, lengthBytes: run.length, at });
-    }
-    await this.disk.read(batch, plain);
-    return plain.length;
-  }
-
-  private async entryOf(chunk: number): Promise<ChunkEntry | undefined> {
-    const index = Math.floor(chunk / PAGE_ENTRIES);
-    if (this.page?.index !== index) {
-      this.page = { index, page: await this.repository.readPage(this.parent, index) };
-    }
-    return this.page.page.get(chunk % PAGE_ENTRIES);
-  }
-}

@@ -124,7 +124,7 @@ function openDelta(delta: DeltaOverSnapshot, disk: OpenedDisk | undefined, means
   const { repository, flags: { name } } = means;
   return {
     async plan(parent, lanes) {
-      const plan = await delta.plan(parent, { repository, name });
+      const plan = await delta.plan(parent, { repository, name, lanes });
       return disk === undefined ? plan : await auditedPlan(plan, { parent, disk, lanes, ...means });
     },
     sizeBytes: delta.sizeBytes,

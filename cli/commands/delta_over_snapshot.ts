@@ -9,7 +9,9 @@ import {
   RegrainError,
 } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import { cidText, planDelta } from "../backup/origins.ts";
+import { planDelta } from "../backup/delta_origin.ts";
+import type { Lanes } from "../backup/lanes.ts";
+import { cidText } from "../backup/origins.ts";
 import type { BackupPlan } from "../backup/plan.ts";
 import type { Repository } from "../backup/repository.ts";
 import type { Session } from "./session.ts";
@@ -40,13 +42,14 @@ export class DeltaOverSnapshot implements Disposable {
   /** What the snapshot is with the deltas over it. @throws what {@link planDelta} does. */
   async plan(
     snapshot: Snapshot | undefined,
-    { repository, name }: { repository: Repository; name: string },
+    { repository, name, lanes }: { repository: Repository; name: string; lanes?: Lanes },
   ): Promise<BackupPlan> {
     const { console, context } = this.session;
     const links = await this.linksOver(snapshot?.cid);
     const disk = new Disk(context.core, links);
     const onNotice = (sentence: string) => console.warn(sentence);
-    return await planDelta({ disk, links, force: this.force }, snapshot, { repository, name, onNotice });
+    const means = { repository, name, onNotice, ...lanes === undefined ? {} : { lanes } };
+    return await planDelta({ disk, links, force: this.force }, snapshot, means);
   }
 
   [Symbol.dispose](): void {

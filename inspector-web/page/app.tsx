@@ -47,9 +47,9 @@ export function App({ inspector }: { inspector: Inspector }) {
   const pickFolder = () => folderPicker.current?.click();
   const take = async ({ files, folders }: Transferred) => {
     const { repository, refused } = await fromFolders(folders);
-    if (repository) return await inspector.openRepository(repository);
+    if (repository) return await inspector.opening.openRepository(repository);
     for (const reason of refused) inspector.fail(new Error(reason));
-    await inspector.open(files, false);
+    await inspector.opening.openFiles(files, false);
   };
   const toggleTheme = () => inspector.store.set({ theme: theme === "dark" ? "light" : "dark" });
   const isOver = useDrop((taken) => void take(taken));
@@ -89,7 +89,7 @@ export function App({ inspector }: { inspector: Inspector }) {
           data-testid="picker"
           aria-label="Files to open"
           onChange={({ currentTarget }) => {
-            void inspector.open(fromList(currentTarget.files ?? []).files, together.current);
+            void inspector.opening.openFiles(fromList(currentTarget.files ?? []).files, together.current);
             currentTarget.value = "";
           }}
         />
@@ -101,7 +101,7 @@ export function App({ inspector }: { inspector: Inspector }) {
           aria-label="Folder of a repository to open"
           onChange={({ currentTarget }) => {
             if (currentTarget.files?.length) {
-              void inspector.openRepository(new ChosenFolder(currentTarget.files));
+              void inspector.opening.openRepository(new ChosenFolder(currentTarget.files));
             }
             currentTarget.value = "";
           }}
@@ -146,7 +146,7 @@ function Opened({ state, inspector, theme }: { state: PageState; inspector: Insp
               aria-controls="view"
               tabIndex={tab === name ? 0 : -1}
               disabled={opened?.mapOnly === true && (name === "hex" || name === "structure")}
-              onClick={() => inspector.showTab(name)}
+              onClick={() => inspector.navigation.showTab(name)}
             >
               {TAB_NAMES[name]}
             </button>

@@ -24,7 +24,7 @@ export function Chain(
     };
   }, [cursorSector, opened]);
   const colourByLink = () => {
-    inspector.choose("merged");
+    inspector.navigation.choose("merged");
     inspector.store.set({ byOwner: true, tab: "map" });
   };
   return (

@@ -11,7 +11,7 @@ export function Compare({ state, inspector }: { state: PageState; inspector: Ins
     <section data-testid="compare" aria-labelledby="compare-title">
       <h2 id="compare-title">Compare with what lies below</h2>
       <p>
-        <button type="button" onClick={() => inspector.compare()}>
+        <button type="button" onClick={() => inspector.work.compare()}>
           {compared ? "Compare again" : `Compare ${opened.links[0]?.name}`}
         </button>
       </p>
@@ -22,8 +22,8 @@ export function Compare({ state, inspector }: { state: PageState; inspector: Ins
           words={words}
           ranges={compared.first[kind]}
           show={(startBytes) => {
-            inspector.goTo(startBytes);
-            inspector.showBytes("disk", startBytes);
+            inspector.navigation.goTo(startBytes);
+            inspector.navigation.showBytes("disk", startBytes);
           }}
         />
       ))}

@@ -37,7 +37,8 @@ export function Damage({ state, inspector }: { state: PageState; inspector: Insp
                         <button
                           type="button"
                           class="link"
-                          onClick={() => inspector.showBytes(isSnapshot ? "disk" : { file }, offsetBytes)}
+                          onClick={() =>
+                            inspector.navigation.showBytes(isSnapshot ? "disk" : { file }, offsetBytes)}
                         >
                           {isSnapshot ? "" : `${file} `}
                           {formatOffset(offsetBytes)}

@@ -21,7 +21,7 @@ export function SnapshotDifference({ state, inspector }: { state: PageState; ins
         <select
           data-testid="against"
           value={difference?.against ?? ""}
-          onChange={({ currentTarget: { value } }) => inspector.compareWith(value || undefined)}
+          onChange={({ currentTarget: { value } }) => inspector.work.compareWith(value || undefined)}
         >
           <option value="">{NOTHING}</option>
           {others.map((other) => <option key={other.id} value={other.id}>{optionWords(other, shown)}
@@ -51,8 +51,8 @@ function Result(
   if (against === undefined) return <p class="quiet">There is nothing that it is compared with.</p>;
   if (runCount === 0) return <p>✓ The two snapshots are the same disk.</p>;
   const show = (startBytes: number) => {
-    inspector.goTo(startBytes);
-    inspector.showBytes("disk", startBytes);
+    inspector.navigation.goTo(startBytes);
+    inspector.navigation.showBytes("disk", startBytes);
   };
   return (
     <>
@@ -99,7 +99,10 @@ function Result(
 function Check({ state: { checked, checking }, inspector }: { state: PageState; inspector: Inspector }) {
   return (
     <p class="toolbar" data-testid="check-chunks">
-      <button type="button" onClick={() => checking ? inspector.stopCheck() : inspector.checkChunks()}>
+      <button
+        type="button"
+        onClick={() => checking ? inspector.work.stopCheck() : inspector.work.checkChunks()}
+      >
         {checking ? "Stop" : "Check all chunks"}
       </button>
       {checked && (

@@ -23,7 +23,7 @@ export function Facts({ state, inspector }: { state: PageState; inspector: Inspe
           <select
             value={String(view)}
             onChange={({ currentTarget: { value } }) =>
-              inspector.choose(value === "merged" ? "merged" : Number(value))}
+              inspector.navigation.choose(value === "merged" ? "merged" : Number(value))}
           >
             {opened.links.map((link, i) => (
               <option key={link.name} value={String(i)}>{link.name} ({roleOf(link, i)})</option>

@@ -13,7 +13,7 @@ export function Find({ state, inspector }: { state: PageState; inspector: Inspec
     event.preventDefault();
     const patterns = patternsOf(text, kind);
     setReason("reason" in patterns ? patterns.reason : "");
-    if (!("reason" in patterns)) void inspector.search(patterns);
+    if (!("reason" in patterns)) void inspector.work.search(patterns);
   };
   return (
     <form class="toolbar" role="search" onSubmit={find}>
@@ -44,7 +44,7 @@ export function Find({ state, inspector }: { state: PageState; inspector: Inspec
       {running
         ? (
           <>
-            <button type="button" onClick={() => inspector.stopSearch()}>Cancel</button>
+            <button type="button" onClick={() => inspector.work.stopSearch()}>Cancel</button>
             <progress
               aria-label="Searched"
               max={searched?.totalBytes ?? 1}

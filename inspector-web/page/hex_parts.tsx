@@ -93,7 +93,7 @@ export function PartOfFile(
 ) {
   const { structure, structureFile, hexOffsetBytes } = state;
   useEffect(() => {
-    const timer = setTimeout(() => inspector.locate(file, hexOffsetBytes), LOCATE_AFTER_MS);
+    const timer = setTimeout(() => inspector.structure.locate(file, hexOffsetBytes), LOCATE_AFTER_MS);
     return () => clearTimeout(timer);
   }, [file, hexOffsetBytes]);
   const path = structureFile === file && structure ? pathTo(structure, hexOffsetBytes) : [];
@@ -103,7 +103,7 @@ export function PartOfFile(
       {words === ""
         ? <span class="quiet">in no header, directory or table</span>
         : (
-          <button type="button" class="link" onClick={() => inspector.showTab("structure")}>
+          <button type="button" class="link" onClick={() => inspector.navigation.showTab("structure")}>
             {words}
           </button>
         )}

@@ -19,18 +19,18 @@ export const KEYS: readonly Key[] = [
   { keys: ["o"], words: "open files", run: ({ pick }) => pick() },
   { keys: ["g"], words: "go to a place", run: ({ inspector }) => focusField(inspector, "goto") },
   { keys: ["/"], words: "find bytes or text", run: ({ inspector }) => focusField(inspector, "find") },
-  { keys: ["n"], words: "next change", run: ({ inspector }) => void inspector.next(false) },
-  { keys: ["p"], words: "previous change", run: ({ inspector }) => void inspector.next(true) },
+  { keys: ["n"], words: "next change", run: ({ inspector }) => void inspector.navigation.next(false) },
+  { keys: ["p"], words: "previous change", run: ({ inspector }) => void inspector.navigation.next(true) },
   {
     keys: ["h"],
     words: "rows or Hilbert curve",
     run: ({ inspector: { store } }) =>
       store.set({ curve: store.state.curve === "rows" ? "hilbert" : "rows" }),
   },
-  { keys: ["1"], words: "map", run: ({ inspector }) => inspector.showTab("map") },
-  { keys: ["2"], words: "bytes", run: ({ inspector }) => inspector.showTab("hex") },
-  { keys: ["3"], words: "structure", run: ({ inspector }) => inspector.showTab("structure") },
-  { keys: ["4"], words: "chain", run: ({ inspector }) => inspector.showTab("chain") },
+  { keys: ["1"], words: "map", run: ({ inspector }) => inspector.navigation.showTab("map") },
+  { keys: ["2"], words: "bytes", run: ({ inspector }) => inspector.navigation.showTab("hex") },
+  { keys: ["3"], words: "structure", run: ({ inspector }) => inspector.navigation.showTab("structure") },
+  { keys: ["4"], words: "chain", run: ({ inspector }) => inspector.navigation.showTab("chain") },
   { keys: ["+", "="], words: "zoom in", run: ({ inspector }) => inspector.map?.zoomBy("in") },
   { keys: ["-"], words: "zoom out", run: ({ inspector }) => inspector.map?.zoomBy("out") },
   { keys: ["0"], words: "whole disk", run: ({ inspector }) => inspector.map?.fit() },
@@ -62,6 +62,6 @@ export function keyFor(event: KeyboardEvent): Key | undefined {
 
 /** The field is there once the bytes are shown. */
 function focusField(inspector: Inspector, id: "goto" | "find"): void {
-  inspector.showTab("hex");
+  inspector.navigation.showTab("hex");
   requestAnimationFrame(() => setTimeout(() => document.getElementById(id)?.focus()));
 }

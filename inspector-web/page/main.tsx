@@ -75,8 +75,8 @@ function start(): void {
   const kept = openKeep();
   store.set(readChoices(kept));
   keepChoices(store, kept);
-  inspector.readLink(location.hash);
-  addEventListener("hashchange", () => inspector.readLink(location.hash));
+  inspector.navigation.readLink(location.hash);
+  addEventListener("hashchange", () => inspector.navigation.readLink(location.hash));
   keepHash(store);
   // What tests look at: the model instead of pixels.
   Object.assign(globalThis, { __inspector: { state: () => snapshot(store) } });
@@ -84,8 +84,8 @@ function start(): void {
   if (place) render(<App inspector={inspector} />, place);
   const served = repositoryFromServer(textOf("served"), location.href);
   const { files, leaf } = fromServer(textOf("served"), location.href);
-  if (served) void inspector.openRepository(served.place, served.open);
-  else void inspector.open(files, false, leaf);
+  if (served) void inspector.opening.openRepository(served.place, served.open);
+  else void inspector.opening.openFiles(files, false, leaf);
 }
 
 start();

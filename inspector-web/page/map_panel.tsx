@@ -45,8 +45,8 @@ export function MapPanel({ state, inspector, theme }: Props) {
       hovered: setHover,
       pointed: (cursorSector) => inspector.store.set({ cursorSector, hexOffsetBytes: cursorSector * 512 }),
       chosen: (sector) => {
-        inspector.goTo(sector * 512);
-        inspector.showBytes("disk", sector * 512);
+        inspector.navigation.goTo(sector * 512);
+        inspector.navigation.showBytes("disk", sector * 512);
       },
       failed: (error) => inspector.fail(error),
     });
@@ -132,8 +132,8 @@ function Toolbar({ state, inspector }: Omit<Props, "theme">) {
       <button type="button" onClick={() => map()?.zoomBy("in")} aria-label="Zoom in">+</button>
       <button type="button" onClick={() => map()?.zoomBy("out")} aria-label="Zoom out">−</button>
       <button type="button" onClick={() => map()?.fit()}>Whole disk</button>
-      <button type="button" onClick={() => inspector.next(true)}>‹ Previous change</button>
-      <button type="button" onClick={() => inspector.next(false)}>Next change ›</button>
+      <button type="button" onClick={() => inspector.navigation.next(true)}>‹ Previous change</button>
+      <button type="button" onClick={() => inspector.navigation.next(false)}>Next change ›</button>
       <button
         type="button"
         aria-pressed={state.curve === "hilbert"}
@@ -253,7 +253,7 @@ function Tooltip(
       <strong>{formatOffset(at.sector * 512)}</strong>
       {facts && (
         <dl>
-          {sectorRows(facts, inspector.landmarks(facts.linkIndex)).map(([name, value]) => (
+          {sectorRows(facts, inspector.navigation.landmarks(facts.linkIndex)).map(([name, value]) => (
             <div key={name}>
               <dt>{name}</dt>
               <dd>{value}</dd>

@@ -12,7 +12,7 @@ export function Partitions({ state, inspector }: { state: PageState; inspector: 
   // Of a snapshot all is data or zeros: what has changed is told beside the other one.
   const isDelta = !opened?.snapshot;
   const show = (startBytes: number, lengthBytes: number) => {
-    inspector.showTab("map");
+    inspector.navigation.showTab("map");
     inspector.store.set({ cursorSector: startBytes / 512, hexOffsetBytes: startBytes });
     inspector.map?.zoomTo(startBytes / 512, lengthBytes / 512);
   };

@@ -3,7 +3,7 @@ import { findPlace, formatOffset, type Found } from "../shared/units.ts";
 import type { Inspector } from "./inspector.ts";
 
 export function placeInDisk(inspector: Inspector, text: string): Found {
-  return findPlace(text, inspector.landmarks());
+  return findPlace(text, inspector.navigation.landmarks());
 }
 
 /**
@@ -15,7 +15,7 @@ export async function placeInFile(inspector: Inspector, file: string, text: stri
   const { opened } = inspector.store.state;
   const links = opened?.links ?? [];
   const view = links.findIndex(({ files }) => files.some(({ name }) => name === file));
-  const marks = inspector.landmarks(Math.max(0, view));
+  const marks = inspector.navigation.landmarks(Math.max(0, view));
   if (!/^\s*(gt|table|grain)\b/i.test(text.replace(/\d/, " $&"))) {
     const sizeBytes = links[view]?.files.find(({ name }) => name === file)?.sizeBytes ?? 0;
     return findPlace(text, { ...marks, capacityBytes: sizeBytes, partitions: [] });

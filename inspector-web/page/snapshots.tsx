@@ -42,7 +42,7 @@ export function Snapshots({ state, inspector }: { state: PageState; inspector: I
                     key={each.id}
                     snapshot={each}
                     isShown={each.id === opened?.snapshot?.id}
-                    show={() => inspector.openSnapshot(each.id)}
+                    show={() => inspector.opening.openSnapshot(each.id)}
                   />
                 ))}
               </tbody>

@@ -24,7 +24,7 @@ export function Structure({ state, inspector }: { state: PageState; inspector: I
   );
   const here = useRef<HTMLLIElement>(null);
   useEffect(() => {
-    if (file !== undefined && structureFile === undefined) void inspector.loadStructure(file);
+    if (file !== undefined && structureFile === undefined) void inspector.structure.load(file);
   }, [file, structureFile]);
   // What lies in a branch has a place once that is open.
   useEffect(() => here.current?.scrollIntoView({ block: "nearest" }), [path]);
@@ -33,7 +33,7 @@ export function Structure({ state, inspector }: { state: PageState; inspector: I
       <h2 id="structure-title">Structure</h2>
       <label class="field">
         File
-        <select value={file} onChange={({ currentTarget }) => inspector.loadStructure(currentTarget.value)}>
+        <select value={file} onChange={({ currentTarget }) => inspector.structure.load(currentTarget.value)}>
           {files.map((name) => <option key={name} value={name}>{name}</option>)}
         </select>
       </label>
@@ -71,7 +71,7 @@ function Node({ node, path, here, inspector, isOpen }: NodeProps) {
       type="button"
       class="link"
       aria-label={`${label}: show bytes at ${formatOffset(offsetBytes)}`}
-      onClick={() => inspector.showBytes({ file }, offsetBytes)}
+      onClick={() => inspector.navigation.showBytes({ file }, offsetBytes)}
     >
       {formatOffset(offsetBytes)}
     </button>

@@ -15,6 +15,29 @@ export class Kernels {
   constructor(readonly core: Core) {}
 }
 
+/** The kernels of a session; those that not every disk needs are made when there is work for them. */
+export class KernelSet {
+  /** For what the page waits for. */
+  readonly quick: Kernels;
+  private madeForSlow: Kernels | undefined;
+  private madeForSurvey: Kernels | undefined;
+
+  /** @param newCore Makes kernels with a memory of their own. */
+  constructor(private readonly newCore: () => Core) {
+    this.quick = new Kernels(newCore());
+  }
+
+  /** For work in long steps. */
+  get slow(): Kernels {
+    return this.madeForSlow ??= new Kernels(this.newCore());
+  }
+
+  /** For the search for damage, which may take minutes. */
+  get survey(): Kernels {
+    return this.madeForSurvey ??= new Kernels(this.newCore());
+  }
+}
+
 export class Bench {
   private readonly views = new Map<View, DiskRuns>();
 

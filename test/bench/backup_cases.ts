@@ -41,6 +41,20 @@ export const LARGE_DISK_BYTES = 2 ** 40;
 const CHUNK_BYTES = 4 * 1024 * 1024;
 const PIECE_BYTES = 8 * 1024 * 1024;
 
+/** What was changed since the image was made, so that it can be made again as it is. */
+const history: Parameters<typeof changeImage>[1][] = [];
+
+/** Changes the image. */
+function change(image: string, changes: Parameters<typeof changeImage>[1]) {
+  history.push(changes);
+  return changeImage(image, changes);
+}
+
+function makeAgain(image: string, diskBytes: number): void {
+  makeImage(image, diskBytes);
+  for (const changes of history) changeImage(image, changes);
+}
+
 /** The image that everything is measured on; each program finds it as the one before left it, 43 MB changed. */
 export function imageOf({ folder }: BackupOptions): string {
   return `${folder}/disk.img`;
@@ -70,7 +84,7 @@ export async function measureProgram(
   const repositoryBytes = sizeOf(home);
   tell(`${program.name}: restore`);
   const restore = await medianOf(runs, () => restored(program, { folder, image, diskBytes }));
-  const changed = changeImage(image, { pattern: "hot", seed: repositoryBytes, withinBytes: diskBytes });
+  const changed = change(image, { pattern: "hot", seed: repositoryBytes, withinBytes: diskBytes });
   tell(`${program.name}: second backup, ${changed.length} changes`);
   const second = await costOf(program.backup(image));
   const addedBytes = sizeOf(home) - repositoryBytes;
@@ -93,7 +107,7 @@ async function restored(
     throw new Error(`${program.name} restored something else`);
   } finally {
     remove(target);
-    if (isCramped) makeImage(image, diskBytes);
+    if (isCramped) makeAgain(image, diskBytes);
   }
 }
 
@@ -130,7 +144,7 @@ async function measureWays(
   const { folder, runs, diskBytes } = options;
   const { repository, pattern, sizeBytes, seed } = round;
   const image = imageOf(options);
-  const changes = changeImage(image, { pattern, seed, withinBytes: diskBytes });
+  const changes = change(image, { pattern, seed, withinBytes: diskBytes });
   const [delta, list] = [`${folder}/changes.vmdk`, `${folder}/changes.json`];
   describeChanges(image, changes, { delta, list });
   const about = {

@@ -82,7 +82,7 @@ function borg(folder: string): Program | Absent {
 
 function kopia(folder: string): Program | Absent {
   const command = peer("kopia");
-  if (command === undefined) return { name: "kopia", reason: "not installed: the Go proxy refuses it" };
+  if (command === undefined) return { name: "kopia", reason: "not installed" };
   const [repository, config] = [`${folder}/repo`, `${folder}/config`];
   const call = (...args: string[]) =>
     withEnv("kopia", { KOPIA_PASSWORD: PASSWORD, KOPIA_CHECK_FOR_UPDATES: "false" }, [

@@ -133,7 +133,9 @@ function goalsOf(results: BackupResults): Goal[] {
     ...(ours === undefined || others.length === 0 ? [] : goalsBeside(ours, others)),
     ...(ours === undefined || results.server === undefined ? [] : serverGoals(ours, results.server)),
     ...toldGoals(told),
-    ...(ours === undefined ? [] : [memoryGoal(programs[0]!, told)]),
+    ...(ours === undefined
+      ? []
+      : [memoryGoal([ours, ...(results.server === undefined ? [] : [results.server])], told)]),
     ...maps.map(({ what, cost }): Goal => ({
       what: `16 TiB: ${what}`,
       goal: `below 2 s and ${formatSize(MAP_MEMORY_GOAL_BYTES)}`,
@@ -210,8 +212,11 @@ function toldGoals(told: readonly ToldCost[]): Goal[] {
   return [...below, ...same];
 }
 
-function memoryGoal(ours: ProgramCosts, told: readonly ToldCost[]): Goal {
-  const costs = [ours.first, ours.second, ours.restore, ...told.map(({ cost }) => cost)];
+function memoryGoal(ours: readonly ProgramCosts[], told: readonly ToldCost[]): Goal {
+  const costs = [
+    ...ours.flatMap(({ first, second, restore }) => [first, second, restore]),
+    ...told.map(({ cost }) => cost),
+  ];
   const peak = Math.max(...costs.map(({ peakBytes }) => peakBytes ?? 0));
   return {
     what: "memory of every backup and restore",

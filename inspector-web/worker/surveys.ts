@@ -1,0 +1,67 @@
+/** What is told of the disk as a whole, its parts and its damage; looked for once, and kept. */
+import type { GuestSurvey } from "../../core-as/host/guest/mod.ts";
+import { RegrainError } from "../../core-as/host/mod.ts";
+import type { Answers, Notice, View } from "../shared/protocol.ts";
+import { areaAnswer, labelOf, scannedTotals, surveyAreas, unknownAreas, walkedTotals } from "./areas.ts";
+import { Bench, type KernelSet } from "./bench.ts";
+import { findingsOf } from "./findings.ts";
+import type { LongWork } from "./long_work.ts";
+import type { OpenDisk } from "./open_disk.ts";
+
+export class Surveys {
+  private guest: Promise<GuestSurvey> | undefined;
+  /** The same when it is there: nobody waits for it to learn the name of an area. */
+  private known: GuestSurvey | undefined;
+  private found: Promise<Answers["findings"]> | undefined;
+  private marks: Promise<void> | undefined;
+
+  constructor(
+    private readonly disk: OpenDisk,
+    private readonly work: LongWork,
+    private readonly kernels: KernelSet,
+    private readonly tell: (notice: Notice) => void,
+  ) {}
+
+  async areas(view: View): Promise<Answers["areas"]> {
+    const { map, scans } = this.disk;
+    if (map) {
+      const unknown = unknownAreas(map);
+      return areaAnswer(unknown, await walkedTotals(unknown, map), false);
+    }
+    const bench = await this.work.bench();
+    const merged = bench.view("merged");
+    this.guest ??= surveyAreas(merged);
+    const known = this.known = await this.guest;
+    const scan = scans.known(view);
+    const isScanned = scan && (scan.finished || scan.isRunning);
+    const totals = await (isScanned ? scannedTotals(known, scan) : walkedTotals(known, bench.view(view)));
+    return areaAnswer(known, totals, merged.disk.isWhole);
+  }
+
+  /** Name of the area that a byte of the disk is in, where it is known already. */
+  areaAt(offsetBytes: number): string | undefined {
+    const area = this.known?.areas.find((each) => offsetBytes < each.startBytes + each.lengthBytes);
+    return area && labelOf(area);
+  }
+
+  async findings(): Promise<Answers["findings"]> {
+    const { map, snapshot } = this.disk;
+    if (map) return { findings: [], counts: { damage: 0, doubt: 0, note: 0 } };
+    if (snapshot) {
+      // Marks are looked for once; what is found by reading is added as it is found.
+      await (this.marks ??= snapshot.placeMarks());
+      return snapshot.findings();
+    }
+    return await (this.found ??= this.survey());
+  }
+
+  /** A survey reads all that a scan reads: it waits for that, and what is seen first is there first. */
+  private async survey(): Promise<Answers["findings"]> {
+    const { scans, plan, files, life } = this.disk;
+    await scans.idle();
+    if (!plan || life.ended) throw new RegrainError("USAGE", "nothing is open");
+    return await findingsOf(await Bench.open(this.kernels.survey, plan, files), (surveyed) => {
+      if (!life.ended) this.tell({ notice: "surveyed", surveyed });
+    });
+  }
+}
