@@ -57,6 +57,8 @@ export class LinuxSource implements LocalSource {
   protected readonly libc: Libc;
   /** The descriptor, or -1 once closed: a number that was closed may be another file's by now. */
   protected fd: number;
+  /** The stretch of data that was found last. */
+  #data = { start: 0, end: 0 };
 
   constructor(libc: Libc, file: OpenFile) {
     this.libc = libc;
@@ -94,16 +96,28 @@ export class LinuxSource implements LocalSource {
     }
   }
 
-  /** By SEEK_DATA and SEEK_HOLE. A raw image has no parent, so its holes are known zeros. */
+  /**
+   * By SEEK_DATA and SEEK_HOLE. A raw image has no parent, so its holes are known zeros.
+   *
+   * To find the end of data the system looks at every page up to it, on tmpfs even in memory, and whoever reads a
+   * disk piece by piece asks for piece after piece of the same data. So the data that was found last is remembered:
+   * at worst it is a hole by now, and reads as zeros.
+   */
   #runs(fromBytes: number, toBytes: number): Run[] {
     if (toBytes > this.sizeBytes) throw new Error("runs of a file were asked for beyond its end");
     const runs: Run[] = [];
     for (let at = fromBytes; at < toBytes;) {
-      const data = Math.min(toBytes, this.#seek(at, SEEK_DATA));
-      if (data > at) runs.push({ start: at, length: data - at, kind: "zero" });
-      if (data === toBytes) break;
-      at = Math.min(toBytes, this.#seek(data, SEEK_HOLE));
-      runs.push({ start: data, length: at - data, kind: "data" });
+      if (at < this.#data.start || at >= this.#data.end) {
+        const start = this.#seek(at, SEEK_DATA);
+        const hole = Math.min(toBytes, start);
+        if (hole > at) runs.push({ start: at, length: hole - at, kind: "zero" });
+        if (start >= toBytes) break;
+        this.#data = { start, end: this.#seek(start, SEEK_HOLE) };
+        at = start;
+      }
+      const end = Math.min(toBytes, this.#data.end);
+      runs.push({ start: at, length: end - at, kind: "data" });
+      at = end;
     }
     return runs;
   }
