@@ -328,7 +328,7 @@ testWithPeers(
         await Deno.remove(`${mounted}/other`);
         const report = await collectLater(repo);
         // How many were stored before it was full depends on which of them came first.
-      assert.ok(report.removedObjects >= 1, `${report.removedObjects} objects were removed`);
+        assert.ok(report.removedObjects >= 1, `${report.removedObjects} objects were removed`);
         await assertTidy(repo, "collected");
       });
     }),
