@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { diffSnapshots, PAGE_ENTRIES } from "../../core-as/host/repo/mod.ts";
-import { backUpLetters, CHUNK, memoryRepository } from "../../test/backup_cli/memory_repository.ts";
-import { MemoryStore } from "../../test/helpers/memory_store.ts";
-import { checkAsync, fc } from "../../test/helpers/property.ts";
+import { diffSnapshots, PAGE_ENTRIES } from "./mod.ts";
+import { backUpLetters, CHUNK, memoryRepository } from "../../../test/backup_cli/memory_repository.ts";
+import { MemoryStore } from "../../../test/helpers/memory_store.ts";
+import { checkAsync, fc } from "../../../test/helpers/property.ts";
 
 /** What changed, chunk by chunk, as the letters tell it. */
 function expected(older: string, newer: string): string[] {
