@@ -5,7 +5,8 @@
  */
 import { type Descriptor, formatCid, isDelta, NEVER_WRITTEN } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
-import { type Context, type Link, openLink, readLinkDescriptor, resolveName, sharedFile } from "./link.ts";
+import { type Context, type Link, openLink, readLinkDescriptor, sharedFile } from "./link.ts";
+import { resolveName } from "./resolve.ts";
 
 /** Longer chains have not been seen; vSphere allows 32. */
 export const MAX_CHAIN_LINKS = 64;

@@ -16,21 +16,14 @@ import type { Extent, Finding, Observer } from "./extent.ts";
 import { openFlat, openZero } from "./flat.ts";
 import { holdsDescriptorOnly, openHosted, readEmbeddedDescriptor } from "./hosted_sparse.ts";
 import type { Inflater } from "./inflate.ts";
-import { baseName, candidates, descriptorBeside, folderOf, isWithin, type SearchOptions } from "./names.ts";
+import type { Files } from "./files.ts";
+import { baseName, descriptorBeside, type SearchOptions } from "./names.ts";
 import { type Kind, notADisk, type Probe, probe } from "./probe.ts";
+import { resolveName } from "./resolve.ts";
 import { openSeSparse } from "./sesparse.ts";
-import { type MaybePromise, readBytes, type Source } from "./source.ts";
+import { readBytes, type Source } from "./source.ts";
 import { ceilDiv, SECTOR_SIZE } from "./units.ts";
 import { type Core, HOLE_PLACE, type RunList, ZERO_PLACE } from "./wasm.ts";
-
-/** The files around: a folder tree in the command line, what was dropped in the page. */
-export interface Files {
-  /** @throws {RegrainError} `NOT_FOUND`, `NOT_A_DISK` for a folder, `OPEN_FAILED`, `PERMISSION`. */
-  open(path: string): MaybePromise<Source>;
-  exists(path: string): MaybePromise<boolean>;
-  /** The path with symbolic links resolved. */
-  realPath(path: string): MaybePromise<string>;
-}
 
 /** All that opening needs and that does not change from file to file. */
 export interface Context {
@@ -394,44 +387,4 @@ function unsupportedType(line: ExtentLine, path: string): RegrainError {
       hint,
     },
   );
-}
-
-/**
- * The file that a name in `holder` means.
- *
- * @throws {RegrainError} `OUTSIDE_FOLDER` when it could only be found where names must not lead, `NOT_FOUND`.
- */
-export async function resolveName(
-  name: string,
-  holder: string,
-  context: Context,
-  what: "extent" | "parent",
-): Promise<string> {
-  const { files, names } = context;
-  const { paths, outside } = candidates(name, holder, names);
-  const here = await files.realPath(folderOf(holder));
-  for (const path of paths) {
-    if (!(await files.exists(path))) continue;
-    if (names.allowOutside || names.search.some((folder) => isWithin(path, folder))) return path;
-    if (isWithin(await files.realPath(path), here)) return path;
-    throw outsideFolder(name, holder, { path, what, reason: "is a link to another folder" });
-  }
-  if (outside !== undefined) {
-    throw outsideFolder(name, holder, { path: outside, what, reason: "is in another folder" });
-  }
-  throw new RegrainError("NOT_FOUND", `the ${what} "${name}" is not there (looked at ${paths.join(", ")})`, {
-    path: holder,
-    hint: "put it beside the file that names it, or name its folder with --search DIR",
-  });
-}
-
-function outsideFolder(
-  name: string,
-  holder: string,
-  at: { path: string; what: string; reason: string },
-): RegrainError {
-  return new RegrainError("OUTSIDE_FOLDER", `the ${at.what} "${name}" ${at.reason} and is not followed`, {
-    path: holder,
-    hint: `if that is right: --search ${folderOf(at.path)}, or --allow-outside`,
-  });
 }
