@@ -4,6 +4,7 @@ import type { ApplyCounts } from "../apply/engine.ts";
 import { type ApplyRequest, intentOf, prepareDeltas, prepareTarget } from "../apply/prepare.ts";
 import { isWorthwhile, type LaneForHire, SecondLane } from "../apply/lanes.ts";
 import { runPrepared, type RunWork } from "../apply/run.ts";
+import { asInputs, asParts, type Purpose, requireOnePurpose } from "../apply/purposes.ts";
 import { isRbdDiff } from "../stream/rbd_diff.ts";
 import { Progress } from "../ui/mod.ts";
 import {
@@ -26,6 +27,7 @@ export async function runApply(paths: readonly string[], flags: ApplyFlags): Pro
   rateLimitOf(flags);
   const session = startSession(flags);
   try {
+    requireOnePurpose(flags, namedBy(request), session.io);
     // What only one of the forms needs is loaded for that one alone.
     if (request.deltas.includes(PIPE)) {
       await (await import("./apply_pipe.ts")).runPipe(request, flags, session);
@@ -64,6 +66,11 @@ function requestOf(paths: readonly string[], flags: ApplyFlags): ApplyRequest {
   };
 }
 
+/** What the command line names beside the undo file and the journal. */
+function namedBy({ deltas, target }: ApplyRequest): readonly Purpose[] {
+  return [...asInputs(deltas.filter((path) => path !== PIPE)), { what: "the target", path: target }];
+}
+
 /** What comes through a pipe brings no names, so nothing can be found from it or laid over it. */
 function requireAlone(deltas: readonly string[], flags: ApplyFlags): void {
   if (flags.chain) {
@@ -93,8 +100,11 @@ async function applyDeltas(request: ApplyRequest, flags: ApplyFlags, session: Se
   using lane = new LaneStarter(request, flags, session);
   const prepared = await prepareDeltas(request, context, (disk) => lane.start(disk));
   try {
-    const target = await prepareTarget(request, intentOf(prepared.disk), { io, context });
+    const intent = intentOf(prepared.disk);
+    requireOnePurpose(flags, asInputs(intent.inputs), io);
+    const target = await prepareTarget(request, intent, { io, context });
     try {
+      requireOnePurpose(flags, asParts(target?.target), io);
       tellPlan(console, request, prepared, target);
       if (request.dryRun) await tellOperations(console, prepared.disk);
       else await carryOut(request, { prepared, target: target!, io }, { flags, session, lane });

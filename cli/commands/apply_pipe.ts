@@ -5,6 +5,7 @@ import type { SparseMode } from "../apply/engine.ts";
 import { applyPipe, type PipeResult } from "../apply/pipe.ts";
 import type { PipeOperation } from "../apply/pipe_sink.ts";
 import type { PreparedTarget, TargetRequest } from "../apply/prepare.ts";
+import { asInputs, asParts, requireOnePurpose } from "../apply/purposes.ts";
 import { Spill } from "../stream/spill.ts";
 import { openStdin } from "../stream/stdin.ts";
 import { unpacked } from "../stream/unpack.ts";
@@ -49,6 +50,8 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
   refuseFlags(flags);
   const { console, io, context } = session;
   const bytesPerSecond = rateLimitOf(flags);
+  const inputs = inputsOf(session);
+  requireOnePurpose(flags, asInputs(inputs), io);
   const read = await unpacked(openStdin(io), (packing) => console.detail(`stdin: packed with ${packing}`));
   const spill = openSpill(flags, console);
   const ui: { progress?: Progress; stopping?: ReturnType<typeof interruptible> } = {};
@@ -60,6 +63,7 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
       scratch: spill,
       undo: flags.undo,
       onOpen(disk: ForwardDisk, target: PreparedTarget | undefined) {
+        requireOnePurpose(flags, asParts(target?.target), io);
         tellStart(console, request, disk, { target, undo: flags.undo });
         const progress = new Progress(
           console,
@@ -71,7 +75,7 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
         return ui.stopping?.target;
       },
     };
-    const result = await applyPipe({ ...request, inputs: inputsOf(session) }, tools, {
+    const result = await applyPipe({ ...request, inputs }, tools, {
       sparse: flags.sparse ?? "auto",
       onProgress: (counts) => ui.progress?.update({ doneBytes: doneBytesOf(counts), parts: partsOf(counts) }),
       ...(request.dryRun

@@ -32,6 +32,7 @@ import {
 import { LinuxSource, LinuxTarget, type OpenFile } from "./linux_file.ts";
 import { LinuxSystem } from "./linux_system.ts";
 import { modifiedMs, openLogFile, removeIfThere, replaceFile } from "./log_file.ts";
+import { nameFile } from "./named_file.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
 
 /** Descriptor of standard input. */
@@ -123,6 +124,7 @@ class LinuxIo implements Io {
   }
 
   readonly modifiedMs = modifiedMs;
+  readonly nameFile = nameFile;
   readonly openLog = openLogFile;
   readonly replaceFile = replaceFile;
   readonly removeFile = removeIfThere;

@@ -5,6 +5,7 @@ import { openPortableIo } from "./portable.ts";
 import type { Io } from "./types.ts";
 
 export type { LogFile } from "./log_file.ts";
+export { isSameFile, type NamedFile } from "./named_file.ts";
 export { sameStorage } from "./types.ts";
 export type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
 

@@ -19,6 +19,7 @@ import {
 } from "./errno.ts";
 import { backingOf, refuseReadOnlyDevice, refuseWhenInUse, type SystemFiles } from "./in_use.ts";
 import { modifiedMs, openLogFile, removeIfThere, replaceFile } from "./log_file.ts";
+import { nameFile } from "./named_file.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
 
 /** Blocks of file systems and devices, as nearly all have them; nothing depends on its being right. */
@@ -189,6 +190,7 @@ class PortableIo implements Io {
   }
 
   readonly modifiedMs = modifiedMs;
+  readonly nameFile = nameFile;
   readonly openLog = openLogFile;
   readonly replaceFile = replaceFile;
   readonly removeFile = removeIfThere;

@@ -1,6 +1,7 @@
 /** What the two implementations of local I/O have in common: their interface, and what tells two files apart. */
 import type { Source, Target } from "../../core-as/host/source.ts";
 import type { LogFile } from "./log_file.ts";
+import type { NamedFile } from "./named_file.ts";
 
 /**
  * What the system knows a file by, whatever its name. Device numbers are encoded as `stat(2)` gives them; see
@@ -74,6 +75,8 @@ export interface Io {
   stdinIsReady?(waitMs: number): boolean;
   /** `path` without symbolic links, absolute, or `undefined` when nothing stands there. */
   realPath(path: string): string | undefined;
+  /** Which file a name stands for, also while there is none yet: what tells two names of one file. */
+  nameFile(path: string): NamedFile;
   /** When a file was changed last, in milliseconds since 1970; `undefined` where that may not be asked. */
   modifiedMs(path: string): number | undefined;
   /**

@@ -9,7 +9,7 @@
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { readBytes, type Source } from "../../core-as/host/source.ts";
-import { KIB, MAX_DISK_BYTES, toSafe } from "../../core-as/host/units.ts";
+import { KIB, toSafe } from "../../core-as/host/units.ts";
 
 const MAGIC = new TextEncoder().encode("rbd diff v1\n");
 const TAG = { from: 0x66, to: 0x74, size: 0x73, write: 0x77, zero: 0x7a, end: 0x65 } as const;
@@ -180,11 +180,11 @@ class WindowedSource {
     return (await this.view(at, 1)).getUint8(0);
   }
 
-  /** A u64 that counts bytes of a disk. */
+  /** A u64 that counts bytes of an image. A volume may be larger than any virtual disk, so 2^53 is the limit. */
   async u64(at: number, what: string): Promise<number> {
     const value = toSafe((await this.view(at, 8)).getBigUint64(0, true));
-    if (value === undefined || value > MAX_DISK_BYTES) {
-      throw this.error("DAMAGED", `${what} beyond any disk`, at);
+    if (value === undefined) {
+      throw this.error("DAMAGED", `${what} beyond 2^53 bytes`, at);
     }
     return value;
   }

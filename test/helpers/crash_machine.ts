@@ -121,6 +121,7 @@ export class CrashMachine {
         return file && { kind: "file", sizeBytes: file.bytes.length };
       },
       realPath: (path) => this.files.has(path) ? path : undefined,
+      nameFile: (path) => ({ path: `/${path}`, identity: undefined }),
       modifiedMs: () => 0,
       openLog: (path, { create }) => this.openLog(path, create),
       replaceFile: (path, bytes) => {
