@@ -104,7 +104,9 @@ function infoCommand(finish: (status: number) => void) {
 function mapCommand(finish: (status: number) => void) {
   const command = new Command("map")
     .summary("the runs of an image: table, JSON or heat map")
-    .description(`Lists the runs of an image: data, zero, hole (the parent shows). ${SIZES}`)
+    .description(
+      `Lists the runs of an image: data, zero, hole (the parent shows), damaged (exit 1). ${SIZES}`,
+    )
     .argument("<IMAGE...>", "descriptor, bare extent, raw image, or repo:VM/DISK@latest")
     .option("--ascii", "draw a heat map instead of a table")
     .option("--chain", "merge the image with all links below it");

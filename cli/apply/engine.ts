@@ -6,6 +6,7 @@
  */
 import {
   Batch,
+  damagedRun,
   type Disk,
   type DiskWindow,
   type MaybePromise,
@@ -122,6 +123,7 @@ class Engine {
     for (let i = 0; i < list.count; i++) {
       const kind = this.disk.kindOf(list.place(i));
       if (kind === "data") await this.addData(window, i);
+      else if (kind === "damaged") throw damagedRun(this.disk, list.start(i));
       else if (kind === "hole") this.counts.skippedBytes += list.length(i) * SECTOR_SIZE;
       else this.addZeros(list.start(i) * SECTOR_SIZE, list.length(i) * SECTOR_SIZE);
     }

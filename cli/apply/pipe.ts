@@ -140,6 +140,7 @@ function endOf(disk: ForwardDisk, sink: PipeSink): Pick<PipeResult, "counts" | "
     writeBytes: counts.writtenBytes + counts.sparedBytes,
     zeroBytes: counts.zeroedBytes,
     skipBytes: counts.skippedBytes,
+    damagedBytes: 0,
     operationCount,
   };
   const knownBytes = plan.writeBytes + plan.zeroBytes + plan.skipBytes;

@@ -7,6 +7,7 @@
 import type { Hash } from "node:crypto";
 import {
   Batch,
+  damagedRun,
   Differences,
   type Disk,
   type FirstDifference,
@@ -200,6 +201,7 @@ class Verifier {
     for (let i = 0; i < list.count; i++) {
       const place = list.place(i);
       const kind = this.disk.kindOf(place);
+      if (kind === "damaged") throw damagedRun(this.disk, list.start(i));
       const stretch = {
         offsetBytes: list.start(i) * SECTOR_SIZE,
         lengthBytes: list.length(i) * SECTOR_SIZE,

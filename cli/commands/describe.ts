@@ -86,11 +86,12 @@ export function linkJson(link: Link): Record<string, unknown> {
 
 /** A survey as `--json` shows it. */
 export function surveyJson(survey: LinkSurvey): Record<string, unknown> {
-  const { dataBytes, zeroBytes, holeBytes, runCount, findings } = survey;
+  const { dataBytes, zeroBytes, holeBytes, damagedBytes, runCount, findings } = survey;
   return {
     dataBytes,
     zeroBytes,
     holeBytes,
+    damagedBytes,
     runCount,
     sound: findings.counts.damage === 0 && findings.counts.doubt === 0,
     counts: findings.counts,

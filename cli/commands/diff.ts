@@ -54,7 +54,7 @@ async function printJson({ repository, older, newer, console }: Pair): Promise<v
 }
 
 async function printTable({ repository, older, newer, console }: Pair): Promise<void> {
-  const changed = { runs: 0, data: 0, zero: 0 };
+  const changed = { runs: 0, data: 0, zero: 0, damaged: 0 };
   let rows: string[][] = [["start", "length", "size", "now"]];
   const page = () => {
     for (const line of layoutTable(rows, ["right", "right", "right", "left"])) console.out(line);

@@ -79,6 +79,9 @@ function printReport(image: string, report: Report, console: Console): void {
     ["data", exactSize(survey.dataBytes)],
     ["zero", exactSize(survey.zeroBytes)],
     ["hole", `${exactSize(survey.holeBytes)}, ${link.isBase ? "reads as zeros" : "the parent shows"}`],
+    ...(survey.damagedBytes > 0
+      ? [["damaged", `${exactSize(survey.damagedBytes)}, nobody knows what is there`] as [string, string]]
+      : []),
     ["runs", `${plural(survey.runCount, "run")} of data and zeros`],
     ["health", healthOf(survey.findings)],
   ];

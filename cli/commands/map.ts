@@ -2,13 +2,14 @@
 import {
   Disk,
   formatSize,
+  type Observer,
   openChain,
   openLink,
   type Run,
   SECTOR_SIZE,
-  STRICT,
 } from "../../core-as/host/mod.ts";
 import { HeatMap, layoutTable } from "../ui/mod.ts";
+import { exactSize } from "./describe.ts";
 import { type DiskFlags, type Session, startSession } from "./session.ts";
 
 export interface MapFlags extends DiskFlags {
@@ -20,23 +21,31 @@ export interface MapFlags extends DiskFlags {
 const PAGE_LINES = 4096;
 const DEFAULT_COLUMNS = 72;
 
+/** @returns 0, or 1 when an image has damage. */
 export async function runMap(images: readonly string[], flags: MapFlags): Promise<number> {
   const session = startSession(flags);
+  let sound = true;
   for (const image of images) {
     const links = flags.chain
       ? await openChain(image, session.context)
       : [await openLink(image, session.context, "raw")];
     const disk = new Disk(session.context.core, links);
     try {
-      if (session.console.json) await printJson(disk, session);
-      else if (flags.ascii) await printHeatMap(disk, session);
-      else await printTable(disk, session);
+      const runs = new PlacedRuns(disk);
+      if (session.console.json) await printJson(disk, runs, session);
+      else if (flags.ascii) await printHeatMap(disk, runs, session);
+      else await printTable(runs, session);
+      if (runs.damagedBytes > 0) {
+        sound = false;
+        const what = `${exactSize(runs.damagedBytes)} are damaged, nobody knows what is there`;
+        session.console.warn(`${image}: ${what}; regrain check ${image} lists why`);
+      }
     } finally {
       disk.close();
     }
   }
   session.console.flush();
-  return 0;
+  return sound ? 0 : 1;
 }
 
 /** A run with where its data lies. */
@@ -47,25 +56,36 @@ interface PlacedRun extends Run {
   readonly fileOffset?: number;
 }
 
+/** Walks over damage, which is a run like any other. */
+const LENIENT: Observer = { finding: () => undefined };
+
 /** Runs one by one; what continues from window to window is one run. */
-async function* placedRuns(disk: Disk): AsyncGenerator<PlacedRun> {
-  let last: PlacedRun | undefined;
-  for await (const { list } of disk.walk(STRICT)) {
-    for (let i = 0; i < list.count; i++) {
-      const run = placedRun(disk, {
-        start: list.start(i) * SECTOR_SIZE,
-        length: list.length(i) * SECTOR_SIZE,
-        place: list.place(i),
-        owner: list.owner(i),
-      });
-      if (last && continues(last, run)) last = { ...last, length: last.length + run.length };
-      else {
-        if (last) yield last;
-        last = run;
+class PlacedRuns {
+  /** Bytes of the damaged runs that came by. */
+  damagedBytes = 0;
+
+  constructor(private readonly disk: Disk) {}
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<PlacedRun> {
+    let last: PlacedRun | undefined;
+    for await (const { list } of this.disk.walk(LENIENT)) {
+      for (let i = 0; i < list.count; i++) {
+        const run = placedRun(this.disk, {
+          start: list.start(i) * SECTOR_SIZE,
+          length: list.length(i) * SECTOR_SIZE,
+          place: list.place(i),
+          owner: list.owner(i),
+        });
+        if (run.kind === "damaged") this.damagedBytes += run.length;
+        if (last && continues(last, run)) last = { ...last, length: last.length + run.length };
+        else {
+          if (last) yield last;
+          last = run;
+        }
       }
     }
+    if (last) yield last;
   }
-  if (last) yield last;
 }
 
 function placedRun(
@@ -86,11 +106,11 @@ function continues(last: PlacedRun, next: PlacedRun): boolean {
 }
 
 /** One document an image, written as it is walked: the list of a large disk never stands in memory. */
-async function printJson(disk: Disk, { console }: Session): Promise<void> {
+async function printJson(disk: Disk, runs: PlacedRuns, { console }: Session): Promise<void> {
   const files = new Map<string, number>();
   console.out(`{"version":1,"image":${JSON.stringify(disk.path)},"capacityBytes":${disk.sizeBytes},"runs":[`);
   let comma = "";
-  for await (const run of placedRuns(disk)) {
+  for await (const run of runs) {
     const { file, ...rest } = run;
     if (file !== undefined && !files.has(file)) files.set(file, files.size);
     console.out(comma + JSON.stringify(file === undefined ? rest : { ...rest, file: files.get(file) }));
@@ -99,15 +119,15 @@ async function printJson(disk: Disk, { console }: Session): Promise<void> {
   console.out(`],"files":${JSON.stringify([...files.keys()])}}`);
 }
 
-async function printHeatMap(disk: Disk, { console }: Session): Promise<void> {
+async function printHeatMap(disk: Disk, runs: PlacedRuns, { console }: Session): Promise<void> {
   const columns = Deno.stdout.isTerminal() ? Math.max(16, Deno.consoleSize().columns - 14) : DEFAULT_COLUMNS;
   const map = new HeatMap(disk.sizeBytes, columns);
-  for await (const run of placedRuns(disk)) map.add(run);
+  for await (const run of runs) map.add(run);
   console.out(`${disk.path}: ${formatSize(disk.sizeBytes)}`);
   for (const line of map.lines()) console.out(line);
 }
 
-async function printTable(disk: Disk, { console }: Session): Promise<void> {
+async function printTable(runs: PlacedRuns, { console }: Session): Promise<void> {
   let rows: string[][] = [["start", "length", "size", "kind", "at", "in"]];
   const page = () => {
     for (const line of layoutTable(rows, ["right", "right", "right", "left", "right", "left"])) {
@@ -115,7 +135,7 @@ async function printTable(disk: Disk, { console }: Session): Promise<void> {
     }
     rows = [];
   };
-  for await (const { start, length, kind, file, fileOffset } of placedRuns(disk)) {
+  for await (const { start, length, kind, file, fileOffset } of runs) {
     const at = fileOffset === undefined ? "" : String(fileOffset);
     rows.push([String(start), String(length), formatSize(length), kind, at, file ?? ""]);
     if (rows.length >= PAGE_LINES) page();

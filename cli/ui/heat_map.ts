@@ -9,6 +9,8 @@ import { ceilDiv, formatSize, type Run } from "../../core-as/host/mod.ts";
 /** Shades by how much of a cell is data: the first is for any at all. */
 const SHADES = [".", ":", "-", "=", "+", "*", "#", "@"] as const;
 const ZERO_MARK = "0";
+/** Wins over everything: one damaged entry must be seen. */
+const DAMAGED_MARK = "!";
 const HOLE_MARK = " ";
 const DEFAULT_ROWS = 16;
 
@@ -17,6 +19,7 @@ export class HeatMap {
   readonly cellBytes: number;
   private readonly data: Float64Array;
   private readonly zero: Float64Array;
+  private readonly damaged: Float64Array;
 
   /** @param columns Cells in a row. */
   constructor(private readonly diskBytes: number, private readonly columns: number, rows = DEFAULT_ROWS) {
@@ -25,11 +28,12 @@ export class HeatMap {
     const cells = Math.max(1, ceilDiv(diskBytes, this.cellBytes));
     this.data = new Float64Array(cells);
     this.zero = new Float64Array(cells);
+    this.damaged = new Float64Array(cells);
   }
 
   add(run: Run): void {
     if (run.kind === "hole") return;
-    const cells = run.kind === "data" ? this.data : this.zero;
+    const cells = this[run.kind];
     const end = run.start + run.length;
     for (let at = run.start; at < end;) {
       const cell = Math.floor(at / this.cellBytes);
@@ -57,12 +61,13 @@ export class HeatMap {
     lines.push(
       `1 cell = ${formatSize(this.cellBytes)}; blank: the parent shows; 0: zeros only; data from ${
         SHADES[0]
-      } (a trace) to ${SHADES.at(-1)} (full)`,
+      } (a trace) to ${SHADES.at(-1)} (full); ${DAMAGED_MARK}: damaged`,
     );
     return lines;
   }
 
   private mark(cell: number): string {
+    if (this.damaged[cell]! > 0) return DAMAGED_MARK;
     const data = this.data[cell]!;
     if (data === 0) return this.zero[cell]! > 0 ? ZERO_MARK : HOLE_MARK;
     const size = Math.min(this.cellBytes, this.diskBytes - cell * this.cellBytes);

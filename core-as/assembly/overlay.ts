@@ -1,4 +1,4 @@
-/** Merges two links of a chain: what the upper one has wins, its holes show the lower one. */
+/** Merges two links of a chain: what the upper one has wins, its holes show the lower one; what is damaged masks it. */
 import { LIST_RECORDS, RECORD_BYTES } from "./arena";
 import { writeRecord } from "./runs";
 

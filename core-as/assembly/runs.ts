@@ -2,7 +2,7 @@
  * Run lists, in sectors.
  *
  * A record is four f64: start, length, place, owner. Place is the file sector of the data (0 or more), or one of the
- * two kinds without data below. Owner names the file. f64 holds every sector number exactly (they are below 2^53)
+ * three kinds without data below. Owner names the file. f64 holds every sector number exactly (they are below 2^53)
  * and reaches JavaScript without a BigInt.
  */
 import { LIST_RECORDS, RECORD_BYTES } from "./arena";
@@ -11,6 +11,8 @@ import { LIST_RECORDS, RECORD_BYTES } from "./arena";
 export const ZERO: i64 = -1;
 /** Nothing here: look at the parent. */
 export const HOLE: i64 = -2;
+/** An entry that cannot be used: nobody knows what was here. It masks the parent, whose bytes would be a guess. */
+export const DAMAGED: i64 = -3;
 
 let list: usize = 0;
 let count: usize = 0;
@@ -69,7 +71,7 @@ export function push(start: u64, length: u64, place: i64): void {
   runPlace = place;
 }
 
-/** `push` for JavaScript: place -1 is zero, -2 is hole. */
+/** `push` for JavaScript: place -1 is zero, -2 is hole, -3 is damaged. */
 export function pushRun(start: f64, length: f64, place: f64): void {
   push(<u64>start, <u64>length, <i64>place);
 }

@@ -6,13 +6,13 @@
  * reader (commit 98eb9733f); VMware has published nothing.
  */
 import { addDamage, PAST_END, RESERVED } from "./damage";
-import { HOLE, push, ZERO } from "./runs";
+import { DAMAGED, HOLE, push, ZERO } from "./runs";
 
 const KIND_SHIFT: u64 = 60;
 const DATA: u64 = 3;
 
 /**
- * Decodes one table into the open run list; bad entries go to the damage list and count as holes.
+ * Decodes one table into the open run list; bad entries go to the damage list and are damaged runs.
  *
  * @param table       Address of `entries` little-endian u64.
  * @param first       Virtual sector of entry 0.
@@ -69,7 +69,7 @@ function grainIndex(entry: u64): u64 {
 
 function bad(kind: i32, entry: u32, value: f64, sector: u64, length: u64): void {
   addDamage(kind, <f64>entry, value, <f64>length);
-  push(sector, length, HOLE);
+  push(sector, length, DAMAGED);
 }
 
 /** First index from `i` whose entry is not 0. */

@@ -7,10 +7,10 @@
  * Neighbours that continue each other are found four at a time, so that a table costs its runs and not its entries.
  */
 import { addDamage, IN_METADATA, PAST_END } from "./damage";
-import { HOLE, push, ZERO } from "./runs";
+import { DAMAGED, HOLE, push, ZERO } from "./runs";
 
 /**
- * Decodes one table into the open run list; bad entries go to the damage list and count as holes.
+ * Decodes one table into the open run list; bad entries go to the damage list and are damaged runs.
  *
  * @param table       Address of `entries` little-endian u32.
  * @param first       Virtual sector of entry 0.
@@ -78,7 +78,7 @@ function oneByOne(
       continue;
     }
     addDamage(entry < floor ? IN_METADATA : PAST_END, <f64>i, <f64>entry, <f64>length);
-    push(sector, length, HOLE);
+    push(sector, length, DAMAGED);
   }
 }
 

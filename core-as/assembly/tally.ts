@@ -2,15 +2,16 @@
  * Sums of a run list, for a map of a whole disk: JavaScript would have to look at each of tens of millions of runs.
  *
  * The result is f64 words. From word 0: sectors of data, of zeros and of holes, and the number of runs of data and
- * zeros; from word 4, for each power of two, how many of those runs are that long, and from word 42 their sectors. The
+ * zeros; word 90: damaged sectors. From word 4, for each power of two, how many of those runs are that long, and from
+ * word 42 their sectors. The
  * first and the last run are in none of these, since the neighbouring lists may go on with them: they stand at words 80
  * and 84 as records. Word 88 is the number of all runs with these two, word 89 that of the pieces.
  *
- * Pieces follow from word 96, each four words: first leaf, number of leaves, and what every one of them has of data and
- * of zeros. A leaf is 2^k sectors of the disk. Several pieces may be of the same leaf.
+ * Pieces follow from word 96, each five words: first leaf, number of leaves, and what every one of them has of data, of
+ * zeros and of damage. A leaf is 2^k sectors of the disk. Several pieces may be of the same leaf.
  */
 import { RECORD_BYTES } from "./arena";
-import { HOLE, writeRecord, ZERO } from "./runs";
+import { DAMAGED, HOLE, writeRecord, ZERO } from "./runs";
 
 const COUNTS: usize = 4 * 8;
 const SECTORS: usize = 42 * 8;
@@ -18,7 +19,9 @@ const FIRST: usize = 80 * 8;
 const LAST: usize = 84 * 8;
 const RUNS: usize = 88 * 8;
 const PIECES: usize = 89 * 8;
+const DAMAGED_SECTORS: usize = 90 * 8;
 const PIECE_LIST: usize = 96 * 8;
+const PIECE_BYTES: usize = 5 * 8;
 const NO_LEAF: u64 = u64.MAX_VALUE;
 
 let out: usize = 0;
@@ -28,13 +31,14 @@ let pieceAt: usize = 0;
 let leaf: u64 = NO_LEAF;
 let leafData: u64 = 0;
 let leafZero: u64 = 0;
+let leafDamaged: u64 = 0;
 
 /**
  * Sums `count` records at `list`; neighbours that continue each other are one run.
  *
  * @param holesAreZeros 1 for a disk that nothing lies below.
  * @param leafShift     A leaf is 2 to this many sectors.
- * @param at            Where the result goes: 96 words, and eight more for each record and another one.
+ * @param at            Where the result goes: 96 words, and ten more for each record and another one.
  */
 export function tallyRuns(list: usize, count: u32, holesAreZeros: i32, leafShift: u32, at: usize): void {
   out = at;
@@ -42,7 +46,7 @@ export function tallyRuns(list: usize, count: u32, holesAreZeros: i32, leafShift
   memory.fill(out, 0, PIECE_LIST);
   pieceAt = out + PIECE_LIST;
   leaf = NO_LEAF;
-  leafData = leafZero = 0;
+  leafData = leafZero = leafDamaged = 0;
   let start: u64 = 0;
   let length: u64 = 0;
   let place: i64 = 0;
@@ -53,7 +57,7 @@ export function tallyRuns(list: usize, count: u32, holesAreZeros: i32, leafShift
     let nextPlace = <i64>load<f64>(list, 16);
     const nextOwner = load<f64>(list, 24);
     if (nextPlace == HOLE && holesAreZeros) nextPlace = ZERO;
-    if (nextPlace != HOLE) addToLeaves(nextStart, nextLength, nextPlace >= 0, leafShift);
+    if (nextPlace != HOLE) addToLeaves(nextStart, nextLength, nextPlace, leafShift);
     const goesOn = nextPlace < 0
       ? nextPlace == place
       : place >= 0 && nextOwner == owner && nextPlace == place + <i64>length;
@@ -73,7 +77,7 @@ export function tallyRuns(list: usize, count: u32, holesAreZeros: i32, leafShift
   }
   flushLeaf();
   store<f64>(out + RUNS, <f64>runs);
-  store<f64>(out + PIECES, <f64>((pieceAt - out - PIECE_LIST) / RECORD_BYTES));
+  store<f64>(out + PIECES, <f64>((pieceAt - out - PIECE_LIST) / PIECE_BYTES));
 }
 
 /** Counts a run that another one follows. */
@@ -87,6 +91,10 @@ function endRun(start: u64, length: u64, place: i64, owner: f64): void {
   const sectors = <f64>length;
   if (place == HOLE) {
     increase(out + 16, sectors);
+    return;
+  }
+  if (place == DAMAGED) {
+    increase(out + DAMAGED_SECTORS, sectors);
     return;
   }
   increase(place == ZERO ? out + 8 : out, sectors);
@@ -105,7 +113,7 @@ function increase(at: usize, by: f64): void {
 /** Cuts a run at the leaves: a part of one, whole ones, a part of one. */
 // @ts-ignore: decorator
 @inline
-function addToLeaves(start: u64, length: u64, isData: bool, shift: u32): void {
+function addToLeaves(start: u64, length: u64, place: i64, shift: u32): void {
   const end = start + length;
   const first = start >> shift;
   if (first != leaf) {
@@ -113,34 +121,44 @@ function addToLeaves(start: u64, length: u64, isData: bool, shift: u32): void {
     leaf = first;
   }
   const border = (first + 1) << shift;
-  addToLeaf(min(end, border) - start, isData);
+  addToLeaf(min(end, border) - start, place);
   if (end < border) return;
   flushLeaf();
   const whole = (end >> shift) - first - 1;
   const span = <f64>(<u64>1 << shift);
-  if (whole > 0) writePiece(<f64>(first + 1), <f64>whole, isData ? span : 0, isData ? 0 : span);
+  if (whole > 0) {
+    writePiece(
+      <f64>(first + 1),
+      <f64>whole,
+      place >= 0 ? span : 0,
+      place == ZERO ? span : 0,
+      place == DAMAGED ? span : 0,
+    );
+  }
   const rest = end - ((end >> shift) << shift);
   if (rest == 0 || end == border) return;
   leaf = end >> shift;
-  addToLeaf(rest, isData);
+  addToLeaf(rest, place);
 }
 
 // @ts-ignore: decorator
 @inline
-function addToLeaf(sectors: u64, isData: bool): void {
-  if (isData) leafData += sectors;
-  else leafZero += sectors;
+function addToLeaf(sectors: u64, place: i64): void {
+  if (place >= 0) leafData += sectors;
+  else if (place == ZERO) leafZero += sectors;
+  else leafDamaged += sectors;
 }
 
 function flushLeaf(): void {
-  if (leaf != NO_LEAF) writePiece(<f64>leaf, 1, <f64>leafData, <f64>leafZero);
+  if (leaf != NO_LEAF) writePiece(<f64>leaf, 1, <f64>leafData, <f64>leafZero, <f64>leafDamaged);
   leaf = NO_LEAF;
-  leafData = leafZero = 0;
+  leafData = leafZero = leafDamaged = 0;
 }
 
 // @ts-ignore: decorator
 @inline
-function writePiece(first: f64, leaves: f64, data: f64, zero: f64): void {
+function writePiece(first: f64, leaves: f64, data: f64, zero: f64, damaged: f64): void {
   writeRecord(pieceAt, first, leaves, data, zero);
-  pieceAt += RECORD_BYTES;
+  store<f64>(pieceAt, damaged, 32);
+  pieceAt += PIECE_BYTES;
 }

@@ -7,10 +7,10 @@
  *
  * This module is browser compatible.
  */
-import type { Disk, DiskWindow } from "./disk.ts";
+import { damagedRun, type Disk, type DiskWindow } from "./disk.ts";
 import { Batch } from "./source.ts";
 import { KIB, SECTOR_SIZE } from "./units.ts";
-import type { Core } from "./wasm.ts";
+import { type Core, DAMAGED_PLACE } from "./wasm.ts";
 
 /** Granularity in which differences are counted beside bytes: the block of most file systems. */
 export const COMPARE_BLOCK_BYTES = 4 * KIB;
@@ -100,9 +100,9 @@ export interface CompareOptions {
 
 /**
  * Compares two disks of one core. Holes that no link fills, zeros, and what lies behind the end of the smaller disk are
- * all the same.
+ * all the same. Damage is equal to nothing.
  *
- * @throws {RegrainError} what reading either may.
+ * @throws {RegrainError} what reading either may; `DAMAGED` where nobody knows what one of them has.
  */
 export async function compareDisks(a: Disk, b: Disk, options: CompareOptions = {}): Promise<Comparison> {
   if (a.core !== b.core) throw new Error("the two disks do not share their core");
@@ -262,6 +262,7 @@ class Side {
     if (this.runs.length < list.count * WORDS) this.runs = new Float64Array(list.count * WORDS);
     let word = 0;
     for (let i = 0; i < list.count; i++) {
+      if (list.place(i) === DAMAGED_PLACE) throw damagedRun(this.disk, list.start(i));
       if (list.place(i) < 0) continue;
       this.runs[word++] = list.start(i);
       this.runs[word++] = list.length(i);

@@ -12,7 +12,7 @@ import type { Observer } from "./extent.ts";
 import type { Link } from "./link.ts";
 import { Batch, type Run, type RunKind, type Source } from "./source.ts";
 import { SECTOR_SIZE } from "./units.ts";
-import { type Core, HOLE_PLACE, type RunList, ZERO_PLACE } from "./wasm.ts";
+import { type Core, DAMAGED_PLACE, HOLE_PLACE, type RunList, ZERO_PLACE } from "./wasm.ts";
 
 /** A stretch of the walk. Its list is valid until the next step of any walk on the same core. */
 export interface DiskWindow {
@@ -105,6 +105,7 @@ export class Disk implements Source {
   /** What a place means here: below a base there is nothing, so its holes are zeros. */
   kindOf(place: number): RunKind {
     if (place >= 0) return "data";
+    if (place === DAMAGED_PLACE) return "damaged";
     return place === ZERO_PLACE || this.isWhole ? "zero" : "hole";
   }
 
@@ -140,12 +141,12 @@ export class Disk implements Source {
         const length = Math.min(end, startBytes + list.length(i) * SECTOR_SIZE) - from;
         const at = stretch.at + from - stretch.from;
         const place = list.place(i);
+        if (place === DAMAGED_PLACE) throw damagedRun(this, list.start(i));
         if (place < 0) buffer.fill(0, at, at + length);
-        else {this.queue(list.owner(i), {
-            offsetBytes: place * SECTOR_SIZE + from - startBytes,
-            lengthBytes: length,
-            at,
-          });}
+        else {
+          const offsetBytes = place * SECTOR_SIZE + from - startBytes;
+          this.queue(list.owner(i), { offsetBytes, lengthBytes: length, at });
+        }
       }
       await this.readQueued(buffer);
     }
@@ -191,11 +192,20 @@ export class Disk implements Source {
   }
 }
 
+/** What whoever needs the content of a damaged run throws: strict walks end before one, so this is the second lock. */
+export function damagedRun(disk: Disk, sector: number): RegrainError {
+  return new RegrainError("DAMAGED", `what the tables say of sector ${sector} cannot be`, {
+    path: disk.path,
+  });
+}
+
 /** Totals of a disk by kind, in bytes; holes are counted as holes even where nothing lies below. */
 export interface RunTotals {
   dataBytes: number;
   zeroBytes: number;
   holeBytes: number;
+  /** Nobody knows what is there. */
+  damagedBytes: number;
   /** Runs of data and zeros. */
   runCount: number;
   /** Runs of holes. */
@@ -204,7 +214,7 @@ export interface RunTotals {
 
 /** Adds up a whole walk. */
 export async function totalsOf(disk: Disk, observer: Observer = STRICT): Promise<RunTotals> {
-  const totals: RunTotals = { dataBytes: 0, zeroBytes: 0, holeBytes: 0, runCount: 0, holeCount: 0 };
+  const totals = noRuns();
   for await (const { list } of disk.walk(observer)) {
     for (let i = 0; i < list.count; i++) {
       addRun(totals, { place: list.place(i), lengthBytes: list.length(i) * SECTOR_SIZE });
@@ -213,12 +223,21 @@ export async function totalsOf(disk: Disk, observer: Observer = STRICT): Promise
   return totals;
 }
 
+/** Totals of nothing. */
+export function noRuns(): RunTotals {
+  return { dataBytes: 0, zeroBytes: 0, holeBytes: 0, damagedBytes: 0, runCount: 0, holeCount: 0 };
+}
+
 /** Counts one run; `place` as in a run list. */
 export function addRun(totals: RunTotals, run: { place: number; lengthBytes: number }): void {
   const { place, lengthBytes } = run;
   if (place === HOLE_PLACE) {
     totals.holeBytes += lengthBytes;
     totals.holeCount++;
+    return;
+  }
+  if (place === DAMAGED_PLACE) {
+    totals.damagedBytes += lengthBytes;
     return;
   }
   if (place === ZERO_PLACE) totals.zeroBytes += lengthBytes;

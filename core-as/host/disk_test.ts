@@ -241,6 +241,7 @@ Deno.test("the totals of a plan are those of its operations", async () => {
         writeBytes: sums.write,
         zeroBytes: sums.zero,
         skipBytes: disk.sizeBytes - sums.write - sums.zero,
+        damagedBytes: 0,
         operationCount,
       }, fixture.name);
     }

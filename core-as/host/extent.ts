@@ -4,6 +4,7 @@
  *
  * This module is browser compatible.
  */
+import type { DamagedGrains } from "./damaged_grains.ts";
 import type { Source } from "./source.ts";
 import type { Core, RunList } from "./wasm.ts";
 
@@ -43,6 +44,8 @@ export interface Observer {
   table?(table: { sector: number; lengthSectors: number; entryOffsetBytes: number }): void;
   /** True: redundant tables are read too and compared. */
   readonly compareCopies?: boolean;
+  /** True: grains are unpacked by the caller, who wants the runs as the tables say them. */
+  readonly unpacks?: boolean;
 }
 
 /** A part of the file that is no data, in sectors. */
@@ -88,6 +91,8 @@ export interface Extent {
   entryOffset?(sector: number): Promise<number | undefined>;
   /** Unpacks the grain at a sector to see that it can be, and says where it lies in the file. */
   verifyGrain?(sector: number): Promise<Region>;
+  /** Where a survey remembers the grains that could not be unpacked; there with `verifyGrain`. */
+  readonly damagedGrains?: DamagedGrains;
   /** Sectors in a grain, where there are grains. */
   readonly grainSectors: number | undefined;
 }

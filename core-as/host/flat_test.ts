@@ -129,6 +129,7 @@ Deno.test("a file with more runs than a list has room for is walked in steps", a
     dataBytes: GIB,
     zeroBytes: GIB,
     holeBytes: 0,
+    damagedBytes: 0,
     runCount: 2 * GIB / runBytes,
     holeCount: 0,
   });

@@ -11,15 +11,24 @@ import type { Extent, Finding, Observer, Window } from "./extent.ts";
 import { Batch, type Source } from "./source.ts";
 import { hasMarker, MARKER_TYPE } from "./marker.ts";
 import { ceilDiv, SECTOR_SIZE } from "./units.ts";
-import { type Core, DAMAGE_KIND, type DamageRecord, HOLE_PLACE, type RunList } from "./wasm.ts";
+import {
+  type Core,
+  DAMAGE_KIND,
+  DAMAGED_PLACE,
+  type DamageRecord,
+  HOLE_PLACE,
+  type RunList,
+} from "./wasm.ts";
 
 /** A directory entry that names no table. */
 export const NO_TABLE = -1;
 /** A directory entry that cannot be. */
 export const BAD_TABLE = -2;
 
-/** Entries decoded in one step: as many as a run list has room for, should each be a run of its own. */
+/** Entries decoded in one step. */
 const STEP_ENTRIES = 65_536;
+/** Runs that a step may yield, if each entry is one and a hole is before each table; a list has room for more. */
+const STEP_RUNS = 69_000;
 /** Bytes of directory kept in memory. */
 const PAGE_BYTES = 64 * 1024;
 
@@ -91,9 +100,10 @@ class DirectoryPage {
   }
 }
 
-/** A table that a step reads. */
+/** A table of a step. */
 interface Slot {
   readonly index: number;
+  /** Where it starts in the file, or {@link BAD_TABLE} of one that cannot be read: all that it covers is damaged. */
   readonly sector: number;
 }
 
@@ -125,9 +135,10 @@ export class GrainTables {
 
   /** Lists the runs of a window; see `Extent.fill`. */
   async fill(core: Core, list: RunList, window: Window, observer: Observer): Promise<number> {
-    const { reached, slots } = await this.gather(window, observer);
+    const { reached, tables } = await this.gather(window, observer);
+    const slots = tables.filter(({ sector }) => sector >= 0);
     await this.readTables(core, slots);
-    const damaged = this.decode(core, list, { window, reached, slots });
+    const damaged = this.decode(core, list, { window, reached, tables });
     let replaced = false;
     for (const { slot, damage } of damaged) replaced = await this.replace(slot, damage, observer) || replaced;
     if (replaced) return await this.fill(core, list, window, observer);
@@ -150,18 +161,23 @@ export class GrainTables {
   private decode(
     core: Core,
     list: RunList,
-    step: { window: Window; reached: number; slots: readonly Slot[] },
+    step: { window: Window; reached: number; tables: readonly Slot[] },
   ): { slot: Slot; damage: DamageRecord[] }[] {
-    const { window, reached, slots } = step;
+    const { window, reached, tables } = step;
     const damaged: { slot: Slot; damage: DamageRecord[] }[] = [];
     core.kernels.openList(list.address, window.from, reached, window.shift, window.owner);
     let at = Math.floor(window.from / this.spanSectors) * this.spanSectors;
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i]!;
+    let address = core.tablesAddress;
+    for (const slot of tables) {
       const first = slot.index * this.spanSectors;
       if (first > at) core.kernels.pushRun(at, first - at, HOLE_PLACE);
-      this.layout.decode(core, core.tablesAddress + i * this.tableBytes, first);
       at = first + this.spanSectors;
+      if (slot.sector < 0) {
+        core.kernels.pushRun(first, this.spanSectors, DAMAGED_PLACE);
+        continue;
+      }
+      this.layout.decode(core, address, first);
+      address += this.tableBytes;
       if (core.kernels.damageCount() > 0) damaged.push({ slot, damage: core.takeDamage() });
     }
     if (at < reached) core.kernels.pushRun(at, reached - at, HOLE_PLACE);
@@ -196,23 +212,27 @@ export class GrainTables {
     return Math.floor((sector % this.spanSectors) / this.layout.grainSectors);
   }
 
-  /** Finds the tables of a window, as many as one step may decode. */
-  private async gather(window: Window, observer: Observer): Promise<{ reached: number; slots: Slot[] }> {
-    const slots: Slot[] = [];
+  /** Finds the tables of a window, as many as one step may decode and a list has room for. */
+  private async gather(window: Window, observer: Observer): Promise<{ reached: number; tables: Slot[] }> {
+    const tables: Slot[] = [];
+    let readable = 0;
+    let runs = 1;
     let index = Math.floor(window.from / this.spanSectors);
     const end = Math.min(this.tableCount, ceilDiv(window.to, this.spanSectors));
-    for (; index < end && slots.length < this.stepTables; index++) {
+    for (; index < end && readable < this.stepTables && runs < STEP_RUNS; index++) {
       if (!this.directory.has(index)) await this.directory.load(index);
       // The common case, an entry without a table, must not cost a promise.
       if (this.directory.low(index) === 0 && this.directory.high(index) === 0 && !this.replaced.has(index)) {
         continue;
       }
       const sector = await this.locate(index, observer);
-      if (sector < 0) continue;
-      slots.push({ index, sector });
+      if (sector === NO_TABLE) continue;
+      tables.push({ index, sector });
+      if (sector >= 0) readable++;
+      runs += sector < 0 ? 2 : this.layout.entriesPerTable + 1;
     }
     const reached = Math.min(window.to, this.layout.capacitySectors, index * this.spanSectors);
-    return { reached, slots };
+    return { reached, tables };
   }
 
   private async readTables(core: Core, slots: readonly Slot[]): Promise<void> {
@@ -227,7 +247,7 @@ export class GrainTables {
     if (batch.count > 0) await this.file.read(batch, core.tables);
   }
 
-  /** File sector of a table that can be read whole, or {@link NO_TABLE}; what is wrong goes to the observer. */
+  /** File sector of a table that can be read whole, {@link NO_TABLE}, or {@link BAD_TABLE}, which is a finding. */
   private async locate(index: number, observer: Observer | undefined): Promise<number> {
     if (this.replaced.has(index)) return await this.locateRedundant(index);
     const sector = await this.entryOf(this.directory, index);
@@ -256,7 +276,7 @@ export class GrainTables {
       offsetBytes: this.directory.entryOffset(index),
       message: what,
     });
-    return NO_TABLE;
+    return BAD_TABLE;
   }
 
   private async locateRedundant(index: number): Promise<number> {

@@ -102,6 +102,35 @@ Deno.test("a directory entry past the end in both copies is damage", async () =>
   ]);
 });
 
+Deno.test("C3: a whole table that cannot be read is damaged, all that it covers and no more", async () => {
+  const image = buildHosted(SPEC);
+  put32(image, image.layout.directory + 4, PAST_END);
+  put32(image, image.layout.redundantDirectory! + 4, PAST_END);
+  const link = await openBytes(image.bytes);
+  const { damagedBytes, dataBytes, holeBytes } = await surveyLink(core, link, { overlaps: true });
+  const span = 512 * SPEC.grainSectors * SECTOR_SIZE;
+  assert.equal(damagedBytes, span);
+  assert.equal(dataBytes, 7 * SPEC.grainSectors * SECTOR_SIZE, "700 and 701 are in the lost table");
+  assert.equal(dataBytes + holeBytes + damagedBytes, SPEC.capacitySectors * SECTOR_SIZE);
+});
+
+Deno.test("C3: a file whose tables are nearly all missing is walked, each a damaged stretch of its own", async () => {
+  const capacitySectors = 100_000;
+  const spec: HostedSpec = { capacitySectors, grainSectors: 1, tableEntries: 1, seed: 1, grains: [] };
+  const image = buildHosted({
+    ...spec,
+    grains: dataGrains(sequence({ from: 0, count: 50_000 }).map((i) => i * 2)),
+  });
+  const cut = image.bytes.slice(0, image.layout.grains.get(0)!);
+  for (let table = 0; table < capacitySectors; table += 2) {
+    putInteger(cut, { at: image.layout.directory + table * 4, size: 4, value: PAST_END });
+    putInteger(cut, { at: image.layout.redundantDirectory! + table * 4, size: 4, value: PAST_END });
+  }
+  const link = await openBytes(cut);
+  const { damagedBytes, holeBytes } = await surveyLink(core, link, { overlaps: false });
+  assert.deepEqual([damagedBytes, holeBytes], [50_000 * SECTOR_SIZE, 50_000 * SECTOR_SIZE]);
+});
+
 Deno.test("copies that could both be right and differ are a doubt, at the entry", async () => {
   let at = 0;
   const { findings } = await damaged((image) => {

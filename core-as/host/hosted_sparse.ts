@@ -140,9 +140,11 @@ export async function openHosted(file: Source, options: HostedOptions): Promise<
       ...redundant.findings,
       ...(footer ? await requireDirectoryMarker(file, directorySector) : []),
     ],
-    fill: (core, list, window, observer) => tables.fill(core, list, window, observer),
+    fill: (core, list, window, observer) => (grains ?? tables).fill(core, list, window, observer),
     entryOffset: (sector) => tables.entryOffset(sector),
-    ...(grains ? { verifyGrain: (sector: number) => grains.verify(sector) } : {}),
+    ...(grains
+      ? { verifyGrain: (sector: number) => grains.verify(sector), damagedGrains: grains.damaged }
+      : {}),
   };
 }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { core } from "../../test/helpers/memory.ts";
 import { check, fc } from "../../test/helpers/property.ts";
 import { recordsOf, type RunRecord, sectorsOf, setRecords } from "../../test/helpers/runs.ts";
-import { HOLE_PLACE, ZERO_PLACE } from "./wasm.ts";
+import { DAMAGED_PLACE, HOLE_PLACE, ZERO_PLACE } from "./wasm.ts";
 
 interface Piece {
   readonly length: number;
@@ -86,10 +86,29 @@ Deno.test("a result with no room left ends early and is right up to there", () =
   assert.deepEqual(found, expected.slice(0, found.length));
 });
 
+Deno.test("C3: what is damaged in the upper link masks the lower one, and damage below a hole shows", () => {
+  const upper = listOf([{ length: 4, place: DAMAGED_PLACE }, { length: 4, place: HOLE_PLACE }], {
+    start: 0,
+    owner: 0,
+  });
+  const lower = listOf([{ length: 6, place: 50 }, { length: 2, place: DAMAGED_PLACE }], {
+    start: 0,
+    owner: 1,
+  });
+  assert.deepEqual(overlay(upper, lower), [
+    { start: 0, length: 4, place: DAMAGED_PLACE, owner: 0 },
+    { start: 4, length: 2, place: 54, owner: 1 },
+    { start: 6, length: 2, place: DAMAGED_PLACE, owner: 1 },
+  ]);
+});
+
 Deno.test("any two lists merge as sector by sector", () => {
   const piece = fc.record({
     length: fc.integer({ min: 1, max: 12 }),
-    place: fc.oneof(fc.constantFrom(ZERO_PLACE, HOLE_PLACE), fc.integer({ min: 0, max: 2 ** 40 })),
+    place: fc.oneof(
+      fc.constantFrom(ZERO_PLACE, HOLE_PLACE, DAMAGED_PLACE),
+      fc.integer({ min: 0, max: 2 ** 40 }),
+    ),
   });
   const pieces = fc.array(piece, { minLength: 1, maxLength: 30 });
   check(

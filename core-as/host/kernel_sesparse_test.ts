@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { core } from "../../test/helpers/memory.ts";
 import { check, fc } from "../../test/helpers/property.ts";
 import { mergeRecords, recordsOf, type RunRecord } from "../../test/helpers/runs.ts";
-import { DAMAGE_KIND, type DamageRecord, HOLE_PLACE, ZERO_PLACE } from "./wasm.ts";
+import { DAMAGE_KIND, DAMAGED_PLACE, type DamageRecord, HOLE_PLACE, ZERO_PLACE } from "./wasm.ts";
 
 interface Table {
   readonly entries: readonly bigint[];
@@ -52,7 +52,7 @@ function model(table: Table): { runs: RunRecord[]; damage: DamageRecord[] } {
     const place = BigInt(table.grains) + index * BigInt(GRAIN);
     const bad = (kind: number, what: bigint) => {
       damage.push({ kind, entry, value: Number(what), lengthSectors: length });
-      return HOLE_PLACE;
+      return DAMAGED_PLACE;
     };
     const placeOf = () => {
       if (value === 0n) return HOLE_PLACE;
@@ -97,10 +97,10 @@ Deno.test("unmapped and zero grains are zeros though the entry still names a gra
   ]);
 });
 
-Deno.test("a reserved kind is damage and counts as a hole, also 0 with bits below", () => {
+Deno.test("C3: a reserved kind is a damaged run, also 0 with bits below", () => {
   for (const kind of [0n, 4n, 5n, 8n, 15n]) {
     const { runs, damage } = decode({ ...PLAIN, entries: [kind << 60n | 1n] });
-    assert.equal(runs[0]!.place, HOLE_PLACE);
+    assert.equal(runs[0]!.place, DAMAGED_PLACE);
     assert.deepEqual(damage.map(({ kind, entry }) => ({ kind, entry })), [
       { kind: DAMAGE_KIND.reserved, entry: 0 },
     ]);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { core } from "../../test/helpers/memory.ts";
 import { check, fc } from "../../test/helpers/property.ts";
 import { mergeRecords, recordsOf, type RunRecord } from "../../test/helpers/runs.ts";
-import { DAMAGE_KIND, type DamageRecord, HOLE_PLACE, ZERO_PLACE } from "./wasm.ts";
+import { DAMAGE_KIND, DAMAGED_PLACE, type DamageRecord, HOLE_PLACE, ZERO_PLACE } from "./wasm.ts";
 
 interface Table {
   readonly entries: readonly number[];
@@ -51,7 +51,8 @@ function model(table: Table): { runs: RunRecord[]; damage: DamageRecord[] } {
       const kind = value < floor ? DAMAGE_KIND.inMetadata : DAMAGE_KIND.pastEnd;
       damage.push({ kind, entry, value, lengthSectors: length });
     }
-    if (value === 0 || bad) add(HOLE_PLACE);
+    if (bad) add(DAMAGED_PLACE);
+    else if (value === 0) add(HOLE_PLACE);
     else add(value === 1 ? ZERO_PLACE : logical ? start : value);
   }
   return { runs: mergeRecords(runs), damage };
@@ -126,9 +127,9 @@ Deno.test("the last grain needs only its part on the disk to be in the file", ()
   ]);
 });
 
-Deno.test("an entry into the header and one past the end are holes and damage, their neighbours are not", () => {
+Deno.test("C3: an entry into the header and one past the end are damaged, their neighbours are not", () => {
   const { runs, damage } = decode({ ...PLAIN, floor: 10, fileSectors: 12, entries: [9, 10, 11, 12, 2] });
-  assert.deepEqual(places(runs), [[0, 1, HOLE_PLACE], [1, 2, 10], [3, 2, HOLE_PLACE]]);
+  assert.deepEqual(places(runs), [[0, 1, DAMAGED_PLACE], [1, 2, 10], [3, 2, DAMAGED_PLACE]]);
   assert.deepEqual(damage, [
     { kind: DAMAGE_KIND.inMetadata, entry: 0, value: 9, lengthSectors: 1 },
     { kind: DAMAGE_KIND.pastEnd, entry: 3, value: 12, lengthSectors: 1 },
@@ -139,7 +140,7 @@ Deno.test("an entry into the header and one past the end are holes and damage, t
 Deno.test("a compressed grain is placed where it reads, and needs its first sector to be in the file", () => {
   const table = { ...PLAIN, grain: 128, capacity: 1000, first: 0, fileSectors: 50, logical: true };
   const { runs, damage } = decode({ ...table, entries: [40, 9, 49, 0, 50] });
-  assert.deepEqual(places(runs), [[0, 384, 0], [384, 256, HOLE_PLACE]]);
+  assert.deepEqual(places(runs), [[0, 384, 0], [384, 128, HOLE_PLACE], [512, 128, DAMAGED_PLACE]]);
   assert.deepEqual(damage.map(({ entry }) => entry), [4]);
   assert.deepEqual(decode({ ...table, entries: [40, 40 + 128] }).damage.map(({ entry }) => entry), [1]);
 });

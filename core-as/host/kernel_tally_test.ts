@@ -4,7 +4,7 @@ import { core } from "../../test/helpers/memory.ts";
 import { check, fc } from "../../test/helpers/property.ts";
 import { type RunRecord, setRecords } from "../../test/helpers/runs.ts";
 import { LENGTH_CLASSES, RunTally, TALLY_RECORDS, type TallyRun } from "./run_tally.ts";
-import { HOLE_PLACE, ZERO_PLACE } from "./wasm.ts";
+import { DAMAGED_PLACE, HOLE_PLACE, ZERO_PLACE } from "./wasm.ts";
 
 interface Options {
   readonly holesAreZeros: boolean;
@@ -36,34 +36,39 @@ function merged(records: readonly RunRecord[], { holesAreZeros }: Options): Tall
   return found;
 }
 
-/** Sectors of data and zeros, by leaf. */
-function leavesOf(runs: readonly TallyRun[], leafShift: number): Map<number, [number, number]> {
-  const leaves = new Map<number, [number, number]>();
+/** Sectors of data, zeros and damage. */
+type Parts = [data: number, zero: number, damaged: number];
+
+/** The same, by leaf. */
+function leavesOf(runs: readonly TallyRun[], leafShift: number): Map<number, Parts> {
+  const leaves = new Map<number, Parts>();
   for (const { start, length, place } of runs) {
     if (place === HOLE_PLACE) continue;
     for (let sector = start; sector < start + length; sector++) {
       const leaf = Math.floor(sector / 2 ** leafShift);
-      const found = leaves.get(leaf) ?? [0, 0];
-      found[place >= 0 ? 0 : 1]++;
+      const found: Parts = leaves.get(leaf) ?? [0, 0, 0];
+      found[place >= 0 ? 0 : place === ZERO_PLACE ? 1 : 2]++;
       leaves.set(leaf, found);
     }
   }
   return leaves;
 }
 
-function piecesOf(tally: RunTally): Map<number, [number, number]> {
-  const leaves = new Map<number, [number, number]>();
-  tally.forEachPiece((first, count, data, zero) => {
+function piecesOf(tally: RunTally): Map<number, Parts> {
+  const leaves = new Map<number, Parts>();
+  tally.forEachPiece((first, count, data, zero, damaged) => {
     for (let leaf = first; leaf < first + count; leaf++) {
-      const [d, z] = leaves.get(leaf) ?? [0, 0];
-      leaves.set(leaf, [d + data, z + zero]);
+      const [d, z, x] = leaves.get(leaf) ?? [0, 0, 0];
+      leaves.set(leaf, [d + data, z + zero, x + damaged]);
     }
   });
   return leaves;
 }
 
-function sorted(leaves: Map<number, [number, number]>) {
-  return [...leaves].filter(([, [data, zero]]) => data + zero > 0).sort(([a], [b]) => a - b);
+function sorted(leaves: Map<number, Parts>) {
+  return [...leaves].filter(([, [data, zero, damaged]]) => data + zero + damaged > 0).sort(([a], [b]) =>
+    a - b
+  );
 }
 
 function requireSums(records: readonly RunRecord[], options: Options): void {
@@ -78,10 +83,11 @@ function requireSums(records: readonly RunRecord[], options: Options): void {
   assert.equal(found.dataSectors, sectors(({ place }) => place >= 0));
   assert.equal(found.zeroSectors, sectors(({ place }) => place === ZERO_PLACE));
   assert.equal(found.holeSectors, sectors(({ place }) => place === HOLE_PLACE));
-  assert.equal(found.innerRuns, inner.filter(({ place }) => place !== HOLE_PLACE).length);
+  assert.equal(found.damagedSectors, sectors(({ place }) => place === DAMAGED_PLACE));
+  const isKnown = (place: number) => place >= 0 || place === ZERO_PLACE;
+  assert.equal(found.innerRuns, inner.filter(({ place }) => isKnown(place)).length);
   for (let index = 0; index < LENGTH_CLASSES; index++) {
-    const isIn = ({ length, place }: TallyRun) =>
-      place !== HOLE_PLACE && Math.floor(Math.log2(length)) === index;
+    const isIn = ({ length, place }: TallyRun) => isKnown(place) && Math.floor(Math.log2(length)) === index;
     assert.equal(found.countOf(index), inner.filter(isIn).length);
     assert.equal(found.sectorsOf(index), sectors(isIn));
   }
@@ -91,21 +97,27 @@ function requireSums(records: readonly RunRecord[], options: Options): void {
 const PIECES = fc.array(
   fc.record({
     length: fc.integer({ min: 1, max: 40 }),
-    kind: fc.constantFrom("hole", "zero", "on", "elsewhere"),
+    kind: fc.constantFrom("hole", "zero", "damaged", "on", "elsewhere"),
     owner: fc.integer({ min: 0, max: 1 }),
   }),
   { minLength: 1, maxLength: 30 },
 );
 
+const PLACES: Readonly<Record<string, number>> = {
+  hole: HOLE_PLACE,
+  zero: ZERO_PLACE,
+  damaged: DAMAGED_PLACE,
+};
+
 const OPTIONS = fc.record({ holesAreZeros: fc.boolean(), leafShift: fc.integer({ min: 0, max: 6 }) });
 
-Deno.test("runs are merged, counted by length and cut at leaves as one by one", () => {
+Deno.test("C3: runs are merged, counted by length and cut at leaves as one by one, damaged ones by themselves", () => {
   const property = fc.property(PIECES, OPTIONS, fc.integer({ min: 0, max: 100 }), (pieces, options, from) => {
     let start = from;
     let next = 1000;
     const records = pieces.map(({ length, kind, owner }) => {
       const data = kind === "on" ? next : next + 7;
-      const place = kind === "hole" ? HOLE_PLACE : kind === "zero" ? ZERO_PLACE : data;
+      const place = PLACES[kind] ?? data;
       if (place >= 0) next = place + length;
       start += length;
       return { start: start - length, length, place, owner };
@@ -129,12 +141,11 @@ Deno.test("a run over the whole of the largest disk is three pieces, and exact",
   const found = sum([{ start: 3, length, place: 9, owner: 0 }], { holesAreZeros: false, leafShift: 17 });
   const pieces: number[][] = [];
   found.forEachPiece((...piece) => pieces.push(piece));
-  assert.deepEqual(pieces, [[0, 1, 2 ** 17 - 3, 0], [1, 2 ** 20 - 2, 2 ** 17, 0], [
-    2 ** 20 - 1,
-    1,
-    2 ** 17 - 7,
-    0,
-  ]]);
+  assert.deepEqual(pieces, [
+    [0, 1, 2 ** 17 - 3, 0, 0],
+    [1, 2 ** 20 - 2, 2 ** 17, 0, 0],
+    [2 ** 20 - 1, 1, 2 ** 17 - 7, 0, 0],
+  ]);
 });
 
 Deno.test("as many records as are summed at once fit, whatever pieces they make", () => {

@@ -4,7 +4,7 @@
  *
  * This module is browser compatible.
  */
-import { type Disk, type RunTotals, totalsOf } from "./disk.ts";
+import { damagedRun, type Disk, type RunTotals, totalsOf } from "./disk.ts";
 import { SECTOR_SIZE } from "./units.ts";
 
 /** One stretch to write: data from a link, or zeros. Bytes of the virtual disk. */
@@ -16,13 +16,15 @@ export interface Operation {
   readonly from?: string;
 }
 
-/** Totals of what an apply does; the three sums make up the whole disk. */
+/** Totals of what an apply does; the four sums make up the whole disk. */
 export interface ApplyPlan {
   readonly diskBytes: number;
   readonly writeBytes: number;
   readonly zeroBytes: number;
   /** Not touched: no link has it. */
   readonly skipBytes: number;
+  /** Nobody knows what to write there: not 0 where damage was walked over, and then the plan cannot be carried out. */
+  readonly damagedBytes: number;
   /** Stretches to write or zero. */
   readonly operationCount: number;
 }
@@ -38,6 +40,7 @@ export function planOf(disk: Disk, totals: RunTotals): ApplyPlan {
     writeBytes: totals.dataBytes,
     zeroBytes: totals.zeroBytes + (disk.isWhole ? totals.holeBytes : 0),
     skipBytes: disk.isWhole ? 0 : totals.holeBytes,
+    damagedBytes: totals.damagedBytes,
     operationCount: totals.runCount + (disk.isWhole ? totals.holeCount : 0),
   };
 }
@@ -48,6 +51,7 @@ export async function* operations(disk: Disk): AsyncGenerator<Operation> {
     for (let i = 0; i < list.count; i++) {
       const kind = disk.kindOf(list.place(i));
       if (kind === "hole") continue;
+      if (kind === "damaged") throw damagedRun(disk, list.start(i));
       const start = list.start(i) * SECTOR_SIZE;
       const length = list.length(i) * SECTOR_SIZE;
       if (kind === "zero") yield { kind: "zero", start, length };

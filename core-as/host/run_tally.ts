@@ -8,7 +8,7 @@ import type { Core, RunList } from "./wasm.ts";
 /** Powers of two that lengths are told apart by: 62 TiB are fewer than 2^37 sectors. */
 export const LENGTH_CLASSES = 38;
 /** Records summed at a time: for that many the kernel's pieces fit into the room that is lent. */
-export const TALLY_RECORDS = 16_000;
+export const TALLY_RECORDS = 13_000;
 
 /** Where the kernel puts what, in f64 words. */
 const COUNTS = 4;
@@ -17,7 +17,9 @@ const FIRST = 80;
 const LAST = 84;
 const RUNS = 88;
 const PIECES = 89;
+const DAMAGED = 90;
 const PIECE_LIST = 96;
+const PIECE_WORDS = 5;
 const RECORD_WORDS = 4;
 const RECORD_BYTES = RECORD_WORDS * 8;
 
@@ -76,6 +78,9 @@ export class RunTally {
   get holeSectors(): number {
     return this.words[2]!;
   }
+  get damagedSectors(): number {
+    return this.words[DAMAGED]!;
+  }
   get innerRuns(): number {
     return this.words[3]!;
   }
@@ -88,10 +93,13 @@ export class RunTally {
   }
 
   /** Hands on what each leaf has, all runs counted; a leaf may come more than once. */
-  forEachPiece(visit: (leaf: number, leaves: number, data: number, zero: number) => void): void {
-    const end = PIECE_LIST + this.words[PIECES]! * RECORD_WORDS;
-    for (let at = PIECE_LIST; at < end; at += RECORD_WORDS) {
-      visit(this.words[at]!, this.words[at + 1]!, this.words[at + 2]!, this.words[at + 3]!);
+  forEachPiece(
+    visit: (leaf: number, leaves: number, data: number, zero: number, damaged: number) => void,
+  ): void {
+    const end = PIECE_LIST + this.words[PIECES]! * PIECE_WORDS;
+    for (let at = PIECE_LIST; at < end; at += PIECE_WORDS) {
+      const { words } = this;
+      visit(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!, words[at + 4]!);
     }
   }
 

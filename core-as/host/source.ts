@@ -13,9 +13,10 @@ export type MaybePromise<T> = T | Promise<T>;
 
 /**
  * What stands in a stretch of a disk. `data`: bytes to read. `zero`: known zeros, which mask the parent.
- * `hole`: nothing here, look at the parent.
+ * `hole`: nothing here, look at the parent. `damaged`: what the file says of it cannot be, so nobody knows what was
+ * here; it masks the parent like data.
  */
-export type RunKind = "data" | "zero" | "hole";
+export type RunKind = "data" | "zero" | "hole" | "damaged";
 
 /** A stretch of equal kind; `start` and `length` in bytes. A run list is sorted and gap-free. */
 export interface Run {

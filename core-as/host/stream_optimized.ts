@@ -8,12 +8,14 @@
  * This module is browser compatible.
  */
 import { RegrainError } from "./errors.ts";
-import type { Region } from "./extent.ts";
+import { DamagedGrains } from "./damaged_grains.ts";
+import type { Observer, Region, Window } from "./extent.ts";
 import type { GrainTables } from "./grain_tables.ts";
 import type { Inflater } from "./inflate.ts";
 import { MARKER_BYTES } from "./marker.ts";
 import { type Batch, readBytes, type Source } from "./source.ts";
 import { ceilDiv, MIB, SECTOR_SIZE } from "./units.ts";
+import type { Core, RunList } from "./wasm.ts";
 
 const BARE_SIZE_BYTES = 4;
 /** Streams are read forward mostly; one read serves many grains. */
@@ -30,6 +32,8 @@ interface Options {
 export class CompressedGrains implements Source {
   readonly path: string;
   readonly sizeBytes: number;
+  /** Grains that a survey could not unpack. */
+  readonly damaged = new DamagedGrains();
   private cached: { grain: number; bytes: Uint8Array; region: Region } | undefined;
   private ahead = { offsetBytes: 0, bytes: new Uint8Array(0) };
 
@@ -59,6 +63,23 @@ export class CompressedGrains implements Source {
         at += length;
       }
     }
+  }
+
+  /** Lists the runs of a window; see `Extent.fill`. */
+  async fill(core: Core, list: RunList, window: Window, observer: Observer): Promise<number> {
+    const reached = await this.tables.fill(core, list, window, observer);
+    if (observer.unpacks) return reached;
+    for (const { sector, lengthSectors } of this.damaged.mask(core, list, { ...window, to: reached })) {
+      const offsetBytes = await this.tables.entryOffset(sector);
+      observer.finding({
+        severity: "damage",
+        kind: "grain-damaged",
+        path: this.path,
+        ...(offsetBytes === undefined ? {} : { offsetBytes }),
+        message: `the grains of sectors ${sector} to ${sector + lengthSectors - 1} cannot be unpacked`,
+      });
+    }
+    return reached;
   }
 
   /** Unpacks the grain of a sector and says where it lies. */
@@ -93,7 +114,7 @@ export class CompressedGrains implements Source {
   /** Bytes of the file, through the readahead. */
   private async bytesAt(offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
     if (offsetBytes + lengthBytes > this.file.sizeBytes) {
-      throw this.damaged(
+      throw this.unreadable(
         offsetBytes,
         `the grain reaches past the end of the file at byte ${this.file.sizeBytes}`,
       );
@@ -107,7 +128,7 @@ export class CompressedGrains implements Source {
     return this.ahead.bytes.subarray(from, from + lengthBytes);
   }
 
-  private damaged(offsetBytes: number, message: string): RegrainError {
+  private unreadable(offsetBytes: number, message: string): RegrainError {
     return grainDamaged({ path: this.path, offsetBytes }, message);
   }
 }

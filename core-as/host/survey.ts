@@ -4,7 +4,7 @@
  *
  * This module is browser compatible.
  */
-import { addRun, type RunTotals } from "./disk.ts";
+import { addRun, noRuns, type RunTotals } from "./disk.ts";
 import { type ErrorCode, RegrainError } from "./errors.ts";
 import type { Extent, Finding, Observer, Severity } from "./extent.ts";
 import { announcesZeroGrains } from "./hosted_sparse.ts";
@@ -56,7 +56,7 @@ export async function surveyLink(
   options: { overlaps: boolean },
 ): Promise<LinkSurvey> {
   const findings = new Findings();
-  const totals: RunTotals = { dataBytes: 0, zeroBytes: 0, holeBytes: 0, runCount: 0, holeCount: 0 };
+  const totals = noRuns();
   for (const finding of link.findings) findings.add(finding);
   for (const placed of link.extents) {
     for (const finding of placed.extent.findings) findings.add(finding);
@@ -119,6 +119,7 @@ class ExtentSurvey {
     const hasTables = extent.grainSectors !== undefined;
     const fileSectors = Math.ceil((extent.file?.sizeBytes ?? 0) / SECTOR_SIZE);
     const span = core.kernels.seenSectors();
+    extent.damagedGrains?.clear();
     for (let from = 0; this.firstPass || (overlaps && hasTables && from < fileSectors); from += span) {
       if (overlaps && hasTables) this.openSeen(from, Math.min(from + span, fileSectors));
       await this.pass(overlaps && hasTables);
@@ -143,10 +144,12 @@ class ExtentSurvey {
     const list = core.lists[0];
     const to = Math.min(placed.lengthSectors, extent.capacitySectors);
     for (let from = 0; from < to;) {
-      from = await extent.fill(core, list, { from, to, shift: 0, owner: 0 }, this.observer(overlaps));
-      if (this.firstPass) this.addTotals(list);
+      const window = { from, to, shift: 0, owner: 0 };
+      from = await extent.fill(core, list, window, this.observer(overlaps));
       if (extent.verifyGrain) await this.verifyGrains(list, overlaps);
       else if (overlaps) await this.claimGrains(list);
+      extent.damagedGrains?.mask(core, list, { ...window, to: from });
+      if (this.firstPass) this.addTotals(list);
     }
   }
 
@@ -165,6 +168,7 @@ class ExtentSurvey {
   private observer(overlaps: boolean): Observer {
     return {
       compareCopies: this.firstPass,
+      unpacks: true,
       finding: (finding) => {
         if (this.firstPass) this.findings.add(finding);
       },
@@ -241,6 +245,8 @@ class ExtentSurvey {
       if (!(error instanceof RegrainError) || error.code !== "GRAIN_DAMAGED") throw error;
       if (!this.firstPass) return;
       this.add("grain-damaged", error.offsetBytes ?? 0, error.reason);
+      const { damagedGrains, grainSectors, capacitySectors } = this.extent;
+      damagedGrains?.add({ sector, lengthSectors: Math.min(grainSectors!, capacitySectors - sector) });
     }
   }
 

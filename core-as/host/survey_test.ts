@@ -12,9 +12,10 @@ import {
   putInteger,
   sequence,
 } from "../../fixtures/mod.ts";
-import { core, memoryContext } from "../../test/helpers/memory.ts";
+import { core, memoryContext, readWhole } from "../../test/helpers/memory.ts";
 import { RegrainError } from "./errors.ts";
 import type { Finding } from "./extent.ts";
+import { Disk } from "./disk.ts";
 import { openLink } from "./link.ts";
 import { Findings, type LinkSurvey, requireSound, surveyLink } from "./survey.ts";
 import { SECTOR_SIZE } from "./units.ts";
@@ -153,6 +154,42 @@ Deno.test("compressed grains that cannot be unpacked are found, each of them, in
   const found = await survey(image.bytes, { name: "disk.vmdk" });
   assert.deepEqual(damageOf(found), broken.map((offsetBytes) => ({ kind: "grain-damaged", offsetBytes })));
   assert.throws(() => requireSound(found, { force: true }), { code: "GRAIN_DAMAGED" });
+});
+
+Deno.test("C3: compressed grains are damaged as soon as a survey knows, and never read as zeros", async () => {
+  const spec = { capacitySectors: 2000, grainSectors: 128, seed: 3, form: "footer" as const };
+  const image = buildStream({ ...spec, grains: dataGrains([0, 1, 2, 5, 6, 15]) });
+  for (const grain of [1, 2, 15]) image.bytes[image.layout.grains.get(grain)! + 40]! ^= 0xff;
+  const name = "disk.vmdk";
+  const link = await openLink(name, memoryContext({ [name]: image.bytes }, { core }), "vmdk");
+  const disk = new Disk(core, [link]);
+  const seen = async () => {
+    const runs: [string, number, number][] = [];
+    for await (const { list } of disk.walk({ finding: () => undefined })) {
+      for (let i = 0; i < list.count; i++) {
+        runs.push([disk.kindOf(list.place(i)), list.start(i), list.length(i)]);
+      }
+    }
+    return runs;
+  };
+  assert.ok((await seen()).every(([kind]) => kind !== "damaged"), "no table says so");
+  const expected = [
+    ["data", 0, 128],
+    ["damaged", 128, 256],
+    ["hole", 384, 256],
+    ["data", 640, 256],
+    ["hole", 896, 1024],
+    ["damaged", 1920, 80],
+  ];
+  for (let time = 0; time < 2; time++) {
+    const { dataBytes, damagedBytes, holeBytes, findings } = await surveyLink(core, link, { overlaps: true });
+    assert.equal(findings.counts.damage, 3, "a second survey finds each once too");
+    assert.equal(dataBytes, 3 * 128 * SECTOR_SIZE);
+    assert.equal(damagedBytes, (256 + 80) * SECTOR_SIZE);
+    assert.equal(dataBytes + damagedBytes + holeBytes, spec.capacitySectors * SECTOR_SIZE);
+    assert.deepEqual(await seen(), expected);
+  }
+  await assert.rejects(readWhole(disk), { code: "DAMAGED" });
 });
 
 Deno.test("compressed grains that share a piece of the file are damage", async () => {

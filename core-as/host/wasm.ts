@@ -50,6 +50,8 @@ export interface CoreExports {
 export const ZERO_PLACE = -1;
 /** Place of a record without data: look at the parent. */
 export const HOLE_PLACE = -2;
+/** Place of a record without data: an entry that cannot be used, so nobody knows what was here; it masks the parent. */
+export const DAMAGED_PLACE = -3;
 
 /** Of the seen map's room this much is lent: more would only make more pages resident. */
 const SPARE_BYTES = 1024 * 1024;
@@ -71,7 +73,7 @@ export class RunList {
   length(index: number): number {
     return this.words[index * RECORD_WORDS + 1]!;
   }
-  /** File sector of the data, or {@link ZERO_PLACE}, or {@link HOLE_PLACE}. */
+  /** File sector of the data, {@link ZERO_PLACE}, {@link HOLE_PLACE} or {@link DAMAGED_PLACE}. */
   place(index: number): number {
     return this.words[index * RECORD_WORDS + 2]!;
   }

@@ -3,7 +3,12 @@ import { formatSize } from "../../core-as/host/units.ts";
 import { NEW_DATA, NEW_ZEROS, type SectorFacts } from "../shared/protocol.ts";
 import { formatOffset, formatShare, type Landmarks } from "../shared/units.ts";
 
-const KINDS = { data: "data", zero: "zeros", hole: "nothing here, the parent shows" } as const;
+const KINDS = {
+  data: "data",
+  zero: "zeros",
+  hole: "nothing here, the parent shows",
+  damaged: "damaged, nobody knows what is here",
+} as const;
 
 /**
  * Name and value of everything that is known.

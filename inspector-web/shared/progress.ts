@@ -6,6 +6,7 @@ export interface Totals {
   readonly dataBytes: number;
   readonly zeroBytes: number;
   readonly holeBytes: number;
+  readonly damagedBytes: number;
   /** Runs of data and zeros, neighbours of one kind and place merged as `regrain map` does. */
   readonly runCount: number;
 }

@@ -1,6 +1,6 @@
 /** A map saved by `regrain map --json`, opened where the disk itself is not: runs, and no bytes. */
 import { type Observer, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
-import { DATA, HOLE, type PlacedRun, type Runs, ZERO } from "./runs.ts";
+import { DAMAGED, DATA, HOLE, type PlacedRun, type Runs, ZERO } from "./runs.ts";
 
 /** Larger maps would not fit in memory as text. */
 const MAX_MAP_BYTES = 256 * 1024 * 1024;
@@ -45,7 +45,10 @@ function notAMap(path: string, message: string): RegrainError {
   return new RegrainError("NOT_A_DISK", message, { path, hint: "write it again: regrain map --json IMAGE" });
 }
 
-const KINDS = new Map<unknown, number>([["data", DATA], ["zero", ZERO], ["hole", HOLE]]);
+const KINDS = new Map<unknown, number>([["data", DATA], ["zero", ZERO], ["hole", HOLE], [
+  "damaged",
+  DAMAGED,
+]]);
 
 export class MapRuns implements Runs {
   readonly capacitySectors: number;

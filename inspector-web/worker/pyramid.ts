@@ -2,14 +2,15 @@
  * Sums over the disk, halved in resolution from level to level: a map of any scale costs what it shows, and the next
  * change is found by going down.
  */
-import { DATA, HOLE, type PlacedRun, ZERO } from "./runs.ts";
+import { DAMAGED, DATA, HOLE, type PlacedRun, ZERO } from "./runs.ts";
 
 const MAX_LEAVES = 2 ** 20;
 
-/** Sectors of a stretch with data and with zeros. */
+/** Sectors of a stretch with data, with zeros, and damaged. */
 export interface Sum {
   data: number;
   zero: number;
+  damaged: number;
 }
 
 export class Pyramid {
@@ -17,10 +18,11 @@ export class Pyramid {
   readonly spanSectors: number;
   readonly leafShift: number;
   readonly leafCount: number;
-  /** Sectors with data and with zeros, per leaf: a leaf is far below 2^32. */
+  /** Sectors with data, with zeros and damaged, per leaf: a leaf is far below 2^32. */
   private readonly data: Uint32Array;
   private readonly zero: Uint32Array;
-  /** Sectors with either, per node; level 1 is the first. Doubles, since the sums outgrow 32 bits. */
+  private readonly damaged: Uint32Array;
+  /** Sectors with any of them, per node; level 1 is the first. Doubles, since the sums outgrow 32 bits. */
   private readonly levels: Float64Array[] = [];
   private touchedFrom = Infinity;
   private touchedTo = 0;
@@ -33,6 +35,7 @@ export class Pyramid {
     this.leafCount = Math.max(1, Math.ceil(capacitySectors / span));
     this.data = new Uint32Array(this.leafCount);
     this.zero = new Uint32Array(this.leafCount);
+    this.damaged = new Uint32Array(this.leafCount);
     for (let count = this.leafCount; count > 1;) {
       count = Math.ceil(count / 2);
       this.levels.push(new Float64Array(count));
@@ -47,7 +50,7 @@ export class Pyramid {
   /** Adds a run; sums above the leaves are right after `settle`. */
   add(run: PlacedRun): void {
     if (run.kind === HOLE) return;
-    const leaves = run.kind === DATA ? this.data : this.zero;
+    const leaves = run.kind === DATA ? this.data : run.kind === DAMAGED ? this.damaged : this.zero;
     const span = this.spanSectors;
     const end = run.start + run.length;
     let leaf = Math.floor(run.start / span);
@@ -61,11 +64,12 @@ export class Pyramid {
   }
 
   /** Adds the same to each of some leaves, as a kernel has summed it. */
-  addToLeaves(first: number, leaves: number, data: number, zero: number): void {
+  addToLeaves(first: number, leaves: number, data: number, zero: number, damaged: number): void {
     const end = first + leaves;
     for (let leaf = first; leaf < end; leaf++) {
       this.data[leaf]! += data;
       this.zero[leaf]! += zero;
+      this.damaged[leaf]! += damaged;
     }
     this.touchedFrom = Math.min(this.touchedFrom, first);
     this.touchedTo = Math.max(this.touchedTo, end);
@@ -85,18 +89,19 @@ export class Pyramid {
     this.touchedTo = 0;
   }
 
-  /** All sectors with data or zeros. */
+  /** All sectors with data or zeros, and damaged ones. */
   get total(): number {
     return this.node(this.levels.length, 0);
   }
 
   /**
-   * Sectors with data and with zeros in `[from, to)`. A leaf that the border cuts is divided by its share, so that
-   * sums are kept and nothing that is there becomes nothing.
+   * Sectors with data, with zeros and damaged in `[from, to)`. A leaf that the border cuts is divided by its share, so
+   * that sums are kept and nothing that is there becomes nothing.
    */
   sum(from: number, to: number, into: Sum): void {
     into.data = 0;
     into.zero = 0;
+    into.damaged = 0;
     const span = this.spanSectors;
     const end = Math.min(to, this.capacitySectors);
     for (let leaf = Math.floor(from / span); leaf * span < end; leaf++) {
@@ -105,21 +110,23 @@ export class Pyramid {
       const share = (Math.min(end, start + length) - Math.max(from, start)) / length;
       into.data += this.data[leaf]! * share;
       into.zero += this.zero[leaf]! * share;
+      into.damaged += this.damaged[leaf]! * share;
     }
   }
 
   /** The kind of all sectors of a leaf, or undefined where they differ. */
   kindOf(leaf: number): number | undefined {
     const sectors = Math.min(this.spanSectors, this.capacitySectors - leaf * this.spanSectors);
-    const [data, zero] = [this.data[leaf]!, this.zero[leaf]!];
+    const [data, zero, damaged] = [this.data[leaf]!, this.zero[leaf]!, this.damaged[leaf]!];
     if (data === sectors) return DATA;
     if (zero === sectors) return ZERO;
-    return data === 0 && zero === 0 ? HOLE : undefined;
+    if (damaged === sectors) return DAMAGED;
+    return data === 0 && zero === 0 && damaged === 0 ? HOLE : undefined;
   }
 
   /** As `sum`, in an object of its own. */
   sumOf({ from, to }: { readonly from: number; readonly to: number }): Sum {
-    const sum = { data: 0, zero: 0 };
+    const sum = { data: 0, zero: 0, damaged: 0 };
     if (to > from) this.sum(from, to, sum);
     return sum;
   }
@@ -159,7 +166,7 @@ export class Pyramid {
   }
 
   private node(level: number, index: number): number {
-    if (level === 0) return (this.data[index] ?? 0) + (this.zero[index] ?? 0);
+    if (level === 0) return (this.data[index] ?? 0) + (this.zero[index] ?? 0) + (this.damaged[index] ?? 0);
     return this.levels[level - 1]![index] ?? 0;
   }
 }

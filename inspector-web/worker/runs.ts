@@ -4,6 +4,7 @@
  * A run is handed on as plain numbers, since a disk may have tens of millions.
  */
 import {
+  DAMAGED_PLACE,
   type Disk,
   type DiskWindow,
   HOLE_PLACE,
@@ -19,7 +20,8 @@ import { breathe, type Lock, Superseded } from "./lock.ts";
 export const HOLE = 0;
 export const DATA = 1;
 export const ZERO = 2;
-const KINDS: readonly RunKind[] = ["hole", "data", "zero"];
+export const DAMAGED = 3;
+const KINDS: readonly RunKind[] = ["hole", "data", "zero", "damaged"];
 
 /** Mutable on purpose: one of these is filled again for every run. */
 export interface PlacedRun {
@@ -61,6 +63,9 @@ export function continues(last: PlacedRun, next: PlacedRun): boolean {
   if (last.kind !== next.kind || last.file !== next.file) return false;
   return Number.isNaN(last.place) || last.place + last.length === next.place;
 }
+
+/** What is told instead of a link where there is no data. */
+const OWNERLESS: Readonly<Record<RunKind, number>> = { data: 0, zero: -1, hole: -2, damaged: -3 };
 
 /** Walks over damage; what it is, the survey tells. */
 export const LENIENT: Observer = {
@@ -158,7 +163,10 @@ export class DiskRuns implements Runs {
     });
   }
 
-  /** Reads the disk as a guest would, over damage too; says for each sector which link it is of (-1 zero, -2 hole). */
+  /**
+   * Reads the disk as a guest would, over damage too; says for each sector which link it is of (-1 zero, -2 hole,
+   * -3 damaged).
+   */
   read(offsetBytes: number, buffer: Uint8Array, owners?: Int16Array): Promise<void> {
     return this.lock.run(() => this.readAlone(offsetBytes, buffer, owners));
   }
@@ -198,11 +206,17 @@ export class DiskRuns implements Runs {
   /** Fills in what a run is by its record. */
   private settle(run: PlacedRun, place: number, owner: number): void {
     const isHole = place === HOLE_PLACE;
-    run.kind = place >= 0 ? DATA : place === ZERO_PLACE || this.disk.isWhole ? ZERO : HOLE;
+    run.kind = this.kindAt(place);
     const medium = isHole ? undefined : this.media[owner];
     run.link = medium?.link ?? -1;
     run.file = place >= 0 ? medium!.file : -1;
     run.place = place >= 0 && medium!.hasPlace ? place : NaN;
+  }
+
+  private kindAt(place: number): number {
+    if (place >= 0) return DATA;
+    if (place === DAMAGED_PLACE) return DAMAGED;
+    return place === ZERO_PLACE || this.disk.isWhole ? ZERO : HOLE;
   }
 
   private async readAlone(
@@ -221,7 +235,7 @@ export class DiskRuns implements Runs {
         const to = Math.min(end, start + list.length(i) * SECTOR_SIZE);
         const place = list.place(i);
         const owner = list.owner(i);
-        const owned = place >= 0 ? this.linkOf(owner) : disk.kindOf(place) === "zero" ? -1 : -2;
+        const owned = place >= 0 ? this.linkOf(owner) : OWNERLESS[disk.kindOf(place)];
         owners?.fill(owned, list.start(i) - firstSector, list.start(i) - firstSector + list.length(i));
         if (place < 0) buffer.fill(0, from - offsetBytes, to - offsetBytes);
         else {

@@ -43,7 +43,13 @@ Deno.test("a tally counts the same in whichever order and pieces the disk is wal
         at = to;
       }
       const { totals, histogram } = tally.report();
-      assert.deepEqual(totals, { dataBytes: 25600, zeroBytes: 10240, holeBytes: 15360, runCount: 3 });
+      assert.deepEqual(totals, {
+        dataBytes: 25600,
+        zeroBytes: 10240,
+        holeBytes: 15360,
+        damagedBytes: 0,
+        runCount: 3,
+      });
       assert.deepEqual(histogram.counts.slice(0, 6), [0, 0, 0, 0, 3, 0], `${size} from ${first}`);
       assert.ok(tally.finished);
     }
@@ -73,7 +79,7 @@ Deno.test("a pyramid finds a single changed sector of a large disk from anywhere
   assert.equal(pyramid.nextLeaf(leaf + 1), undefined);
   assert.equal(pyramid.previousLeaf(leaf - 1), undefined);
   assert.equal(pyramid.total, 1);
-  const sum = { data: 0, zero: 0 };
+  const sum = { data: 0, zero: 0, damaged: 0 };
   pyramid.sum(sector, sector + pyramid.spanSectors / 2, sum);
   assert.ok(sum.data > 0);
 });

@@ -10,7 +10,7 @@ import { CLOSED, type ScanState, type View } from "../shared/protocol.ts";
 const page = new Page();
 
 interface Map {
-  readonly runs: readonly { start: number; length: number; kind: "data" | "zero" | "hole" }[];
+  readonly runs: readonly { start: number; length: number; kind: "data" | "zero" | "hole" | "damaged" }[];
   readonly capacityBytes: number;
 }
 
@@ -39,10 +39,10 @@ async function mapOf(files: Files, leaf: string, chain: boolean): Promise<Map> {
 }
 
 function totalsOf({ runs }: Map): ScanState["totals"] {
-  const totals = { dataBytes: 0, zeroBytes: 0, holeBytes: 0, runCount: 0 };
+  const totals = { dataBytes: 0, zeroBytes: 0, holeBytes: 0, damagedBytes: 0, runCount: 0 };
   for (const { kind, length } of runs) {
     totals[`${kind}Bytes`] += length;
-    if (kind !== "hole") totals.runCount++;
+    if (kind === "data" || kind === "zero") totals.runCount++;
   }
   return totals;
 }

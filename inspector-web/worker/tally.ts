@@ -5,7 +5,7 @@
 import { SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import { LENGTH_CLASSES, type RunTally } from "../../core-as/host/run_tally.ts";
 import type { Histogram, Totals } from "../shared/protocol.ts";
-import { continues, DATA, HOLE, type PlacedRun } from "./runs.ts";
+import { continues, DAMAGED, DATA, HOLE, type PlacedRun } from "./runs.ts";
 
 /** A stretch that was walked. Its outermost runs may go on, so they are not counted yet. */
 interface Stretch {
@@ -23,11 +23,16 @@ class Counts {
   data = 0;
   zero = 0;
   hole = 0;
+  damaged = 0;
   runs = 0;
 
   add(run: PlacedRun): void {
     if (run.kind === HOLE) {
       this.hole += run.length;
+      return;
+    }
+    if (run.kind === DAMAGED) {
+      this.damaged += run.length;
       return;
     }
     if (run.kind === DATA) this.data += run.length;
@@ -43,6 +48,7 @@ class Counts {
     this.data += tally.dataSectors;
     this.zero += tally.zeroSectors;
     this.hole += tally.holeSectors;
+    this.damaged += tally.damagedSectors;
     this.runs += tally.innerRuns;
     for (let i = 0; i < LENGTH_CLASSES; i++) {
       this.counts[i]! += tally.countOf(i);
@@ -52,7 +58,8 @@ class Counts {
 
   copy(): Counts {
     const copy = new Counts();
-    Object.assign(copy, { data: this.data, zero: this.zero, hole: this.hole, runs: this.runs });
+    const { data, zero, hole, damaged, runs } = this;
+    Object.assign(copy, { data, zero, hole, damaged, runs });
     this.counts.forEach((count, i) => copy.counts[i] = count);
     this.sectors.forEach((count, i) => copy.sectors[i] = count);
     return copy;
@@ -168,6 +175,7 @@ export class Tally {
         dataBytes: all.data * SECTOR_SIZE,
         zeroBytes: all.zero * SECTOR_SIZE,
         holeBytes: all.hole * SECTOR_SIZE,
+        damagedBytes: all.damaged * SECTOR_SIZE,
         runCount: all.runs,
       },
       histogram: { counts: all.counts, bytes: all.sectors.map((count) => count * SECTOR_SIZE) },

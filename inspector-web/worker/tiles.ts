@@ -2,7 +2,7 @@
 import { type Run, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import { NEW_DATA, NEW_ZEROS, type Tile, type View } from "../shared/protocol.ts";
 import type { SectorRange } from "./geometry.ts";
-import { DATA, HOLE, type PlacedRun, type Runs, walkRuns } from "./runs.ts";
+import { DAMAGED, DATA, HOLE, type PlacedRun, type Runs, walkRuns } from "./runs.ts";
 import type { Scan } from "./scan.ts";
 
 /** More cells than any screen has. */
@@ -126,7 +126,7 @@ function emptyTile(cells: number): Tile {
 function tileFromPyramid(scan: Scan, { fromSector, sectorsPerCell, cells }: Cells): Tile {
   const { pyramid, tally, preview } = scan;
   const tile = emptyTile(cells);
-  const sum = { data: 0, zero: 0 };
+  const sum = { data: 0, zero: 0, damaged: 0 };
   for (let i = 0; i < cells; i++) {
     const from = fromSector + i * sectorsPerCell;
     const to = Math.min(from + sectorsPerCell, pyramid.capacitySectors);
@@ -139,6 +139,7 @@ function tileFromPyramid(scan: Scan, { fromSector, sectorsPerCell, cells }: Cell
     }
     tile.data[i] = sum.data / sectorsPerCell;
     tile.zero[i] = sum.zero / sectorsPerCell;
+    if (sum.damaged > 0) tile.damage[i] = 1;
     tile.known[i] = known;
   }
   return tile;
@@ -152,6 +153,10 @@ async function tileFromTables(scan: Scan, cells: Cells, goOn: () => boolean): Pr
   // Sums of many small parts: they are kept as sectors, which are exact.
   const add = ({ kind, start, length }: Pick<PlacedRun, "kind" | "start" | "length">) => {
     if (kind === HOLE) return;
+    if (kind === DAMAGED) {
+      markDamage(tile.damage, { from: start, to: start + length }, cells);
+      return;
+    }
     const parts = kind === DATA ? tile.data : tile.zero;
     const end = start + length;
     for (let at = start; at < end;) {
@@ -211,7 +216,7 @@ async function ownersOf(
   const to = Math.min(runs.capacitySectors, fromSector + cells * sectorsPerCell);
   await walkRuns(runs, { from: Math.min(fromSector, to), to, goOn }, ({ kind, start, length, link }) => {
     if (kind === HOLE) return;
-    const owner = kind === DATA ? link : -1;
+    const owner = kind === DATA || kind === DAMAGED ? link : -1;
     const first = Math.floor((start - fromSector) / sectorsPerCell);
     const end = Math.ceil((start + length - fromSector) / sectorsPerCell);
     for (let i = first; i < end; i++) {

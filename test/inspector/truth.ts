@@ -1,11 +1,12 @@
 /** What the page must say of a disk: totals as `regrain map --json` has them. */
 import assert from "node:assert/strict";
+import type { RunKind } from "../../core-as/host/mod.ts";
 import type { Totals } from "../../inspector-web/shared/protocol.ts";
 import { regrainExits } from "../helpers/cli.ts";
 
 interface MapDocument {
   readonly image: string;
-  readonly runs: readonly { readonly length: number; readonly kind: "data" | "zero" | "hole" }[];
+  readonly runs: readonly { readonly length: number; readonly kind: RunKind }[];
 }
 
 /**
@@ -22,8 +23,9 @@ export function mapTotals(images: readonly string[], options: { chain: boolean }
 }
 
 export function totalsOf({ runs }: Pick<MapDocument, "runs">): Totals {
-  const bytes = { data: 0, zero: 0, hole: 0 };
+  const bytes = { data: 0, zero: 0, hole: 0, damaged: 0 };
   for (const { kind, length } of runs) bytes[kind] += length;
-  const runCount = runs.filter(({ kind }) => kind !== "hole").length;
-  return { dataBytes: bytes.data, zeroBytes: bytes.zero, holeBytes: bytes.hole, runCount };
+  const runCount = runs.filter(({ kind }) => kind === "data" || kind === "zero").length;
+  const { data, zero, hole, damaged } = bytes;
+  return { dataBytes: data, zeroBytes: zero, holeBytes: hole, damagedBytes: damaged, runCount };
 }

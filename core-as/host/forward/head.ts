@@ -8,7 +8,7 @@
  * This module is browser compatible.
  */
 import type { Descriptor } from "../descriptor.ts";
-import { Disk, STRICT } from "../disk.ts";
+import { damagedRun, Disk, STRICT } from "../disk.ts";
 import { RegrainError } from "../errors.ts";
 import type { Extent } from "../extent.ts";
 import { Header } from "../header.ts";
@@ -25,7 +25,7 @@ import { type Link, linkOfExtent } from "../link.ts";
 import { readBytes } from "../source.ts";
 import { type LinkSurvey, surveyLink } from "../survey.ts";
 import { ceilDiv, GIB, KIB, roundUp, SECTOR_SIZE } from "../units.ts";
-import { HOLE_PLACE, ZERO_PLACE } from "../wasm.ts";
+import { DAMAGED_PLACE, HOLE_PLACE, ZERO_PLACE } from "../wasm.ts";
 import { MAX_SLACK_BYTES, PIPE_NAME, UNKNOWN_SIZE_BYTES } from "./input.ts";
 import { PackedGrains } from "./packed.ts";
 import { Loose, Passage, type Steps } from "./passage.ts";
@@ -131,11 +131,13 @@ export class HeadPassage implements Steps {
     const parts: Part[] = [...this.extent.regions];
     const here = input.sector;
     const observer = { ...STRICT, table: (part: Part) => parts.push(part) };
-    for await (const { list } of new Disk(core, [this.link]).walk(observer)) {
+    const disk = new Disk(core, [this.link]);
+    for await (const { list } of disk.walk(observer)) {
       for (let i = 0; i < list.count; i++) {
         const start = list.start(i);
         const length = list.length(i);
         const place = list.place(i);
+        if (place === DAMAGED_PLACE) throw damagedRun(disk, start);
         if (place === ZERO_PLACE) await sink.zero(start, length);
         else if (place === HOLE_PLACE) await sink.hole(start, length);
         else this.addRun(queue, { place, start, length, here });

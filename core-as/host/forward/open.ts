@@ -5,6 +5,7 @@
  */
 import { openCowd } from "../cowd.ts";
 import { parseDescriptor } from "../descriptor.ts";
+import { noRuns } from "../disk.ts";
 import { RegrainError } from "../errors.ts";
 import type { TableExtent } from "../grain_tables.ts";
 import { readHeader } from "../header.ts";
@@ -109,7 +110,7 @@ export function headerSurvey(link: Link): LinkSurvey {
   const findings = new Findings();
   for (const finding of link.findings) findings.add(finding);
   for (const { extent } of link.extents) for (const finding of extent.findings) findings.add(finding);
-  return { link, findings, dataBytes: 0, zeroBytes: 0, holeBytes: 0, runCount: 0, holeCount: 0 };
+  return { link, findings, ...noRuns() };
 }
 
 /**

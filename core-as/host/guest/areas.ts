@@ -70,9 +70,9 @@ export class AreaTotals {
     this.totals = areas.map(() => ({ dataBytes: 0, zeroBytes: 0 }));
   }
 
-  /** Adds a run, which may span areas. What lies outside all of them is ignored, and so are holes. */
+  /** Adds a run, which may span areas. What lies outside all of them is ignored, and so are holes and damage. */
   add(startBytes: number, lengthBytes: number, kind: RunKind): void {
-    if (kind === "hole" || this.totals.length === 0) return;
+    if (kind === "hole" || kind === "damaged" || this.totals.length === 0) return;
     const toBytes = Math.min(this.endBytes, startBytes + lengthBytes);
     let from = Math.max(this.starts[0]!, startBytes);
     if (from >= toBytes) return;
