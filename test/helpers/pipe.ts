@@ -62,8 +62,27 @@ export function pipeOf(bytes: Uint8Array, pieceBytes = 64 * KIB): ReadNext {
   };
 }
 
+/** Bytes as a pipe brings them, a read ending exactly at each of some places, which ascend. */
+export function splitPipe(bytes: Uint8Array, ends: Iterable<number>): ReadNext {
+  const places = ends[Symbol.iterator]();
+  let at = 0;
+  let end = 0;
+  return (into) => {
+    while (end <= at && at < bytes.length) {
+      const next = places.next();
+      end = next.done ? bytes.length : Math.min(next.value, bytes.length);
+    }
+    const length = Math.min(into.length, end - at);
+    into.set(bytes.subarray(at, at + length));
+    at += length;
+    return length;
+  };
+}
+
 export interface PipeOptions {
   readonly windowBytes?: number;
+  /** Bytes read before they are looked at; with 1, every end of a read shows. */
+  readonly fillBytes?: number;
   readonly scratch?: Scratch;
   readonly force?: boolean;
   /** Holds the target when the apply fails. */
@@ -85,7 +104,13 @@ function oldTarget(sizeBytes: number): MemoryTarget {
 export async function applyByPipe(read: ReadNext, options: PipeOptions = {}): Promise<Applied> {
   const sink = new PipeSink(core, { sparse: "auto" });
   const window = forwardWindow(core).subarray(0, options.windowBytes ?? 256 * KIB);
-  const input = new ForwardInput({ window, read, beforeMove: () => sink.flush() });
+  const { fillBytes } = options;
+  const input = new ForwardInput({
+    window,
+    read,
+    beforeMove: () => sink.flush(),
+    ...(fillBytes === undefined ? {} : { fillBytes }),
+  });
   const scratch = options.scratch ?? new MemoryScratch();
   const inflate = (packed: Uint8Array, maxOutputLength: number) => inflateSync(packed, { maxOutputLength });
   const disk = await openForward({ core, input, sink, scratch }, { inflate, ignoreJournal: false });

@@ -222,8 +222,7 @@ async function passHead(header: HostedHeader, tools: Tools, passed: PassedBytes)
 /** Keeps everything in front of a sector; false when the file ends before it. */
 async function passTo(sector: number, { input }: Tools, passed: PassedBytes): Promise<boolean> {
   while (input.sector < sector) {
-    if (input.availableSectors === 0) await input.fill();
-    if (input.availableSectors === 0) return false;
+    if (!await input.require(SECTOR_SIZE)) return false;
     await passed.take(input, Math.min(sector - input.sector, input.availableSectors));
   }
   return true;

@@ -5,7 +5,7 @@
  */
 import { RegrainError } from "../errors.ts";
 import type { Batch, MaybePromise, Source } from "../source.ts";
-import { GIB, MIB, SECTOR_SIZE } from "../units.ts";
+import { GIB, MIB, roundUp, SECTOR_SIZE } from "../units.ts";
 
 /** Reads the next bytes into `into`, as many as there are at the moment; 0 at the end. */
 export type ReadNext = (into: Uint8Array) => MaybePromise<number>;
@@ -34,6 +34,8 @@ export interface InputParts {
   readonly read: ReadNext;
   /** Called before bytes of the window move: whoever still points to them must be done with them. */
   readonly beforeMove: () => MaybePromise<void>;
+  /** Bytes read before they are looked at, {@link FILL_BYTES} by default; with 1, every end of a read shows. */
+  readonly fillBytes?: number;
 }
 
 export class ForwardInput {
@@ -90,7 +92,12 @@ export class ForwardInput {
     return this.availableBytes >= lengthBytes;
   }
 
-  /** Reads until a good part of the window is full, more if so much is asked for, or the file ends. */
+  /** Fills the window: of a small file everything is then known before anything is written. */
+  async fillFront(): Promise<void> {
+    await this.fill(this.parts.fillBytes ?? this.roomBytes);
+  }
+
+  /** Reads something, until a good part of the window is full, more if so much is asked for, or the file ends. */
   async fill(lengthBytes = 0): Promise<void> {
     if (this.ended) return;
     const { window, read, beforeMove } = this.parts;
@@ -100,19 +107,32 @@ export class ForwardInput {
       this.to -= this.from;
       this.from = 0;
     }
-    const goal = Math.min(window.length, Math.max(lengthBytes, FILL_BYTES));
-    while (this.to < goal && !this.ended) {
+    const goal = Math.min(window.length, Math.max(lengthBytes, this.parts.fillBytes ?? FILL_BYTES));
+    if (this.to === window.length) return;
+    do {
       const answer = read(window.subarray(this.to));
       const got = typeof answer === "number" ? answer : await answer;
       this.ended = got === 0;
       this.to += got;
-    }
+    } while (this.to < goal && !this.ended);
   }
 
-  /** Passes bytes that can be looked at. */
+  /**
+   * Passes bytes that can be looked at.
+   *
+   * The position must stay that of a sector until the file ends: use {@link advancePadded} for a piece that ends
+   * anywhere else.
+   */
   advance(lengthBytes: number): void {
+    if (lengthBytes > this.availableBytes) throw new Error(`${lengthBytes} bytes cannot be passed yet`);
     this.from += lengthBytes;
     this.position += lengthBytes;
+  }
+
+  /** Passes a piece and the rest of its last sector. Only the last piece of a file may lack that rest. */
+  async advancePadded(lengthBytes: number): Promise<void> {
+    const paddedBytes = roundUp(lengthBytes, SECTOR_SIZE);
+    this.advance(await this.require(paddedBytes) ? paddedBytes : this.availableBytes);
   }
 
   /**
@@ -155,11 +175,13 @@ export class FrontSource implements Source {
     if (input.position !== 0) throw new Error("the front of the file has passed");
   }
 
-  read(batch: Batch, buffer: Uint8Array): void {
+  async read(batch: Batch, buffer: Uint8Array): Promise<void> {
     for (let i = 0; i < batch.count; i++) {
       const offsetBytes = batch.offsetBytes[i]!;
       const lengthBytes = batch.lengthBytes[i]!;
-      if (offsetBytes + lengthBytes > this.input.availableBytes) throw this.tooFar(offsetBytes, lengthBytes);
+      const end = offsetBytes + lengthBytes;
+      const isThere = end <= this.input.roomBytes && await this.input.require(end);
+      if (!isThere) throw this.tooFar(offsetBytes, lengthBytes);
       buffer.set(this.input.bytes(lengthBytes, offsetBytes), batch.at[i]!);
     }
   }

@@ -63,7 +63,8 @@ export function forwardWindow(core: Core): Uint8Array {
  */
 export async function openForward(tools: Tools, options: ForwardOptions): Promise<ForwardDisk> {
   const { input } = tools;
-  await input.fill(input.roomBytes);
+  await input.fillFront();
+  await input.require(SECTOR_SIZE);
   const front = new FrontSource(input);
   const headBytes = Math.min(input.availableBytes, SECTOR_SIZE);
   const seen = probeHead(input.bytes(headBytes).slice());

@@ -5,7 +5,6 @@
  */
 import type { Inflater } from "../inflate.ts";
 import { packedBytesOf, prefixBytesOf, unpackGrain } from "../stream_optimized.ts";
-import { roundUp, SECTOR_SIZE } from "../units.ts";
 import { type ForwardInput, PIPE_NAME } from "./input.ts";
 import type { Loose } from "./passage.ts";
 import type { ForwardSink } from "./sink.ts";
@@ -35,8 +34,7 @@ export class PackedGrains {
       throw input.truncated(`the end of the grain of sector ${sector}`);
     }
     await this.hand(sector, input.bytes(packedBytes, prefixBytes), input.position);
-    // The last grain of a file may lack its padding.
-    input.advance(Math.min(input.availableBytes, roundUp(prefixBytes + packedBytes, SECTOR_SIZE)));
+    await input.advancePadded(prefixBytes + packedBytes);
   }
 
   /**

@@ -79,7 +79,7 @@ export class Passage {
   async pass(lengthSectors: number, steps: Pick<Steps, "gap">): Promise<void> {
     const { input } = this;
     for (let left = lengthSectors; left > 0;) {
-      if (input.availableSectors === 0) await this.more();
+      if (!await input.require(SECTOR_SIZE)) throw this.truncated();
       const length = Math.min(left, input.availableSectors);
       await steps.gap(length);
       input.advance(length * SECTOR_SIZE);
@@ -102,9 +102,8 @@ export class Passage {
   }
 
   private async moreGrains(): Promise<void> {
-    const before = this.input.availableSectors;
-    if (!this.input.ended) await this.input.fill();
-    if (this.input.availableSectors === before) throw this.truncated();
+    const neededBytes = (this.input.availableSectors + 1) * SECTOR_SIZE;
+    if (!await this.input.require(neededBytes)) throw this.truncated();
   }
 
   /** The next grain of a run stands a whole grain further on, however small this one is packed. */
@@ -112,11 +111,6 @@ export class Passage {
     const { queue } = this;
     await step(queue.target);
     queue.consume(Math.min(queue.length, this.grainSectors));
-  }
-
-  private async more(): Promise<void> {
-    await this.input.fill();
-    if (this.input.availableSectors === 0) throw this.truncated();
   }
 
   private truncated(): RegrainError {

@@ -74,7 +74,7 @@ export class TablePassage implements Steps {
     const sector = input.sector;
     if (!await input.require(this.tableBytes)) throw input.truncated(`the end of grain table ${index}`);
     core.tables.set(input.bytes(this.tableBytes));
-    input.advance(this.tableSectors * SECTOR_SIZE);
+    await input.advancePadded(this.tableBytes);
     this.passage.queue.consume(this.passage.queue.length);
     this.tablesToCome--;
     await this.decode(index, sector);
@@ -105,7 +105,7 @@ export class TablePassage implements Steps {
         }
       }
       index += entries;
-      input.advance(Math.min(input.availableBytes, ceilDiv(entries, perSector) * SECTOR_SIZE));
+      await input.advancePadded(entries * directoryEntryBytes);
     }
     this.directoryPassed = true;
     this.passage.queue.commit();
