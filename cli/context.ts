@@ -39,5 +39,6 @@ function filesOf(io: Io): Files {
     open: (path) => io.openSource(path),
     exists: (path) => io.stat(path) !== undefined,
     realPath: (path) => io.realPath(path) ?? path,
+    list: (folder) => io.list(folder),
   };
 }

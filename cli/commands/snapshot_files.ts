@@ -34,6 +34,7 @@ export function withSnapshots(
     // Names in files are looked up by this, and must not lead to a snapshot.
     exists: (path) => isSnapshotName(path) ? false : files.exists(path),
     realPath: (path) => isSnapshotName(path) ? path : files.realPath(path),
+    list: (folder) => files.list(folder),
   };
 }
 

@@ -15,6 +15,7 @@ import {
   readLinkDescriptor,
   RegrainError,
   resolveName,
+  wantedParent,
 } from "../../core-as/host/mod.ts";
 import { holdsDescriptorOnly } from "../../core-as/host/hosted_sparse.ts";
 
@@ -101,9 +102,10 @@ class Finder {
         this.add(await resolveName(name, held.path, this.context, "extent"), { named: false })
       );
     }
-    const { parentFileNameHint } = held.descriptor;
-    if (!isDelta(held.descriptor) || parentFileNameHint === undefined) return undefined;
-    return await resolveName(parentFileNameHint, held.path, this.context, "parent");
+    const { descriptor } = held;
+    const { parentFileNameHint } = descriptor;
+    if (!isDelta(descriptor) || parentFileNameHint === undefined) return undefined;
+    return await resolveName(parentFileNameHint, held.path, this.context, "parent", wantedParent(descriptor));
   }
 
   /** The descriptor that a link is known by: beside a bare extent, else in the file itself. */

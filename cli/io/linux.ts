@@ -31,6 +31,7 @@ import {
 } from "./libc.ts";
 import { LinuxSource, LinuxTarget, type OpenFile } from "./linux_file.ts";
 import { LinuxSystem } from "./linux_system.ts";
+import { listFolder } from "./folder_list.ts";
 import { modifiedMs, openLogFile, removeIfThere, replaceFile } from "./log_file.ts";
 import { nameFile } from "./named_file.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
@@ -123,6 +124,7 @@ class LinuxIo implements Io {
     }
   }
 
+  readonly list = listFolder;
   readonly modifiedMs = modifiedMs;
   readonly nameFile = nameFile;
   readonly openLog = openLogFile;

@@ -18,6 +18,7 @@ import {
   unsuitable,
 } from "./errno.ts";
 import { backingOf, refuseReadOnlyDevice, refuseWhenInUse, type SystemFiles } from "./in_use.ts";
+import { listFolder } from "./folder_list.ts";
 import { modifiedMs, openLogFile, removeIfThere, replaceFile } from "./log_file.ts";
 import { nameFile } from "./named_file.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
@@ -189,6 +190,7 @@ class PortableIo implements Io {
     }
   }
 
+  readonly list = listFolder;
   readonly modifiedMs = modifiedMs;
   readonly nameFile = nameFile;
   readonly openLog = openLogFile;

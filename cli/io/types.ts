@@ -77,6 +77,8 @@ export interface Io {
   realPath(path: string): string | undefined;
   /** Which file a name stands for, also while there is none yet: what tells two names of one file. */
   nameFile(path: string): NamedFile;
+  /** Names in a folder, in no order; `undefined` where it is none, may not be read, or has more than 65,536. */
+  list(path: string): string[] | undefined;
   /** When a file was changed last, in milliseconds since 1970; `undefined` where that may not be asked. */
   modifiedMs(path: string): number | undefined;
   /**

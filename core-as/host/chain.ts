@@ -6,6 +6,7 @@
 import { type Descriptor, formatCid, isDelta, NEVER_WRITTEN } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
 import { type Context, type Link, openLink, readLinkDescriptor, sharedFile } from "./link.ts";
+import { wantedParent } from "./candidate.ts";
 import { resolveName } from "./resolve.ts";
 
 /** Longer chains have not been seen; vSphere allows 32. */
@@ -135,7 +136,9 @@ export async function identifyParents(
       const descriptor = await readLinkDescriptor(path, context);
       parents.push({ path, descriptor, capacitySectors: descriptor?.capacitySectors });
       const hint = descriptor && isDelta(descriptor) ? descriptor.parentFileNameHint : undefined;
-      path = hint === undefined ? undefined : await resolveName(hint, path, context, "parent");
+      path = hint === undefined
+        ? undefined
+        : await resolveName(hint, path, context, "parent", wantedParent(descriptor!));
     }
     return { parents, error: undefined };
   } catch (error) {
@@ -154,8 +157,11 @@ async function identityOfBase(path: string, context: Context): Promise<LinkIdent
 /** Path of the parent's descriptor, or `undefined` when the link is a base or does not say. */
 export async function parentPath(link: Link, context: Context): Promise<string | undefined> {
   if (link.delta !== true) return undefined;
-  const hint = link.descriptor?.parentFileNameHint;
-  if (hint !== undefined) return await resolveName(hint, link.path, context, "parent");
+  const { descriptor } = link;
+  const hint = descriptor?.parentFileNameHint;
+  if (hint !== undefined) {
+    return await resolveName(hint, link.path, context, "parent", wantedParent(descriptor!));
+  }
   throw new RegrainError("NOT_FOUND", "it is a delta, and nothing names its parent", {
     path: link.path,
     hint: "keep the descriptor (the small .vmdk text file) beside the delta; apply takes a delta without it",

@@ -19,6 +19,7 @@ export const ERRORS = {
 
   NOT_A_DISK: { exit: 4, text: "the input is not a disk this tool knows" },
   NOT_FOUND: { exit: 4, text: "a file that is needed does not exist" },
+  AMBIGUOUS_NAME: { exit: 4, text: "a name in a file may mean several files, and nothing tells which" },
   OUTSIDE_FOLDER: { exit: 4, text: "a file names another one outside its own folder" },
   UNSUPPORTED: { exit: 4, text: "the format is known, this variant of it cannot be read" },
   HEADER_INVALID: { exit: 4, text: "a header holds a value that cannot be" },

@@ -12,4 +12,6 @@ export interface Files {
   exists(path: string): MaybePromise<boolean>;
   /** The path with symbolic links resolved. */
   realPath(path: string): MaybePromise<string>;
+  /** Names in a folder, in no order; `undefined` where the folder cannot be read. */
+  list(folder: string): MaybePromise<readonly string[] | undefined>;
 }

@@ -288,7 +288,7 @@ async function openByLines(path: string, descriptor: Descriptor, context: Contex
   let startSector = 0;
   try {
     for (const line of descriptor.extents) {
-      const extent = await openByLine(line, path, context);
+      const extent = await openByLine(line, { path, cid: descriptor.cid }, context);
       extents.push({ extent, startSector, lengthSectors: line.sizeSectors });
       startSector += line.sizeSectors;
       const hasOwnSize = extent.grainSectors !== undefined;
@@ -347,7 +347,13 @@ function sizeDisagrees(at: { path: string; said: number; lengthSectors: number }
 const FLAT_TYPES = new Set(["FLAT", "VMFS"]);
 const SPARSE_TYPES = new Set(["SPARSE", "VMFSSPARSE", "SESPARSE"]);
 
-async function openByLine(line: ExtentLine, holder: string, context: Context): Promise<Extent> {
+/** @param of The descriptor that has the line. */
+async function openByLine(
+  line: ExtentLine,
+  of: { path: string; cid: number | undefined },
+  context: Context,
+): Promise<Extent> {
+  const holder = of.path;
   const capacitySectors = line.sizeSectors;
   if (line.type === "ZERO") return openZero({ path: holder, capacitySectors, findings: [] });
   if (line.access === "NOACCESS") {
@@ -360,7 +366,10 @@ async function openByLine(line: ExtentLine, holder: string, context: Context): P
   }
   if (!FLAT_TYPES.has(line.type) && !SPARSE_TYPES.has(line.type)) throw unsupportedType(line, holder);
   if (/^[a-z]+:\/\//i.test(line.fileName!)) throw unsupportedType(line, holder);
-  const path = await resolveName(line.fileName!, holder, context, "extent");
+  const leastBytes = FLAT_TYPES.has(line.type)
+    ? (line.offsetSectors + capacitySectors) * SECTOR_SIZE
+    : undefined;
+  const path = await resolveName(line.fileName!, holder, context, "extent", { cid: of.cid, leastBytes });
   const file = await context.files.open(path);
   try {
     // A flat extent is never probed: its first bytes belong to the guest, who could write a header there.

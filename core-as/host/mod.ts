@@ -5,6 +5,7 @@
  *
  * @module
  */
+export { wantedParent } from "./candidate.ts";
 export * from "./chain.ts";
 export * from "./compare.ts";
 export * from "./descriptor.ts";

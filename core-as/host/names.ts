@@ -16,9 +16,15 @@ export interface SearchOptions {
   readonly allowOutside: boolean;
 }
 
-/** Places to look at, in order; `outside` is where the name itself points when that was refused. */
+/** Places to look at. */
 export interface Candidates {
+  /** In order, the likeliest first. */
   readonly paths: readonly string[];
+  /** The one of them that the name itself points to. */
+  readonly exact: string | undefined;
+  /** Those of them that are in folders which the user named. */
+  readonly search: readonly string[];
+  /** Where the name itself points, when that was refused. */
   readonly outside: string | undefined;
 }
 
@@ -61,7 +67,8 @@ export function isWithin(path: string, folder: string): boolean {
 }
 
 /**
- * Where a name in a file may be found.
+ * Where a name in a file may be found: where it points, if it may; in the folders that the user named; beside the file
+ * that holds it. A name that points elsewhere is looked for in the named folders first.
  *
  * @param name   As written in the descriptor.
  * @param holder Path of the file that holds the name.
@@ -71,20 +78,46 @@ export function candidates(name: string, holder: string, options: SearchOptions)
   const last = baseName(name);
   const direct = isWindowsPath(name) ? undefined : joinPath(folder, name);
   const directInside = direct !== undefined && !name.startsWith("/") && isWithin(direct, folder);
-  const paths: string[] = [];
-  const add = (path: string) => {
-    if (!paths.includes(path)) paths.push(path);
-  };
+  const exact = directInside || options.allowOutside ? direct : undefined;
   const usable = last !== "" && last !== "." && last !== "..";
-  if (direct !== undefined && (directInside || options.allowOutside)) add(direct);
-  if (usable) {
-    add(joinPath(folder, last));
-    for (const place of options.search) add(joinPath(place, last));
-  }
+  const search = usable ? options.search.map((place) => joinPath(place, last)) : [];
+  const beside = usable ? [joinPath(folder, last)] : [];
+  const paths = new Set([...(exact === undefined ? [] : [exact]), ...search, ...beside]);
   return {
-    paths,
-    outside: direct !== undefined && !directInside && !options.allowOutside ? direct : undefined,
+    paths: [...paths],
+    exact,
+    search,
+    outside: exact === undefined ? direct : undefined,
   };
+}
+
+/** Names are the same in this form when they differ in case alone, or in how their accents are composed. */
+export function foldName(name: string): string {
+  return name.normalize("NFC").toLowerCase();
+}
+
+/** A name whose backslashes are slashes too: its last part, and its folder where it points below the holder's. */
+export function looseNames(name: string): { last: string; below: string | undefined } {
+  const parts = name.split(/[\\/]+/).filter((part) => part !== ".");
+  const last = parts.at(-1) ?? "";
+  const folders = parts.slice(0, -1);
+  const isBelow = folders.length > 0 && !/^[A-Za-z]:$/.test(folders[0]!) && !folders.includes("") &&
+    !parts.includes("..");
+  return { last: last === ".." ? "" : last, below: isBelow ? folders.join("/") : undefined };
+}
+
+/** How many of the last folders of a name are those of a path: 2 of `/vmfs/ds1/vm/a` and `/mnt/ds1/vm/a`. */
+export function sharedFolders(name: string, path: string): number {
+  const [wanted, found] = [name, path].map((each) => each.split(/[\\/]+/).slice(0, -1).reverse());
+  const differs = wanted!.findIndex((folder, i) =>
+    found![i] === undefined || foldName(folder) !== foldName(found![i]!)
+  );
+  return differs < 0 ? wanted!.length : differs;
+}
+
+/** A device of the machine that wrote the descriptor: `\\.\PhysicalDrive3`, `/dev/sdb`. */
+export function isDeviceName(name: string): boolean {
+  return /^\\\\[.?]\\/.test(name) || /^\/dev\/|^\/vmfs\/devices\//.test(name);
 }
 
 const EXTENT_SUFFIX = /(?:-delta|-sesparse|-flat|-[sf]\d{3,})\.vmdk$/i;

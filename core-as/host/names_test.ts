@@ -1,7 +1,16 @@
 /** Where names in files may lead. */
 import assert from "node:assert/strict";
 import { check, fc } from "../../test/helpers/property.ts";
-import { baseName, candidates, descriptorBeside, folderOf, isWithin, joinPath } from "./names.ts";
+import {
+  baseName,
+  candidates,
+  descriptorBeside,
+  folderOf,
+  isWithin,
+  joinPath,
+  looseNames,
+  sharedFolders,
+} from "./names.ts";
 
 const INSIDE = { search: [], allowOutside: false };
 
@@ -27,23 +36,28 @@ Deno.test("names and holders give candidates in order, and where the name itself
     ["../disk.vmdk", "../leaf.vmdk", ["../disk.vmdk"], "../../disk.vmdk"],
   ];
   for (const [name, holder, paths, outside] of rows) {
-    assert.deepEqual(candidates(name, holder, INSIDE), { paths, outside }, `${name} in ${holder}`);
+    const found = candidates(name, holder, INSIDE);
+    assert.deepEqual([found.paths, found.outside], [paths, outside], `${name} in ${holder}`);
   }
 });
 
 Deno.test("folders that the user names are searched for the last part of a name", () => {
   const options = { search: ["/mnt/bases", "other"], allowOutside: false };
-  assert.deepEqual(candidates("/vmfs/x/disk.vmdk", "vm/leaf.vmdk", options).paths, [
-    "vm/disk.vmdk",
-    "/mnt/bases/disk.vmdk",
-    "other/disk.vmdk",
-  ]);
+  const searched = ["/mnt/bases/disk.vmdk", "other/disk.vmdk"];
+  const elsewhere = candidates("/vmfs/x/disk.vmdk", "vm/leaf.vmdk", options);
+  assert.deepEqual(elsewhere.paths, [...searched, "vm/disk.vmdk"], "a name that points elsewhere");
+  assert.deepEqual(elsewhere.search, searched);
+  const here = candidates("disk.vmdk", "vm/leaf.vmdk", options);
+  assert.deepEqual(here.paths, ["vm/disk.vmdk", ...searched], "a name that points here");
+  assert.equal(here.exact, "vm/disk.vmdk");
 });
 
 Deno.test("a name is followed outside only where the user says so, and then first", () => {
   const options = { search: [], allowOutside: true };
   assert.deepEqual(candidates("../base/disk.vmdk", "vm/leaf.vmdk", options), {
     paths: ["base/disk.vmdk", "vm/disk.vmdk"],
+    exact: "base/disk.vmdk",
+    search: [],
     outside: undefined,
   });
 });
@@ -143,4 +157,33 @@ Deno.test("an extent file belongs to the descriptor whose name it carries", () =
     ["vm-delta.vmdk.part", undefined],
   ];
   for (const [path, descriptor] of rows) assert.equal(descriptorBeside(path), descriptor, path);
+});
+
+Deno.test("names whose slashes lean either way have a last part, and a folder when they point below", () => {
+  const rows: [name: string, last: string, below: string | undefined][] = [
+    ["b.vmdk", "b.vmdk", undefined],
+    ["base\\b.vmdk", "b.vmdk", "base"],
+    ["base\\\\b.vmdk", "b.vmdk", "base"],
+    [".\\base\\b.vmdk", "b.vmdk", "base"],
+    ["a/b\\c.vmdk", "c.vmdk", "a/b"],
+    ["..\\base\\b.vmdk", "b.vmdk", undefined],
+    ["C:\\vm\\b.vmdk", "b.vmdk", undefined],
+    ["\\\\host\\share\\b.vmdk", "b.vmdk", undefined],
+    ["/vmfs/volumes/b.vmdk", "b.vmdk", undefined],
+    ["base\\..", "", undefined],
+  ];
+  for (const [name, last, below] of rows) assert.deepEqual(looseNames(name), { last, below }, name);
+});
+
+Deno.test("the folders that a name shares with a path are counted from the last", () => {
+  const rows: [name: string, path: string, shared: number][] = [
+    ["/vmfs/volumes/ds1/vm/a.vmdk", "/mnt/ds1/vm/a.vmdk", 2],
+    ["/vmfs/volumes/ds1/vm/a.vmdk", "/mnt/ds2/vm/a.vmdk", 1],
+    ["C:\\ds1\\VM\\a.vmdk", "/mnt/ds1/vm/a.vmdk", 2],
+    ["../template/a.vmdk", "clone/a.vmdk", 0],
+    ["a.vmdk", "x/a.vmdk", 0],
+  ];
+  for (const [name, path, shared] of rows) {
+    assert.equal(sharedFolders(name, path), shared, `${name}, ${path}`);
+  }
 });

@@ -1,5 +1,6 @@
 /** The files that were dropped, as the core wants to see files: by name. */
 import {
+  baseName,
   type Context,
   type Core,
   type Files,
@@ -56,6 +57,11 @@ export class GivenFiles implements OpenFiles {
 
   realPath(path: string): string {
     return joinPath(".", path);
+  }
+
+  list(folder: string): string[] {
+    const within = joinPath(".", folder);
+    return this.names.filter((name) => folderOf(name) === within).map((name) => baseName(name));
   }
 
   /** Names lead to whatever was dropped, from whichever folder, and to nothing else: there is nothing else. */

@@ -66,6 +66,10 @@ export class SnapshotDisk implements OpenFiles {
     return path;
   }
 
+  list(): undefined {
+    return undefined;
+  }
+
   context(core: Core): Context {
     return {
       core,

@@ -107,6 +107,7 @@ export class CrashMachine {
       open: (path) => this.openSource(path),
       exists: (path) => this.files.has(path),
       realPath: (path) => path,
+      list: () => [...this.files.keys()],
     };
   }
 
@@ -122,6 +123,7 @@ export class CrashMachine {
       },
       realPath: (path) => this.files.has(path) ? path : undefined,
       nameFile: (path) => ({ path: `/${path}`, identity: undefined }),
+      list: () => [...this.files.keys()],
       modifiedMs: () => 0,
       openLog: (path, { create }) => this.openLog(path, create),
       replaceFile: (path, bytes) => {

@@ -1,7 +1,16 @@
 /** Files in memory, for tests that need no disk of this machine. */
 import { inflatePortable } from "../../core-as/host/inflate.ts";
 import * as kernels from "../../core-as/core.wasm";
-import { Batch, type Context, Core, joinPath, RegrainError, type Source } from "../../core-as/host/mod.ts";
+import {
+  baseName,
+  Batch,
+  type Context,
+  Core,
+  folderOf,
+  joinPath,
+  RegrainError,
+  type Source,
+} from "../../core-as/host/mod.ts";
 
 /** The kernels of this thread. */
 export const core = new Core(kernels);
@@ -41,6 +50,10 @@ export function memoryContext(
       },
       exists: (path) => find(path) !== undefined,
       realPath: (path) => joinPath(".", path),
+      list(folder) {
+        const names = Object.keys(files).map((name) => joinPath(".", name));
+        return names.filter((name) => folderOf(name) === joinPath(".", folder)).map(baseName);
+      },
     },
     names: { search: [], allowOutside: false },
     inflate: inflatePortable,
