@@ -6,12 +6,16 @@
  */
 import {
   Batch,
+  cutStretch,
   damagedRun,
   type Disk,
   type DiskWindow,
+  GIB,
   type MaybePromise,
   MIB,
+  MOST_BYTES_A_CALL,
   SECTOR_SIZE,
+  type Stretch,
   STRICT,
   type Target,
 } from "../../core-as/host/mod.ts";
@@ -60,6 +64,12 @@ export const ZERO_BLOCK_SECTORS = { auto: 128, always: 8, never: 8 } as const sa
  */
 const FREE_MOVE_BYTES = MIB;
 
+/**
+ * Zeros that are made between two calls of `afterWrite`. With an undo file each such step costs two syncs, which is
+ * why it is not as small as a piece; without a limit, a disk that is one long run of zeros would be one step.
+ */
+const ZERO_STEP_BYTES = GIB;
+
 /** A stretch of the disk, in sectors. */
 export interface SectorRange {
   readonly fromSector: number;
@@ -70,7 +80,7 @@ export interface ApplyOptions {
   readonly sparse: SparseMode;
   /** Stretches of the disk to apply, in ascending order; the whole disk unless given. */
   readonly ranges?: Iterable<SectorRange>;
-  /** Called after every buffer. */
+  /** Called after every buffer, and after every piece of zeros. */
   readonly onProgress?: (counts: Readonly<ApplyCounts>) => void;
   /** Called with the stretches, in ascending order, that are about to be overwritten. */
   readonly beforeWrite?: (stretches: Batch) => MaybePromise<void>;
@@ -97,6 +107,8 @@ class Engine {
   private readonly bufferSectors: number;
   private readonly writes = new Batch();
   private readonly zeros = new Batch();
+  /** Data that is zero. */
+  private readonly spared = new Batch();
   /** Data and zeros in the order of the disk, for `beforeWrite`. */
   private readonly stretches = new Batch();
   private readonly punch: boolean;
@@ -125,15 +137,34 @@ class Engine {
       if (kind === "data") await this.addData(window, i);
       else if (kind === "damaged") throw damagedRun(this.disk, list.start(i));
       else if (kind === "hole") this.counts.skippedBytes += list.length(i) * SECTOR_SIZE;
-      else this.addZeros(list.start(i) * SECTOR_SIZE, list.length(i) * SECTOR_SIZE);
+      else {
+        const full = this.addZeros(window, i);
+        if (full) await full;
+      }
     }
     await this.move(window, window.toSector);
   }
 
-  private addZeros(offsetBytes: number, lengthBytes: number): void {
+  private addZeros(window: DiskWindow, index: number): MaybePromise<void> {
+    const { list } = window;
+    const run = {
+      offsetBytes: list.start(index) * SECTOR_SIZE,
+      lengthBytes: list.length(index) * SECTOR_SIZE,
+    };
+    if (this.zeros.totalBytes + run.lengthBytes > ZERO_STEP_BYTES) return this.addInSteps(window, run);
+    this.queueZeros(run);
+  }
+
+  private async addInSteps(window: DiskWindow, run: Stretch): Promise<void> {
+    for (const piece of cutStretch(run, ZERO_STEP_BYTES)) {
+      if (this.zeros.totalBytes > 0) await this.move(window, piece.offsetBytes / SECTOR_SIZE);
+      this.queueZeros(piece);
+    }
+  }
+
+  private queueZeros({ offsetBytes, lengthBytes }: Stretch): void {
     this.zeros.add({ offsetBytes, lengthBytes, at: 0 });
     this.note(offsetBytes, lengthBytes);
-    this.counts.zeroedBytes += lengthBytes;
   }
 
   private note(offsetBytes: number, lengthBytes: number): void {
@@ -171,39 +202,43 @@ class Engine {
   private async move(window: DiskWindow, doneSector: number): Promise<void> {
     const { core } = this.disk;
     await this.disk.readQueued(core.buffer);
-    const spared = this.sortOut(window);
+    this.sortOut(window);
     if (this.options.beforeWrite && this.stretches.count > 0) await this.options.beforeWrite(this.stretches);
-    for (let i = 0; i < this.zeros.count; i++) {
-      const offsetBytes = this.zeros.offsetBytes[i]!;
-      await this.target.zero({ offsetBytes, lengthBytes: this.zeros.lengthBytes[i]!, punch: this.punch });
-    }
+    await this.makeZeros(this.zeros, "zeroedBytes");
+    await this.makeZeros(this.spared, "sparedBytes");
     await this.target.write(this.writes, core.buffer);
     this.counts.writtenBytes += this.writes.totalBytes;
-    this.counts.sparedBytes += spared;
     this.filled = 0;
     window.scratch[0].count = 0;
     this.zeros.clear();
+    this.spared.clear();
     this.stretches.clear();
     await this.options.afterWrite?.(doneSector * SECTOR_SIZE);
     this.options.onProgress?.(this.counts);
   }
 
-  /** Fills the batch of writes from the pieces; what is zero joins the zeros. Returns the bytes of that. */
-  private sortOut(window: DiskWindow): number {
+  private async makeZeros(stretches: Batch, counted: "zeroedBytes" | "sparedBytes"): Promise<void> {
+    for (let i = 0; i < stretches.count; i++) {
+      const stretch = { offsetBytes: stretches.offsetBytes[i]!, lengthBytes: stretches.lengthBytes[i]! };
+      for (const piece of cutStretch(stretch)) {
+        await this.target.zero({ ...piece, punch: this.punch });
+        this.counts[counted] += piece.lengthBytes;
+        if (stretches.totalBytes > MOST_BYTES_A_CALL) this.options.onProgress?.(this.counts);
+      }
+    }
+  }
+
+  /** Fills the batch of writes from the pieces; what is zero in them is spared. */
+  private sortOut(window: DiskWindow): void {
     const [pieces, split] = window.scratch;
     const out = this.findZeros ? split : pieces;
     if (this.findZeros) this.disk.core.splitZeros(pieces, split, ZERO_BLOCK_SECTORS[this.options.sparse]);
     this.writes.clear();
-    let spared = 0;
     for (let i = 0; i < out.count; i++) {
       const offsetBytes = out.start(i) * SECTOR_SIZE;
       const lengthBytes = out.length(i) * SECTOR_SIZE;
       if (out.place(i) >= 0) this.writes.add({ offsetBytes, lengthBytes, at: out.place(i) * SECTOR_SIZE });
-      else {
-        this.zeros.add({ offsetBytes, lengthBytes, at: 0 });
-        spared += lengthBytes;
-      }
+      else this.spared.add({ offsetBytes, lengthBytes, at: 0 });
     }
-    return spared;
   }
 }

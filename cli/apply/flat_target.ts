@@ -48,6 +48,11 @@ export class FlatTarget implements Target {
     return this.parts.map(({ target }) => target);
   }
 
+  get zerosWrittenBytes(): number | undefined {
+    const each = [...new Set(this.targets)].map((target) => target.zerosWrittenBytes);
+    return each.includes(undefined) ? undefined : each.reduce<number>((sum, bytes) => sum + bytes!, 0);
+  }
+
   async read(batch: Batch, buffer: Uint8Array): Promise<void> {
     for (const [target, share] of this.share(batch)) await target.read(share, buffer);
   }

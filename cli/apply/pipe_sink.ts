@@ -7,9 +7,11 @@
 import {
   Batch,
   type Core,
+  cutStretch,
   type MaybePromise,
   type RunList,
   SECTOR_SIZE,
+  type Stretch,
   type Target,
 } from "../../core-as/host/mod.ts";
 import { type ApplyCounts, type SparseMode, ZERO_BLOCK_SECTORS } from "./engine.ts";
@@ -107,11 +109,19 @@ export class PipeSink {
 
   private writeZeros(run: { start: number; length: number }): MaybePromise<void> {
     if (run.length === 0) return;
-    const offsetBytes = run.start * SECTOR_SIZE;
-    const lengthBytes = run.length * SECTOR_SIZE;
-    this.counts.zeroedBytes += lengthBytes;
-    this.tell({ kind: "zero", start: offsetBytes, length: lengthBytes });
-    return this.target?.zero({ offsetBytes, lengthBytes, punch: this.options.sparse !== "never" });
+    const stretch = { offsetBytes: run.start * SECTOR_SIZE, lengthBytes: run.length * SECTOR_SIZE };
+    this.tell({ kind: "zero", start: stretch.offsetBytes, length: stretch.lengthBytes });
+    if (this.target) return this.zeroTarget(this.target, stretch);
+    this.counts.zeroedBytes += stretch.lengthBytes;
+  }
+
+  private async zeroTarget(target: Target, stretch: Stretch): Promise<void> {
+    const punch = this.options.sparse !== "never";
+    for (const piece of cutStretch(stretch)) {
+      await target.zero({ ...piece, punch });
+      this.counts.zeroedBytes += piece.lengthBytes;
+      if (stretch.lengthBytes > piece.lengthBytes) this.options.onProgress?.(this.counts);
+    }
   }
 
   private tell(operation: PipeOperation): void {

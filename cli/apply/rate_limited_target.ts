@@ -1,5 +1,5 @@
 /** A target that is written no faster than it may be, so that others on the same medium or network get their share. */
-import type { Batch, Target } from "../../core-as/host/mod.ts";
+import { type Batch, cutStretch, type MaybePromise, MIB, type Target } from "../../core-as/host/mod.ts";
 import { WrappedTarget } from "./wrapped_target.ts";
 
 /** What waits; a test counts instead. */
@@ -15,38 +15,83 @@ const REAL_CLOCK: Clock = {
 
 /** Waits that are shorter are saved up: a timer is no finer. */
 const SHORTEST_WAIT_MS = 5;
+/** A longer wait is cut into such slices: between two of them the work may end. */
+const LONGEST_SLEEP_MS = 100;
+/** Zeros are accounted for in pieces as large as the buffers of data, so that they are no burst either. */
+const ZERO_PIECE_BYTES = 4 * MIB;
+
+export interface RateLimitOptions {
+  readonly clock?: Clock;
+  /** Called between two slices of a wait; what it throws ends the wait. */
+  readonly whileWaiting?: () => MaybePromise<void>;
+}
 
 /** Spreads bytes over time: waits until those that were moved so far are due. */
 export class RateLimit {
   private dueMs: number | undefined;
+  private readonly clock: Clock;
 
-  constructor(private readonly bytesPerSecond: number, private readonly clock: Clock = REAL_CLOCK) {}
+  constructor(private readonly bytesPerSecond: number, private readonly options: RateLimitOptions = {}) {
+    this.clock = options.clock ?? REAL_CLOCK;
+  }
 
-  /** To be called after each transfer. What stood still for a while has not saved anything up: it may not burst. */
-  async account(bytes: number): Promise<void> {
+  /** Notes bytes that were moved. Time in which nothing was moved is not saved up: no burst follows it. */
+  add(bytes: number): void {
     const nowMs = this.clock.nowMs();
     this.dueMs = Math.max(this.dueMs ?? nowMs, nowMs - SHORTEST_WAIT_MS) + bytes * 1000 / this.bytesPerSecond;
-    const waitMs = this.dueMs - nowMs;
-    if (waitMs >= SHORTEST_WAIT_MS) await this.clock.sleep(waitMs);
+  }
+
+  /** Waits until what was moved so far is due. */
+  async wait(): Promise<void> {
+    const { dueMs, clock } = this;
+    if (dueMs === undefined || dueMs - clock.nowMs() < SHORTEST_WAIT_MS) return;
+    for (let waitMs = dueMs - clock.nowMs(); waitMs > 0; waitMs = dueMs - clock.nowMs()) {
+      await clock.sleep(Math.min(waitMs, LONGEST_SLEEP_MS));
+      await this.options.whileWaiting?.();
+    }
+  }
+
+  /** To be called after each transfer. */
+  async account(bytes: number): Promise<void> {
+    this.add(bytes);
+    await this.wait();
   }
 }
 
-/** Spreads the written bytes over time. Zeros that are punched count as well, since a device may write them. */
+/**
+ * Spreads the bytes that are really written over time. Zeros that the medium makes by itself, such as holes, cost
+ * others nothing and do not count; where a target cannot tell, only those that are to be punched do not.
+ *
+ * It waits before a transfer, not after it: what was written is then counted when the wait ends the work.
+ */
 export class RateLimitedTarget extends WrappedTarget {
   private readonly limit: RateLimit;
 
-  constructor(target: Target, bytesPerSecond: number, clock?: Clock) {
+  constructor(target: Target, bytesPerSecond: number, options?: RateLimitOptions) {
     super(target);
-    this.limit = new RateLimit(bytesPerSecond, clock);
+    this.limit = new RateLimit(bytesPerSecond, options);
   }
 
   override async write(batch: Batch, buffer: Uint8Array): Promise<void> {
+    await this.limit.wait();
     await this.target.write(batch, buffer);
-    await this.limit.account(batch.totalBytes);
+    this.limit.add(batch.totalBytes);
   }
 
   override async zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): Promise<void> {
-    await this.target.zero(stretch);
-    await this.limit.account(stretch.lengthBytes);
+    for (const piece of cutStretch(stretch, ZERO_PIECE_BYTES)) {
+      await this.limit.wait();
+      await this.zeroPiece({ ...piece, punch: stretch.punch });
+    }
+  }
+
+  private async zeroPiece(
+    piece: { offsetBytes: number; lengthBytes: number; punch: boolean },
+  ): Promise<void> {
+    const before = this.target.zerosWrittenBytes;
+    await this.target.zero(piece);
+    const after = this.target.zerosWrittenBytes;
+    if (before !== undefined && after !== undefined) this.limit.add(after - before);
+    else if (!piece.punch) this.limit.add(piece.lengthBytes);
   }
 }

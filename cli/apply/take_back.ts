@@ -1,6 +1,13 @@
 /** Applying an rbd-diff file: an undo file of ours, or what `rbd export-diff` wrote. */
-import { Batch, type Core, RegrainError, type Source, type Target } from "../../core-as/host/mod.ts";
-import { RbdDiff, type RbdDiffRecord } from "../stream/rbd_diff.ts";
+import {
+  Batch,
+  type Core,
+  cutStretch,
+  RegrainError,
+  type Source,
+  type Target,
+} from "../../core-as/host/mod.ts";
+import { RbdDiff } from "../stream/rbd_diff.ts";
 import type { ApplyCounts } from "./engine.ts";
 import { parseUndoName, type UndoIds } from "./undo.ts";
 import { hashBlocks, UNTOUCHED_BLOCK_BYTES } from "./untouched.ts";
@@ -73,8 +80,11 @@ export async function takeBack(
     if (record.kind === "zero") {
       // Records may overlap in a stream of another program: the order of the file holds.
       await move();
-      await target.zero({ ...stretchOf(record), punch: true });
-      counts.zeroedBytes += record.lengthBytes;
+      for (const piece of cutStretch(record)) {
+        await target.zero({ ...piece, punch: true });
+        counts.zeroedBytes += piece.lengthBytes;
+        onProgress(counts);
+      }
       continue;
     }
     for (let done = 0; done < record.lengthBytes;) {
@@ -89,8 +99,4 @@ export async function takeBack(
   await move();
   counts.skippedBytes = prepared.diff.meta.sizeBytes - counts.writtenBytes - counts.zeroedBytes;
   return counts;
-}
-
-function stretchOf(record: RbdDiffRecord): { offsetBytes: number; lengthBytes: number } {
-  return { offsetBytes: record.offsetBytes, lengthBytes: record.lengthBytes };
 }

@@ -19,6 +19,10 @@ export class WrappedTarget implements Target {
     if (target.runs) this.runs = (fromBytes, toBytes) => target.runs!(fromBytes, toBytes);
   }
 
+  get zerosWrittenBytes(): number | undefined {
+    return this.target.zerosWrittenBytes;
+  }
+
   read(batch: Batch, buffer: Uint8Array): MaybePromise<void> {
     return this.target.read(batch, buffer);
   }

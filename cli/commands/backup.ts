@@ -6,12 +6,11 @@ import { backUp, type BackupReport } from "../backup/backup.ts";
 import type { BackupPlan } from "../backup/plan.ts";
 import type { Repository } from "../backup/repository.ts";
 import { refuseUnlockable } from "../backup/retain.ts";
-import type { Signals } from "../signals.ts";
 import { type Console, formatDuration, Progress } from "../ui/mod.ts";
 import { rateLimitOf } from "./apply_flags.ts";
 import { checkOrigin, openOrigin, type Origin, type OriginFlags } from "./backup_origin.ts";
 import { durationMs } from "./gc.ts";
-import { listenForSignals } from "./interruption.ts";
+import { listenForSignals, passSafePoint } from "./interruption.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
 import { type LongFlags, startSession } from "./session.ts";
 import { type Watch, watched, type WatchFlags } from "./watched.ts";
@@ -85,7 +84,10 @@ async function backUpWithProgress(repository: Repository, work: BackupWork): Pro
   const chunks = lanes.count * 4 + 21;
   console.detail(`lanes: ${lanes.count}; at most ${formatSize(chunks * chunkBytes)} of chunks in memory`);
   const bytesPerSecond = rateLimitOf(flags);
-  const limit = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
+  const stopHere = () => passSafePoint(signals, "what was stored already is used by the next backup");
+  const limit = bytesPerSecond === undefined
+    ? undefined
+    : new RateLimit(bytesPerSecond, { whileWaiting: stopHere });
   try {
     watch.phase("plan");
     return await backUp(repository, {
@@ -98,7 +100,7 @@ async function backUpWithProgress(repository: Repository, work: BackupWork): Pro
         const plan = await origin.plan(parent, lanes);
         tellPlan(plan, { parent, chunkBytes, console });
         watch.phase("store");
-        return guardedPlan(plan, { signals, limit });
+        return guardedPlan(plan, { stopHere, limit });
       },
       onProgress: ({ doneBytes, totalBytes, readBytes, storedBytes }) => {
         // What was done by then is told also when the run fails.
@@ -115,13 +117,12 @@ async function backUpWithProgress(repository: Repository, work: BackupWork): Pro
 /** The plan, with a place before each chunk where the work may end, and reading no faster than it may. */
 function guardedPlan(
   plan: BackupPlan,
-  { signals, limit }: { signals: Signals; limit: RateLimit | undefined },
+  { stopHere, limit }: { stopHere: () => Promise<void>; limit: RateLimit | undefined },
 ): BackupPlan {
   return {
     ...plan,
     async read(chunk, plain) {
-      const stop = await signals.safePoint();
-      if (stop !== undefined) throw stop.withHint("what was stored already is used by the next backup");
+      await stopHere();
       const count = await plan.read(chunk, plain);
       await limit?.account(count);
       return count;

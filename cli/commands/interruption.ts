@@ -15,11 +15,20 @@ export function interruptible(
 ): { readonly target: Target } & Disposable {
   const { bytesPerSecond } = ui;
   const signals = listenForSignals(ui);
-  const limited = bytesPerSecond === undefined ? target : new RateLimitedTarget(target, bytesPerSecond);
+  const stoppable = new InterruptibleTarget(target, () => signals.safePoint());
+  const whileWaiting = () => stoppable.passSafePoint();
   return {
-    target: new InterruptibleTarget(limited, () => signals.safePoint()),
+    target: bytesPerSecond === undefined
+      ? stoppable
+      : new RateLimitedTarget(stoppable, bytesPerSecond, { whileWaiting }),
     [Symbol.dispose]: () => signals[Symbol.dispose](),
   };
+}
+
+/** Ends the work where a signal asked for it; for work that has no target to make durable first. */
+export async function passSafePoint(signals: Signals, hint?: string): Promise<void> {
+  const stop = await signals.safePoint();
+  if (stop !== undefined) throw hint === undefined ? stop : stop.withHint(hint);
 }
 
 /** Signals for work that shows its progress and asks at safe points of its own whether it is to stop. */

@@ -15,7 +15,7 @@ import { findSnapshot, parseSnapshotSpec } from "../backup/snapshots.ts";
 import { type Console, formatDuration, Progress } from "../ui/mod.ts";
 import { PIPE, rateLimitOf } from "./apply_flags.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
-import { interruptible, listenForSignals } from "./interruption.ts";
+import { interruptible, listenForSignals, passSafePoint } from "./interruption.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
 import { behindTheEnd, planFormat, type RestoreFormat } from "./restore_format.ts";
 import { type LongFlags, type Session, startSession } from "./session.ts";
@@ -102,15 +102,15 @@ async function restoreToStdout(work: RestoreWork): Promise<void> {
   const { repository, snapshot, overlay, session: { console }, flags, watch } = work;
   if (Deno.stdout.isTerminal()) throw new RegrainError("USAGE", "a disk is not written to a terminal");
   const bytesPerSecond = rateLimitOf(flags);
-  const limit = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
   const progress = new Progress(console, flags.progress ?? "auto", snapshot.sizeBytes);
   using signals = listenForSignals({ console, progress });
+  const whileWaiting = () => passSafePoint(signals);
+  const limit = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond, { whileWaiting });
   using lanes = lanesOf(repository);
   let doneBytes = 0;
   try {
     for await (const plain of readInOrder(repository, snapshot, lanes, overlay)) {
-      const stop = await signals.safePoint();
-      if (stop !== undefined) throw stop;
+      await passSafePoint(signals);
       for (let at = 0; at < plain.length;) at += Deno.stdout.writeSync(plain.subarray(at));
       doneBytes += plain.length;
       await limit?.account(plain.length);

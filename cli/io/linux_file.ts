@@ -1,6 +1,6 @@
 /** An open file or block device, by libc. */
 import type { RegrainError } from "../../core-as/host/errors.ts";
-import type { Batch, Run } from "../../core-as/host/source.ts";
+import { type Batch, cutStretch, type Run, type Stretch } from "../../core-as/host/source.ts";
 import { roundUp } from "../../core-as/host/units.ts";
 import {
   assertInside,
@@ -150,6 +150,8 @@ interface ZeroWay {
   zero(startBytes: number, lengthBytes: number): number;
   /** What is said when the medium does not know this way. */
   readonly missing: string;
+  /** The system may write the zeros itself, where the medium cannot make them. */
+  readonly mayWrite?: true;
 }
 
 /** How a medium says that it does not know a request. EBUSY: a device that others have open too. */
@@ -168,6 +170,7 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
   readonly kind: "file" | "device";
   readonly blockBytes: number;
   readonly fallbacks: string[] = [];
+  zerosWrittenBytes = 0;
   readonly #punchWays: ZeroWay[];
   readonly #zeroWays: ZeroWay[];
 
@@ -289,15 +292,19 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
   }
 
   #writeZeros(fromBytes: number, toBytes: number): void {
-    for (let at = fromBytes; at < toBytes; at += ZEROS.length) {
-      this.#writeOne(at, Math.min(ZEROS.length, toBytes - at), 0, ZEROS);
+    for (const { offsetBytes, lengthBytes } of cutStretch(between(fromBytes, toBytes), ZEROS.length)) {
+      this.#writeOne(offsetBytes, lengthBytes, 0, ZEROS);
+      this.zerosWrittenBytes += lengthBytes;
     }
   }
 
   #zeroBlocks(ways: ZeroWay[], startBytes: number, endBytes: number): void {
     for (let way = ways[0]; way !== undefined; way = ways[0]) {
-      const { zero, missing } = way;
-      if (untilDone(this.libc, () => zero(startBytes, endBytes - startBytes)) === 0) return;
+      const { zero, missing, mayWrite } = way;
+      if (untilDone(this.libc, () => zero(startBytes, endBytes - startBytes)) === 0) {
+        if (mayWrite) this.zerosWrittenBytes += endBytes - startBytes;
+        return;
+      }
       const errno = this.libc.errno();
       if (!NOT_KNOWN.has(errno)) throw this.failure("zero", startBytes);
       this.#report(`${missing} (${errno})`);
@@ -338,6 +345,7 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
         return this.libc.ioctl(this.fd, BLKZEROOUT, range);
       },
       missing: "the device cannot zero a stretch by itself: zeros are written",
+      mayWrite: true,
     };
   }
 
@@ -345,4 +353,8 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
     return (startBytes, lengthBytes) =>
       this.libc.fallocate(this.fd, mode, BigInt(startBytes), BigInt(lengthBytes));
   }
+}
+
+function between(fromBytes: number, toBytes: number): Stretch {
+  return { offsetBytes: fromBytes, lengthBytes: toBytes - fromBytes };
 }

@@ -5,7 +5,7 @@
  * nobody near `/dev`, `/proc` and `/sys` without `--allow-all`; what is out of sight there counts as absent.
  */
 import { type ErrorCode, RegrainError } from "../../core-as/host/errors.ts";
-import type { Batch } from "../../core-as/host/source.ts";
+import { type Batch, cutStretch } from "../../core-as/host/source.ts";
 import {
   assertInside,
   assertUsablePath,
@@ -87,6 +87,7 @@ class PortableTarget extends PortableSource implements LocalTarget {
   readonly kind: "file" | "device";
   readonly blockBytes: number;
   readonly fallbacks: string[] = [];
+  zerosWrittenBytes = 0;
 
   constructor(open: OpenFile) {
     super(open);
@@ -114,8 +115,9 @@ class PortableTarget extends PortableSource implements LocalTarget {
     const endBytes = offsetBytes + lengthBytes;
     if (endBytes > this.sizeBytes) throw pastEnd(this, offsetBytes);
     if (punch && this.fallbacks.length === 0) this.fallbacks.push(NO_HOLES);
-    for (let at = offsetBytes; at < endBytes; at += ZEROS.length) {
-      this.#writeOne(at, Math.min(ZEROS.length, endBytes - at), 0, ZEROS);
+    for (const piece of cutStretch({ offsetBytes, lengthBytes }, ZEROS.length)) {
+      this.#writeOne(piece.offsetBytes, piece.lengthBytes, 0, ZEROS);
+      this.zerosWrittenBytes += piece.lengthBytes;
     }
   }
 

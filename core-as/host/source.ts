@@ -8,6 +8,8 @@
  * This module is browser compatible.
  */
 
+import { MIB } from "./units.ts";
+
 /** What an implementation may answer at once or later. */
 export type MaybePromise<T> = T | Promise<T>;
 
@@ -61,6 +63,26 @@ export class Batch {
   }
 }
 
+/**
+ * Most bytes that one call of a target moves or zeroes. Such a call may be synchronous, and only between two calls
+ * can the work be stopped or its progress be shown.
+ */
+export const MOST_BYTES_A_CALL = 64 * MIB;
+
+/** A part of a medium, in bytes. */
+export interface Stretch {
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+}
+
+/** Cuts a stretch into pieces, in order, that one call may take. */
+export function* cutStretch(stretch: Stretch, mostBytes: number = MOST_BYTES_A_CALL): Generator<Stretch> {
+  const endBytes = stretch.offsetBytes + stretch.lengthBytes;
+  for (let at = stretch.offsetBytes; at < endBytes; at += mostBytes) {
+    yield { offsetBytes: at, lengthBytes: Math.min(mostBytes, endBytes - at) };
+  }
+}
+
 /** Something that can be read at any offset. */
 export interface Source {
   /** How messages name it: a path, mostly. */
@@ -99,9 +121,15 @@ export interface Target extends Source {
   write(batch: Batch, buffer: Uint8Array): MaybePromise<void>;
   /**
    * Makes a stretch read as zeros. `punch` gives its space back where the medium can (files: a hole; devices:
-   * unmapped where that is sure to read as zeros); otherwise zeros are written.
+   * unmapped where that is sure to read as zeros); otherwise zeros are written. Callers pass at most
+   * {@link MOST_BYTES_A_CALL}: see {@link cutStretch}.
    */
   zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): MaybePromise<void>;
+  /**
+   * Bytes that calls of `zero` have sent to the medium so far, because it could not be told to make zeros by itself.
+   * Absent where that is not known.
+   */
+  readonly zerosWrittenBytes?: number | undefined;
   /** Returns when everything written is durable. */
   flush(): MaybePromise<void>;
 }

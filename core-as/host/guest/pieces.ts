@@ -4,13 +4,9 @@
  *
  * This module is browser compatible.
  */
-import { Batch, type Source } from "../source.ts";
+import { Batch, type Source, type Stretch } from "../source.ts";
 
-/** A part of a source, in bytes. */
-export interface Stretch {
-  readonly offsetBytes: number;
-  readonly lengthBytes: number;
-}
+export type { Stretch } from "../source.ts";
 
 export class Pieces {
   private readonly held: { readonly offsetBytes: number; readonly bytes: Uint8Array }[] = [];
