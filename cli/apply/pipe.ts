@@ -91,7 +91,7 @@ export async function applyPipe(
   requireSound(disk.survey, request);
   const { link } = disk;
   const sizeBytes = link.capacitySectors * SECTOR_SIZE;
-  const prepared = await prepareTarget(request, { sizeBytes, inputs: request.inputs, child: link }, tools);
+  const prepared = await prepareTarget(request, { sizeBytes, inputs: request.inputs, links: [link] }, tools);
   let undo: UndoSaver | undefined;
   try {
     const target = tools.onOpen(disk, prepared) ?? prepared?.target;

@@ -7,8 +7,8 @@ import {
   type Context,
   type DeltaMark,
   Disk,
-  formatCid,
-  judge,
+  hidesAll,
+  judgeChain,
   type Link,
   type LinkIdentity,
   type LinkSurvey,
@@ -26,6 +26,7 @@ import {
   surveyLink,
   type Target,
   type Verdict,
+  wrongBase,
 } from "../../core-as/host/mod.ts";
 import { type Identity, type Io, sameStorage } from "../io/mod.ts";
 import { FlatTarget } from "./flat_target.ts";
@@ -76,8 +77,7 @@ export async function prepareDeltas(
   const disk = new Disk(context.core, links);
   onOpened(disk);
   try {
-    const parents: LinkIdentity[] = base ? [...links.slice(1), base] : links.slice(1);
-    const verdicts = parents.map((parent, i) => judge(links[i]!, parent));
+    const verdicts = judgeChain(base ? [...links, base] : links);
     if (!request.force) { for (const verdict of verdicts) requireMatch(verdict); }
     const surveys: LinkSurvey[] = [];
     for (const link of links) {
@@ -114,11 +114,7 @@ export async function openLinks(
 /** A base among the newer links would hide everything given before it: surely a mistake in the order. */
 function requireDeltasAboveFirst(links: readonly Link[]): void {
   const misplaced = links.slice(0, -1).find((link) => link.isBase);
-  if (!misplaced) return;
-  throw new RegrainError("CHAIN_BROKEN", "this link has no parent and would hide all links given before it", {
-    path: misplaced.path,
-    hint: "give the links oldest first; what has no parent can only be the first",
-  });
+  if (misplaced) throw hidesAll(misplaced);
 }
 
 /** What is about to be written, as far as the target is concerned. */
@@ -127,14 +123,14 @@ export interface WriteIntent {
   readonly sizeBytes: number;
   /** Files that are read, none of which may be the target. */
   readonly inputs: readonly string[];
-  /** The link that lies directly on the target, where there is one: its parentCID is compared. */
-  readonly child: LinkIdentity | undefined;
+  /** What is written, newest first, where that are links of a chain: the last lies directly on the target. */
+  readonly links: readonly LinkIdentity[];
 }
 
 /** What an apply of these deltas is about to write. */
 export function intentOf(disk: Disk): WriteIntent {
   const inputs = disk.links.flatMap((link) => [link.path, ...link.files.map(({ path }) => path)]);
-  return { sizeBytes: disk.sizeBytes, inputs: [...new Set(inputs)], child: disk.links.at(-1) };
+  return { sizeBytes: disk.sizeBytes, inputs: [...new Set(inputs)], links: disk.links };
 }
 
 /**
@@ -233,9 +229,10 @@ async function openVmdkTarget(
   link.close();
   requireBase(link.delta, request.target);
   const warnings: string[] = [];
-  if (intent.child) {
-    const verdict = judge(intent.child, link);
-    if (verdict.state !== "match" && !request.force) throw wrongBase(verdict, intent.child, link);
+  const child = intent.links.at(-1);
+  if (child) {
+    const verdict = judgeChain([...intent.links, link]).at(-1)!;
+    if (verdict.state !== "match" && !request.force) throw wrongBase(verdict, child, link);
     if (verdict.state !== "match") warnings.push(`taken by --force: ${verdict.reasons.join("; ")}`);
   }
   const identities: Identity[] = [];
@@ -260,17 +257,6 @@ export async function joinTarget(path: string, tools: { io: Io; context: Context
 function requireBase(delta: DeltaMark, path: string): void {
   if (delta !== true) return;
   throw new RegrainError("TARGET_UNSUITABLE", "it is a delta itself, only a base can take one", { path });
-}
-
-function wrongBase(verdict: Verdict, child: LinkIdentity, base: LinkIdentity): RegrainError {
-  const expected = child.descriptor?.parentCid;
-  const found = base.descriptor?.cid;
-  const values = `parentCID of the delta ${expected === undefined ? "unknown" : formatCid(expected)}, ` +
-    `CID of the base ${found === undefined ? "unknown" : formatCid(found)}`;
-  return new RegrainError("WRONG_BASE", `${verdict.reasons.join("; ")} (${values})`, {
-    path: base.path,
-    hint: "make sure that this is the base the snapshot was taken on; --force applies all the same",
-  });
 }
 
 function requireNoInput(

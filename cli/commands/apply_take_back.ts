@@ -30,7 +30,7 @@ export async function runTakeBack(request: ApplyRequest, flags: ApplyFlags, sess
   try {
     const prepared = await prepareDiff(source);
     const { writeBytes, zeroBytes, recordCount, undo } = prepared;
-    const intent = { sizeBytes: prepared.diff.meta.sizeBytes, inputs: [path], child: undefined };
+    const intent = { sizeBytes: prepared.diff.meta.sizeBytes, inputs: [path], links: [] };
     const target = await prepareTarget(request, intent, { io, context });
     try {
       console.tell(

@@ -1,36 +1,18 @@
 /**
- * Chains: from the newest link down to the base by `parentFileNameHint`, and whether each two links belong together.
+ * Chains: from the newest link down to the base by `parentFileNameHint`.
  *
  * This module is browser compatible.
  */
-import { type Descriptor, formatCid, isDelta, NEVER_WRITTEN } from "./descriptor.ts";
+import { applyCommand } from "./command_line.ts";
+import { isDelta, uuidOf } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
 import { type Context, type Link, openLink, readLinkDescriptor, sharedFile } from "./link.ts";
 import { wantedParent } from "./candidate.ts";
 import { resolveName } from "./resolve.ts";
+import type { LinkIdentity } from "./verdict.ts";
 
 /** Longer chains have not been seen; vSphere allows 32. */
 export const MAX_CHAIN_LINKS = 64;
-
-/** What is known of a child and its parent. */
-export interface Verdict {
-  /** `match`: nothing speaks against it. `unknown`: nothing speaks at all. `mismatch`: they do not belong together. */
-  readonly state: "match" | "unknown" | "mismatch";
-  /** Path of the child. */
-  readonly child: string;
-  /** Path of the parent. */
-  readonly parent: string;
-  /** Sentences for a person. */
-  readonly reasons: readonly string[];
-}
-
-/** What a verdict needs of a link; a base whose data is elsewhere still has it. */
-export interface LinkIdentity {
-  readonly path: string;
-  readonly descriptor: Descriptor | undefined;
-  /** `undefined` where only opening the data would tell. */
-  readonly capacitySectors: number | undefined;
-}
 
 /** A chain without its base, for writing onto a copy of that base. */
 export interface Deltas {
@@ -162,67 +144,22 @@ export async function parentPath(link: Link, context: Context): Promise<string |
   if (hint !== undefined) {
     return await resolveName(hint, link.path, context, "parent", wantedParent(descriptor!));
   }
-  throw new RegrainError("NOT_FOUND", "it is a delta, and nothing names its parent", {
-    path: link.path,
-    hint: "keep the descriptor (the small .vmdk text file) beside the delta; apply takes a delta without it",
-  });
+  throw unnamedParent(link);
 }
 
-/** Compares CID, longContentID and size of a child with its parent. */
-export function judge(child: LinkIdentity, parent: LinkIdentity): Verdict {
-  const reasons: string[] = [];
-  const cid = judgeCid(child, parent, reasons);
-  const size = judgeSize(child, parent, reasons);
-  const state = cid === "mismatch" || size === "mismatch" ? "mismatch" : cid;
-  return { state, child: child.path, parent: parent.path, reasons };
-}
-
-function judgeCid(child: LinkIdentity, parent: LinkIdentity, reasons: string[]): Verdict["state"] {
-  const expected = child.descriptor?.parentCid;
-  const found = parent.descriptor?.cid;
-  if (expected === undefined || found === undefined) {
-    const who = expected === undefined ? "the child" : "the parent";
-    reasons.push(`content ids cannot be compared: ${who} has no descriptor that tells one`);
-    return "unknown";
+function unnamedParent({ path, descriptor }: Link): RegrainError {
+  const uuid = descriptor && uuidOf(descriptor, "parent");
+  if (uuid === undefined) {
+    return new RegrainError("NOT_FOUND", "it is a delta, and nothing names its parent", {
+      path,
+      hint:
+        "keep the descriptor (the small .vmdk text file) beside the delta; apply takes a delta without it",
+    });
   }
-  if (expected !== found) {
-    reasons.push(
-      `parentCID ${formatCid(expected)} is not the parent's CID ${formatCid(found)}: ` +
-        "the parent was written to after this delta was made, or it is another disk",
-    );
-    return "mismatch";
-  }
-  const weak = found === NEVER_WRITTEN
-    ? ", which every disk has that was never written to, so it proves little"
-    : "";
-  reasons.push(`parentCID ${formatCid(expected)} is the parent's CID${weak}`);
-  const long = parent.descriptor?.ddb.get("longcontentid");
-  if (long !== undefined && long.slice(-8).toLowerCase() !== formatCid(found)) {
-    reasons.push(
-      `the parent's longContentID ends in ${long.slice(-8)}, its CID is ${formatCid(found)}: ` +
-        "another program than VMware's wrote the descriptor",
-    );
-  }
-  return "match";
-}
-
-function judgeSize(child: LinkIdentity, parent: LinkIdentity, reasons: string[]): Verdict["state"] {
-  if (child.capacitySectors === undefined || parent.capacitySectors === undefined) return "match";
-  if (child.capacitySectors === parent.capacitySectors) return "match";
-  const sizes = `${child.capacitySectors} sectors, the parent ${parent.capacitySectors}`;
-  if (child.capacitySectors > parent.capacitySectors) {
-    reasons.push(`the disk was grown: the child has ${sizes}`);
-    return "match";
-  }
-  reasons.push(`the child has ${sizes}: a disk cannot shrink`);
-  return "mismatch";
-}
-
-/** Throws `CHAIN_BROKEN` when two links do not belong together. */
-export function requireMatch(verdict: Verdict): void {
-  if (verdict.state !== "mismatch") return;
-  throw new RegrainError("CHAIN_BROKEN", `${verdict.reasons.join("; ")} (parent: ${verdict.parent})`, {
-    path: verdict.child,
-    hint: "--force goes on all the same; the result is a disk that never existed",
+  const whole = applyCommand({ deltas: ["PARENT.vmdk"], target: "COPY", flags: ["--create"] });
+  const delta = applyCommand({ deltas: [path], target: "COPY" });
+  return new RegrainError("NOT_FOUND", `it is a delta, whose parent only ddb.uuid.parent ${uuid} tells`, {
+    path,
+    hint: `${whole} makes an image of its parent, then ${delta} makes it this disk`,
   });
 }

@@ -63,8 +63,22 @@ export function looksLikeDescriptor(bytes: Uint8Array): boolean {
   return /^#\s*disk\s+descriptorfile/i.test(head);
 }
 
+/**
+ * One of the ids that VirtualBox writes into the disk data base; `undefined` when it is absent or all zeros, which stands
+ * for none.
+ */
+export function uuidOf(
+  { ddb }: Pick<Descriptor, "ddb">,
+  key: "image" | "parent" | "modification" | "parentmodification",
+): string | undefined {
+  const uuid = ddb.get(`uuid.${key}`)?.toLowerCase();
+  return uuid === undefined || /^[0{}-]*$/.test(uuid) ? undefined : uuid;
+}
+
 /** True when the descriptor belongs to a link that has a parent. */
 export function isDelta(descriptor: Descriptor): boolean {
+  // VirtualBox names the parent by its uuid and by nothing else: parentCID stays ffffffff.
+  if (uuidOf(descriptor, "parent") !== undefined) return true;
   if (descriptor.parentCid !== undefined) return descriptor.parentCid !== NO_PARENT;
   return descriptor.parentFileNameHint !== undefined;
 }

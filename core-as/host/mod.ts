@@ -7,6 +7,7 @@
  */
 export { wantedParent } from "./candidate.ts";
 export * from "./chain.ts";
+export * from "./command_line.ts";
 export * from "./compare.ts";
 export * from "./descriptor.ts";
 export * from "./diff.ts";
@@ -16,6 +17,7 @@ export * from "./extent.ts";
 export * from "./files.ts";
 export * from "./guest/mod.ts";
 export type { Inflater } from "./inflate.ts";
+export * from "./judgement.ts";
 export * from "./link.ts";
 export * from "./names.ts";
 export * from "./plan.ts";
@@ -24,4 +26,5 @@ export * from "./resolve.ts";
 export * from "./source.ts";
 export * from "./survey.ts";
 export * from "./units.ts";
+export * from "./verdict.ts";
 export * from "./wasm.ts";

@@ -72,18 +72,28 @@ export async function surveyLink(
  * @param force Takes doubts as they come; damage is never taken.
  * @throws {RegrainError} `TRUNCATED`, `DAMAGED` with the first place and the number of places.
  */
-export function requireSound(survey: LinkSurvey, options: { force: boolean }): void {
-  const { damage, doubt } = survey.findings.counts;
-  if (damage > 0) throw soundnessError(survey, "damage", damage);
-  if (doubt > 0 && !options.force) throw soundnessError(survey, "doubt", doubt);
+export function requireSound({ link, findings }: LinkSurvey, options: { force: boolean }): void {
+  const error = unsoundness({ path: link.path, findings });
+  if (error && (findings.counts.damage > 0 || !options.force)) throw error;
 }
 
-function soundnessError(survey: LinkSurvey, severity: "damage" | "doubt", count: number): RegrainError {
-  const first = survey.findings.first(severity)!;
+/** The error for what a survey found: damage, else doubt; `undefined` when there is neither. */
+export function unsoundness(of: { path: string; findings: Findings }): RegrainError | undefined {
+  const { damage, doubt } = of.findings.counts;
+  if (damage > 0) return soundnessError(of, "damage", damage);
+  return doubt > 0 ? soundnessError(of, "doubt", doubt) : undefined;
+}
+
+function soundnessError(
+  of: { path: string; findings: Findings },
+  severity: "damage" | "doubt",
+  count: number,
+): RegrainError {
+  const first = of.findings.first(severity)!;
   const more = count > 1 ? ` (the first of ${count})` : "";
-  const command = `regrain check ${survey.link.path}`;
+  const command = `regrain check ${of.path}`;
   const { path, offsetBytes } = first;
-  return new RegrainError(codeOf(survey.findings, severity), `${first.message}${more}`, {
+  return new RegrainError(codeOf(of.findings, severity), `${first.message}${more}`, {
     path,
     ...(offsetBytes === undefined ? {} : { offsetBytes }),
     hint: severity === "damage"

@@ -1,0 +1,226 @@
+/**
+ * The judgement: whether deltas can be applied, and why not. One for every command that opens a chain and for the page,
+ * so that no two of them say different things of the same files.
+ *
+ * It is made of what is known already, opens nothing, and never takes "unknown" for "fine".
+ *
+ * This module is browser compatible.
+ */
+import { applyCommand } from "./command_line.ts";
+import { formatCid } from "./descriptor.ts";
+import { RegrainError } from "./errors.ts";
+import { type Findings, unsoundness } from "./survey.ts";
+import { SECTOR_SIZE } from "./units.ts";
+import { isKnownBase, judgeChain, type LinkIdentity, refusalOf, type Verdict } from "./verdict.ts";
+
+/** What is known of a chain and of the disk below it. */
+export interface Known {
+  /**
+   * The links, newest first. The last may be what the others are applied onto: a base, by its descriptor or as a raw
+   * image. Of a block device, which may be larger than the disk, `capacitySectors` is left `undefined`.
+   */
+  readonly links: readonly LinkIdentity[];
+  /** What the survey of each link found; `undefined` where none was made yet. That of the base is not asked for. */
+  readonly findings: readonly (Findings | undefined)[];
+  /** What in the content of the base speaks against it. It can only raise doubt: guests write what it is read from. */
+  readonly against?: readonly string[];
+  /** What a user takes by `--force` is no refusal then. */
+  readonly force?: boolean;
+}
+
+export interface Judgement {
+  /**
+   * `applies`: `apply` will do it. `refused`: it will not. `unknown`: nothing speaks against it, and something that
+   * matters cannot be checked. `nothing`: there is no delta to apply.
+   */
+  readonly state: "applies" | "refused" | "unknown" | "nothing";
+  /** Of each link but the last. */
+  readonly verdicts: readonly Verdict[];
+  /** Why not, in the order in which `apply` says it: code, sentence and hint of each. */
+  readonly refusals: readonly RegrainError[];
+  /** What cannot be checked, and why: sentences. */
+  readonly unknowns: readonly string[];
+  /** What was taken by `--force`. */
+  readonly taken: readonly RegrainError[];
+  /** The line that will work; absent where none is known to. `TARGET` stands for a copy of a base that is not here. */
+  readonly command: string | undefined;
+}
+
+/** Judges deltas and what they are to be applied onto. */
+export function judgeApply(known: Known): Judgement {
+  const { links } = known;
+  const verdicts = judgeChain(links);
+  const base = baseOf(links);
+  const deltas = base ? links.slice(0, -1) : links;
+  const unknowns = unknownsOf(known, { deltas, base, verdicts });
+  const errors = deltas.length === 0 ? [] : refusalsOf(known, { deltas, base, verdicts });
+  const refusals = errors.filter((error) => !known.force || !isTakenByForce(error)).map(({ error }) => error);
+  const taken = errors.filter((error) => known.force && isTakenByForce(error)).map(({ error }) => error);
+  return {
+    state: stateOf({ deltas, refusals, unknowns }),
+    verdicts,
+    refusals,
+    unknowns,
+    taken,
+    command: commandOf(known, { deltas, base, refusals }),
+  };
+}
+
+/** The last link, when what lies above it is applied onto it. */
+function baseOf(links: readonly LinkIdentity[]): LinkIdentity | undefined {
+  const last = links.at(-1);
+  return last && isKnownBase(last) ? last : undefined;
+}
+
+interface Split {
+  readonly deltas: readonly LinkIdentity[];
+  readonly base: LinkIdentity | undefined;
+  readonly verdicts: readonly Verdict[];
+}
+
+/** A reason against it, and whether `--force` goes on all the same. */
+interface Reason {
+  readonly error: RegrainError;
+  readonly byForce: boolean;
+}
+
+function isTakenByForce({ byForce }: Reason): boolean {
+  return byForce;
+}
+
+function refusalsOf(known: Known, split: Split): Reason[] {
+  const { deltas, base, verdicts } = split;
+  const reasons: Reason[] = [];
+  const add = (error: RegrainError | undefined, byForce: boolean) => {
+    if (error) reasons.push({ error, byForce });
+  };
+  const misplaced = deltas.find(isKnownBase);
+  if (misplaced) add(hidesAll(misplaced), false);
+  for (const verdict of verdicts.slice(0, deltas.length - 1)) add(refusalOf(verdict), true);
+  deltas.forEach(({ path }, i) => {
+    const findings = known.findings[i];
+    if (findings) add(unsoundness({ findings, path }), findings.counts.damage === 0);
+  });
+  const last = verdicts[deltas.length - 1];
+  if (base && last) {
+    for (const { error, byForce } of refusalsOfBase(deltas, base, last)) {
+      add(error, byForce);
+    }
+  }
+  return reasons;
+}
+
+/** A link without a parent among the newer ones hides everything below it: surely a mistake in the order. */
+export function hidesAll({ path }: LinkIdentity): RegrainError {
+  return new RegrainError(
+    "CHAIN_BROKEN",
+    "this link has no parent and would hide all links given before it",
+    { path, hint: "give the links oldest first; what has no parent can only be the first" },
+  );
+}
+
+function refusalsOfBase(deltas: readonly LinkIdentity[], base: LinkIdentity, verdict: Verdict): Reason[] {
+  const reasons: Reason[] = [];
+  const isTarget = base.descriptor !== undefined && isWritable(base);
+  if (verdict.state === "mismatch" && verdict.basis !== "size" || (verdict.state === "unknown" && isTarget)) {
+    reasons.push({ error: wrongBase(verdict, deltas.at(-1)!, base), byForce: true });
+  }
+  const size = sizeRefusal(deltas[0]!, base);
+  return size ? [...reasons, size] : reasons;
+}
+
+/** `WRONG_BASE` with both content ids. */
+export function wrongBase(verdict: Verdict, child: LinkIdentity, base: LinkIdentity): RegrainError {
+  const cid = (value: number | undefined) => value === undefined ? "unknown" : formatCid(value);
+  const values = `parentCID of the delta ${cid(child.descriptor?.parentCid)}, CID of the base ${
+    cid(base.descriptor?.cid)
+  }`;
+  return new RegrainError("WRONG_BASE", `${verdict.reasons.join("; ")} (${values})`, {
+    path: base.path,
+    hint: "make sure that this is the base the snapshot was taken on; --force applies all the same",
+  });
+}
+
+function sizeRefusal(disk: LinkIdentity, base: LinkIdentity): Reason | undefined {
+  const [wanted, found] = [disk.capacitySectors, base.capacitySectors];
+  if (wanted === undefined || found === undefined || wanted === found) return undefined;
+  const sizes = `it has ${found * SECTOR_SIZE} bytes, the disk ${wanted * SECTOR_SIZE}`;
+  if (found < wanted) {
+    const hint =
+      "the copy may not be complete, or the disk was grown since: compare its size with the disk's";
+    return {
+      error: new RegrainError("SIZE_MISMATCH", `${sizes}: too small`, { path: base.path, hint }),
+      byForce: false,
+    };
+  }
+  const hint = "--force writes into the larger file all the same";
+  return {
+    error: new RegrainError("SIZE_MISMATCH", `${sizes}: is this the right base?`, { path: base.path, hint }),
+    byForce: true,
+  };
+}
+
+function unknownsOf(known: Known, { deltas, base, verdicts }: Split): string[] {
+  if (deltas.length === 0) return [];
+  const unknowns = verdicts.slice(0, deltas.length - 1)
+    .filter(({ state, refused }) => state === "unknown" && !refused)
+    .map((verdict) => `whether ${verdict.child} belongs on ${verdict.parent}: ${verdict.reasons.join("; ")}`);
+  deltas.forEach(({ path }, i) => {
+    if (!known.findings[i]) unknowns.push(`whether the tables of ${path} are sound: they were not read yet`);
+  });
+  const oldest = deltas.at(-1)!;
+  const verdict = verdicts[deltas.length - 1];
+  if (!base || !verdict) unknowns.push(`what ${oldest.path} belongs on: ${whyNoBase(oldest)}`);
+  else if (verdict.state === "unknown") unknowns.push(whyUnchecked(oldest, base, verdict));
+  return [...unknowns, ...known.against ?? []];
+}
+
+function whyNoBase({ descriptor }: LinkIdentity): string {
+  const hint = descriptor?.parentFileNameHint;
+  return hint === undefined
+    ? "nothing names its parent, and no base is here"
+    : `its parent "${hint}" is not here`;
+}
+
+function whyUnchecked(oldest: LinkIdentity, base: LinkIdentity, { reasons }: Verdict): string {
+  const why = base.descriptor === undefined
+    ? "a raw image has no content id that could be compared"
+    : reasons.join("; ");
+  return `whether ${base.path} is what ${oldest.path} was made on: ${why}`;
+}
+
+function stateOf(
+  { deltas, refusals, unknowns }: {
+    deltas: readonly LinkIdentity[];
+    refusals: readonly RegrainError[];
+    unknowns: readonly string[];
+  },
+): Judgement["state"] {
+  if (deltas.length === 0) return "nothing";
+  if (refusals.length > 0) return "refused";
+  return unknowns.length > 0 ? "unknown" : "applies";
+}
+
+/** Stands for the copy of the base where none is here. */
+const TARGET = "TARGET";
+
+function commandOf(
+  known: Known,
+  { deltas, base, refusals }: Omit<Split, "verdicts"> & { refusals: readonly RegrainError[] },
+): string | undefined {
+  const isSurveyed = deltas.every((_, i) => known.findings[i]);
+  const isDoubtful = (known.against?.length ?? 0) > 0;
+  if (deltas.length === 0 || refusals.length > 0 || !isSurveyed || isDoubtful) return undefined;
+  return applyCommand({
+    deltas: deltas.map(({ path }) => path).reverse(),
+    target: base && isWritable(base) ? base.path : TARGET,
+    flags: known.force ? ["--force"] : [],
+  });
+}
+
+const FLAT_TYPES = new Set(["FLAT", "VMFS"]);
+
+/** True for what can be written in place: a raw image, or the descriptor of flat extents. */
+export function isWritable({ descriptor }: LinkIdentity): boolean {
+  return descriptor === undefined || descriptor.extents.every(({ type }) => FLAT_TYPES.has(type));
+}
