@@ -8,6 +8,7 @@ import {
   type DeltaMark,
   Disk,
   hidesAll,
+  identifyParent,
   judgeChain,
   type Link,
   type LinkIdentity,
@@ -231,7 +232,8 @@ async function openVmdkTarget(
   const warnings: string[] = [];
   const child = intent.links.at(-1);
   if (child) {
-    const verdict = judgeChain([...intent.links, link]).at(-1)!;
+    const named = await identifyParent(child, context);
+    const verdict = judgeChain([...intent.links, link], named ? [named] : []).at(-1)!;
     if (verdict.state !== "match" && !request.force) throw wrongBase(verdict, child, link);
     if (verdict.state !== "match") warnings.push(`taken by --force: ${verdict.reasons.join("; ")}`);
   }

@@ -129,6 +129,23 @@ export async function identifyParents(
   }
 }
 
+/** What the descriptor says that a link names as its parent; `undefined` where it cannot be found or read. */
+export async function identifyParent(
+  link: LinkIdentity,
+  context: Context,
+): Promise<LinkIdentity | undefined> {
+  const hint = link.descriptor?.parentFileNameHint;
+  if (hint === undefined) return undefined;
+  try {
+    const path = await resolveName(hint, link.path, context, "parent");
+    const descriptor = await readLinkDescriptor(path, context);
+    return { path, descriptor, capacitySectors: descriptor?.capacitySectors };
+  } catch (error) {
+    if (error instanceof RegrainError) return undefined;
+    throw error;
+  }
+}
+
 /** What the descriptor at a path says, if it is that of a base. */
 async function identityOfBase(path: string, context: Context): Promise<LinkIdentity | undefined> {
   const descriptor = await readLinkDescriptor(path, context);

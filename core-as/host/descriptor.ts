@@ -64,8 +64,8 @@ export function looksLikeDescriptor(bytes: Uint8Array): boolean {
 }
 
 /**
- * One of the ids that VirtualBox writes into the disk data base; `undefined` when it is absent or all zeros, which stands
- * for none.
+ * One of the ids that VirtualBox writes into the disk data base; `undefined` when it is absent, or all zeros, which
+ * stands for none.
  */
 export function uuidOf(
   { ddb }: Pick<Descriptor, "ddb">,

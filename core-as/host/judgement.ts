@@ -22,6 +22,8 @@ export interface Known {
   readonly links: readonly LinkIdentity[];
   /** What the survey of each link found; `undefined` where none was made yet. That of the base is not asked for. */
   readonly findings: readonly (Findings | undefined)[];
+  /** Links that are known beside those: the one that the oldest names as its parent, where it is not given. */
+  readonly beside?: readonly LinkIdentity[];
   /** What in the content of the base speaks against it. It can only raise doubt: guests write what it is read from. */
   readonly against?: readonly string[];
   /** What a user takes by `--force` is no refusal then. */
@@ -49,7 +51,7 @@ export interface Judgement {
 /** Judges deltas and what they are to be applied onto. */
 export function judgeApply(known: Known): Judgement {
   const { links } = known;
-  const verdicts = judgeChain(links);
+  const verdicts = judgeChain(links, known.beside);
   const base = baseOf(links);
   const deltas = base ? links.slice(0, -1) : links;
   const unknowns = unknownsOf(known, { deltas, base, verdicts });

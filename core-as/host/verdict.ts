@@ -1,10 +1,10 @@
 /**
  * Verdicts: whether a link was made against the one below it.
  *
- * What can prove it, the strongest first: the content id, where it tells this parent from every other link; the uuid that
- * VirtualBox writes; the name that the child gives for its parent, where content ids are equal everywhere. ESXi writes a
- * new content id only when the VM is opened again, so a chain made while the VM runs has one id in all of its links.
- * A name alone never makes a match of a parent that has no content id: guests and users choose names.
+ * What can prove it: the content id, where no other link has the same one; the uuid that VirtualBox writes; the name
+ * that the child gives for its parent. ESXi writes a new content id only when the VM is opened again, so a chain that was
+ * made while the VM ran has one id in all of its links, and a link can be missing though the ids fit. A name alone never
+ * makes a match of a parent that has no content id: guests and users choose names.
  *
  * This module is browser compatible.
  */
@@ -17,7 +17,7 @@ export type Basis = "cid" | "uuid" | "name" | "size" | "numbers" | "nothing";
 
 /** What is known of a child and its parent. */
 export interface Verdict {
-  /** `match`: it is the parent. `mismatch`: it is not. `unknown`: it cannot be checked, which is never shown as fine. */
+  /** `match`: it is the parent. `mismatch`: it is not. `unknown`: it cannot be checked, and is never shown as fine. */
   readonly state: "match" | "unknown" | "mismatch";
   readonly basis: Basis;
   /** True when a chain with this pair is used with `--force` alone. */
@@ -44,10 +44,14 @@ export interface LinkIdentity {
  * Judges each two neighbours of a chain.
  *
  * @param links Newest first. All of them: an id that two links have proves nothing.
+ * @param beside Other links that are known, such as the one that the oldest names as its parent.
  * @returns one verdict for each link but the last.
  */
-export function judgeChain(links: readonly LinkIdentity[]): Verdict[] {
-  return links.slice(1).map((_, i) => judgePair(links, i));
+export function judgeChain(
+  links: readonly LinkIdentity[],
+  beside: readonly LinkIdentity[] = [],
+): Verdict[] {
+  return links.slice(1).map((_, i) => judgePair(links, i, beside));
 }
 
 /** Judges a child and its parent when nothing is known of other links. */
@@ -73,11 +77,15 @@ interface Evidence {
   readonly reasons: readonly string[];
 }
 
-function judgePair(chain: readonly LinkIdentity[], index: number): Verdict {
+function judgePair(
+  chain: readonly LinkIdentity[],
+  index: number,
+  beside: readonly LinkIdentity[],
+): Verdict {
   const child = chain[index]!;
   const parent = chain[index + 1]!;
   const size = sizeEvidence(child, parent);
-  const ids = idEvidence(child, parent, chain.filter((link) => link !== parent));
+  const ids = idEvidence({ child, parent, others: chain.filter((link) => link !== parent), beside });
   const { state, basis } = size?.state === "mismatch" && ids.state !== "mismatch" ? size : ids;
   return {
     state,
@@ -91,13 +99,14 @@ function judgePair(chain: readonly LinkIdentity[], index: number): Verdict {
 }
 
 /** The first kind of evidence that decides. */
-function idEvidence(child: LinkIdentity, parent: LinkIdentity, others: readonly LinkIdentity[]): Evidence {
+function idEvidence(family: Family): Evidence {
+  const { child, parent } = family;
   const uuid = uuidEvidence(child, parent);
   const expected = uuid && !hasParentCid(child) ? undefined : child.descriptor?.parentCid;
   const found = parent.descriptor?.cid;
   if (expected !== undefined && found !== undefined && expected !== found) return otherCid(expected, found);
   if (uuid && uuid.state !== "unknown") return uuid;
-  if (expected !== undefined && found !== undefined) return equalCid({ child, parent, others, cid: found });
+  if (expected !== undefined && found !== undefined) return equalCid(found, family);
   return uuid ?? withoutCid(child, parent);
 }
 
@@ -111,25 +120,63 @@ function otherCid(expected: number, found: number): Evidence {
   return { state: "mismatch", basis: "cid", reasons: [reason] };
 }
 
-/** The ids are equal: they prove it where no other link has the same one, else the name must. */
-function equalCid(
-  at: { child: LinkIdentity; parent: LinkIdentity; others: readonly LinkIdentity[]; cid: number },
-): Evidence {
-  const { child, parent, others, cid } = at;
+/** A child and its parent, and all else that is known. */
+interface Family {
+  readonly child: LinkIdentity;
+  readonly parent: LinkIdentity;
+  /** All links but the parent. */
+  readonly others: readonly LinkIdentity[];
+  /** Links that are known, and are not among those that are judged. */
+  readonly beside: readonly LinkIdentity[];
+}
+
+/**
+ * The ids are equal. That proves it where no other link has the same one; and even then a link may be left out between
+ * the two, with the id of the parent, which only the name can tell.
+ */
+function equalCid(cid: number, family: Family): Evidence {
+  const { child, parent, others } = family;
   const said = `parentCID ${formatCid(cid)} is the parent's CID`;
   const more = longContentIdReasons(parent, cid);
-  const shared = others.some(({ descriptor }) => descriptor?.cid === cid);
-  if (!shared && cid !== NEVER_WRITTEN) return { state: "match", basis: "cid", reasons: [said, ...more] };
+  const { named, reason } = nameEvidence(child, parent);
+  if (named === false && (isKnownDelta(parent) || namesDelta(child))) {
+    const applied = appliedBefore(cid, family);
+    if (applied === undefined) {
+      return { state: "mismatch", basis: "name", reasons: [`${said}; but ${reason}`, ...more] };
+    }
+    return {
+      state: "match",
+      basis: "cid",
+      reasons: [`${said}, which it has from ${applied}, applied before`, ...more],
+    };
+  }
+  if (cid !== NEVER_WRITTEN && !others.some(({ descriptor }) => descriptor?.cid === cid)) {
+    const renamed = named === false ? [`${reason}: one of them was renamed`] : [];
+    return { state: "match", basis: "cid", reasons: [said, ...renamed, ...more] };
+  }
   const weak = cid === NEVER_WRITTEN
     ? `${said}, which every disk has that was never written to, so it proves little`
     : `${said}, and that of other links too, so it tells nothing`;
-  const { named, reason } = nameEvidence(child, parent);
   const state = named === undefined ? "unknown" : named ? "match" : "mismatch";
   const basis = named === undefined ? "nothing" : "name";
   return { state, basis, reasons: [`${weak}; ${reason}`, ...more] };
 }
 
-/** A content id that ends otherwise than the long one was written by hand or by a program that keeps but one of them. */
+/** True when the name given for the parent is that of a delta. */
+function namesDelta({ descriptor }: LinkIdentity): boolean {
+  return NUMBERED.test(lastPart(descriptor?.parentFileNameHint ?? ""));
+}
+
+/** The delta that is named as the parent, when the base has taken its content id since: an apply leaves it there. */
+function appliedBefore(cid: number, { child, parent, beside }: Family): string | undefined {
+  if (!isKnownBase(parent)) return undefined;
+  const named = beside.find((link) => nameEvidence(child, link).named);
+  const { descriptor } = named ?? {};
+  if (descriptor?.cid !== cid || descriptor.parentCid === undefined) return undefined;
+  return descriptor.parentCid === cid ? undefined : named?.path;
+}
+
+/** Where the two ids end differently, somebody wrote one of them alone. */
 function longContentIdReasons({ descriptor }: LinkIdentity, cid: number): string[] {
   const long = descriptor?.ddb.get("longcontentid");
   if (long === undefined || long.slice(-8).toLowerCase() === formatCid(cid)) return [];

@@ -130,6 +130,34 @@ Deno.test("A1: an id that another link of the chain has proves nothing, though c
   assert.equal(judgeChain([newest, base, middle])[0]!.state, "mismatch");
 });
 
+Deno.test("A1: a link left out between two deltas is told by the name, also where their ids fit", () => {
+  const [, , one, base] = oneIdForAll("7a1b2c3d") as [never, never, LinkIdentity, LinkIdentity];
+  const restarted = identity("vm-000003.vmdk", {
+    cid: "99999999",
+    parentCid: "7a1b2c3d",
+    parentFileNameHint: "vm-000002.vmdk",
+  });
+  assert.equal(judgeChain([restarted, one])[0]!.state, "mismatch");
+  assert.equal(judgeChain([restarted, base])[0]!.state, "mismatch");
+});
+
+Deno.test("A1: a base that took the id of the delta applied before is the parent of the next one", () => {
+  const base = identity("vm.vmdk", { cid: "2" });
+  const one = identity("vm-000001.vmdk", { cid: "2", parentCid: "1", parentFileNameHint: "vm.vmdk" });
+  const two = identity("vm-000002.vmdk", { cid: "3", parentCid: "2", parentFileNameHint: "vm-000001.vmdk" });
+  assert.equal(judgeChain([two, base], [one])[0]!.state, "match");
+  assert.equal(judgeChain([two, base])[0]!.state, "mismatch");
+  const sameId = identity("vm-000001.vmdk", { cid: "2", parentCid: "2", parentFileNameHint: "vm.vmdk" });
+  assert.equal(judgeChain([two, base], [sameId])[0]!.state, "mismatch");
+});
+
+Deno.test("A1: a base of another name whose id is its own matches, and the renaming is told", () => {
+  const child = identity("vm-000001.vmdk", { cid: "2", parentCid: "1", parentFileNameHint: "vm.vmdk" });
+  const { state, reasons } = judge(child, identity("copy.vmdk", { cid: "1" }));
+  assert.equal(state, "match");
+  assert.match(reasons.join(), /"vm.vmdk" is named as the parent, .* not copy.vmdk: one of them was renamed/);
+});
+
 Deno.test("A1: links without content id and name are taken by rising numbers alone, and never called a match", () => {
   const delta = (path: string): LinkIdentity => ({ ...bare(path), delta: true });
   const judged = (child: string, parent: string) => {
