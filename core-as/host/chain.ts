@@ -137,7 +137,7 @@ export async function identifyParent(
   const hint = link.descriptor?.parentFileNameHint;
   if (hint === undefined) return undefined;
   try {
-    const path = await resolveName(hint, link.path, context, "parent");
+    const path = await resolveName(hint, link.path, context, "parent", wantedParent(link.descriptor!));
     const descriptor = await readLinkDescriptor(path, context);
     return { path, descriptor, capacitySectors: descriptor?.capacitySectors };
   } catch (error) {
