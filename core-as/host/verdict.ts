@@ -2,9 +2,9 @@
  * Verdicts: whether a link was made against the one below it.
  *
  * What can prove it: the content id, where no other link has the same one; the uuid that VirtualBox writes; the name
- * that the child gives for its parent. ESXi writes a new content id only when the VM is opened again, so a chain that was
- * made while the VM ran has one id in all of its links, and a link can be missing though the ids fit. A name alone never
- * makes a match of a parent that has no content id: guests and users choose names.
+ * that the child gives for its parent. ESXi writes a new content id only when the VM is opened again, so a chain that
+ * was made while the VM ran has one id in all of its links, and a link can be missing though the ids fit. A name alone
+ * never makes a match of a parent that has no content id: guests and users choose names.
  *
  * This module is browser compatible.
  */
