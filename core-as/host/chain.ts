@@ -4,7 +4,7 @@
  * This module is browser compatible.
  */
 import { applyCommand } from "./command_line.ts";
-import { isDelta, uuidOf } from "./descriptor.ts";
+import { type Descriptor, isDelta, uuidOf, withNameDoubt } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
 import { type Context, type Link, openLink, readLinkDescriptor, sharedFile } from "./link.ts";
 import { wantedParent } from "./candidate.ts";
@@ -120,7 +120,7 @@ export async function identifyParents(
       const hint = descriptor && isDelta(descriptor) ? descriptor.parentFileNameHint : undefined;
       path = hint === undefined
         ? undefined
-        : await resolveName(hint, path, context, "parent", wantedParent(descriptor!));
+        : await resolveParent(hint, { path, descriptor: descriptor! }, context);
     }
     return { parents, error: undefined };
   } catch (error) {
@@ -153,13 +153,26 @@ async function identityOfBase(path: string, context: Context): Promise<LinkIdent
   return { path, descriptor, capacitySectors: descriptor.capacitySectors };
 }
 
+/** The file that a child's hint means. */
+async function resolveParent(
+  hint: string,
+  child: { path: string; descriptor: Descriptor },
+  context: Context,
+): Promise<string> {
+  try {
+    return await resolveName(hint, child.path, context, "parent", wantedParent(child.descriptor));
+  } catch (error) {
+    throw withNameDoubt(error, child.descriptor);
+  }
+}
+
 /** Path of the parent's descriptor, or `undefined` when the link is a base or does not say. */
 export async function parentPath(link: Link, context: Context): Promise<string | undefined> {
   if (link.delta !== true) return undefined;
   const { descriptor } = link;
   const hint = descriptor?.parentFileNameHint;
   if (hint !== undefined) {
-    return await resolveName(hint, link.path, context, "parent", wantedParent(descriptor!));
+    return await resolveParent(hint, { path: link.path, descriptor: descriptor! }, context);
   }
   throw unnamedParent(link);
 }

@@ -5,8 +5,11 @@
  *
  * This module is browser compatible.
  */
+import { changeText, decodeDescriptor, type DescriptorText } from "./descriptor_text.ts";
 import { RegrainError } from "./errors.ts";
 import { MAX_DISK_SECTORS } from "./units.ts";
+
+export { looksLikeDescriptor } from "./descriptor_text.ts";
 
 /** No real descriptor comes near: ESXi writes under 2 KiB. */
 export const MAX_DESCRIPTOR_BYTES = 1024 * 1024;
@@ -43,6 +46,8 @@ export interface Descriptor {
   readonly changeTrackPath: string | undefined;
   readonly isNativeSnapshot: boolean;
   readonly encoding: string;
+  /** Why file names in it may be garbled, if they may: its encoding is unknown, or not the one it names. */
+  readonly nameDoubt: string | undefined;
   readonly extents: readonly ExtentLine[];
   /** Disk data base, keys in lower case without `ddb.`. */
   readonly ddb: ReadonlyMap<string, string>;
@@ -54,13 +59,6 @@ export interface Descriptor {
   readonly notes: readonly string[];
   /** Those of the notes that leave open what the link is, or on what it stands. */
   readonly doubts: readonly string[];
-}
-
-/** True when the bytes start like a descriptor: a comment that names one, whatever its case. */
-export function looksLikeDescriptor(bytes: Uint8Array): boolean {
-  const head = new TextDecoder("latin1").decode(bytes.subarray(0, 512)).replace(/^\uFEFF|^ï»¿/, "")
-    .trimStart();
-  return /^#\s*disk\s+descriptorfile/i.test(head);
 }
 
 /**
@@ -97,15 +95,14 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
       { path },
     );
   }
-  const end = bytes.indexOf(0);
-  const body = end < 0 ? bytes : bytes.subarray(0, end);
-  const notes: string[] = [];
+  const decoded = decodeDescriptor(bytes, path);
+  const notes = [...decoded.notes];
   const doubts: string[] = [];
-  const { text, encoding } = decodeText(body, path, notes);
+  const junk = new JunkLines(path);
   const header = new Map<string, string>();
   const ddb = new Map<string, string>();
   const extents: ExtentLine[] = [];
-  for (const { line, offsetBytes } of linesOf(text, body)) {
+  for (const { line, offsetBytes } of decoded.lines) {
     const trimmed = line.trim();
     if (trimmed === "" || trimmed.startsWith("#")) continue;
     const extent = parseExtentLine(trimmed, { path, offsetBytes });
@@ -120,13 +117,12 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
       continue;
     }
     const equals = trimmed.indexOf("=");
-    if (equals < 1) {
-      throw new RegrainError("DESCRIPTOR_INVALID", `"${excerpt(trimmed)}" is neither a key nor an extent`, {
-        path,
-        offsetBytes,
-      });
+    const key = trimmed.slice(0, Math.max(0, equals)).trimEnd().toLowerCase();
+    if (key === "" || key.includes('"')) {
+      junk.add(trimmed, offsetBytes);
+      continue;
     }
-    const key = trimmed.slice(0, equals).trimEnd().toLowerCase();
+    if (HOLDS_AN_EXTENT.test(trimmed)) throw swallowed(trimmed, { path, offsetBytes });
     const value = unquote(trimmed.slice(equals + 1));
     const isDdb = key.startsWith("ddb.");
     const values = isDdb ? ddb : header;
@@ -138,13 +134,71 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
       if (IDENTITY_KEYS.has(key)) doubts.push(note);
     }
   }
-  return assemble({ path, text, encoding, header, ddb, extents, notes, doubts });
+  notes.push(...junk.notes);
+  doubts.push(...junk.doubts);
+  return assemble({ path, decoded, header, ddb, extents, notes, doubts });
+}
+
+/** A line that is no comment, no key and no extent, but may have been an extent: its words, or a name in quotes. */
+const LIKE_AN_EXTENT =
+  /^\W*(?:RW|RDONLY|NOACCESS)\b|^\S+\s+\d+\s+\S|\b(?:FLAT|SPARSE|ZERO|VMFS\w*|SESPARSE|VSANSPARSE)\b|\.vmdk\b/i;
+/** A key line that lost its newline has taken the extent line after it into its value. */
+const HOLDS_AN_EXTENT = /(?:^|[^A-Z])(?:RW|RDONLY|NOACCESS)\s+\d+\s+[A-Z0-9]+/i;
+/** Words of the keys that say what a link is. */
+const LIKE_AN_IDENTITY = /cid|parent|hint/i;
+
+/** Lines that mean nothing. They are left out, unless one may have been an extent: its disk would be another one. */
+class JunkLines {
+  private first: string | undefined;
+  private count = 0;
+  private doubted: string | undefined;
+
+  constructor(private readonly path: string) {}
+
+  add(line: string, offsetBytes: number): void {
+    const shown = `"${excerpt(line)}" is neither a key nor an extent`;
+    if (LIKE_AN_EXTENT.test(line)) {
+      throw new RegrainError("DESCRIPTOR_INVALID", `${shown}, and may have been one`, {
+        path: this.path,
+        offsetBytes,
+        hint: "mend that line, or begin it with # if it belongs to no extent",
+      });
+    }
+    const left = `the line at byte ${offsetBytes}, ${shown} and is left out`;
+    if (LIKE_AN_IDENTITY.test(line)) this.doubted ??= left;
+    else this.first ??= left;
+    this.count++;
+  }
+
+  get notes(): string[] {
+    const all = [this.doubted, this.first].filter((note) => note !== undefined);
+    const others = this.count - all.length;
+    return others > 0
+      ? [...all, `${others} more lines are neither a key nor an extent and are left out`]
+      : all;
+  }
+
+  get doubts(): string[] {
+    return this.doubted === undefined ? [] : [this.doubted];
+  }
+}
+
+function swallowed(line: string, at: { path: string; offsetBytes: number }): RegrainError {
+  return new RegrainError("DESCRIPTOR_INVALID", `"${excerpt(line)}" is a key, and holds an extent line`, {
+    ...at,
+    hint: "put the extent on a line of its own",
+  });
+}
+
+/** The same error; where a name in the descriptor was not found and may be garbled, its hint says so. */
+export function withNameDoubt(error: unknown, { nameDoubt }: Descriptor): unknown {
+  if (!(error instanceof RegrainError) || error.code !== "NOT_FOUND" || nameDoubt === undefined) return error;
+  return error.withHint(error.hint === undefined ? nameDoubt : `${nameDoubt}; ${error.hint}`);
 }
 
 interface Parts {
   path: string;
-  text: string;
-  encoding: string;
+  decoded: DescriptorText;
   header: Map<string, string>;
   ddb: Map<string, string>;
   extents: ExtentLine[];
@@ -152,7 +206,7 @@ interface Parts {
   doubts: string[];
 }
 
-function assemble({ path, text, encoding, header, ddb, extents, notes, doubts }: Parts): Descriptor {
+function assemble({ path, decoded, header, ddb, extents, notes, doubts }: Parts): Descriptor {
   const version = Number(header.get("version") ?? "1");
   if (![1, 2, 3].includes(version)) {
     notes.push(`descriptor version ${header.get("version")} is read like version 1`);
@@ -173,20 +227,30 @@ function assemble({ path, text, encoding, header, ddb, extents, notes, doubts }:
   }
   return {
     version,
-    cid: parseCid(header.get("cid"), "CID", path),
+    cid: ownCid(header.get("cid"), path, notes),
     parentCid,
     createType: header.get("createtype") ?? "",
     parentFileNameHint: header.get("parentfilenamehint") || undefined,
     changeTrackPath: header.get("changetrackpath") || undefined,
     isNativeSnapshot: header.get("isnativesnapshot")?.toLowerCase() === "yes",
-    encoding,
+    encoding: decoded.encoding,
+    nameDoubt: decoded.nameDoubt,
     extents,
     ddb,
     capacitySectors,
-    text,
+    text: decoded.text,
     notes,
     doubts,
   };
+}
+
+/** The CID, if it is one: Xen Orchestra writes a decimal number there, which mostly has more than eight digits. */
+function ownCid(text: string | undefined, path: string, notes: string[]): number | undefined {
+  if (text === undefined || !/^[0-9a-f]{9,}$/i.test(text)) return parseCid(text, "CID", path);
+  notes.push(
+    `CID "${excerpt(text)}" has more than 8 digits, so it is no content id: the CID is taken as unknown`,
+  );
+  return undefined;
 }
 
 /** CIDs are hexadecimal, not always padded (qemu writes them bare). */
@@ -257,42 +321,6 @@ function unquote(text: string): string {
   return quoted ? quoted[1]! : text.trim();
 }
 
-/** Lines with the byte offset of each: in every encoding known here the byte 0x0a is a newline and nothing else. */
-function* linesOf(text: string, body: Uint8Array): Generator<{ line: string; offsetBytes: number }> {
-  let offsetBytes = 0;
-  for (const line of text.split("\n")) {
-    yield { line, offsetBytes };
-    offsetBytes = body.indexOf(0x0a, offsetBytes) + 1;
-  }
-}
-
-const ENCODINGS = new Map([
-  ["utf-8", "utf-8"],
-  ["utf8", "utf-8"],
-  ["windows-1252", "windows-1252"],
-  ["gbk", "gbk"],
-  ["big5", "big5"],
-  ["shift_jis", "shift_jis"],
-]);
-
-/** Reads the text by its own `encoding` key; without one it is UTF-8. */
-function decodeText(body: Uint8Array, path: string, notes: string[]): { text: string; encoding: string } {
-  const ascii = new TextDecoder("latin1").decode(body);
-  const named = /^[ \t]*encoding[ \t]*=[ \t]*"?([\w-]+)"?/im.exec(ascii)?.[1] ?? "UTF-8";
-  const label = ENCODINGS.get(named.toLowerCase());
-  if (label === undefined) notes.push(`encoding "${named}" is not known, UTF-8 is taken`);
-  try {
-    return { text: new TextDecoder(label ?? "utf-8", { fatal: true }).decode(body), encoding: named };
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause;
-    if (!/^[ \t]*(RW|RDONLY|NOACCESS)[ \t]/im.test(ascii)) {
-      throw new RegrainError("DESCRIPTOR_INVALID", `the text is not ${named}`, { path, cause });
-    }
-    notes.push(`the text is not ${named}, windows-1252 is taken`);
-    return { text: new TextDecoder("windows-1252").decode(body), encoding: "windows-1252" };
-  }
-}
-
 function excerpt(text: string): string {
   const printable = text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, "?");
   return printable.length > 60 ? `${printable.slice(0, 57)}...` : printable;
@@ -310,15 +338,14 @@ export function withContentId(
   bytes: Uint8Array,
   ids: { cid: number; longContentId: string | undefined },
 ): Uint8Array<ArrayBuffer> {
-  // Byte for byte: one char a byte, so that no encoding can harm the rest of the text.
-  let text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-  text = text.replace(
-    /^([ \t]*CID[ \t]*=[ \t]*"?)[0-9a-f]{1,8}/im,
-    (_, key: string) => key + formatCid(ids.cid),
-  );
   const long = /^([ \t]*ddb\.longContentID[ \t]*=[ \t]*)(?:"[^"\n]*"|[^"\s]*)([^\n]*\n?)/im;
-  text = ids.longContentId === undefined
-    ? text.replace(long, "")
-    : text.replace(long, (_, key: string, rest: string) => `${key}"${ids.longContentId}"${rest}`);
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+  return changeText(bytes, (text) => {
+    const changed = text.replace(
+      /^([ \t]*CID[ \t]*=[ \t]*"?)[0-9a-f]+/im,
+      (_, key: string) => key + formatCid(ids.cid),
+    );
+    return ids.longContentId === undefined
+      ? changed.replace(long, "")
+      : changed.replace(long, (_, key: string, rest: string) => `${key}"${ids.longContentId}"${rest}`);
+  });
 }

@@ -38,12 +38,20 @@ ddb.adapterType = "lsilogic"
 const utf8 = (text: string) => new TextEncoder().encode(text);
 /** One byte a character: windows-1252 for all but the characters of 0x80 to 0x9f. */
 const latin1 = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
+/** With its byte order mark. */
+const utf16 = (text: string, isLittle = true) => {
+  const bytes = new Uint8Array(2 + text.length * 2);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, 0xfeff, isLittle);
+  for (let i = 0; i < text.length; i++) view.setUint16(2 + i * 2, text.charCodeAt(i), isLittle);
+  return bytes;
+};
 const parse = (text: string | Uint8Array) =>
   parseDescriptor(typeof text === "string" ? utf8(text) : text, "disk.vmdk");
 const withExtent = (line: string) => parse(`# Disk DescriptorFile\n${line}\n`);
 
 /** What a descriptor means, without the text it was made of. */
-function meaning({ text: _text, notes: _notes, doubts: _doubts, ...rest }: Descriptor) {
+function meaning({ text: _, notes: _notes, doubts: _doubts, nameDoubt: _nameDoubt, ...rest }: Descriptor) {
   return { ...rest, ddb: Object.fromEntries(rest.ddb) };
 }
 
@@ -113,10 +121,28 @@ Deno.test("a CID need not be padded", () => {
 });
 
 Deno.test("what is no hexadecimal number of 32 bits is no CID", () => {
-  for (const cid of ["123456789", "5eedxyz", "-1", "0x12", ""]) {
+  for (const cid of ["12345678x", "5eedxyz", "-1", "0x12", ""]) {
     assert.match(refused(`CID=${cid}\n`, "DESCRIPTOR_INVALID").message, /^disk\.vmdk: CID ".*" is not/);
   }
   assert.match(refused("parentCID=none\n", "DESCRIPTOR_INVALID").message, /parentCID "none"/);
+});
+
+Deno.test("A11: a CID of more than eight digits is no CID, with a note; a parentCID like that is refused", () => {
+  for (const cid of ["4123456789", "123456789", "0123456789abcdef"]) {
+    const { cid: taken, notes, doubts } = parse(PLAIN.replace("5eed0002\n", `${cid}\n`));
+    assert.equal(taken, undefined);
+    assert.deepEqual(doubts, []);
+    assert.equal(notes.length, 1);
+    assert.match(notes[0]!, new RegExp(`CID "${cid}" has more than 8 digits.* unknown`));
+    refused(PLAIN.replace("5eed0001", cid), "DESCRIPTOR_INVALID");
+  }
+});
+
+Deno.test("A11: a new content id takes the place of a CID of ten digits whole", () => {
+  const text = PLAIN.replace("5eed0002\n", "4123456789\n");
+  const changed = withContentId(utf8(text), { cid: 0xabc, longContentId: "f".repeat(32) });
+  assert.equal(parse(changed).cid, 0xabc);
+  assert.equal(changed.length, utf8(text).length - 2);
 });
 
 Deno.test("a link has a parent by its parentCID; where that is missing, by its hint", () => {
@@ -180,8 +206,6 @@ Deno.test("every kind of extent line counts, in order", () => {
 Deno.test("bad lines are refused with their byte", () => {
   const before = "# Disk DescriptorFile\n# größer\n";
   const lines: Record<string, RegExp> = {
-    "what is this": /"what is this" is neither a key nor an extent/,
-    "=value": /neither a key/,
     "RW 100": /expected access, size in sectors, type/,
     'RW many FLAT "a"': /expected access/,
     'RW -5 FLAT "a"': /expected access/,
@@ -198,8 +222,52 @@ Deno.test("bad lines are refused with their byte", () => {
 });
 
 Deno.test("the byte of a bad line is that of the file, whatever the encoding", () => {
-  const text = 'encoding="windows-1252"\r\n# \xfc\xfc\xfc\xfc\r\nnonsense\r\n';
-  assert.equal(refused(latin1(text), "DESCRIPTOR_INVALID").offsetBytes, text.indexOf("nonsense"));
+  const text = 'encoding="windows-1252"\r\n# \xfc\xfc\xfc\xfc\r\nRW nonsense\r\n';
+  assert.equal(refused(latin1(text), "DESCRIPTOR_INVALID").offsetBytes, text.indexOf("RW nonsense"));
+  const marked = `\u00ef\u00bb\u00bf${text.replace("windows-1252", "UTF-8").replaceAll("\xfc", "-")}`;
+  assert.equal(refused(latin1(marked), "DESCRIPTOR_INVALID").offsetBytes, marked.indexOf("RW nonsense"));
+  const wide = "# üü\r\nRW nonsense\r\n";
+  assert.equal(refused(utf16(wide), "DESCRIPTOR_INVALID").offsetBytes, 2 + wide.indexOf("RW") * 2);
+});
+
+Deno.test("A15: a line that means nothing is left out, with a note that says which", () => {
+  for (const line of ["what is this", "=value", "ddb.uuid.modif", "~~~~", '"x" = "y"', "\u0001"]) {
+    const { notes, doubts, extents, cid } = parse(PLAIN.replace("# Extent", `${line}\n# Extent`));
+    assert.equal(notes.length, 1, line);
+    assert.match(notes[0]!, /the line at byte 158, ".*" is neither a key nor an extent and is left out/);
+    assert.deepEqual([doubts, extents.length, cid], [[], 1, 0x5eed0002]);
+  }
+  const many = parse(PLAIN + "junk\n".repeat(50_000));
+  assert.equal(many.notes.length, 2);
+  assert.match(many.notes[1]!, /49999 more lines/);
+});
+
+Deno.test("A15: a line that means nothing, but was one about the parent, leaves a doubt", () => {
+  for (const line of ["parentCID 5eed0001", "CID:5eed0002", "parentFileNameHint disk"]) {
+    const { doubts } = parse(PLAIN.replace("# Extent", `${line}\n# Extent`));
+    assert.match(doubts[0]!, /neither a key nor an extent/, line);
+  }
+});
+
+Deno.test("A15: a line that may have been an extent is never left out", () => {
+  const lines = [
+    'XW 4096 VMFSSPARSE "disk-000001-delta.vmdk"',
+    'RW_4096 VMFSSPARSE "disk-000001-delta.vmdk"',
+    'RW  4096VMFSSPARSE "disk-000001-delta.vmdk"',
+    "4096 ZERO",
+    "XX 4096 ZERO",
+    'RW 4096 "disk-000001-delta.vmdk',
+    '"disk-000001-delta.vmdk"',
+    '?RW 4096 FLAT "a=b"',
+    'XW 4096 FLAT "a=b.vmdk"',
+    "RW",
+    'createType="vmfs"RW 4096 VMFSSPARSE "disk-000001-delta.vmdk"',
+    'createType="vmfs" RW 4096 ZERO',
+  ];
+  for (const line of lines) {
+    const text = PLAIN.replace("# Extent", `${line}\n# Extent`);
+    assert.equal(refused(text, "DESCRIPTOR_INVALID").offsetBytes, 158, line);
+  }
 });
 
 Deno.test("sizes beyond any disk are refused", () => {
@@ -240,7 +308,82 @@ Deno.test("names are read in the encoding that the text tells", () => {
   assert.equal(of("Big5", [0xba, 0xcf]).extents[0]!.fileName, "磁.vmdk");
   assert.equal(of("Shift_JIS", [0x8e, 0xa5]).extents[0]!.fileName, "磁.vmdk");
   assert.equal(of("utf8", [0xc3, 0xbc]).extents[0]!.fileName, "ü.vmdk");
-  assert.match(of("EBCDIC", [0x41]).notes[0]!, /encoding "EBCDIC" is not known/);
+  assert.match(of("EBCDIC", [0x41]).notes[0]!, /encoding "EBCDIC" is unknown, UTF-8 is taken/);
+});
+
+/** One name a character set: bytes made by hand from the tables of that set. */
+const NAMES_BY_ENCODING: [names: string[], bytes: number[], name: string][] = [
+  [["windows-1250", "cp1250"], [0x8a, 0xe8], "Šč"],
+  [["windows-1251"], [0xc4, 0xe8], "Ди"],
+  [["windows-1252", "Windows-1252", "ISO-8859-1"], [0xfc, 0xe9], "üé"],
+  [["windows-1253"], [0xc4, 0xdf], "Δί"],
+  [["windows-1254"], [0xdd, 0xf0], "İğ"],
+  [["windows-1255"], [0xe0, 0xf9], "אש"],
+  [["windows-1256"], [0xc7, 0xd4], "اش"],
+  [["windows-1257"], [0xd0, 0xe0], "Šą"],
+  [["windows-1258"], [0xd0, 0xf5], "Đơ"],
+  [["windows-874"], [0xa1], "ก"],
+  [["windows-932", "Shift_JIS", "shift-jis"], [0x83, 0x5c, 0x8e, 0xa5], "ソ磁"],
+  [["windows-936", "GBK", "GB2312"], [0xb4, 0xc5, 0xc5, 0xcc], "磁盘"],
+  [["windows-949", "EUC-KR", "ks_c_5601-1987"], [0xb5, 0xf0], "디"],
+  [["windows-950", "Big5"], [0xba, 0xcf, 0xa5, 0x5c], "磁功"],
+  [["GB18030"], [0xb4, 0xc5, 0x81, 0x30, 0x89, 0x38], "磁ß"],
+  [["EUC-JP"], [0xbc, 0xa7], "磁"],
+  [["ISO-8859-2"], [0xa9, 0xe8], "Šč"],
+  [["ISO-8859-5"], [0xb4, 0xd8], "Ди"],
+  [["ISO-8859-15"], [0xa4], "€"],
+  [["KOI8-R"], [0xe4, 0xc9], "Ди"],
+  [["UTF-8", "utf8"], [0xc3, 0xbc], "ü"],
+];
+
+Deno.test("A12: names are read in every encoding that VMware names", () => {
+  for (const [names, bytes, name] of NAMES_BY_ENCODING) {
+    for (const encoding of names) {
+      const [front, back] = [`encoding="${encoding}"\nRW 8 FLAT "`, '.vmdk"\n'].map(utf8);
+      const { extents, notes, nameDoubt } = parse(Uint8Array.from([...front!, ...bytes, ...back!]));
+      assert.equal(extents[0]!.fileName, `${name}.vmdk`, encoding);
+      assert.deepEqual([notes, nameDoubt], [[], undefined], encoding);
+    }
+  }
+});
+
+Deno.test("A12: UTF-16 with its mark is read, either way round, up to a NUL", () => {
+  for (const isLittle of [true, false]) {
+    const text = PLAIN.replace("disk-000001-delta", "ディスク-🖴").replaceAll("\n", "\r\n");
+    const parsed = parse(utf16(`${text}\0\0 RW 1 ZERO`, isLittle));
+    assert.equal(parsed.extents.length, 1);
+    assert.equal(parsed.extents[0]!.fileName, "ディスク-🖴.vmdk");
+    assert.equal(parsed.encoding, isLittle ? "UTF-16LE" : "UTF-16BE");
+    assert.deepEqual([parsed.cid, parsed.notes, parsed.nameDoubt], [0x5eed0002, [], undefined]);
+  }
+});
+
+Deno.test("A12: an encoding that nobody knows is said, and that names may be garbled", () => {
+  const of = (encoding: string, name: string) =>
+    parse(latin1(`encoding="${encoding}"\nRW 8 FLAT "${name}.vmdk"\n`));
+  for (const encoding of ["EBCDIC", "UTF-16", "windows-4711", "iso-2022-kr"]) {
+    const plain = of(encoding, "a");
+    assert.deepEqual(plain.notes, [`the descriptor's encoding "${encoding}" is unknown, UTF-8 is taken`]);
+    assert.equal(
+      plain.nameDoubt,
+      `the descriptor's encoding "${encoding}" is unknown, names may be garbled`,
+    );
+    const other = of(encoding, "B\xfcro");
+    assert.deepEqual(other.notes, [
+      `the descriptor's encoding "${encoding}" is unknown, windows-1252 is taken`,
+    ]);
+    assert.equal(other.nameDoubt, plain.nameDoubt);
+  }
+});
+
+Deno.test("A12: a new content id leaves every other byte of UTF-16 as it is", () => {
+  const ids = { cid: 0xabc, longContentId: "f".repeat(32) };
+  for (const isLittle of [true, false]) {
+    const text = `${PLAIN.replace("disk-000001-delta", "ディスク-\ud800")}\0\0`;
+    const expected = text.replace("5eed0002", "00000abc").replace(/[0-9a-f]{32}/, ids.longContentId);
+    const odd = Uint8Array.from([...utf16(text, isLittle), 7]);
+    assert.deepEqual(withContentId(odd, ids), Uint8Array.from([...utf16(expected, isLittle), 7]));
+  }
 });
 
 Deno.test("text that is not in its encoding is taken as windows-1252, with a note, if it names an extent", () => {
@@ -308,18 +451,38 @@ Deno.test("any bytes are parsed or refused with a code", () => {
   );
 });
 
-Deno.test("a descriptor is known by its first line, in any case", () => {
+Deno.test("A13: a descriptor is known by its first line that is no comment, or by the usual comment", () => {
   for (
     const line of [
       "# Disk DescriptorFile",
       "#disk descriptorfile\r\n",
       "\n # DISK  DESCRIPTORFILE",
       "\uFEFF# Disk DescriptorFile",
+      "# Disk Descriptor File\n",
+      "version=1",
+      " Version = 1\r\n",
+      "\n\n# re-created by hand after KB 1026353\n\n#\nversion=1\nCID=1\n",
+      `# ${"long ".repeat(300)}\nversion=3\n`,
+      "# Description file created by VMDK stream converter\nversion=1\n",
     ]
   ) {
     assert.ok(looksLikeDescriptor(utf8(line)), line);
+    assert.ok(looksLikeDescriptor(utf16(line.replace("\uFEFF", ""))), line);
   }
-  for (const line of ["", "Disk DescriptorFile", "# Disk", "KDMV", "version=1\n# Disk DescriptorFile"]) {
+  for (
+    const line of [
+      "",
+      "Disk DescriptorFile",
+      "# Disk",
+      "KDMV",
+      "version=x",
+      "version=1 of this file",
+      "#!/bin/sh\necho version=1",
+      "# comment\0version=1\n",
+      "# comment \u0001\nversion=1\n",
+      "versions=1\n",
+    ]
+  ) {
     assert.ok(!looksLikeDescriptor(utf8(line)), line);
   }
 });

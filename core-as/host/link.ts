@@ -10,6 +10,7 @@ import {
   isDelta,
   MAX_DESCRIPTOR_BYTES,
   parseDescriptor,
+  withNameDoubt,
 } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
 import type { Extent, Finding, Observer } from "./extent.ts";
@@ -304,7 +305,7 @@ async function openByLines(path: string, descriptor: Descriptor, context: Contex
     }
   } catch (error) {
     for (const { extent } of extents) extent.file?.close();
-    throw error;
+    throw withNameDoubt(error, descriptor);
   }
   return new Link(path, descriptor, extents, isDelta(descriptor), findings);
 }

@@ -4,12 +4,11 @@
  * This module is browser compatible.
  */
 import { COWD_MAGIC } from "./cowd.ts";
-import { looksLikeDescriptor } from "./descriptor.ts";
+import { HEAD_BYTES, looksLikeDescriptor } from "./descriptor_text.ts";
 import { RegrainError } from "./errors.ts";
 import { HOSTED_MAGIC } from "./hosted_sparse.ts";
 import { SESPARSE_MAGIC } from "./sesparse.ts";
 import { readBytes, type Source } from "./source.ts";
-import { SECTOR_SIZE } from "./units.ts";
 
 export type Kind = "descriptor" | "hosted" | "cowd" | "sesparse" | "raw";
 
@@ -36,12 +35,12 @@ export interface Probe {
   readonly foreign: string | undefined;
 }
 
-/** Looks at the first sector. */
+/** Looks at the first bytes. */
 export async function probe(file: Source): Promise<Probe> {
-  return probeHead(await readBytes(file, 0, Math.min(SECTOR_SIZE, file.sizeBytes)));
+  return probeHead(await readBytes(file, 0, Math.min(HEAD_BYTES, file.sizeBytes)));
 }
 
-/** Looks at the first bytes: a sector, or the whole file if that is shorter. */
+/** Looks at the first bytes: {@link HEAD_BYTES}, or the whole file if that is shorter. */
 export function probeHead(head: Uint8Array): Probe {
   return { kind: kindOf(head), head, foreign: foreignOf(head) };
 }

@@ -5,6 +5,7 @@
  */
 import { openCowd } from "../cowd.ts";
 import { parseDescriptor } from "../descriptor.ts";
+import { HEAD_BYTES } from "../descriptor_text.ts";
 import { noRuns } from "../disk.ts";
 import { RegrainError } from "../errors.ts";
 import type { TableExtent } from "../grain_tables.ts";
@@ -66,7 +67,7 @@ export async function openForward(tools: Tools, options: ForwardOptions): Promis
   await input.fillFront();
   await input.require(SECTOR_SIZE);
   const front = new FrontSource(input);
-  const headBytes = Math.min(input.availableBytes, SECTOR_SIZE);
+  const headBytes = Math.min(input.availableBytes, HEAD_BYTES);
   const seen = probeHead(input.bytes(headBytes).slice());
   if (seen.kind === "cowd") return tableDisk(await openCowd(front), tools);
   if (seen.kind === "sesparse") return tableDisk(await openSeSparse(front, options), tools);
