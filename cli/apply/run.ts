@@ -5,7 +5,7 @@
  * written; what the journal says is done was synced before. So at every moment a kill or a power loss leaves a target
  * that a plain second run, a resumed one, and the undo file each bring to where they should.
  */
-import { type Batch, MIB, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import { type Batch, MIB, plannedBytesBefore, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import type { Io } from "../io/mod.ts";
 import { adoptContentId } from "./content_id.ts";
 import { type ApplyCounts, applyDisk, type SparseMode, sumOfCounts } from "./engine.ts";
@@ -31,6 +31,8 @@ export interface RunOptions {
   /** A second lane that was started, and what it must know; it is used where the order of writes is free. */
   readonly second?: LaneForHire | undefined;
   readonly onProgress: (counts: Readonly<ApplyCounts>) => void;
+  /** Called before anything is written with what an earlier run wrote of the plan, in bytes. */
+  readonly onResumed?: (doneBytes: number) => void;
   /** Called when everything is durable, before anything says that the target is done. What it throws ends the run. */
   readonly verify?: (() => Promise<void>) | undefined;
 }
@@ -67,6 +69,7 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
   try {
     if (journal && !options.resume) await journal.begin();
     const fromSector = resumedBytes / SECTOR_SIZE;
+    if (fromSector > 0) options.onResumed?.(await plannedBytesBefore(disk, fromSector));
     const counts = options.second && !guarded
       ? await applyInLanes(work, options, options.second)
       : await applyDisk(disk, target, {

@@ -39,7 +39,8 @@ export interface RestoreOptions {
   readonly lanes: Lanes;
   readonly content: TargetContent;
   readonly overlay?: Overlay | undefined;
-  onProgress?(counts: Readonly<RestoreCounts>): void;
+  /** @param idleBytes Of `doneBytes`, chunks of zeros that a new target had before: nothing was done about them. */
+  onProgress?(counts: Readonly<RestoreCounts>, idleBytes: number): void;
 }
 
 /** Objects on their way at once. */
@@ -62,6 +63,7 @@ export async function restoreTo(
 
 class Restore {
   private readonly counts: RestoreCounts = newCounts();
+  private idleBytes = 0;
   private readonly pool: BufferPool;
   private readonly gets = new Gate(GETS_AT_ONCE);
   private readonly tasks = new TaskGroup(GETS_AT_ONCE);
@@ -107,6 +109,7 @@ class Restore {
       await target.zero({ offsetBytes, lengthBytes, punch: true });
     }
     this.counts.zeroBytes += lengthBytes;
+    if (content === "zeros") this.idleBytes += lengthBytes;
     this.step(lengthBytes);
   }
 
@@ -227,7 +230,7 @@ class Restore {
 
   private step(lengthBytes: number): void {
     this.counts.doneBytes += lengthBytes;
-    this.work.onProgress?.(this.counts);
+    this.work.onProgress?.(this.counts, this.idleBytes);
   }
 }
 

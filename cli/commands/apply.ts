@@ -8,13 +8,14 @@ import { asInputs, asParts, type Purpose, requireOnePurpose } from "../apply/pur
 import { isRbdDiff } from "../stream/rbd_diff.ts";
 import { Progress } from "../ui/mod.ts";
 import {
-  doneBytesOf,
   fallbacksOf,
   partsOf,
+  plannedBytesOf,
   tellOperations,
   tellPlan,
   tellSummary,
   withProgressHint,
+  workBytesOf,
 } from "./apply_report.ts";
 import type { Verified } from "./apply_verify.ts";
 import { interruptible } from "./interruption.ts";
@@ -123,7 +124,7 @@ async function carryOut(
 ): Promise<void> {
   const { flags, session: { console } } = how;
   const { plan } = work.prepared;
-  const progress = new Progress(console, flags.progress ?? "auto", plan.diskBytes);
+  const progress = new Progress(console, flags.progress ?? "auto", plannedBytesOf(plan));
   using stopping = interruptible(work.target.target, {
     console,
     progress,
@@ -144,12 +145,13 @@ async function carryOut(
         const { disk } = work.prepared;
         const { verifyApplied } = await import("./apply_verify.ts");
         const second = how.lane.hireToVerify(plan);
-        verified = await verifyApplied({ disk, target: stopping.target }, { flags, console, second });
+        verified = await verifyApplied({ disk, plan, target: stopping.target }, { flags, console, second });
       },
       onProgress: (counts) => {
         done = counts;
-        progress.update({ doneBytes: doneBytesOf(counts), parts: partsOf(counts) });
+        progress.update({ doneBytes: workBytesOf(counts), parts: partsOf(counts) });
       },
+      onResumed: (doneBytes) => progress.reduce(doneBytes),
     });
     progress.end();
     for (const fallback of fallbacksOf(work.target.target)) console.warn(`${request.target}: ${fallback}`);

@@ -1,5 +1,5 @@
 /** `regrain apply -`: a delta that comes through a pipe. */
-import { formatSize, GIB, parseSize, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import { Disk, formatSize, GIB, parseSize, planOf, RegrainError } from "../../core-as/host/mod.ts";
 import type { ForwardDisk } from "../../core-as/host/forward/mod.ts";
 import type { SparseMode } from "../apply/engine.ts";
 import { applyPipe, type PipeResult } from "../apply/pipe.ts";
@@ -11,14 +11,15 @@ import { openStdin } from "../stream/stdin.ts";
 import { unpacked } from "../stream/unpack.ts";
 import { type Console, Progress } from "../ui/mod.ts";
 import {
-  doneBytesOf,
   fallbacksOf,
   partsOf,
   planLine,
+  plannedBytesOf,
   tellDryRun,
   tellOperation,
   tellSummary,
   warnUnappliedParent,
+  workBytesOf,
 } from "./apply_report.ts";
 import { rateLimitOf } from "./apply_flags.ts";
 import { formatOf, surveyJson, warnNotes } from "./describe.ts";
@@ -65,11 +66,11 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
       onOpen(disk: ForwardDisk, target: PreparedTarget | undefined) {
         requireOnePurpose(flags, asParts(target?.target), io);
         tellStart(console, request, disk, { target, undo: flags.undo });
-        const progress = new Progress(
-          console,
-          flags.progress ?? "auto",
-          disk.link.capacitySectors * SECTOR_SIZE,
-        );
+        // What a stream will bring that does not begin with its tables, nobody knows.
+        const totalBytes = disk.isSurveyed
+          ? plannedBytesOf(planOf(new Disk(context.core, [disk.link]), disk.survey))
+          : 0;
+        const progress = new Progress(console, flags.progress ?? "auto", totalBytes);
         ui.progress = progress;
         if (target) ui.stopping = interruptible(target.target, { console, progress, bytesPerSecond });
         return ui.stopping?.target;
@@ -77,7 +78,7 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
     };
     const result = await applyPipe({ ...request, inputs }, tools, {
       sparse: flags.sparse ?? "auto",
-      onProgress: (counts) => ui.progress?.update({ doneBytes: doneBytesOf(counts), parts: partsOf(counts) }),
+      onProgress: (counts) => ui.progress?.update({ doneBytes: workBytesOf(counts), parts: partsOf(counts) }),
       ...(request.dryRun
         ? { onOperation: (operation: PipeOperation) => tellOperation(console, operation) }
         : {}),

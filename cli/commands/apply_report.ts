@@ -104,6 +104,16 @@ export function doneBytesOf(counts: ApplyCounts): number {
   return counts.writtenBytes + counts.sparedBytes + counts.zeroedBytes + counts.skippedBytes;
 }
 
+/** Bytes of the plan that are done: what is left alone costs nothing, and says nothing of how long the rest takes. */
+export function workBytesOf(counts: ApplyCounts): number {
+  return counts.writtenBytes + counts.sparedBytes + counts.zeroedBytes;
+}
+
+/** Bytes that a plan moves or zeroes. */
+export function plannedBytesOf(plan: Pick<ApplyPlan, "writeBytes" | "zeroBytes">): number {
+  return plan.writeBytes + plan.zeroBytes;
+}
+
 /** The counts as the progress shows them. */
 export function partsOf(counts: ApplyCounts): Record<string, number> {
   return {
@@ -119,8 +129,8 @@ export function withProgressHint(
   done: ApplyCounts,
   at: { plan: Pick<ApplyPlan, "writeBytes" | "zeroBytes">; journal: string | undefined },
 ): RegrainError {
-  const moved = done.writtenBytes + done.sparedBytes + done.zeroedBytes;
-  const all = at.plan.writeBytes + at.plan.zeroBytes;
+  const moved = workBytesOf(done);
+  const all = plannedBytesOf(at.plan);
   const how = at.journal === undefined
     ? "running the same command again completes it"
     : "the same command with --resume completes it";

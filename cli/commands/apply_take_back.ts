@@ -6,7 +6,14 @@ import { type ApplyRequest, type PreparedTarget, prepareTarget } from "../apply/
 import { type PreparedDiff, prepareDiff, requireOwnTarget, takeBack } from "../apply/take_back.ts";
 import { Progress } from "../ui/mod.ts";
 import { type ApplyFlags, rateLimitOf } from "./apply_flags.ts";
-import { doneBytesOf, partsOf, tellDryRun, tellSummary, withProgressHint } from "./apply_report.ts";
+import {
+  partsOf,
+  plannedBytesOf,
+  tellDryRun,
+  tellSummary,
+  withProgressHint,
+  workBytesOf,
+} from "./apply_report.ts";
 import { interruptible } from "./interruption.ts";
 import type { Session } from "./session.ts";
 
@@ -56,7 +63,7 @@ async function carryOut(
 ): Promise<void> {
   const { console, io, context } = how.session;
   const { prepared, target: { base } } = work;
-  const progress = new Progress(console, how.flags.progress ?? "auto", prepared.diff.meta.sizeBytes);
+  const progress = new Progress(console, how.flags.progress ?? "auto", plannedBytesOf(prepared));
   using stopping = interruptible(work.target.target, {
     console,
     progress,
@@ -67,7 +74,7 @@ async function carryOut(
   try {
     const counts = await takeBack(context.core, prepared, target, (now) => {
       done = now;
-      progress.update({ doneBytes: doneBytesOf(now), parts: partsOf(now) });
+      progress.update({ doneBytes: workBytesOf(now), parts: partsOf(now) });
     });
     await target.flush();
     const ids = prepared.undo?.base;

@@ -1,5 +1,5 @@
 /** `regrain apply --verify` and `--hash`: reads back what was written, with progress, and tells what came of it. */
-import { type Disk, formatCount, type Target } from "../../core-as/host/mod.ts";
+import { type ApplyPlan, type Disk, formatCount, type Target } from "../../core-as/host/mod.ts";
 import type { LaneForHire } from "../apply/lanes.ts";
 import { type Verification, verifyTarget } from "../apply/verify.ts";
 import { type Console, formatDuration, Progress, type ProgressMode } from "../ui/mod.ts";
@@ -19,19 +19,22 @@ export interface Verified extends Verification {
 /**
  * Verifies as the flags say; to be called between the flush and whatever says that the target is done.
  *
- * @param work The disk that was applied, and the target; one wrapped around it may end the reading, or let it pass.
+ * @param work The disk that was applied, by what plan, and the target; one wrapped around it may end the reading, or
+ *   let it pass.
  * @returns `undefined` when nobody asked.
  * @throws {RegrainError} `VERIFY_FAILED`.
  */
 export async function verifyApplied(
-  work: { disk: Disk; target: Target },
+  work: { disk: Disk; plan: ApplyPlan; target: Target },
   how: { flags: VerifyFlags; console: Console; second?: LaneForHire | undefined },
 ): Promise<Verified | undefined> {
   const { flags, console } = how;
-  const { disk, target } = work;
+  const { disk, plan, target } = work;
   const hash = flags.hash ?? false;
   if (!flags.verify && !hash) return undefined;
-  const progress = new Progress(console, flags.progress ?? "auto", hash ? target.sizeBytes : disk.sizeBytes);
+  // A sum is of the whole target; without one, what was left alone is not read.
+  const totalBytes = hash ? target.sizeBytes : plan.writeBytes + plan.zeroBytes;
+  const progress = new Progress(console, flags.progress ?? "auto", totalBytes);
   console.detail(`${target.path}: reading back what was written`);
   try {
     const verification = await verifyTarget(disk, target, {
@@ -39,7 +42,7 @@ export async function verifyApplied(
       second: how.second,
       onProgress: ({ verifiedBytes, otherBytes }) =>
         progress.update({
-          doneBytes: verifiedBytes + otherBytes,
+          doneBytes: hash ? verifiedBytes + otherBytes : verifiedBytes,
           parts: { verified: verifiedBytes, [hash ? "hashed" : "skipped"]: otherBytes },
         }),
     });

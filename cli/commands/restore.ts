@@ -178,16 +178,25 @@ async function write(place: Place, work: RestoreWork & { progress: Progress }): 
   const { repository, snapshot, overlay, session, flags, watch, progress } = work;
   const { console } = session;
   using lanes = lanesOf(repository);
+  // In a new file zeros are there already. An overlay may make data of them: how many are left is seen on the way.
+  const { sizeBytes, chunkBytes, stats } = snapshot;
+  const isSparse = place.content === "zeros" && overlay === undefined;
+  const dataBytes = isSparse ? Math.min(sizeBytes, stats.chunks * chunkBytes) : undefined;
   using stoppable = interruptible(place.target, { console, progress, bytesPerSecond: rateLimitOf(flags) });
   return await restoreTo(repository, snapshot, {
     target: stoppable.target,
     content: place.content,
     overlay,
     lanes,
-    onProgress: (counts) => {
+    onProgress: (counts, idleBytes) => {
       const { doneBytes, fetchedBytes, keptBytes } = counts;
       watch.learn({ figures: { ...counts } });
-      progress.update({ doneBytes, parts: { fetched: fetchedBytes, kept: keptBytes } });
+      const parts = { fetched: fetchedBytes, kept: keptBytes };
+      progress.update({
+        doneBytes: doneBytes - idleBytes,
+        totalBytes: dataBytes ?? sizeBytes - idleBytes,
+        parts,
+      });
     },
   });
 }

@@ -2,4 +2,5 @@
 export * from "./console.ts";
 export * from "./heat_map.ts";
 export * from "./progress.ts";
+export * from "./progress_line.ts";
 export * from "./table.ts";

@@ -1,59 +1,63 @@
 /**
  * Progress of a long command on stderr: a bar on a terminal, a line now and then elsewhere, JSON for programs.
  *
- * The rate is that of the last seconds, not of the whole run: after a stretch that was skipped it tells the truth
- * sooner.
+ * What is counted is the work, not the place on the disk: stretches that nothing is done about would make the rate, and
+ * the time that is left, jump.
  */
-import { formatSize } from "../../core-as/host/mod.ts";
 import type { Console } from "./console.ts";
+import { progressLine, type ProgressState, shareOf } from "./progress_line.ts";
+import { RateEstimator } from "./rate_estimator.ts";
 
 export type ProgressMode = "auto" | "bar" | "lines" | "json" | "none";
-
-/** A snapshot of the work: bytes done by kind. */
-export interface ProgressState {
-  readonly doneBytes: number;
-  /** What there is to do, where that became known only later. */
-  readonly totalBytes?: number | undefined;
-  /** What is done, by kind; the names are shown. */
-  readonly parts: Readonly<Record<string, number>>;
-}
+type ShownMode = Exclude<ProgressMode, "auto">;
 
 const BAR_EVERY_MS = 100;
+const JSON_EVERY_MS = 1000;
+/** A log gets a line for each per cent, but no more often than this... */
 const LINE_EVERY_MS = 5000;
-const RATE_WINDOW_MS = 4000;
-const BAR_CELLS = 24;
+/** ...and no less often than this. */
+const LINE_AT_LEAST_MS = 60_000;
+const FALLBACK_COLUMNS = 80;
 
-/** Bytes a second over the last few seconds. */
-export class RateEstimator {
-  private samples: { atMs: number; bytes: number }[] = [];
-
-  add(sample: { atMs: number; bytes: number }): void {
-    this.samples.push(sample);
-    while (this.samples.length > 2 && sample.atMs - this.samples[1]!.atMs > RATE_WINDOW_MS) {
-      this.samples.shift();
-    }
-  }
-
-  /** Undefined until time has passed. */
-  get bytesPerSecond(): number | undefined {
-    const first = this.samples[0];
-    const last = this.samples.at(-1);
-    if (!first || !last || last.atMs - first.atMs < 50) return undefined;
-    return (last.bytes - first.bytes) * 1000 / (last.atMs - first.atMs);
-  }
+/** Where progress goes, and by which clock. */
+export interface ProgressScreen {
+  readonly isTerminal: boolean;
+  /** Columns of the terminal. */
+  columns(): number;
+  /** Writes what does not end a line. */
+  write(text: string): void;
+  nowMs(): number;
 }
 
+const STDERR: ProgressScreen = {
+  get isTerminal() {
+    return Deno.stderr.isTerminal();
+  },
+  columns: terminalColumns,
+  write: (text) => {
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
+  },
+  nowMs: () => performance.now(),
+};
+
 export class Progress {
-  private readonly mode: Exclude<ProgressMode, "auto">;
-  private readonly startedMs = performance.now();
+  private readonly mode: ShownMode;
+  private readonly startedMs: number;
   private readonly rate = new RateEstimator();
-  private shownMs = 0;
+  private shownMs: number;
+  private shownShare = 0;
   private barShown = false;
   private state: ProgressState = { doneBytes: 0, parts: {} };
 
-  constructor(private readonly console: Console, mode: ProgressMode, private totalBytes: number) {
-    this.mode = pickMode(mode, console);
-    this.shownMs = this.startedMs;
+  /** @param totalBytes Bytes of work; 0 where that is not known. */
+  constructor(
+    private readonly console: Pick<Console, "err" | "quiet" | "json">,
+    mode: ProgressMode,
+    private totalBytes: number,
+    private readonly screen: ProgressScreen = STDERR,
+  ) {
+    this.mode = pickMode(mode, console, screen);
+    this.startedMs = this.shownMs = screen.nowMs();
     this.rate.add({ atMs: this.startedMs, bytes: 0 });
   }
 
@@ -61,34 +65,48 @@ export class Progress {
   update(state: ProgressState): void {
     this.state = state;
     this.totalBytes = state.totalBytes ?? this.totalBytes;
-    if (this.mode === "none") return;
-    const nowMs = performance.now();
-    const every = this.mode === "bar" ? BAR_EVERY_MS : this.mode === "json" ? 1000 : LINE_EVERY_MS;
-    if (nowMs - this.shownMs < every) return;
-    this.shownMs = nowMs;
+    const nowMs = this.screen.nowMs();
     this.rate.add({ atMs: nowMs, bytes: state.doneBytes });
+    if (this.mode === "none" || !this.isDue(nowMs)) return;
+    this.shownMs = nowMs;
+    this.shownShare = shareOf(state, this.totalBytes);
     this.show(state, this.mode);
+  }
+
+  /** Takes work off the total: it was done before. */
+  reduce(bytes: number): void {
+    this.totalBytes = Math.max(0, this.totalBytes - bytes);
   }
 
   /** Shows the state as it was told last, on a line of its own, although the mode may be to show nothing. */
   showNow(): void {
     this.end();
-    this.rate.add({ atMs: performance.now(), bytes: this.state.doneBytes });
+    this.rate.add({ atMs: this.screen.nowMs(), bytes: this.state.doneBytes });
     this.show(this.state, this.mode === "json" ? "json" : "lines");
   }
 
   /** Takes the bar off the terminal; an update after it draws it again. */
   end(): void {
-    if (this.barShown) Deno.stderr.writeSync(new TextEncoder().encode("\r\x1b[K"));
+    if (this.barShown) this.screen.write("\r\x1b[K");
     this.barShown = false;
   }
 
   get elapsedMs(): number {
-    return performance.now() - this.startedMs;
+    return this.screen.nowMs() - this.startedMs;
   }
 
-  private show(state: ProgressState, mode: Exclude<ProgressMode, "auto" | "none">): void {
-    const bytesPerSecond = this.rate.bytesPerSecond;
+  private isDue(nowMs: number): boolean {
+    const sinceMs = nowMs - this.shownMs;
+    if (this.mode === "bar") return sinceMs >= BAR_EVERY_MS;
+    if (this.mode === "json") return sinceMs >= JSON_EVERY_MS;
+    if (sinceMs >= LINE_AT_LEAST_MS) return true;
+    if (sinceMs < LINE_EVERY_MS || this.totalBytes === 0) return false;
+    const percent = (share: number) => Math.floor(share * 100);
+    return percent(shareOf(this.state, this.totalBytes)) > percent(this.shownShare);
+  }
+
+  private show(state: ProgressState, mode: Exclude<ShownMode, "none">): void {
+    const { bytesPerSecond } = this.rate;
     const left = Math.max(0, this.totalBytes - state.doneBytes);
     const leftSeconds = bytesPerSecond && this.totalBytes > 0 ? left / bytesPerSecond : undefined;
     if (mode === "json") {
@@ -103,63 +121,36 @@ export class Progress {
       }));
       return;
     }
-    const line = progressLine(state, {
-      totalBytes: this.totalBytes,
-      bytesPerSecond,
-      leftSeconds,
-      bar: mode === "bar",
-    });
+    const work = { totalBytes: this.totalBytes, bytesPerSecond, leftSeconds };
     if (mode === "lines") {
-      this.console.err(line);
+      this.console.err(progressLine(state, { ...work, bar: false }));
       return;
     }
     this.barShown = true;
-    Deno.stderr.writeSync(new TextEncoder().encode(`\r${line.slice(0, terminalColumns() - 1)}\x1b[K`));
+    // The last column stays free: some terminals begin a new line in it.
+    const line = progressLine(state, { ...work, bar: true, columns: this.screen.columns() - 1 });
+    this.screen.write(`\r${line}\x1b[K`);
   }
 }
 
-function pickMode(mode: ProgressMode, console: Console): Exclude<ProgressMode, "auto"> {
+/** Results as JSON are for programs, which read no text: they ask for `--progress json` if they want it. */
+function pickMode(
+  mode: ProgressMode,
+  console: Pick<Console, "quiet" | "json">,
+  screen: ProgressScreen,
+): ShownMode {
   if (mode !== "auto") return mode;
-  if (console.quiet) return "none";
-  return Deno.stderr.isTerminal() ? "bar" : "lines";
+  if (console.quiet || console.json) return "none";
+  return screen.isTerminal ? "bar" : "lines";
 }
 
 function terminalColumns(): number {
-  return Deno.stderr.isTerminal() ? Deno.consoleSize().columns : 120;
-}
-
-/** One line for a person: `[######......] 25 % 1.2 GiB of 4.8 GiB, 800.0 MiB/s, 5 s left (data 1.0 GiB, zero ...)`. */
-export function progressLine(
-  state: ProgressState,
-  work: {
-    totalBytes: number;
-    bytesPerSecond: number | undefined;
-    leftSeconds: number | undefined;
-    bar: boolean;
-  },
-): string {
-  const share = work.totalBytes === 0 ? 1 : Math.min(1, state.doneBytes / work.totalBytes);
-  const cells = Math.floor(share * BAR_CELLS);
-  const bar = work.bar ? `[${"#".repeat(cells)}${".".repeat(BAR_CELLS - cells)}] ` : "";
-  const rate = work.bytesPerSecond === undefined ? "" : `, ${formatSize(Math.round(work.bytesPerSecond))}/s`;
-  const left = work.leftSeconds === undefined ? "" : `, ${formatDuration(work.leftSeconds * 1000)} left`;
-  const parts = Object.entries(state.parts).filter(([, bytes]) => bytes > 0)
-    .map(([name, bytes]) => `${name} ${formatSize(bytes)}`).join(", ");
-  const percent = `${Math.floor(share * 100)}`.padStart(3);
-  const kinds = parts ? ` (${parts})` : "";
-  // Of a stream nobody knows how long it is.
-  if (work.totalBytes === 0) return `${formatSize(state.doneBytes)}${rate}${kinds}`;
-  return `${bar}${percent} % ${formatSize(state.doneBytes)} of ${
-    formatSize(work.totalBytes)
-  }${rate}${left}${kinds}`;
-}
-
-/** `0.6 s`, `42 s`, `3 min 20 s`, `2 h 5 min`. */
-export function formatDuration(elapsedMs: number): string {
-  const seconds = elapsedMs / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  const minutes = Math.floor(Math.round(seconds) / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds) % 60} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  try {
+    const { columns } = Deno.consoleSize();
+    return columns > 1 ? columns : FALLBACK_COLUMNS;
+  } catch (error) {
+    // Where none of the standard streams is a terminal there is no size to ask for.
+    if (error instanceof Error) return FALLBACK_COLUMNS;
+    throw error;
+  }
 }

@@ -8,7 +8,7 @@ import { Disk, totalsOf } from "./disk.ts";
 import { RegrainError } from "./errors.ts";
 import type { Extent } from "./extent.ts";
 import { Link } from "./link.ts";
-import { operations, planApply } from "./plan.ts";
+import { operations, planApply, plannedBytesBefore } from "./plan.ts";
 import { Batch, type Source } from "./source.ts";
 import { MAX_DISK_SECTORS, SECTOR_SIZE } from "./units.ts";
 import { HOLE_PLACE, ZERO_PLACE } from "./wasm.ts";
@@ -245,5 +245,19 @@ Deno.test("the totals of a plan are those of its operations", async () => {
         operationCount,
       }, fixture.name);
     }
+  }
+});
+
+Deno.test("C6: what a resumed apply has behind it is the plan's operations before its sector", async () => {
+  const { disk } = await openCase("hosted-capacity-of-no-whole-grain");
+  const all: { start: number; length: number }[] = [];
+  for await (const operation of operations(disk)) all.push(operation);
+  for (let sector = 0; sector <= disk.capacitySectors; sector += 37) {
+    const end = sector * SECTOR_SIZE;
+    const expected = all.reduce(
+      (sum, { start, length }) => sum + Math.max(0, Math.min(end - start, length)),
+      0,
+    );
+    assert.equal(await plannedBytesBefore(disk, sector), expected);
   }
 });

@@ -4,7 +4,7 @@
  *
  * This module is browser compatible.
  */
-import { damagedRun, type Disk, type RunTotals, totalsOf } from "./disk.ts";
+import { damagedRun, type Disk, type RunTotals, STRICT, totalsOf } from "./disk.ts";
 import { SECTOR_SIZE } from "./units.ts";
 
 /** One stretch to write: data from a link, or zeros. Bytes of the virtual disk. */
@@ -43,6 +43,17 @@ export function planOf(disk: Disk, totals: RunTotals): ApplyPlan {
     damagedBytes: totals.damagedBytes,
     operationCount: totals.runCount + (disk.isWhole ? totals.holeCount : 0),
   };
+}
+
+/** How much of a plan lies before a sector: what was done by the time that an apply had come so far. */
+export async function plannedBytesBefore(disk: Disk, sector: number): Promise<number> {
+  let plannedBytes = 0;
+  for await (const { list } of disk.walk(STRICT, { fromSector: 0, toSector: sector })) {
+    for (let i = 0; i < list.count; i++) {
+      if (disk.kindOf(list.place(i)) !== "hole") plannedBytes += list.length(i) * SECTOR_SIZE;
+    }
+  }
+  return plannedBytes;
 }
 
 /** The stretches themselves, in order, one by one. */
