@@ -1,5 +1,16 @@
 /** A VMDK over flat extents as one target: each transfer goes to the extent it falls into. */
-import { Batch, type PlacedExtent, RegrainError, SECTOR_SIZE, type Target } from "../../core-as/host/mod.ts";
+import {
+  Batch,
+  type ExtentLine,
+  type Link,
+  type PlacedExtent,
+  RegrainError,
+  SECTOR_SIZE,
+  type Target,
+} from "../../core-as/host/mod.ts";
+import { type ExtentFile, extentTooShort } from "./target_size.ts";
+
+const RAW_INSTEAD = "apply onto a flat copy of the base, or onto a raw image";
 
 /** An extent of the target with its opened file. */
 interface Part {
@@ -20,20 +31,34 @@ interface Piece {
 }
 
 export class FlatTarget implements Target {
+  readonly path: string;
   readonly kind: "file" | "device";
   readonly blockBytes: number;
   readonly sizeBytes: number;
   private readonly parts: readonly Part[];
 
+  /** Lines of the descriptor with the files that they name. */
+  readonly extents: readonly ExtentFile[];
+
   /**
-   * @param open Opens the file of an extent for writing.
-   * @throws {RegrainError} `TARGET_UNSUITABLE` when an extent is not flat, or shorter than its line.
+   * @param link The opened descriptor.
+   * @param open Opens the file of an extent for writing. Extents may share a file: for that one it answers the same
+   *   target again.
+   * @throws {RegrainError} `TARGET_UNSUITABLE` when an extent is not flat, or two share bytes; `SIZE_MISMATCH` when
+   *   one is shorter than its line.
    */
-  constructor(readonly path: string, extents: readonly PlacedExtent[], open: (path: string) => Target) {
+  constructor(link: Pick<Link, "path" | "descriptor" | "extents">, open: (path: string) => Target) {
+    const { path, extents } = link;
+    this.path = path;
+    const lines = link.descriptor?.extents ?? [];
+    this.extents = extents.map(({ extent }, i) => ({ line: lines[i]!, path: extent.path }));
     const parts: Part[] = [];
     this.parts = parts;
     try {
-      for (const placed of extents) parts.push(openPart(placed, open, path));
+      extents.forEach((placed, index) =>
+        parts.push(openPart(placed, lines[index]!, { path, index, count: extents.length, open }))
+      );
+      requireApart(parts, path);
     } catch (error) {
       this.close();
       throw error;
@@ -43,13 +68,13 @@ export class FlatTarget implements Target {
     this.sizeBytes = parts.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
   }
 
-  /** The files below. */
+  /** The files below, each once. */
   get targets(): readonly Target[] {
-    return this.parts.map(({ target }) => target);
+    return [...new Set(this.parts.map(({ target }) => target))];
   }
 
   get zerosWrittenBytes(): number | undefined {
-    const each = [...new Set(this.targets)].map((target) => target.zerosWrittenBytes);
+    const each = this.targets.map((target) => target.zerosWrittenBytes);
     return each.includes(undefined) ? undefined : each.reduce<number>((sum, bytes) => sum + bytes!, 0);
   }
 
@@ -68,11 +93,11 @@ export class FlatTarget implements Target {
   }
 
   async flush(): Promise<void> {
-    for (const { target } of this.parts) await target.flush();
+    for (const target of this.targets) await target.flush();
   }
 
   close(): void {
-    for (const { target } of this.parts) target.close();
+    for (const target of this.targets) target.close();
   }
 
   private share(batch: Batch): Map<Target, Batch> {
@@ -104,36 +129,44 @@ export class FlatTarget implements Target {
   }
 }
 
+/** Two extents over the same bytes of a file: what is written into one shows in the other. */
+function requireApart(parts: readonly Part[], path: string): void {
+  const ends = new Map<Target, number>();
+  for (const { target, fileOffsetBytes, lengthBytes } of parts.toSorted(byFileOffset)) {
+    if (fileOffsetBytes < (ends.get(target) ?? 0)) {
+      throw new RegrainError(
+        "TARGET_UNSUITABLE",
+        `two of its extents share bytes of ${target.path}, from byte ${fileOffsetBytes} on`,
+        { path, hint: RAW_INSTEAD },
+      );
+    }
+    ends.set(target, fileOffsetBytes + lengthBytes);
+  }
+}
+
+function byFileOffset(a: Part, b: Part): number {
+  return a.fileOffsetBytes - b.fileOffsetBytes;
+}
+
 function openPart(
   { extent, startSector, lengthSectors }: PlacedExtent,
-  open: (path: string) => Target,
-  path: string,
+  line: ExtentLine,
+  at: { path: string; index: number; count: number; open: (path: string) => Target },
 ): Part {
+  const { path } = extent;
   if (extent.format !== "flat") {
     throw new RegrainError(
       "TARGET_UNSUITABLE",
-      `its extent ${extent.path} is ${extent.format}, only flat extents can be written`,
-      {
-        path,
-        hint: "apply onto a flat copy of the base, or onto a raw image",
-      },
+      `its extent ${path} is ${extent.format}, only flat extents can be written`,
+      { path: at.path, hint: RAW_INSTEAD },
     );
   }
-  const target = open(extent.path);
+  const target = at.open(path);
   const fileOffsetBytes = Number(extent.facts["offset"]) * SECTOR_SIZE;
   const lengthBytes = lengthSectors * SECTOR_SIZE;
   if (target.sizeBytes >= fileOffsetBytes + lengthBytes) {
     return { target, startBytes: startSector * SECTOR_SIZE, lengthBytes, fileOffsetBytes };
   }
   target.close();
-  throw new RegrainError(
-    "SIZE_MISMATCH",
-    `the extent needs ${fileOffsetBytes + lengthBytes} bytes, the file has ${target.sizeBytes}`,
-    {
-      path: extent.path,
-      hint: `the copy is not complete; truncate -s ${
-        fileOffsetBytes + lengthBytes
-      } fills up a copy that lost a zero tail`,
-    },
-  );
+  throw extentTooShort({ line, path }, { ...at, sizeBytes: target.sizeBytes });
 }

@@ -31,6 +31,7 @@ import {
 } from "../../core-as/host/mod.ts";
 import { type Identity, type Io, sameStorage } from "../io/mod.ts";
 import { FlatTarget } from "./flat_target.ts";
+import { requireSize } from "./target_size.ts";
 
 /** What the user says of the target. */
 export interface TargetRequest {
@@ -155,7 +156,7 @@ export async function prepareTarget(
   const opened = await openExisting(request, intent, tools);
   try {
     requireNoInput(opened.identities, { request, intent, io });
-    requireSize(opened.target, { request, intent });
+    requireSize(opened.target, { sizeBytes: intent.sizeBytes, force: request.force });
     return opened;
   } catch (error) {
     opened.target.close();
@@ -238,12 +239,29 @@ async function openVmdkTarget(
     if (verdict.state !== "match") warnings.push(`taken by --force: ${verdict.reasons.join("; ")}`);
   }
   const identities: Identity[] = [];
-  const target = new FlatTarget(request.target, link.extents, (path) => {
-    const part = io.openTarget(path, { force: request.force });
-    identities.push(part.identity);
-    return part;
-  });
+  const target = new FlatTarget(
+    link,
+    eachOnce(io, (path) => {
+      const part = io.openTarget(path, { force: request.force });
+      identities.push(part.identity);
+      return part;
+    }),
+  );
   return { target, base: link, warnings, identities };
+}
+
+/** Extents may be in one file, by one name or by several: it is opened and locked once. */
+function eachOnce(io: Io, open: (path: string) => Target): (path: string) => Target {
+  const opened = new Map<string, Target>();
+  return (path) => {
+    const source = io.openSource(path);
+    const { device, inode, rdev } = source.identity;
+    source.close();
+    const key = [device, inode, rdev].some(Number.isNaN) ? path : `${rdev ?? `${device} ${inode}`}`;
+    const target = opened.get(key) ?? open(path);
+    opened.set(key, target);
+    return target;
+  };
 }
 
 /** Opens a target that this process has open and has checked already, for a second lane. */
@@ -253,7 +271,7 @@ export async function joinTarget(path: string, tools: { io: Io; context: Context
   if ((await probePath(path, io)).kind !== "descriptor") return io.openTarget(path, options);
   const link = await openLink(path, context, "vmdk");
   link.close();
-  return new FlatTarget(path, link.extents, (part) => io.openTarget(part, options));
+  return new FlatTarget(link, eachOnce(io, (part) => io.openTarget(part, options)));
 }
 
 function requireBase(delta: DeltaMark, path: string): void {
@@ -275,26 +293,6 @@ function requireNoInput(
       hint: "the target comes last: regrain apply DELTA TARGET",
     });
   }
-}
-
-/** A file has the disk's size; a device may be larger, since volumes come in steps. */
-function requireSize(target: Target, at: { request: TargetRequest; intent: WriteIntent }): void {
-  const diskBytes = at.intent.sizeBytes;
-  const path = at.request.target;
-  const sizes = `the target has ${target.sizeBytes} bytes, the disk ${diskBytes}`;
-  if (target.sizeBytes < diskBytes) {
-    throw new RegrainError("SIZE_MISMATCH", `${sizes}: too small`, {
-      path,
-      hint: target.kind === "file"
-        ? `a copy that lost its zero tail, or a disk grown since: truncate -s ${diskBytes} makes it large enough`
-        : "make the volume larger",
-    });
-  }
-  if (target.sizeBytes === diskBytes || target.kind === "device" || at.request.force) return;
-  throw new RegrainError("SIZE_MISMATCH", `${sizes}: is this the right base?`, {
-    path,
-    hint: "--force writes into the larger file all the same",
-  });
 }
 
 /** Reads a target's descriptor again, for rewriting. */

@@ -348,7 +348,10 @@ async function onLoop(io: Io, fn: (medium: Medium) => void | Promise<void>): Pro
 
 /** Registers a test per implementation. */
 function forEachIo(name: string, peers: readonly string[], fn: (io: Io) => void | Promise<void>): void {
-  for (const choice of IMPLEMENTATIONS) testWithPeers(`${choice}: ${name}`, peers, () => fn(pickIo(choice)));
+  const [, id = "", sentence] = /^([A-Z]\d+: )?(.*)$/s.exec(name)!;
+  for (const choice of IMPLEMENTATIONS) {
+    testWithPeers(`${id}${choice}: ${sentence}`, peers, () => fn(pickIo(choice)));
+  }
 }
 
 for (const [behaviour, check] of Object.entries(BEHAVIOURS)) {
@@ -538,6 +541,50 @@ forEachIo(
         io.openTarget(device, { force: true }).close();
       });
       io.openTarget(device, UNFORCED).close();
+    }),
+);
+
+forEachIo(
+  "D11: a file behind two loop devices, one of them mounted, is TARGET_MOUNTED by every name; --force goes on",
+  ["root-loop", "root-mount", "mkfs.ext4"],
+  (io) =>
+    onLoop(io, ({ path: device, backingPath, folder }) =>
+      withLoop(backingPath, async (other) => {
+        const mountPoint = `${folder}/mounted`;
+        Deno.mkdirSync(mountPoint);
+        run("mkfs.ext4", ["-q", "-F", device]);
+        await withMount(mountPoint, [device], () => {
+          for (const path of [device, other, backingPath]) {
+            const error = errorOf(() => io.openTarget(path, UNFORCED), "TARGET_MOUNTED");
+            assert.ok(error.message.endsWith(`mounted at ${mountPoint}`), error.message);
+            if (path !== device) assert.ok(error.message.includes(device), error.message);
+            assert.match(error.hint ?? "", /--force/);
+            io.openTarget(path, { force: true }).close();
+          }
+        });
+        io.openTarget(other, UNFORCED).close();
+      })),
+);
+
+forEachIo(
+  "D11: of two loop devices over different parts of one file, one may be mounted and the other written",
+  ["root-loop", "root-mount", "mkfs.ext4"],
+  (io) =>
+    onFile(io, ({ path, folder }) => {
+      const attach = (offsetBytes: number) =>
+        run("losetup", [
+          ...["--find", "--show", "--offset", String(offsetBytes), "--sizelimit", String(2 * MIB)],
+          path,
+        ]).trim();
+      const [first, second] = [attach(0), attach(2 * MIB)];
+      try {
+        const mountPoint = `${folder}/mounted`;
+        Deno.mkdirSync(mountPoint);
+        run("mkfs.ext4", ["-q", "-F", first!]);
+        return withMount(mountPoint, [first!], () => io.openTarget(second!, UNFORCED).close());
+      } finally {
+        for (const device of [first!, second!]) run("losetup", ["--detach", device]);
+      }
     }),
 );
 

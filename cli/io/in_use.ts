@@ -6,7 +6,8 @@
  * so that both implementations use it and tests can hand it a system that does not exist.
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import { deviceName, type Identity } from "./types.ts";
+import { SECTOR_SIZE } from "../../core-as/host/units.ts";
+import { deviceName, encodeDevice, type Identity } from "./types.ts";
 
 /** The little that has to be known of the system. Whatever is absent or may not be read is `undefined` or empty. */
 export interface SystemFiles {
@@ -31,7 +32,7 @@ const FORCE_HINT = "unmount it first, or write to it all the same with --force";
  */
 export function refuseWhenInUse(system: SystemFiles, target: Candidate, options: { force: boolean }): void {
   const { path, identity } = target;
-  const swap = swapArea(system, identity);
+  const swap = swapArea(system, identity) ?? swapOnShared(system, identity);
   if (swap !== undefined) {
     throw new RegrainError("TARGET_BUSY", `the system swaps to ${swap}`, {
       path,
@@ -46,6 +47,7 @@ export function refuseWhenInUse(system: SystemFiles, target: Candidate, options:
       hint: FORCE_HINT,
     });
   }
+  refuseWhenShared(system, target);
   const loop = identity.rdev === undefined ? loopOver(system, identity) : undefined;
   if (loop !== undefined) {
     throw new RegrainError("TARGET_BUSY", `it is attached to the loop device ${loop}`, {
@@ -54,6 +56,27 @@ export function refuseWhenInUse(system: SystemFiles, target: Candidate, options:
         `write to ${loop}, detach it with losetup --detach ${loop}, or write to the file all the same with --force`,
     });
   }
+}
+
+/** Refuses what is mounted through another loop device: the kernel does not know that both are one. */
+function refuseWhenShared(system: SystemFiles, { path, identity }: Candidate): void {
+  for (const loop of loopsOverTheSame(system, identity)) {
+    const mountPoint = mountedAt(system, loop.identity);
+    if (mountPoint === undefined) continue;
+    const what = identity.rdev === undefined
+      ? `the loop device ${loop.path} shows this file, and`
+      : `the loop device ${loop.path} shows the same bytes, and`;
+    throw new RegrainError("TARGET_MOUNTED", `${what} is mounted at ${mountPoint}`, {
+      path,
+      hint: FORCE_HINT,
+    });
+  }
+}
+
+function swapOnShared(system: SystemFiles, identity: Identity): string | undefined {
+  return loopsOverTheSame(system, identity)
+    .map((loop) => swapArea(system, loop.identity))
+    .find((area) => area !== undefined);
 }
 
 /** Says why the kernel did not give a device out: who holds it, as far as the system tells. */
@@ -147,13 +170,104 @@ function isOnTarget(system: SystemFiles, path: string, target: Identity): boolea
 
 /** The attached loop device that a file is behind. */
 function loopOver(system: SystemFiles, file: Identity): string | undefined {
-  const loops = system.list("/sys/block").filter((name) => name.startsWith("loop"));
-  const found = loops.find((name) => {
-    const backing = readLine(system, `/sys/block/${name}/loop/backing_file`);
-    const identity = backing === undefined ? undefined : system.identify(backing);
-    return identity?.device === file.device && identity.inode === file.inode;
+  return attachedLoops(system).find(({ backing }) => isSameFile(backing.of, file))?.path;
+}
+
+/** A stretch of a file or device, in bytes. */
+interface Backing {
+  readonly of: Pick<Identity, "device" | "inode" | "rdev">;
+  readonly fromBytes: number;
+  readonly toBytes: number;
+}
+
+interface Loop {
+  readonly path: string;
+  readonly identity: Identity;
+  readonly backing: Backing;
+}
+
+/** Loop devices that have something behind them which can be named. */
+function attachedLoops(system: SystemFiles): Loop[] {
+  return system.list("/sys/block").filter((name) => name.startsWith("loop")).flatMap((name) => {
+    const device = readLine(system, `/sys/block/${name}/dev`);
+    const backing = backingBelow(system, `/sys/block/${name}`);
+    if (backing === undefined) return [];
+    const rdev = device === undefined ? undefined : deviceNumber(device);
+    return [{ path: `/dev/${name}`, identity: { device: NaN, inode: NaN, rdev }, backing }];
   });
-  return found === undefined ? undefined : `/dev/${found}`;
+}
+
+/** Other loop devices that show some of the bytes of a target, however many loop devices lie between. */
+function loopsOverTheSame(system: SystemFiles, target: Identity): Loop[] {
+  const loops = attachedLoops(system);
+  const own = target.rdev === undefined ? undefined : wholeDevice(system, target.rdev);
+  // What is behind the target, down to what is behind nothing else.
+  const known: Backing[] = [{ of: target, fromBytes: 0, toBytes: Infinity }];
+  const below = target.rdev === undefined ? undefined : backingOfDevice(system, target.rdev);
+  if (below !== undefined) known.push(below);
+  const found = new Set<Loop>();
+  for (const backing of known) {
+    for (const loop of loops) {
+      if (found.has(loop) || !overlap(loop.backing, backing)) continue;
+      if (own !== undefined && loop.identity.rdev === own) continue;
+      found.add(loop);
+      known.push({ of: loop.identity, fromBytes: 0, toBytes: Infinity });
+    }
+  }
+  return [...found];
+}
+
+/** What is behind a loop device, or behind a partition of one. */
+function backingOfDevice(system: SystemFiles, rdev: number): Backing | undefined {
+  const folder = `/sys/dev/block/${deviceName(rdev)}`;
+  const whole = backingBelow(system, folder) ?? backingBelow(system, `${folder}/..`);
+  if (whole === undefined) return undefined;
+  const start = (readCount(system, `${folder}/start`) ?? 0) * SECTOR_SIZE;
+  const sectors = readCount(system, `${folder}/size`);
+  const fromBytes = whole.fromBytes + start;
+  return {
+    of: whole.of,
+    fromBytes,
+    toBytes: sectors === undefined ? whole.toBytes : fromBytes + sectors * SECTOR_SIZE,
+  };
+}
+
+function backingBelow(system: SystemFiles, folder: string): Backing | undefined {
+  const path = readLine(system, `${folder}/loop/backing_file`);
+  const of = path === undefined ? undefined : system.identify(path);
+  if (of === undefined) return undefined;
+  const fromBytes = readCount(system, `${folder}/loop/offset`) ?? 0;
+  const limit = readCount(system, `${folder}/loop/sizelimit`) ?? 0;
+  return { of, fromBytes, toBytes: limit === 0 ? Infinity : fromBytes + limit };
+}
+
+function overlap(a: Backing, b: Backing): boolean {
+  return isSameFile(a.of, b.of) && a.fromBytes < b.toBytes && b.fromBytes < a.toBytes;
+}
+
+/** By its own number where it is a device: one device may have several names, and so several inodes. */
+function isSameFile(a: Backing["of"], b: Backing["of"]): boolean {
+  if (a.rdev !== undefined || b.rdev !== undefined) return a.rdev === b.rdev;
+  return a.device === b.device && a.inode === b.inode;
+}
+
+/** The disk that a partition is on, or the device itself. */
+function wholeDevice(system: SystemFiles, rdev: number): number {
+  const folder = `/sys/dev/block/${deviceName(rdev)}`;
+  const isPartition = readLine(system, `${folder}/partition`) !== undefined;
+  const whole = isPartition ? readLine(system, `${folder}/../dev`) : undefined;
+  return (whole === undefined ? undefined : deviceNumber(whole)) ?? rdev;
+}
+
+/** The number that `major:minor` stands for. */
+function deviceNumber(name: string): number | undefined {
+  const match = /^(\d+):(\d+)$/.exec(name);
+  return match ? encodeDevice({ major: Number(match[1]), minor: Number(match[2]) }) : undefined;
+}
+
+function readCount(system: SystemFiles, path: string): number | undefined {
+  const text = readLine(system, path);
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 /** Devices that are made of this one or of its partitions, as paths. */

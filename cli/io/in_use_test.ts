@@ -70,6 +70,39 @@ Deno.test("refuseWhenInUse() does not confuse the files of an overlay's copy or 
   assert.equal(refusal(files, { device: 1, inode: 2, rdev: undefined }), "free");
 });
 
+/** A file behind loop0 and loop1, loop2 over loop1; of each the bytes from `offset` on. */
+function stackedLoops(mounted: string, offsets: readonly [number, number] = [0, 0]): SystemFiles {
+  const loop = (minor: number) => device({ major: 7, minor });
+  const files: Record<string, string> = {
+    "/proc/self/mountinfo": `30 1 ${mounted} / /mnt rw - ext4 /dev/x rw\n`,
+  };
+  ["/vm.img", "/vm.img", "/dev/loop1"].forEach((backing, minor) => {
+    for (const folder of [`/sys/block/loop${minor}`, `/sys/dev/block/7:${minor}`]) {
+      files[`${folder}/dev`] = `7:${minor}\n`;
+      files[`${folder}/size`] = "2048\n";
+      files[`${folder}/loop/backing_file`] = `${backing}\n`;
+      files[`${folder}/loop/offset`] = `${offsets[minor] ?? 0}\n`;
+      files[`${folder}/loop/sizelimit`] = `${1024 * 1024}\n`;
+    }
+  });
+  const file: Identity = { device: 5, inode: 77, rdev: undefined };
+  return system(files, { "/vm.img": file, "/dev/loop1": loop(1) });
+}
+
+Deno.test("D11: refuseWhenInUse() follows loop devices over the same bytes, also one over another", () => {
+  const file: Identity = { device: 5, inode: 77, rdev: undefined };
+  const loop0 = device({ major: 7, minor: 0 });
+  assert.equal(
+    refusal(stackedLoops("7:1"), loop0),
+    "TARGET_MOUNTED target: the loop device /dev/loop1 shows the same bytes, and is mounted at /mnt",
+  );
+  assert.match(refusal(stackedLoops("7:2"), loop0), /^TARGET_MOUNTED .*\/dev\/loop2/);
+  assert.match(refusal(stackedLoops("7:2"), file), /^TARGET_MOUNTED .*\/dev\/loop2 shows this file/);
+  assert.equal(refusal(stackedLoops("7:2"), loop0, true), "free");
+  assert.equal(refusal(stackedLoops("8:0"), loop0), "free");
+  assert.equal(refusal(stackedLoops("7:1", [0, 1024 * 1024]), loop0), "free");
+});
+
 Deno.test("deviceBusy() names who holds the device or a partition of it", () => {
   const files = system({
     "/sys/dev/block/8:0/holders/md0/dev": "9:0\n",
