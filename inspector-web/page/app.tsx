@@ -72,6 +72,7 @@ export function App({ inspector }: { inspector: Inspector }) {
           regrain <span>inspector</span>
         </p>
         {(opened || state.repository) && <h1>{opened?.links[0]?.name ?? state.repository?.label}</h1>}
+        {opened && state.opening && <span role="status">Opening…</span>}
         <nav aria-label="Page">
           <button type="button" onClick={() => pick(false)}>Open…</button>
           {opened && !opened.snapshot && <button type="button" onClick={() => pick(true)}>Add files…</button>}

@@ -29,6 +29,8 @@ export class Client {
   readonly #port: Port;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
+  /** The request that opened what is open. */
+  #opener: number | undefined;
   #dead: Trouble | undefined;
 
   constructor(port: Port, onNotice: (notice: Notice) => void) {
@@ -47,8 +49,13 @@ export class Client {
     const id = ++this.#lastId;
     return new Promise<Answers[R["type"]]>((resolve, reject) => {
       // The worker answers each type with what `Answers` says for it: that is the protocol.
-      this.#waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject });
-      this.#port.postMessage({ ...request, id }, []);
+      const kept = resolve as (answer: unknown) => void;
+      const opened = (answer: unknown) => {
+        this.#opener = id;
+        kept(answer);
+      };
+      this.#waiting.set(id, { resolve: OPENERS.has(request.type) ? opened : kept, reject });
+      this.#port.postMessage({ ...request, id, opener: this.#opener }, []);
     });
   }
 
@@ -70,6 +77,8 @@ export class Client {
     this.#waiting.clear();
   }
 }
+
+const OPENERS: ReadonlySet<Request["type"]> = new Set(["open", "open-repository", "open-snapshot"]);
 
 const WORKER_DIED: Trouble = {
   code: "WORKER",

@@ -22,12 +22,12 @@ class FakePort implements Port {
 Deno.test("ask() matches answers to requests by number, in any order", async () => {
   const port = new FakePort();
   const client = new Client(port, () => {});
-  const first = client.ask({ type: "next", view: 0, sector: 1, backwards: false });
-  const second = client.ask({ type: "next", view: 0, sector: 2, backwards: false });
+  const first = client.ask({ type: "next", view: 0, fromBytes: 512, backwards: false });
+  const second = client.ask({ type: "next", view: 0, fromBytes: 1024, backwards: false });
   const [a, b] = port.sent;
-  port.tell({ id: b?.id ?? -1, ok: true, answer: { sector: 22 } });
-  port.tell({ id: a?.id ?? -1, ok: true, answer: { sector: 11 } });
-  assert.deepEqual([await first, await second], [{ sector: 11 }, { sector: 22 }]);
+  port.tell({ id: b?.id ?? -1, ok: true, answer: { offsetBytes: 22 } });
+  port.tell({ id: a?.id ?? -1, ok: true, answer: { offsetBytes: 11 } });
+  assert.deepEqual([await first, await second], [{ offsetBytes: 11 }, { offsetBytes: 22 }]);
 });
 
 Deno.test("ask() rejects with what the worker said", async () => {

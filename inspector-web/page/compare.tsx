@@ -1,5 +1,5 @@
-/** What of a delta is really different from what lies below it, measured on demand. */
-import type { ByteRange, Compared, Comparisons } from "../shared/protocol.ts";
+/** What of the deltas really differs from the base, measured on demand. */
+import type { ByteRange, Compared, Comparisons, Opened } from "../shared/protocol.ts";
 import { formatExact, formatOffset, formatShare } from "../shared/units.ts";
 import type { Inspector } from "./inspector.ts";
 import type { PageState } from "./store.ts";
@@ -9,10 +9,10 @@ export function Compare({ state, inspector }: { state: PageState; inspector: Ins
   if (!opened || opened.links.length < 2 || opened.mapOnly) return null;
   return (
     <section data-testid="compare" aria-labelledby="compare-title">
-      <h2 id="compare-title">Compare with what lies below</h2>
+      <h2 id="compare-title">Compare with the {opened.isWhole ? "base" : "parent"}</h2>
       <p>
         <button type="button" onClick={() => inspector.work.compare()}>
-          {compared ? "Compare again" : `Compare ${opened.links[0]?.name}`}
+          {compared ? "Compare again" : `Compare ${whatIsCompared(opened)}`}
         </button>
       </p>
       {compared && <Result compared={compared} />}
@@ -29,6 +29,11 @@ export function Compare({ state, inspector }: { state: PageState; inspector: Ins
       ))}
     </section>
   );
+}
+
+function whatIsCompared({ links, isWhole }: Opened): string {
+  const deltas = links.filter(({ isBase }) => !isBase);
+  return isWhole && deltas.length > 1 ? "all deltas merged" : deltas[0]?.name ?? "";
 }
 
 const LISTS: readonly (readonly [Comparisons, string])[] = [

@@ -1,17 +1,17 @@
 /** What was opened, in numbers and in words; and what an apply would write. */
 import { formatCount, formatSize } from "../../core-as/host/units.ts";
-import type { LinkFacts, SnapshotFacts, Totals } from "../shared/protocol.ts";
+import type { LinkFacts, Opened, SnapshotFacts, Totals, View } from "../shared/protocol.ts";
 import { formatDuration, formatExact, formatShare } from "../shared/units.ts";
 import type { Inspector } from "./inspector.ts";
 import type { PageState } from "./store.ts";
-import { roleOf, scanWords, timeWords, viewName } from "./words.ts";
+import { isDelta, linkOf, roleOf, scanWords, timeWords, viewName, viewsOf } from "./words.ts";
 
 const SPEEDS_MBPS = [50, 100, 200, 500, 1000, 3000];
 
 export function Facts({ state, inspector }: { state: PageState; inspector: Inspector }) {
   const { opened, view, scan } = state;
   if (!opened) return null;
-  const shown = opened.links[view === "merged" ? 0 : view];
+  const shown = linkOf(opened, view);
   const totals = scan?.totals;
   const capacityBytes = opened.capacitySectors * 512;
   return (
@@ -23,12 +23,13 @@ export function Facts({ state, inspector }: { state: PageState; inspector: Inspe
           <select
             value={String(view)}
             onChange={({ currentTarget: { value } }) =>
-              inspector.navigation.choose(value === "merged" ? "merged" : Number(value))}
+              inspector.navigation.choose(
+                viewsOf(opened).find((each) => String(each) === value) ?? opened.start,
+              )}
           >
-            {opened.links.map((link, i) => (
-              <option key={link.name} value={String(i)}>{link.name} ({roleOf(link, i)})</option>
+            {viewsOf(opened).map((each) => (
+              <option key={each} value={String(each)}>{optionWords(opened, each)}</option>
             ))}
-            <option value="merged">all links merged</option>
           </select>
         </label>
       )}
@@ -64,9 +65,15 @@ export function Facts({ state, inspector }: { state: PageState; inspector: Inspe
       </p>
       <Verdicts links={opened.links} />
       {opened.remarks.map((remark) => <p key={remark} class="remark">{remark}</p>)}
-      {view !== "merged" && shown && !shown.isBase && <Cost state={state} inspector={inspector} />}
+      {isDelta(opened, view) && <Cost state={state} inspector={inspector} />}
     </section>
   );
+}
+
+function optionWords(opened: Opened, view: View): string {
+  const link = typeof view === "number" ? opened.links[view] : undefined;
+  const name = viewName(opened, view);
+  return link && typeof view === "number" ? `${name} (${roleOf(link, view)})` : name;
 }
 
 function written({ dataBytes, zeroBytes }: Totals): number {

@@ -1,6 +1,7 @@
 /** Looks for bytes or text in the data of the virtual disk, from the cursor on. */
 import { useState } from "preact/hooks";
 import type { Inspector } from "./inspector.ts";
+import { leaveField } from "./keys.ts";
 import { PATTERN_KINDS, type PatternKind, patternsOf } from "./pattern.ts";
 import type { PageState } from "./store.ts";
 
@@ -15,8 +16,11 @@ export function Find({ state, inspector }: { state: PageState; inspector: Inspec
     setReason("reason" in patterns ? patterns.reason : "");
     if (!("reason" in patterns)) void inspector.work.search(patterns);
   };
+  const leave = (event: KeyboardEvent) => {
+    if (leaveField(event) && running) inspector.work.stopSearch();
+  };
   return (
-    <form class="toolbar" role="search" onSubmit={find}>
+    <form class="toolbar" role="search" onSubmit={find} onKeyDown={leave}>
       <label>
         Find{" "}
         <input

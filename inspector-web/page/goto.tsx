@@ -2,7 +2,9 @@
 import { useState } from "preact/hooks";
 import { formatOffset, PLACE_FORMS } from "../shared/units.ts";
 import type { Inspector } from "./inspector.ts";
+import { leaveField } from "./keys.ts";
 import { placeInDisk, placeInFile } from "./places.ts";
+import { Steps } from "./steps.tsx";
 import type { HexSource, PageState } from "./store.ts";
 
 interface Props {
@@ -33,7 +35,7 @@ export function Goto({ state, inspector, select }: Props) {
     inspector.store.set({ hexSource: source, hexOffsetBytes: 0 });
   };
   return (
-    <form class="toolbar" onSubmit={go}>
+    <form class="toolbar" onSubmit={go} onKeyDown={leaveField}>
       <label>
         Show{" "}
         <select
@@ -58,6 +60,7 @@ export function Goto({ state, inspector, select }: Props) {
         />
       </label>
       <button type="submit">Go</button>
+      <Steps state={state} />
       <span class="quiet">at {formatOffset(state.hexOffsetBytes)}</span>
       <span id="goto-reason" class="remark" role="status">{reason}</span>
     </form>

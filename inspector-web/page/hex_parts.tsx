@@ -7,6 +7,7 @@ import { hexByte, inspect } from "./hex_text.ts";
 import type { Inspector } from "./inspector.ts";
 import type { PageState } from "./store.ts";
 import { pathTo, pathWords } from "./structure_path.ts";
+import { isDelta } from "./words.ts";
 
 const LOCATE_AFTER_MS = 150;
 
@@ -46,8 +47,7 @@ export function ChangeLegend(
   const { hexSource, opened, view } = state;
   if (hexSource !== "disk" || !opened) return null;
   if (!answer.changes) {
-    const link = opened.links[view === "merged" ? 0 : view];
-    if (!link || link.isBase) return null;
+    if (!isDelta(opened, view)) return null;
     return <p class="legend quiet">Add the base to see which bytes the delta changes.</p>;
   }
   const count = answer.changes.reduce((sum, change) => sum + (change === CHANGED ? 1 : 0), 0);

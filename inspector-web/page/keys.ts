@@ -19,8 +19,13 @@ export const KEYS: readonly Key[] = [
   { keys: ["o"], words: "open files", run: ({ pick }) => pick() },
   { keys: ["g"], words: "go to a place", run: ({ inspector }) => focusField(inspector, "goto") },
   { keys: ["/"], words: "find bytes or text", run: ({ inspector }) => focusField(inspector, "find") },
-  { keys: ["n"], words: "next change", run: ({ inspector }) => void inspector.navigation.next(false) },
-  { keys: ["p"], words: "previous change", run: ({ inspector }) => void inspector.navigation.next(true) },
+  { keys: ["n"], words: "next changed byte", run: ({ inspector }) => inspector.navigation.next(false) },
+  { keys: ["p"], words: "previous changed byte", run: ({ inspector }) => inspector.navigation.next(true) },
+  {
+    keys: ["Escape"],
+    words: "stop looking; leave the field",
+    run: ({ inspector }) => inspector.navigation.stopSteps(),
+  },
   {
     keys: ["h"],
     words: "rows or Hilbert curve",
@@ -58,6 +63,18 @@ export function keyFor(event: KeyboardEvent): Key | undefined {
   const isArrow = event.key.startsWith("Arrow");
   if (isArrow && target?.closest("[role=tablist], .scroll, code, summary")) return undefined;
   return KEYS.find(({ keys }) => keys.includes(event.key) || keys.includes(event.key.toLowerCase()));
+}
+
+/**
+ * Escape leaves a form of the bytes: the rows have the focus again, and letters are keys.
+ *
+ * @returns True when that was the key.
+ */
+export function leaveField(event: KeyboardEvent): boolean {
+  if (event.key !== "Escape" || event.isComposing) return false;
+  event.preventDefault();
+  document.querySelector<HTMLElement>("[data-testid=hex]")?.focus();
+  return true;
 }
 
 /** The field is there once the bytes are shown. */

@@ -8,8 +8,9 @@ import { GrainMap, type MapModel } from "./grain_map.ts";
 import type { Inspector } from "./inspector.ts";
 import { cellWords, sectorRows, sectorWords } from "./sector_words.ts";
 import type { PageState } from "./store.ts";
+import { Steps } from "./steps.tsx";
 import { Strip } from "./strip.ts";
-import { areaNames, scanWords } from "./words.ts";
+import { areaNames, linkOf, scanWords } from "./words.ts";
 
 interface Props {
   readonly state: PageState;
@@ -110,7 +111,7 @@ function modelOf(
   inspector: Inspector,
   theme: ThemeName,
 ): MapModel {
-  const link = opened?.links[view === "merged" ? 0 : view];
+  const link = linkOf(opened, view);
   return {
     capacitySectors: opened?.capacitySectors ?? 1,
     grainSectors: Math.max(1, (link?.grainBytes ?? RAW_GRAIN_SECTORS * 512) / 512),
@@ -121,7 +122,7 @@ function modelOf(
       ? async (cells) => (await inspector.client.ask({ type: "changes", ...cells })).changes
       : undefined,
     tile: (cells) => inspector.client.ask({ type: "tile", view, ...cells }),
-    owners: async (cells) => (await inspector.client.ask({ type: "owners", ...cells })).owners,
+    owners: async (cells) => (await inspector.client.ask({ type: "owners", view, ...cells })).owners,
   };
 }
 
@@ -141,7 +142,7 @@ function Toolbar({ state, inspector }: Omit<Props, "theme">) {
       >
         Hilbert curve
       </button>
-      {state.view === "merged" && (
+      {typeof state.view !== "number" && (
         <button
           type="button"
           aria-pressed={state.byOwner}
@@ -150,6 +151,7 @@ function Toolbar({ state, inspector }: Omit<Props, "theme">) {
           Colour by link
         </button>
       )}
+      <Steps state={state} />
       {state.opened?.snapshot && (
         <button
           type="button"

@@ -5,9 +5,14 @@ import type { Landmarks } from "../shared/units.ts";
 import type { Desk } from "./desk.ts";
 import { type HexSource, knownAs } from "./store.ts";
 import { NO_TABLES, tablesOf } from "./tables.ts";
+import { linkOf, viewsOf } from "./words.ts";
 
 export class Navigation {
   #linked: Partial<Place> = {};
+  /** Steps to the next change, one after the other. */
+  #steps: Promise<void> = Promise.resolve();
+  /** Another one when those that wait are given up. */
+  #turn = 0;
 
   constructor(private readonly desk: Desk) {}
 
@@ -17,7 +22,7 @@ export class Navigation {
     const { opened } = this.desk.store.state;
     if (opened) {
       const { view } = place;
-      if (view === "merged" || (view !== undefined && view < opened.links.length)) this.choose(view);
+      if (view !== undefined && viewsOf(opened).includes(view)) this.choose(view);
       this.follow(place);
     } else {
       this.#linked = place;
@@ -43,7 +48,7 @@ export class Navigation {
     const { opened, view } = this.desk.store.state;
     if (!opened) return;
     const wanted = place.view ?? view;
-    const exists = wanted === "merged" || wanted < opened.links.length;
+    const exists = viewsOf(opened).includes(wanted);
     this.desk.store.set({
       ...(exists && { view: wanted }),
       ...(place.curve && { curve: place.curve }),
@@ -81,23 +86,49 @@ export class Navigation {
     this.showTab("hex");
   }
 
-  /** Goes to the next run that holds anything, or the one before. */
-  async next(backwards: boolean): Promise<void> {
-    const { view, cursorSector, opened } = this.desk.store.state;
+  /** Goes to the next changed byte, or the one before. Each press is a step of its own, however fast they come. */
+  next(backwards: boolean): void {
+    const { opened, steps } = this.desk.store.state;
     if (!opened) return;
+    this.desk.store.set({ steps: { waiting: steps.waiting + 1, message: "" } });
+    const turn = this.#turn;
+    this.#steps = this.#steps.then(async () => {
+      if (turn === this.#turn && opened === this.desk.store.state.opened) await this.#step(backwards);
+    });
+  }
+
+  /** Forgets the steps that are still to be made. */
+  stopSteps(): void {
+    if (this.desk.store.state.steps.waiting === 0) return;
+    this.#turn++;
+    this.desk.store.set({ steps: { waiting: 0, message: "stopped" } });
+    this.desk.client.ask({ type: "stop-next" }).catch((error) => this.desk.fail(error));
+  }
+
+  async #step(backwards: boolean): Promise<void> {
+    const turn = this.#turn;
+    const { opened, view, cursorSector, hexSource, hexOffsetBytes } = this.desk.store.state;
+    const isInSector = hexSource === "disk" && Math.floor(hexOffsetBytes / 512) === cursorSector;
+    const fromBytes = isInSector ? hexOffsetBytes : cursorSector * 512;
+    let message = "";
     try {
-      const { sector } = await this.desk.client.ask({ type: "next", view, sector: cursorSector, backwards });
-      if (sector !== undefined) this.goTo(sector * 512);
+      const { offsetBytes } = await this.desk.client.ask({ type: "next", view, fromBytes, backwards });
+      if (turn !== this.#turn || this.desk.store.state.opened !== opened) return;
+      if (offsetBytes === undefined) message = backwards ? "no change before this" : "no further change";
+      else this.goTo(offsetBytes);
     } catch (error) {
+      if (turn !== this.#turn) return;
       this.desk.fail(error);
     }
+    const { waiting } = this.desk.store.state.steps;
+    this.desk.store.set({ steps: { waiting: Math.max(0, waiting - 1), message } });
   }
 
   /** What places are said in terms of: of the disk that is shown, or of one link. */
   landmarks(of: View = this.desk.store.state.view): Landmarks {
     const { opened, areas } = this.desk.store.state;
-    const link = opened?.links[of === "merged" ? 0 : of];
-    const isMixed = of === "merged" && (opened?.links.length ?? 0) > 1;
+    const link = linkOf(opened, of);
+    const isMixed = typeof of !== "number" && (opened?.links.length ?? 0) > 1;
     return {
       capacityBytes: (opened?.capacitySectors ?? 0) * 512,
       grainBytes: link?.grainBytes,

@@ -1,5 +1,15 @@
-/** Opening files, repositories and their snapshots. What was asked for last is what the page shows. */
-import type { GivenFile, Opened, RepositoryPlace, Wanted, ZstdParts } from "../shared/protocol.ts";
+/**
+ * Opening files, repositories and their snapshots. What was asked for last is what the page shows. Until it is open, and
+ * when it cannot be opened, what was open before stays.
+ */
+import type {
+  GivenFile,
+  Opened,
+  RepositoryFacts,
+  RepositoryPlace,
+  Wanted,
+  ZstdParts,
+} from "../shared/protocol.ts";
 import type { Desk } from "./desk.ts";
 import type { Folder } from "./folder.ts";
 import type { LongWork } from "./long_work.ts";
@@ -10,10 +20,10 @@ import { EMPTY, type PageState } from "./store.ts";
 export type UnpackZstd = () => Promise<ZstdParts | undefined>;
 
 export class Opening {
-  readonly #given: GivenFile[] = [];
+  #given: readonly GivenFile[] = [];
   #opening = 0;
-  /** The repository's, where it is not served. */
-  #folder: Folder | undefined;
+  /** The folder of the open repository, and the one of a repository that is being opened. */
+  readonly #folders = new Map<number, Folder>();
   #zstd: Promise<void> | undefined;
 
   constructor(
@@ -30,19 +40,18 @@ export class Opening {
    */
   async openFiles(files: readonly GivenFile[], together: boolean, leaf?: number): Promise<void> {
     if (files.length === 0) return;
-    const opening = ++this.#opening;
-    if (!together) this.#given.length = 0;
+    const opening = this.#begin();
     const names = new Set(files.map(({ name }) => name));
-    const kept = this.#given.filter(({ name }) => !names.has(name));
-    this.#given.splice(0, this.#given.length, ...kept, ...files);
-    const { tab } = this.desk.store.state;
-    this.#folder = undefined;
-    this.desk.store.set({ ...this.#emptied(), opening: true });
+    const kept = together ? this.#given.filter(({ name }) => !names.has(name)) : [];
+    const given = [...kept, ...files];
     try {
       const chosen = leaf === undefined ? {} : { leaf };
-      const opened = await this.desk.client.ask({ type: "open", files: [...this.#given], ...chosen });
-      if (opening !== this.#opening) return;
-      this.#show(opened, { view: opened.start, tab: opened.mapOnly ? "map" : tab });
+      const opened = await this.desk.client.ask({ type: "open", files: given, ...chosen });
+      // What was dropped while this was opened may yet be refused: then this is what stays.
+      this.#given = given;
+      this.#forgetFoldersBefore(opening);
+      if (opening !== this.#opening) return this.#showStill(opened);
+      this.#show(opened);
     } catch (error) {
       this.#giveUp(opening, error);
     }
@@ -50,18 +59,18 @@ export class Opening {
 
   /** Opens a repository in place of what is open, and the first of the snapshots, compared with the second. */
   async openRepository(place: Folder | RepositoryPlace, open: readonly string[] = []): Promise<void> {
-    const opening = ++this.#opening;
-    this.#given.length = 0;
-    this.#folder = "provide" in place ? place : undefined;
-    this.desk.store.set({ ...this.#emptied(), opening: true });
+    const opening = this.#begin();
+    if ("provide" in place) this.#folders.set(opening, place);
     try {
       await (this.#zstd ??= this.#loadZstd());
       const named: RepositoryPlace = "url" in place
         ? { label: place.label, url: place.url }
-        : { label: place.label };
+        : { label: place.label, folder: opening };
       const repository = await this.desk.client.ask({ type: "open-repository", place: named });
+      this.#given = [];
+      this.#forgetFoldersBefore(opening);
+      this.desk.store.set({ ...this.#emptied(), repository, opening: opening !== this.#opening });
       if (opening !== this.#opening) return;
-      this.desk.store.set({ repository, opening: false });
       const [first, second] = open;
       if (first !== undefined) await this.openSnapshot(first, second);
     } catch (error) {
@@ -71,13 +80,12 @@ export class Opening {
 
   /** @param against The snapshot to compare with, unless it is the one before. */
   async openSnapshot(id: string, against?: string): Promise<void> {
-    const opening = ++this.#opening;
-    const { repository, tab } = this.desk.store.state;
-    this.desk.store.set({ ...this.#emptied(), repository, tab, opening: true });
+    const opening = this.#begin();
+    const { repository } = this.desk.store.state;
     try {
       const opened = await this.desk.client.ask({ type: "open-snapshot", snapshot: id });
-      if (opening !== this.#opening) return;
-      this.#show(opened, { view: 0 });
+      if (opening !== this.#opening) return this.#showStill(opened, repository);
+      this.#show(opened, repository);
       await this.work.compareWith(against ?? opened.snapshot?.against);
     } catch (error) {
       this.#giveUp(opening, error);
@@ -85,8 +93,19 @@ export class Opening {
   }
 
   async provide(question: number, wanted: Wanted): Promise<void> {
-    const provided = await this.#folder?.provide(wanted) ?? { reason: "the folder is not open any more" };
+    const folder = this.#folders.get(wanted.folder);
+    const provided = await folder?.provide(wanted) ?? { reason: "the folder is not open any more" };
     this.desk.client.tell({ question, provided });
+  }
+
+  /** @returns The number of this opening: what is asked for later has a higher one. */
+  #begin(): number {
+    this.desk.store.set({ opening: true, troubles: [], warning: undefined });
+    return ++this.#opening;
+  }
+
+  #forgetFoldersBefore(opening: number): void {
+    for (const folder of this.#folders.keys()) if (folder < opening) this.#folders.delete(folder);
   }
 
   /** The choices of the user outlast what is open. */
@@ -100,17 +119,34 @@ export class Opening {
     if (zstd) this.desk.client.tell({ zstd });
   }
 
-  #show(opened: Opened, look: Partial<PageState>): void {
+  #show(opened: Opened, repository?: RepositoryFacts): void {
     const warning = this.navigation.warningFor(opened);
-    this.desk.store.set({ opened, opening: false, warning, ...look });
+    this.desk.store.set({ ...this.#emptied(), ...lookAt(opened), repository, warning });
     this.navigation.followLink();
+    this.#look();
+  }
+
+  /** The worker has opened it, and something newer was asked for: it is shown until that is open. */
+  #showStill(opened: Opened, repository?: RepositoryFacts): void {
+    const { opening, troubles } = this.desk.store.state;
+    this.desk.store.set({ ...this.#emptied(), ...lookAt(opened), repository, opening, troubles });
+    this.#look();
+  }
+
+  #look(): void {
     this.desk.startScan();
     this.desk.askTables();
   }
 
   #giveUp(opening: number, error: unknown): void {
     if (opening !== this.#opening) return;
+    this.#folders.delete(opening);
     this.desk.store.set({ opening: false });
     this.desk.fail(error);
   }
+}
+
+/** What is shown first of something that was just opened. */
+function lookAt(opened: Opened): Partial<PageState> {
+  return { opened, view: opened.start, ...(opened.mapOnly && { tab: "map" }) };
 }

@@ -3,14 +3,14 @@ import { formatSize } from "../../core-as/host/units.ts";
 import { formatOffset } from "../shared/units.ts";
 import type { Inspector } from "./inspector.ts";
 import type { PageState } from "./store.ts";
-import { areaNames, changedShare } from "./words.ts";
+import { areaNames, changedShare, isDelta } from "./words.ts";
 
 export function Partitions({ state, inspector }: { state: PageState; inspector: Inspector }) {
   const { areas, opened } = state;
   if (!areas) return null;
   const names = areaNames(areas.areas);
-  // Of a snapshot all is data or zeros: what has changed is told beside the other one.
-  const isDelta = !opened?.snapshot;
+  // A whole disk is all data or zeros: only a delta says what changes.
+  const hasChanges = opened !== undefined && isDelta(opened, state.view);
   const show = (startBytes: number, lengthBytes: number) => {
     inspector.navigation.showTab("map");
     inspector.store.set({ cursorSector: startBytes / 512, hexOffsetBytes: startBytes });
@@ -22,7 +22,7 @@ export function Partitions({ state, inspector }: { state: PageState; inspector: 
       <div class="scroll" tabIndex={0} role="group" aria-label="Table of partitions">
         <table>
           <caption>
-            Partition table: {areas.scheme}.{isDelta && " Changed: data and zeros in the disk shown."}
+            Partition table: {areas.scheme}.{hasChanges && " Changed: data and zeros in the disk shown."}
           </caption>
           <thead>
             <tr>
@@ -33,7 +33,7 @@ export function Partitions({ state, inspector }: { state: PageState; inspector: 
               <th scope="col" class="number">Size</th>
               <th scope="col" class="number">Data</th>
               <th scope="col" class="number">Zeros</th>
-              {isDelta && <th scope="col" class="number">Changed</th>}
+              {hasChanges && <th scope="col" class="number">Changed</th>}
             </tr>
           </thead>
           <tbody>
@@ -50,7 +50,7 @@ export function Partitions({ state, inspector }: { state: PageState; inspector: 
                 <td class="number">{formatSize(area.lengthBytes)}</td>
                 <td class="number">{formatSize(area.dataBytes)}</td>
                 <td class="number">{formatSize(area.zeroBytes)}</td>
-                {isDelta && (
+                {hasChanges && (
                   <td class="number">
                     <meter
                       aria-hidden="true"

@@ -30,6 +30,12 @@ export interface SearchState {
   readonly message: string;
 }
 
+/** Steps to the next change: how many are still to be made, and how the last one ended. */
+export interface StepState {
+  readonly waiting: number;
+  readonly message: string;
+}
+
 export interface PageState {
   readonly opening: boolean;
   readonly opened: Opened | undefined;
@@ -64,6 +70,7 @@ export interface PageState {
   readonly hexSource: HexSource;
   readonly hexOffsetBytes: number;
   readonly search: SearchState;
+  readonly steps: StepState;
   /** What the last search found. */
   readonly found: ByteRange | undefined;
   readonly speedMbps: number;
@@ -96,6 +103,7 @@ export const EMPTY: PageState = {
   cursorSector: 0,
   hexSource: "disk",
   hexOffsetBytes: 0,
+  steps: { waiting: 0, message: "" },
   search: { running: false, searched: undefined, message: "" },
   found: undefined,
   speedMbps: 200,

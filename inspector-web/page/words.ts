@@ -15,8 +15,31 @@ export function scanWords(scan: ScanState | undefined): string {
 }
 
 export function viewName(opened: Opened, view: View): string {
-  if (view === "merged") return "all links merged";
+  if (view === "merged") return "deltas and base merged";
+  if (view === "deltas") return "all deltas merged";
   return opened.links[view]?.name ?? `link ${view}`;
+}
+
+/** The link that stands for a view: the newest of those that are merged. */
+export function linkOf(opened: Opened | undefined, view: View): LinkFacts | undefined {
+  return opened?.links[typeof view === "number" ? view : 0];
+}
+
+/** True of a view that shows what deltas write, and not the whole disk. */
+export function isDelta(opened: Opened, view: View): boolean {
+  if (opened.snapshot) return false;
+  return view === "merged" ? !opened.isWhole : linkOf(opened, view)?.isBase === false;
+}
+
+/** Views that exist, in the order that they are offered in. */
+export function viewsOf({ links, isWhole }: Opened): readonly View[] {
+  if (links.length < 2) return [0];
+  const deltas = links.filter(({ isBase }) => !isBase).length;
+  return [
+    ...(deltas > 1 ? ["deltas" as const] : []),
+    ...links.keys(),
+    ...(isWhole ? ["merged" as const] : []),
+  ];
 }
 
 /** What a link is in the chain. */

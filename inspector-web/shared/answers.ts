@@ -1,5 +1,5 @@
 /** What the worker answers to each request. */
-import type { AreaFacts, FindingFact, LinkFacts, SectorFacts, StructureNode } from "./disk_facts.ts";
+import type { AreaFacts, FindingFact, LinkFacts, SectorFacts, StructureNode, View } from "./disk_facts.ts";
 import type { Checked, Compared } from "./progress.ts";
 import type { Difference, RepositoryFacts, SnapshotFacts } from "./repository_facts.ts";
 
@@ -32,7 +32,9 @@ export interface Answers {
   };
   "stop-search": null;
   describe: SectorFacts;
-  next: { readonly sector: number | undefined };
+  /** Absent when there is no further one, or nobody waits. */
+  next: { readonly offsetBytes: number | undefined };
+  "stop-next": null;
   areas: {
     readonly scheme: string;
     readonly areas: readonly AreaFacts[];
@@ -60,8 +62,8 @@ export interface Opened {
   readonly command: string | undefined;
   /** True when only a map was opened: there are no bytes to look at. */
   readonly mapOnly: boolean;
-  /** Index of the link that was asked for by name, else 0. */
-  readonly start: number;
+  /** What is looked at first: all deltas merged, or the link that was asked for by name. */
+  readonly start: View;
   /** Of the snapshot that is shown, when it is one. */
   readonly snapshot?: SnapshotFacts;
 }

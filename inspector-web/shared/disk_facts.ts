@@ -1,8 +1,8 @@
 /** What is told of a disk: its links and their files, its parts, its sectors, what is odd about it. */
 import type { RunKind } from "../../core-as/host/source.ts";
 
-/** Which disk is looked at: one link (0 is the newest), or all of them merged. */
-export type View = number | "merged";
+/** Which disk is looked at: one link (0 is the newest), all deltas merged without the base, or all links merged. */
+export type View = number | "deltas" | "merged";
 
 /** A stretch of the disk. */
 export interface ByteRange {

@@ -35,6 +35,8 @@ export type Notice =
 
 /** What the worker wants of the folder: an object by its key, or all whose keys start so. */
 export interface Wanted {
+  /** Number of the folder, as the page gave it with the repository. */
+  readonly folder: number;
   readonly what: "object" | "list";
   readonly key: string;
 }

@@ -56,7 +56,7 @@ export function readPlace(hash: string): Partial<Place> {
   const sectorsPerCell = whole(fields.get("z"), MAX_DISK_SECTORS);
   const curve = ({ h: "hilbert", r: "rows" } as const)[fields.get("curve") ?? ""];
   const of = fields.get("of");
-  const view = of === "merged" ? of : whole(of, MAX_LINKS - 1);
+  const view = of === "merged" || of === "deltas" ? of : whole(of, MAX_LINKS - 1);
   const known = readKnown(fields);
   return {
     ...(tab !== undefined && { tab }),

@@ -13,7 +13,7 @@ export type GivenFile =
 
 /** Where a repository is: a folder that the page looks into for the worker, or served. */
 export type RepositoryPlace =
-  | { readonly label: string }
+  | { readonly label: string; readonly folder: number }
   | { readonly label: string; readonly url: string };
 
 export type Request =
@@ -72,15 +72,20 @@ export type Request =
   }
   | { readonly type: "stop-search" }
   | { readonly type: "describe"; readonly view: View; readonly sector: number }
-  /** Start of the next (or previous) run of data or zeros, seen from a sector. */
-  | { readonly type: "next"; readonly view: View; readonly sector: number; readonly backwards: boolean }
+  /**
+   * The next (or previous) change, seen from a byte of the disk: the first byte that differs from the parent's, or, where
+   * there is no parent to compare with, the start of a run of data or zeros. The one that is looked for is given up.
+   */
+  | { readonly type: "next"; readonly view: View; readonly fromBytes: number; readonly backwards: boolean }
+  | { readonly type: "stop-next" }
   | { readonly type: "areas"; readonly view: View }
   | { readonly type: "findings" }
   /** Of long tables the first entries are told, and the one at the byte `around`. */
   | { readonly type: "structure"; readonly file: string; readonly around?: number }
-  /** Which link owns each cell of the merged disk. */
+  /** Which link owns each cell of a merged view. */
   | {
     readonly type: "owners";
+    readonly view: View;
     readonly fromSector: number;
     readonly sectorsPerCell: number;
     readonly cells: number;
@@ -90,7 +95,11 @@ export type Request =
   | { readonly type: "compare" }
   | { readonly type: "export"; readonly view: View; readonly format: "json" | "csv" };
 
-export type Asked = Request & { readonly id: number };
+export type Asked = Request & {
+  readonly id: number;
+  /** Number of the request that opened the disk which this is asked of; absent: whatever is open. */
+  readonly opener?: number | undefined;
+};
 
 /** What the page found: none or one object, or a list; or why it cannot look. */
 export type Provided = readonly { readonly key: string; readonly file: File }[] | {

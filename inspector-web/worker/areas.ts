@@ -9,16 +9,17 @@ import {
   surveyGuest,
 } from "../../core-as/host/guest/mod.ts";
 import type { Answers, AreaFacts } from "../shared/protocol.ts";
+import type { Stretch } from "../../core-as/host/guest/pieces.ts";
 import type { SectorRange } from "./geometry.ts";
 import type { Sum } from "./pyramid.ts";
-import { DATA, type DiskRuns, kindName, type Runs, walkRuns, ZERO } from "./runs.ts";
+import { DATA, type DiskRuns, HOLE, kindName, type Runs, walkRuns, ZERO } from "./runs.ts";
 import type { Scan } from "./scan.ts";
 
 /** The disk as its guest sees it, damage read over. */
 class GuestView implements Source {
   readonly path: string;
   readonly sizeBytes: number;
-  /** Where a chunk of a backup was to be read that is damaged: zeros stand for it. */
+  /** Where a chunk of a backup was to be read that is damaged: zeros are shown instead. */
   readonly unread = new Set<number>();
 
   constructor(private readonly disk: DiskRuns) {
@@ -48,6 +49,18 @@ class GuestView implements Source {
     }
   }
 
+  /** False where a part of a stretch is in the base, which is not here. */
+  async isKnown({ offsetBytes, lengthBytes }: Stretch): Promise<boolean> {
+    if (this.disk.disk.isWhole) return true;
+    const from = Math.floor(offsetBytes / SECTOR_SIZE);
+    const to = Math.min(this.disk.capacitySectors, Math.ceil((offsetBytes + lengthBytes) / SECTOR_SIZE));
+    let isKnown = true;
+    await walkRuns(this.disk, { from, to }, ({ kind }) => {
+      if (kind === HOLE) isKnown = false;
+    });
+    return isKnown;
+  }
+
   close(): void {
     // The links belong to the bench.
   }
@@ -56,7 +69,7 @@ class GuestView implements Source {
 /** @param merged All links: a partition table is mostly in the base. */
 export async function surveyAreas(merged: DiskRuns): Promise<GuestSurvey> {
   const view = new GuestView(merged);
-  const survey = await surveyGuest(view);
+  const survey = await surveyGuest(view, (stretch) => view.isKnown(stretch));
   const unread = [...view.unread].map((offsetBytes) => ({
     message: "what stands here is in a chunk that is damaged, and was not seen",
     offsetBytes,
@@ -76,7 +89,15 @@ export function unknownAreas(runs: Runs): GuestSurvey {
       partitions: [],
       problems: [],
     },
-    areas: [{ kind: "disk", startBytes: 0, lengthBytes, partition: undefined, fileSystem: undefined }],
+    isTableUnknown: true,
+    areas: [{
+      kind: "disk",
+      startBytes: 0,
+      lengthBytes,
+      partition: undefined,
+      fileSystem: undefined,
+      isUnknown: true,
+    }],
   };
 }
 
@@ -117,23 +138,31 @@ async function exactSum({ pyramid, runs }: Scan, { from, to }: SectorRange): Pro
 
 /** What is told of a view's areas. */
 export function areaAnswer(
-  { table, areas }: GuestSurvey,
+  { table, isTableUnknown, areas }: GuestSurvey,
   totals: readonly AreaTotal[],
-  isWhole: boolean,
+  disk: { readonly isWhole: boolean; readonly mapOnly: boolean },
 ): Answers["areas"] {
+  const unknown = notKnown(disk.mapOnly ? "only a map is open" : "the base is not here");
   const problems = table.problems.map(({ message, offsetBytes }) => `${message}, at byte ${offsetBytes}`);
   if (table.isBackup) {
     problems.unshift("the primary table is damaged; the copy at the end of the disk was read");
   }
-  if (!isWhole) problems.push("the base is not here: what only it holds, the table perhaps, is not seen");
+  if (!disk.isWhole && !disk.mapOnly) {
+    problems.push("the base is not here: what only it holds is not seen");
+  }
   return {
-    scheme: table.scheme,
-    areas: areas.map((area, i) => ({ ...factsOf(area), ...totals[i]! })),
+    scheme: isTableUnknown ? unknown : table.scheme,
+    areas: areas.map((area, i) => ({ ...factsOf(area, unknown), ...totals[i]! })),
     problems,
   };
 }
 
-function factsOf(area: Area): Omit<AreaFacts, "dataBytes" | "zeroBytes"> {
+/** What is said of a table or a file system that nobody can see; never that there is none. */
+function notKnown(reason: string): string {
+  return `not known: ${reason}`;
+}
+
+function factsOf(area: Area, unknown: string): Omit<AreaFacts, "dataBytes" | "zeroBytes"> {
   const { kind, startBytes, lengthBytes, partition, fileSystem } = area;
   return {
     kind,
@@ -141,7 +170,7 @@ function factsOf(area: Area): Omit<AreaFacts, "dataBytes" | "zeroBytes"> {
     startBytes,
     lengthBytes,
     type: partition ? partition.type.name ?? partition.type.id : "",
-    fileSystem: fileSystem && FILE_SYSTEM_NAMES[fileSystem.type],
+    fileSystem: area.isUnknown ? unknown : fileSystem && FILE_SYSTEM_NAMES[fileSystem.type],
     fileSystemLabel: fileSystem?.label,
   };
 }

@@ -44,7 +44,7 @@ function surveyOf(borders: readonly number[]): GuestSurvey {
     partitions: [],
     problems: [],
   };
-  return { table, areas };
+  return { table, isTableUnknown: false, areas };
 }
 
 Deno.test("areas of a scanned disk are exact to the sector, without another walk over it", async () => {

@@ -40,6 +40,7 @@ export class KernelSet {
 
 export class Bench {
   private readonly views = new Map<View, DiskRuns>();
+  private readonly belows = new Map<View, DiskRuns>();
 
   private constructor(readonly kernels: Kernels, readonly chain: Chain) {}
 
@@ -51,23 +52,40 @@ export class Bench {
   view(view: View): DiskRuns {
     const known = this.views.get(view);
     if (known) return known;
-    const { links } = this.chain;
-    const chosen = view === "merged" ? links : links.slice(view, view + 1);
+    const chosen = this.linksOf(view);
     if (chosen.length === 0) {
-      throw new RegrainError("USAGE", `there is no link ${view} in a chain of ${links.length}`);
+      throw new RegrainError("USAGE", `there is no link ${view} in a chain of ${this.chain.links.length}`);
     }
-    const made = this.runsOf(chosen, view === "merged" ? 0 : view);
+    const made = this.runsOf(chosen, typeof view === "number" ? view : 0);
     this.views.set(view, made);
     return made;
   }
 
-  /** All links below one, merged. */
-  below(link: number): DiskRuns {
-    return this.runsOf(this.chain.links.slice(link + 1), link + 1);
+  /** What a view is compared with: all links below it, merged; of everything merged, the base. */
+  below(view: View): DiskRuns | undefined {
+    const known = this.belows.get(view);
+    if (known) return known;
+    const { links } = this.chain;
+    const first = typeof view === "number" ? view + 1 : deltasOf(links).length;
+    if (first <= 0 || first >= links.length) return undefined;
+    const made = this.runsOf(links.slice(first), first);
+    this.belows.set(view, made);
+    return made;
+  }
+
+  private linksOf(view: View): Chain["links"] {
+    const { links } = this.chain;
+    if (view === "merged") return links;
+    return view === "deltas" ? deltasOf(links) : links.slice(view, view + 1);
   }
 
   private runsOf(links: Chain["links"], first: number): DiskRuns {
     const { core, lock } = this.kernels;
     return new DiskRuns(new Disk(core, links), lock, first);
   }
+}
+
+/** The links of a chain without its base. */
+export function deltasOf<T extends { readonly isBase: boolean }>(links: readonly T[]): readonly T[] {
+  return links.filter(({ isBase }) => !isBase);
 }

@@ -10,7 +10,7 @@ Deno.test("the first stretches of a comparison are those where the bytes are so"
     const { links } = await page.open(caseNamed(name).make());
     const { first } = await page.ask({ type: "compare" });
     const lengthBytes = links[0]!.capacityBytes;
-    const of = { view: 0 } as const;
+    const of = { view: "deltas" } as const;
     const { bytes, below } = await page.ask({
       type: "bytes",
       of,

@@ -7,26 +7,33 @@ import {
   SECTOR_SIZE,
   type Verdict,
 } from "../../core-as/host/mod.ts";
-import type { FileFacts, LinkFacts, Opened } from "../shared/protocol.ts";
+import type { FileFacts, LinkFacts, Opened, View } from "../shared/protocol.ts";
+import { deltasOf } from "./bench.ts";
 import { commandFor } from "./command.ts";
 import type { MapRuns } from "./map_json.ts";
 import type { Chain } from "./open.ts";
 
 /** @param start Index of the link that was asked for. */
 export function openedChain(
-  { links, verdicts, remarks }: Chain,
+  { links, verdicts, isWhole, remarks }: Chain,
   names: readonly string[],
   start: number,
 ): Opened {
   return {
     links: links.map((link, i) => linkFacts(link, verdicts[i])),
-    isWhole: links.at(-1)!.isBase,
+    isWhole,
     capacitySectors: links[0]!.capacitySectors,
     remarks: [...remarks, ...names],
     command: commandFor(links),
     mapOnly: false,
-    start: Math.min(start, links.length - 1),
+    start: firstView(links, start),
   };
+}
+
+/** All deltas merged are what an apply writes: they come first, unless an older link was asked for by name. */
+function firstView(links: readonly Link[], asked: number): View {
+  if (asked > 0) return Math.min(asked, links.length - 1);
+  return deltasOf(links).length > 1 ? "deltas" : 0;
 }
 
 export function openedMap(runs: MapRuns, file: FileFacts, remarks: readonly string[]): Opened {

@@ -1,8 +1,9 @@
 /** Work on the open disk that takes long. Of each kind the one that was asked for last runs, and earlier ones end. */
 import { RegrainError } from "../../core-as/host/mod.ts";
-import type { Answers, Compared, Notice, Searched, View } from "../shared/protocol.ts";
+import type { Answers, Compared, Notice, Request, Searched, View } from "../shared/protocol.ts";
 import { Bench, type KernelSet } from "./bench.ts";
 import { Comparison } from "./compare.ts";
+import { ChangeFinder, type Skips } from "./next_change.ts";
 import { type OpenDisk, requiredBench, requiredSnapshot } from "./open_disk.ts";
 import { Search } from "./search.ts";
 
@@ -12,6 +13,7 @@ export class LongWork {
   private comparisons = 0;
   private searches = 0;
   private checks = 0;
+  private steps = 0;
 
   constructor(
     private readonly disk: OpenDisk,
@@ -38,6 +40,25 @@ export class LongWork {
     this.searches++;
   }
 
+  /** The first byte of the next change, or of the one before; `undefined` where the view has no parent here. */
+  async next(
+    { view, fromBytes, backwards }: Extract<Request, { type: "next" }>,
+    skips: Skips,
+  ): Promise<Answers["next"]> {
+    const turn = ++this.steps;
+    const bench = await this.bench();
+    const [upper, lower] = [bench.view(view), bench.below(view)];
+    if (!lower) throw new RegrainError("USAGE", "there is nothing below this disk to compare it with");
+    const goOn = () => turn === this.steps && !this.disk.life.ended;
+    const finder = new ChangeFinder(upper, lower, skips, goOn);
+    const offsetBytes = await (backwards ? finder.previous(fromBytes) : finder.next(fromBytes));
+    return { offsetBytes };
+  }
+
+  stopNext(): void {
+    this.steps++;
+  }
+
   /** Reads every chunk of the snapshot that is open. */
   async checkChunks(): Promise<Answers["check-chunks"]> {
     const turn = ++this.checks;
@@ -51,15 +72,16 @@ export class LongWork {
     this.checks++;
   }
 
-  /** Compares the newest link with what lies below it. */
+  /** Compares all deltas, merged, with the base; without it the newest link with what lies below it. */
   async compare(): Promise<Compared> {
-    if (requiredBench(this.disk).chain.links.length < 2) {
-      throw new RegrainError("USAGE", "there is nothing below this disk to compare it with");
-    }
+    const { isWhole } = requiredBench(this.disk).chain;
+    const view = isWhole ? "deltas" : 0;
     const turn = ++this.comparisons;
     const bench = await this.bench();
+    const [upper, lower] = [bench.view(view), bench.below(view)];
+    if (!lower) throw new RegrainError("USAGE", "there is nothing below this disk to compare it with");
     const tell = (compared: Compared) => this.tell({ notice: "compared", compared });
-    return await new Comparison(bench.view(0), bench.below(0), tell)
+    return await new Comparison(upper, lower, tell)
       .run(() => turn === this.comparisons && !this.disk.life.ended);
   }
 }

@@ -1,4 +1,5 @@
-/** The next or previous run of data or zeros: by way of the pyramid where the scan has been, else by walking. */
+/** The next or previous run of data or zeros, where there is no parent to compare with: by way of the pyramid where the scan has been, else by walking. */
+import type { Skips } from "./next_change.ts";
 import { runAround, runsOf } from "./describe.ts";
 import { continues, HOLE, LENIENT, type PlacedRun } from "./runs.ts";
 import type { Scan } from "./scan.ts";
@@ -43,6 +44,14 @@ export async function previousRun(scan: Scan, sector: number): Promise<number | 
     span *= 2;
   }
   return undefined;
+}
+
+/** What a scan knows to be empty, for those who look for changes. */
+export function skipsOf(scan: Scan): Skips {
+  return {
+    forwards: (sector) => skipForwards(scan, sector),
+    backwards: (sector) => skipBackwards(scan, sector),
+  };
 }
 
 /** Over what is known to be empty. */

@@ -8,12 +8,18 @@ export type AskPage = (wanted: Wanted) => Promise<Provided>;
 
 /** @param ask Of the page; for what is served nothing is asked. */
 export function openObjects(place: RepositoryPlace, ask: AskPage): ObjectReader {
-  return "url" in place ? new ServedObjects(place) : new FolderObjects(place.label, ask);
+  return "url" in place ? new ServedObjects(place) : new FolderObjects(place, ask);
 }
 
 /** A folder that was dropped or chosen. */
 class FolderObjects implements ObjectReader {
-  constructor(readonly label: string, private readonly ask: AskPage) {}
+  readonly label: string;
+  private readonly folder: number;
+
+  constructor(place: { readonly label: string; readonly folder: number }, private readonly ask: AskPage) {
+    this.label = place.label;
+    this.folder = place.folder;
+  }
 
   async get(key: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const [found] = await this.provided({ what: "object", key });
@@ -43,8 +49,8 @@ class FolderObjects implements ObjectReader {
     }
   }
 
-  private async provided(wanted: Wanted) {
-    const provided = await this.ask(wanted);
+  private async provided(wanted: Omit<Wanted, "folder">) {
+    const provided = await this.ask({ ...wanted, folder: this.folder });
     if (!("reason" in provided)) return provided;
     throw new RegrainError("STORE_FAILED", provided.reason, {
       path: this.label,

@@ -32,6 +32,8 @@ export interface Chain {
   readonly links: readonly Link[];
   /** Per link: whether the one below is the one it was made on. */
   readonly verdicts: readonly (Verdict | undefined)[];
+  /** True when it reaches a base, so that every sector is known. */
+  readonly isWhole: boolean;
   readonly remarks: readonly string[];
 }
 
@@ -185,7 +187,7 @@ export async function openPlan(plan: Plan, context: Context): Promise<Chain> {
     if (opened instanceof RegrainError) {
       if (!above) throw opened;
       remarks.push(`what lies below ${above.path} cannot be shown: ${opened.message}`);
-      return { links, verdicts, remarks };
+      return { links, verdicts, isWhole: false, remarks };
     }
     links.push(opened);
   }
@@ -197,7 +199,7 @@ export async function openPlan(plan: Plan, context: Context): Promise<Chain> {
   }
   const last = links.at(-1)!;
   if (last.delta === true) remarks.push(missingParent(last));
-  return { links, verdicts: [...verdicts, undefined], remarks };
+  return { links, verdicts: [...verdicts, undefined], isWhole: last.isBase, remarks };
 }
 
 async function tryOpen(name: string, context: Context): Promise<Link | RegrainError> {

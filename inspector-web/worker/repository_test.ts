@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { nativeCodec } from "../../cli/backup/codec.ts";
 import type { Repository } from "../../cli/backup/repository.ts";
-import { Core, type CoreExports } from "../../core-as/host/mod.ts";
+import { Core, type CoreExports, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import { parseContentKey } from "../../core-as/host/repo/mod.ts";
 import { backUpLetters, CHUNK, memoryRepository } from "../../test/backup_cli/memory_repository.ts";
 import { MemoryStore } from "../../test/helpers/memory_store.ts";
@@ -35,7 +35,7 @@ class Asking {
   }
 
   list() {
-    return this.ask({ type: "open-repository", place: { label: "memory" } });
+    return this.ask({ type: "open-repository", place: { label: "memory", folder: 1 } });
   }
 
   async changes(chunks: number): Promise<number[]> {
@@ -71,6 +71,10 @@ Deno.test("the changes of a snapshot are those that the two disks have, chunk by
   );
 });
 
+function sectorOf({ offsetBytes }: { offsetBytes: number | undefined }): number | undefined {
+  return offsetBytes === undefined ? undefined : offsetBytes / SECTOR_SIZE;
+}
+
 Deno.test("next and previous go from change to change of the two snapshots", async () => {
   const repository = await memoryRepository();
   const older = await backUpLetters(repository, "aaaaaa");
@@ -80,7 +84,7 @@ Deno.test("next and previous go from change to change of the two snapshots", asy
   await page.ask({ type: "open-snapshot", snapshot: newer.id });
   await page.ask({ type: "difference", against: older.id });
   const next = async (sector: number, backwards: boolean) =>
-    (await page.ask({ type: "next", view: 0, sector, backwards })).sector;
+    sectorOf(await page.ask({ type: "next", view: 0, fromBytes: sector * SECTOR_SIZE, backwards }));
   assert.deepEqual([await next(0, false), await next(SECTORS, false)], [SECTORS, 4 * SECTORS]);
   assert.deepEqual([await next(4 * SECTORS, false), await next(5 * SECTORS, true)], [undefined, 4 * SECTORS]);
 });

@@ -19,7 +19,7 @@ import { describeSector } from "./describe.ts";
 import { exportCsv, exportJson } from "./export.ts";
 import { Superseded } from "./lock.ts";
 import { LongWork } from "./long_work.ts";
-import { nextRun, previousRun } from "./next.ts";
+import { nextRun, previousRun, skipsOf } from "./next.ts";
 import { type OpenDisk, requiredBench, requiredSnapshot, runsOf, scanOf } from "./open_disk.ts";
 import { openFiles, type Opening, openSnapshot } from "./opening.ts";
 import { OpenRepository } from "./repository.ts";
@@ -48,6 +48,8 @@ interface Open {
 export class Session {
   private open: Open | undefined;
   private repository: OpenRepository | undefined;
+  /** The request that opened what is open; later ones have higher numbers. */
+  private opener = 0;
   private readonly kernels: KernelSet;
 
   /**
@@ -70,6 +72,8 @@ export class Session {
     const { id } = asked;
     const { open } = this;
     try {
+      const isOfAnother = asked.opener !== undefined && asked.opener !== this.opener;
+      if (isOfAnother && !isOpener(asked)) throw new Superseded();
       const answer = await this.answer(asked);
       this.post({ id, ok: true, answer }, buffersOf(answer));
     } catch (error) {
@@ -80,16 +84,16 @@ export class Session {
     }
   }
 
-  private answer(asked: Request): Promise<Answers[Request["type"]]> {
+  private answer(asked: Asked): Promise<Answers[Request["type"]]> {
     switch (asked.type) {
       case "open":
         return openFiles(asked.files, asked.leaf, this.kernels.quick).then((opening) =>
-          this.replace(opening)
+          this.replace(opening, asked.id)
         );
       case "open-repository":
-        return this.openRepository(asked.place);
+        return this.openRepository(asked.place, asked.id);
       case "open-snapshot":
-        return this.openSnapshot(asked.snapshot);
+        return this.openSnapshot(asked.snapshot, asked.id);
       case "difference":
         return requiredSnapshot(this.required().disk).compareWith(asked.against);
       case "changes":
@@ -115,6 +119,9 @@ export class Session {
         return this.describe(asked.view, asked.sector);
       case "next":
         return this.next(asked);
+      case "stop-next":
+        this.open?.work.stopNext();
+        return Promise.resolve(null);
       case "areas":
         return this.required().surveys.areas(asked.view);
       case "findings":
@@ -134,26 +141,37 @@ export class Session {
   }
 
   /** Opens a repository in place of what was open; that stays open when there is none. */
-  private async openRepository(place: RepositoryPlace): Promise<RepositoryFacts> {
+  private async openRepository(place: RepositoryPlace, opener: number): Promise<RepositoryFacts> {
     const { means } = this;
     if (!means) throw new RegrainError("USAGE", "repositories are not opened here");
     const repository = await OpenRepository.open(means.objects(place), () => means.codec());
-    this.end();
+    this.begin(opener);
     this.repository = repository;
     return repository.facts;
   }
 
-  private async openSnapshot(id: string): Promise<Opened> {
+  private async openSnapshot(id: string, opener: number): Promise<Opened> {
     if (!this.repository) throw new RegrainError("USAGE", "no repository is open");
-    return this.replace(await openSnapshot(id, this.repository, this.kernels.quick, this.tell));
+    return this.replace(await openSnapshot(id, this.repository, this.kernels.quick, this.tell), opener);
   }
 
-  private replace({ disk, opened }: Opening): Opened {
-    this.end();
+  private replace({ disk, opened }: Opening, opener: number): Opened {
+    this.begin(opener);
     const work = new LongWork(disk, this.kernels, this.tell);
     const surveys = new Surveys(disk, work, this.kernels, this.tell);
     this.open = { disk, tiles: new Tiles(), work, surveys };
     return opened;
+  }
+
+  /**
+   * Makes room for what was just opened.
+   *
+   * @throws {Superseded} when something that was asked for later is open already.
+   */
+  private begin(opener: number): void {
+    if (opener < this.opener) throw new Superseded();
+    this.end();
+    this.opener = opener;
   }
 
   private end(): void {
@@ -187,7 +205,7 @@ export class Session {
 
   private async owners(asked: Extract<Request, { type: "owners" }>): Promise<Answers["owners"]> {
     const { disk, tiles } = this.required();
-    return { owners: await tiles.owners(runsOf(disk, "merged"), asked) };
+    return { owners: await tiles.owners(runsOf(disk, asked.view), asked) };
   }
 
   private bytes(asked: Extract<Request, { type: "bytes" }>): Promise<Answers["bytes"]> {
@@ -195,9 +213,7 @@ export class Session {
     if ("file" in asked.of) return bytesOfFile(disk.files, asked.of.file, asked);
     const bench = requiredBench(disk);
     const { view } = asked.of;
-    const upper = view === "merged" ? 0 : view;
-    const hasBelow = asked.withBelow === true && upper < bench.chain.links.length - 1;
-    return bytesOfView(bench.view(view), asked, hasBelow ? bench.below(upper) : undefined);
+    return bytesOfView(bench.view(view), asked, asked.withBelow === true ? bench.below(view) : undefined);
   }
 
   private async describe(view: View, sector: number): Promise<Answers["describe"]> {
@@ -215,11 +231,19 @@ export class Session {
   }
 
   private async next(asked: Extract<Request, { type: "next" }>): Promise<Answers["next"]> {
-    const { disk } = this.required();
-    const { snapshot } = disk;
-    if (snapshot?.isCompared) return { sector: snapshot.nextChanged(asked.sector, asked.backwards) };
-    const find = asked.backwards ? previousRun : nextRun;
-    return { sector: await find(scanOf(disk, asked.view), asked.sector) };
+    const { disk, work } = this.required();
+    const { view, fromBytes, backwards } = asked;
+    if (!Number.isSafeInteger(fromBytes) || fromBytes < 0) {
+      throw new RegrainError("USAGE", `${fromBytes} is no place on a disk`);
+    }
+    const { snapshot, bench } = disk;
+    if (bench?.below(view) && !snapshot) return await work.next(asked, skipsOf(scanOf(disk, view)));
+    // Inside a sector one has passed its start.
+    const sector = backwards ? Math.ceil(fromBytes / SECTOR_SIZE) : Math.floor(fromBytes / SECTOR_SIZE);
+    const found = snapshot?.isCompared
+      ? snapshot.nextChanged(sector, backwards)
+      : await (backwards ? previousRun : nextRun)(scanOf(disk, view), sector);
+    return { offsetBytes: found === undefined ? undefined : found * SECTOR_SIZE };
   }
 
   private async structure(file: string, around: number | undefined): Promise<Answers["structure"]> {
@@ -231,6 +255,10 @@ export class Session {
     const runs = runsOf(this.required().disk, view);
     return { blob: await (format === "json" ? exportJson(runs) : exportCsv(runs)) };
   }
+}
+
+function isOpener({ type }: Request): boolean {
+  return type === "open" || type === "open-repository" || type === "open-snapshot";
 }
 
 /** What may be handed over instead of copied: answers are made for one request and not kept. */

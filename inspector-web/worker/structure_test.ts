@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { buildCowd, caseNamed, dataGrains, deltaFiles, sequence } from "../../fixtures/mod.ts";
 import { Page } from "../../test/helpers/inspector_session.ts";
 import { pathTo, pathWords } from "../page/structure_path.ts";
+import type { View } from "../shared/protocol.ts";
 
 const page = new Page();
 const FILE = "disk-000001-delta.vmdk";
@@ -35,10 +36,10 @@ Deno.test("of several disks the one is opened that is asked for, and its link to
     file: new Blob([bytes]),
     modifiedMs: null,
   }));
-  const asked: Record<string, [string, number]> = {
+  const asked: Record<string, [string, View]> = {
     "other.img": ["other.img", 0],
-    "disk-000002.vmdk": ["disk-000002.vmdk", 0],
-    "disk-000002-delta.vmdk": ["disk-000002.vmdk", 0],
+    "disk-000002.vmdk": ["disk-000002.vmdk", "deltas"],
+    "disk-000002-delta.vmdk": ["disk-000002.vmdk", "deltas"],
     "disk-000001.vmdk": ["disk-000002.vmdk", 1],
     "disk-flat.vmdk": ["disk-000002.vmdk", 2],
   };

@@ -26,7 +26,7 @@ export class Surveys {
     const { map, scans } = this.disk;
     if (map) {
       const unknown = unknownAreas(map);
-      return areaAnswer(unknown, await walkedTotals(unknown, map), false);
+      return areaAnswer(unknown, await walkedTotals(unknown, map), { isWhole: false, mapOnly: true });
     }
     const bench = await this.work.bench();
     const merged = bench.view("merged");
@@ -35,7 +35,7 @@ export class Surveys {
     const scan = scans.known(view);
     const isScanned = scan && (scan.finished || scan.isRunning);
     const totals = await (isScanned ? scannedTotals(known, scan) : walkedTotals(known, bench.view(view)));
-    return areaAnswer(known, totals, merged.disk.isWhole);
+    return areaAnswer(known, totals, { isWhole: merged.disk.isWhole, mapOnly: false });
   }
 
   /** Name of the area that a byte of the disk is in, where it is known already. */

@@ -50,11 +50,14 @@ export class Tiles {
     return tile;
   }
 
-  async owners(runs: Runs, asked: Cells & { readonly asker?: string }): Promise<Int16Array<ArrayBuffer>> {
+  async owners(
+    runs: Runs,
+    asked: Cells & { readonly view: View; readonly asker?: string },
+  ): Promise<Int16Array<ArrayBuffer>> {
     const cells = boundCells(asked);
     const owners = await this.once(
       asked.asker,
-      { what: "owners", ...cells },
+      { what: "owners", view: asked.view, ...cells },
       (goOn) => ownersOf(runs, cells, goOn),
     );
     return owners.slice();
@@ -70,7 +73,7 @@ export class Tiles {
     const { fromSector, sectorsPerCell } = cells;
     if (asker !== undefined) this.attend(scan, asker, `${fromSector} ${sectorsPerCell}`);
     if (sectorsPerCell < scan.pyramid.spanSectors) {
-      const question = { what: scan.view, ...cells };
+      const question = { what: "tile", view: scan.view, ...cells } as const;
       const walked = await this.once(asker, question, (goOn) => tileFromTables(scan, cells, goOn));
       // The answer is handed over, and the next one may be the same.
       return {
@@ -95,12 +98,12 @@ export class Tiles {
 
   private once<T>(
     asker: string | undefined,
-    asked: Cells & { readonly what: View | "owners" },
+    asked: Cells & { readonly what: "tile" | "owners"; readonly view: View },
     walk: (goOn: () => boolean) => Promise<T>,
   ): Promise<T> {
     if (asker === undefined) return walk(() => true);
-    const lane = asked.what === "owners" ? `owners ${asker}` : `tile ${asker}`;
-    const question = JSON.stringify([asked.what, asked.fromSector, asked.sectorsPerCell, asked.cells]);
+    const lane = `${asked.what} ${asker}`;
+    const question = JSON.stringify([asked.view, asked.fromSector, asked.sectorsPerCell, asked.cells]);
     const last = this.walks.get(lane);
     if (last?.question === question) return last.result as Promise<T>;
     if (last) last.isWanted = false;

@@ -56,8 +56,8 @@ Deno.test("what nobody waits for any more is given up, and others go on", async 
 Deno.test("owners are given up alike, and all when the disk is closed", async () => {
   const tiles = new Tiles();
   const runs = new SlowRuns();
-  const first = tiles.owners(runs, { ...CLOSE, asker: "map" });
-  const second = tiles.owners(runs, { ...CLOSE, cells: 99_000, asker: "map" });
+  const first = tiles.owners(runs, { view: 0, ...CLOSE, asker: "map" });
+  const second = tiles.owners(runs, { view: 0, ...CLOSE, cells: 99_000, asker: "map" });
   await assert.rejects(first, Superseded);
   tiles.stop();
   await assert.rejects(second, Superseded);

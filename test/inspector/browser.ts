@@ -192,7 +192,7 @@ export async function paste(page: Page, files: Readonly<Record<string, Uint8Arra
   return await answered(page, `pasting ${given.map(({ name }) => name).join(", ")}`);
 }
 
-/** Waits until files that were given are open, or refused; what was open before is forgotten as they are given. */
+/** Waits until files that were given are open, or refused; then what was open before is still there. */
 function answered(page: Page, what: string): Promise<PageState> {
   return until(page, what, ({ opening, opened, repository, troubles }) => {
     return !opening && (opened !== undefined || repository !== undefined || troubles.length > 0);
@@ -203,6 +203,11 @@ function answered(page: Page, what: string): Promise<PageState> {
 export function scanned(page: Page, view: View, patienceMs?: number): Promise<PageState> {
   const isDone = ({ scan }: PageState) => scan?.view === view && scan.finished;
   return until(page, `scanning ${view}`, isDone, patienceMs);
+}
+
+/** Waits until what is shown first has been scanned to its end. */
+export function allScanned(page: Page): Promise<PageState> {
+  return until(page, "scanning", ({ scan, view }) => scan?.view === view && scan.finished);
 }
 
 /** Looks at one link, or at all merged. */

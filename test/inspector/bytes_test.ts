@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { caseNamed } from "../../fixtures/mod.ts";
 import { testWithPeers, withTempDir } from "../helpers/peers.ts";
-import { drop, focused, pickFiles, scanned, showView, until, withBrowser, withPage } from "./browser.ts";
+import { allScanned, drop, focused, pickFiles, showView, until, withBrowser, withPage } from "./browser.ts";
 
 const CHAIN = caseNamed("chain-two-cowd-links");
 
@@ -22,7 +22,7 @@ function withBytes(
   return withBrowser((browser) =>
     withPage(browser, {}, async ({ page }) => {
       await drop(page, files);
-      await scanned(page, 0);
+      await allScanned(page);
       await page.locator("body").press("2");
       await page.getByTestId("hex").waitFor();
       await fn(page);

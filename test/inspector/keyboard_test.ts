@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { caseNamed } from "../../fixtures/mod.ts";
 import { testWithPeers } from "../helpers/peers.ts";
-import { drop, focused, scanned, stateOf, until, withBrowser, withPage } from "./browser.ts";
+import { allScanned, drop, focused, stateOf, until, withBrowser, withPage } from "./browser.ts";
 
 const CHAIN = caseNamed("chain-two-cowd-links");
 const MAX_TABS = 40;
@@ -13,7 +13,7 @@ function withDisk(fn: (page: Page) => Promise<void>): Promise<void> {
   return withBrowser((browser) =>
     withPage(browser, {}, async ({ page }) => {
       await drop(page, CHAIN.make());
-      await scanned(page, 0);
+      await allScanned(page);
       await fn(page);
     })
   );

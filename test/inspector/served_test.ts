@@ -78,7 +78,7 @@ testWithPeers(
           withBrowser((browser) =>
             withPage(browser, { url }, async ({ page }) => {
               const { opened, view } = await until(page, "opening", ({ opened }) => opened !== undefined);
-              const shown = opened!.links[view === "merged" ? 0 : view]!.name;
+              const shown = opened!.links[typeof view === "number" ? view : 0]!.name;
               assert.equal(shown, images[0]!.split("/").at(-1), images.join(" "));
               assert.equal(opened!.links.length, images[0] === single ? 1 : 3);
             })

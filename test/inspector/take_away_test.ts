@@ -5,7 +5,17 @@ import type { Page } from "playwright-core";
 import { caseNamed, writeCase } from "../../fixtures/mod.ts";
 import { regrainExits } from "../helpers/cli.ts";
 import { testWithPeers, withTempDir } from "../helpers/peers.ts";
-import { drop, PAGE_URL, scanned, showView, until, type Watched, withBrowser, withPage } from "./browser.ts";
+import {
+  allScanned,
+  drop,
+  PAGE_URL,
+  scanned,
+  showView,
+  until,
+  type Watched,
+  withBrowser,
+  withPage,
+} from "./browser.ts";
 import { mapTotals, totalsOf } from "./truth.ts";
 
 const CHAIN = caseNamed("chain-two-cowd-links");
@@ -80,7 +90,7 @@ testWithPeers(
   () =>
     inPage(async ({ page }) => {
       await drop(page, CHAIN.make());
-      await scanned(page, 0);
+      await allScanned(page);
       await page.waitForTimeout(200);
       const { name, bytes } = await saved(page, "export-png");
       assert.match(name, /\.map\.png$/);
@@ -123,7 +133,7 @@ testWithPeers(
   () =>
     inPage(async ({ page }) => {
       await drop(page, CHAIN.make());
-      await scanned(page, 0);
+      await allScanned(page);
       await page.locator("body").press("n");
       await page.locator("body").press("2");
       const { position } = await until(page, "bytes", ({ tab }) => tab === "hex");

@@ -53,8 +53,9 @@ async function totalsShown({ page }: Watched, { name, files }: Disk) {
   const { opened, troubles } = await pick(page, files);
   assert.ok(opened, `${name}: ${JSON.stringify(troubles)}`);
   const totals = ({ scan }: PageState) => scan?.totals;
-  const alone = totals(await scanned(page, 0));
   // One link is all there is: the page offers no choice.
+  if (opened.links.length > 1) await showView(page, 0);
+  const alone = totals(await scanned(page, 0));
   if (opened.links.length === 1) return { alone };
   await showView(page, "merged");
   return { alone, merged: totals(await scanned(page, "merged")) };

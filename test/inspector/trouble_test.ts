@@ -71,8 +71,11 @@ testWithPeers(
     inPage(async (watched, folder) => {
       const wrong: string[] = [];
       for (const fixture of CASES.filter(({ expect }) => expect !== "ok")) {
+        const before = (await stateOf(watched.page)).opened;
         const { opened, troubles: [trouble] } = await pickFiles(watched.page, folder, fixture.make());
-        if (!opened && !trouble?.message) wrong.push(`${fixture.name}: not a word`);
+        // What was open stays when something is refused.
+        if (trouble) assert.deepEqual(opened, before, fixture.name);
+        else if (!opened) wrong.push(`${fixture.name}: not a word`);
         if (trouble?.code === "BUG") wrong.push(`${fixture.name}: ${trouble.message}`);
       }
       assert.deepEqual(wrong, []);

@@ -6,6 +6,7 @@ import { buildCowd, caseNamed, dataGrains, deltaFiles, sequence } from "../../fi
 import { feed, withImage } from "../helpers/guest_image.ts";
 import { run, testWithPeers, withTempDir } from "../helpers/peers.ts";
 import {
+  allScanned,
   drop,
   type PageState,
   pickFiles,
@@ -85,7 +86,7 @@ testWithPeers(
 testWithPeers("n and p go from change to change and back", ["chromium"], () =>
   inPage(async (page) => {
     const { opened } = await drop(page, CHAIN.make());
-    await scanned(page, 0);
+    await allScanned(page);
     const cursor = async () => (await until(page, "cursor", () => true)).position.cursorSector;
     const visited = [await cursor()];
     for (let i = 0; i < 4; i++) {

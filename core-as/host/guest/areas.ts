@@ -17,6 +17,8 @@ export interface Area {
   readonly lengthBytes: number;
   readonly partition: Partition | undefined;
   readonly fileSystem: FileSystem | undefined;
+  /** True where bytes that would say what is in it are not here: it is neither empty nor without a file system. */
+  readonly isUnknown?: boolean;
 }
 
 /**
