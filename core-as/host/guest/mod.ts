@@ -6,6 +6,7 @@
  * @module
  */
 export * from "./areas.ts";
+export { checkContent, type ContentCheck } from "./content_check.ts";
 export { FILE_SYSTEM_NAMES, type FileSystem, type FileSystemType } from "./file_system.ts";
 export { recognise } from "./file_systems.ts";
 export * from "./guest.ts";
