@@ -1,6 +1,6 @@
 /**
- * Opening files, repositories and their snapshots. What was asked for last is what the page shows. Until it is open, and
- * when it cannot be opened, what was open before stays.
+ * Opening files, repositories and their snapshots. What was asked for last is what the page shows. Until it is open,
+ * and when it cannot be opened, what was open before stays.
  */
 import type {
   GivenFile,

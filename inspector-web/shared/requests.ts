@@ -73,8 +73,9 @@ export type Request =
   | { readonly type: "stop-search" }
   | { readonly type: "describe"; readonly view: View; readonly sector: number }
   /**
-   * The next (or previous) change, seen from a byte of the disk: the first byte that differs from the parent's, or, where
-   * there is no parent to compare with, the start of a run of data or zeros. The one that is looked for is given up.
+   * The next (or previous) change, seen from a byte of the disk: the first byte that differs from the parent's, or,
+   * where there is no parent to compare with, the start of a run of data or zeros. The one that is looked for is given
+   * up.
    */
   | { readonly type: "next"; readonly view: View; readonly fromBytes: number; readonly backwards: boolean }
   | { readonly type: "stop-next" }

@@ -1,4 +1,7 @@
-/** The next or previous run of data or zeros, where there is no parent to compare with: by way of the pyramid where the scan has been, else by walking. */
+/**
+ * The next or previous run of data or zeros, where there is no parent to compare with: by way of the pyramid where the
+ * scan has been, else by walking.
+ */
 import type { Skips } from "./next_change.ts";
 import { runAround, runsOf } from "./describe.ts";
 import { continues, HOLE, LENIENT, type PlacedRun } from "./runs.ts";

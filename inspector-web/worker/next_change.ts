@@ -1,6 +1,6 @@
 /**
- * The next or previous change of a view: the first byte of a stretch of sectors that differ from the parent's. Data that
- * a delta holds and that equals the parent's is no change, and neither are zeros over zeros.
+ * The next or previous change of a view: the first byte of a stretch of sectors that differ from the parent's. Data
+ * that a delta holds and that equals the parent's is no change, and neither are zeros over zeros.
  *
  * Where the parent is not here, or not all of it, everything that the delta holds there counts as a change.
  */

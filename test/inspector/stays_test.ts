@@ -8,7 +8,7 @@ import { allScanned, drop, focused, stateOf, until, withBrowser, withPage } from
 const CHAIN = caseNamed("chain-two-cowd-links");
 
 testWithPeers(
-  "C7: what is open stays when a file that is dropped on it is no disk, Escape leaves the fields, no press of n is lost",
+  "C7: what is open stays when a file that is no disk is dropped, Escape leaves the fields, no press of n is lost",
   ["chromium"],
   () =>
     withBrowser((browser) =>

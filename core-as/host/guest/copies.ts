@@ -1,6 +1,6 @@
 /**
- * What a disk holds more than once, or names itself by: copies of a superblock, of a table, of the first records. Each copy
- * says by an identifier which file system, or which disk, it belongs to.
+ * What a disk holds more than once, or names itself by: copies of a superblock, of a table, of the first records. Each
+ * copy says by an identifier which file system, or which disk, it belongs to.
  *
  * Sources: the Linux kernel's Documentation/filesystems/ext4; "XFS Algorithms & Data Structures", 3rd edition;
  * `btrfs_super_block` in include/uapi/linux/btrfs_tree.h; layout.h of ntfs-3g; UEFI 2.10, 5.3.
