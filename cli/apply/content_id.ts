@@ -19,14 +19,14 @@ export async function adoptContentId(base: LinkIdentity, child: LinkIdentity, io
   return cid;
 }
 
-/** Rewrites the ids in a descriptor: the new text is made durable beside it and put in place by rename. */
+/** Rewrites the ids in a descriptor, and leaves all else of it as it is, its owner and access rights too. */
 export async function setContentId(
   path: string,
   ids: { cid: number; longContentId: string | undefined },
   io: Io,
 ): Promise<void> {
   const real = io.realPath(path) ?? path;
-  io.replaceFile(real, withContentId(await readTargetDescriptor(path, io), ids));
+  io.rewriteFile(real, withContentId(await readTargetDescriptor(path, io), ids));
 }
 
 /** Any id that has no meaning of its own. */

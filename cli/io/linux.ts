@@ -12,6 +12,7 @@
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { baseName, folderOf, joinPath } from "../../core-as/host/names.ts";
+import { attributeCopier } from "./attributes.ts";
 import { assertUsablePath, notPermitted, type Operation, systemError, unsuitable } from "./errno.ts";
 import { backingOf, deviceBusy, mountedAt, refuseReadOnlyDevice, refuseWhenInUse } from "./in_use.ts";
 import {
@@ -32,7 +33,7 @@ import {
 import { LinuxSource, LinuxTarget, type OpenFile } from "./linux_file.ts";
 import { LinuxSystem } from "./linux_system.ts";
 import { listFolder } from "./folder_list.ts";
-import { modifiedMs, openLogFile, removeIfThere, replaceFile } from "./log_file.ts";
+import { modifiedMs, openLogFile, removeIfThere, replaceFile, rewriteFile } from "./log_file.ts";
 import { nameFile } from "./named_file.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
 
@@ -129,6 +130,8 @@ class LinuxIo implements Io {
   readonly nameFile = nameFile;
   readonly openLog = openLogFile;
   readonly replaceFile = replaceFile;
+  readonly rewriteFile = (path: string, bytes: Uint8Array) =>
+    rewriteFile(path, bytes, attributeCopier(this.#libc));
   readonly removeFile = removeIfThere;
 
   realPath(path: string): string | undefined {

@@ -3,6 +3,7 @@
  * written in large pieces, and their fsync is the same system call.
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
+import { type AttributeCopier, takeOver } from "./attributes.ts";
 
 /** A small file, or a growing one, that is written at any place and synced on demand. */
 export interface LogFile {
@@ -56,6 +57,55 @@ function openOrExplain(path: string, options: { create: boolean }): Deno.FsFile 
  * @throws {RegrainError} `NO_SPACE`, `WRITE_FAILED`, `PERMISSION`; the old file stands then.
  */
 export function replaceFile(path: string, bytes: Uint8Array): void {
+  const temporary = writeBeside(path, bytes);
+  renameInto(temporary, path);
+}
+
+/**
+ * Replaces the content of a small file, and nothing else of it: see {@link Io.rewriteFile}.
+ *
+ * @param path Without symbolic links.
+ * @param copy Takes over what only the system can.
+ */
+export function rewriteFile(path: string, bytes: Uint8Array, copy: AttributeCopier): void {
+  const temporary = writeBeside(path, bytes);
+  let isSuccessor: boolean;
+  try {
+    isSuccessor = takeOver(path, temporary, copy);
+  } catch (error) {
+    removeIfThere(temporary);
+    throw error;
+  }
+  if (isSuccessor) renameInto(temporary, path);
+  else overwrite(path, bytes, temporary);
+}
+
+/** Writes a file in place. Until that is durable the new content stays beside it, for the case of a power loss. */
+function overwrite(path: string, bytes: Uint8Array, copy: string): void {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path, { write: true });
+  } catch (cause) {
+    removeIfThere(copy);
+    throw explain(path, "open", cause);
+  }
+  try {
+    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+    file.truncateSync(bytes.length);
+    file.syncSync();
+  } catch (cause) {
+    const error = explain(path, "write", cause);
+    if (!(error instanceof RegrainError)) throw error;
+    throw error.withHint(`what it was to hold is in ${copy}: copy that over it`);
+  } finally {
+    file.close();
+  }
+  removeIfThere(copy);
+  syncFolder(path);
+}
+
+/** Makes a durable file of the new content beside the old one. */
+function writeBeside(path: string, bytes: Uint8Array): string {
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   const mode = modeOf(path);
   try {
@@ -64,6 +114,15 @@ export function replaceFile(path: string, bytes: Uint8Array): void {
       for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
       file.syncSync();
     });
+    return temporary;
+  } catch (error) {
+    removeIfThere(temporary);
+    throw error;
+  }
+}
+
+function renameInto(temporary: string, path: string): void {
+  try {
     guard(path, "rename", () => Deno.renameSync(temporary, path));
   } catch (error) {
     removeIfThere(temporary);

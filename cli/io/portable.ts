@@ -19,7 +19,8 @@ import {
 } from "./errno.ts";
 import { backingOf, refuseReadOnlyDevice, refuseWhenInUse, type SystemFiles } from "./in_use.ts";
 import { listFolder } from "./folder_list.ts";
-import { modifiedMs, openLogFile, removeIfThere, replaceFile } from "./log_file.ts";
+import { modifiedMs, openLogFile, removeIfThere, replaceFile, rewriteFile } from "./log_file.ts";
+import { NO_COPIER } from "./attributes.ts";
 import { nameFile } from "./named_file.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
 
@@ -197,6 +198,7 @@ class PortableIo implements Io {
   readonly nameFile = nameFile;
   readonly openLog = openLogFile;
   readonly replaceFile = replaceFile;
+  readonly rewriteFile = (path: string, bytes: Uint8Array) => rewriteFile(path, bytes, NO_COPIER);
   readonly removeFile = removeIfThere;
 
   realPath(path: string): string | undefined {

@@ -94,6 +94,15 @@ export interface Io {
    * @throws {RegrainError} `NO_SPACE`, `WRITE_FAILED`, `PERMISSION`; the old file stands then.
    */
   replaceFile(path: string, bytes: Uint8Array): void;
+  /**
+   * Replaces the content of a small file that is there, and nothing else of it: owner, group, mode, access control
+   * list and hard links stay. By rename where all of that can be given to a new file, so that a power loss leaves
+   * the old content or the new; else in place, and a power loss in that moment leaves the new content beside it.
+   *
+   * @param path Without symbolic links.
+   * @throws {RegrainError} `NO_SPACE`, `WRITE_FAILED`, `PERMISSION`.
+   */
+  rewriteFile(path: string, bytes: Uint8Array): void;
   /** Removes a file; that it is gone already is fine. */
   removeFile(path: string): void;
 }

@@ -126,12 +126,8 @@ export class CrashMachine {
       list: () => [...this.files.keys()],
       modifiedMs: () => 0,
       openLog: (path, { create }) => this.openLog(path, create),
-      replaceFile: (path, bytes) => {
-        // The new file is durable before its name is, and a rename happens or does not.
-        this.step();
-        this.files.set(path, new CrashFile(bytes.slice()));
-        this.step();
-      },
+      replaceFile: (path, bytes) => this.replaceFile(path, bytes),
+      rewriteFile: (path, bytes) => this.replaceFile(path, bytes),
       removeFile: (path) => {
         this.step();
         this.files.delete(path);
@@ -184,6 +180,13 @@ export class CrashMachine {
       },
       close: () => {},
     };
+  }
+
+  /** The new file is durable before its name is, and a rename happens or does not. */
+  private replaceFile(path: string, bytes: Uint8Array): void {
+    this.step();
+    this.files.set(path, new CrashFile(bytes.slice()));
+    this.step();
   }
 
   private openLog(path: string, create: boolean): LogFile {
