@@ -109,7 +109,8 @@ function mapCommand(finish: (status: number) => void) {
     )
     .argument("<IMAGE...>", "descriptor, bare extent, raw image, or repo:VM/DISK@latest")
     .option("--ascii", "draw a heat map instead of a table")
-    .option("--chain", "merge the image with all links below it");
+    .option("--chain", "merge the image with all links below it")
+    .option("--force", "with --chain: merge links that do not belong together, into a disk that never was");
   return withCommon(withRepository(withOpening(command)))
     .addHelpText(
       "after",
@@ -147,6 +148,7 @@ function compareCommand(finish: (status: number) => void) {
     .argument("<A>", "descriptor, bare extent, raw image, block device, or repo:VM/DISK@latest")
     .argument("<B>", "the other one")
     .option("--strict", "disks of different size differ")
+    .option("--force", "compare a chain whose links do not belong together, a disk that never was")
     .addOption(progressOption());
   return withCommon(withRepository(withOpening(command)))
     .addHelpText(

@@ -3,8 +3,9 @@ import {
   Batch,
   type Disk,
   formatCid,
-  judge,
+  judgeChain,
   type Link,
+  refusalOf,
   RegrainError,
   type Run,
   SECTOR_SIZE,
@@ -81,7 +82,7 @@ function checkLineage(
   parent: Snapshot,
   onNotice: (sentence: string) => void,
 ): void {
-  requireOneChain(disk, links, force);
+  requireOneChain(links, force, onNotice);
   const parentCid = links.at(-1)!.descriptor?.parentCid;
   const due = parentCid === undefined ? undefined : formatCid(parentCid);
   if (due === undefined || parent.cid === undefined) {
@@ -105,15 +106,14 @@ function checkLineage(
   onNotice(`${disk.path} ${message}; it is laid over all the same`);
 }
 
-function requireOneChain(disk: Disk, links: readonly Link[], force: boolean): void {
-  links.slice(1).forEach((below, i) => {
-    const verdict = judge(links[i]!, below);
-    if (verdict.state === "mismatch" && !force) {
-      throw new RegrainError("CHAIN_BROKEN", `${verdict.child} was not made against ${verdict.parent}`, {
-        path: disk.path,
-      });
-    }
-  });
+function requireOneChain(links: readonly Link[], force: boolean, onNotice: (sentence: string) => void): void {
+  for (const verdict of judgeChain(links)) {
+    const refusal = refusalOf(verdict);
+    if (refusal && !force) throw refusal;
+    if (verdict.state === "match") continue;
+    const taken = verdict.refused ? "taken by --force: " : "";
+    onNotice(`${taken}${verdict.child} on ${verdict.parent}: ${verdict.reasons.join("; ")}`);
+  }
 }
 
 /** A chunk that is going to be read: what the delta has of it, and what lies below, on its way. */

@@ -1,5 +1,5 @@
 /** What `regrain backup` reads: a disk, the places of it that changed, a delta, a stream. */
-import { type Core, Disk, openChain, RegrainError } from "../../core-as/host/mod.ts";
+import { type Core, RegrainError } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { type AuditReport, auditUnchanged } from "../backup/audit.ts";
 import { parseChangedAreas } from "../backup/changed_areas.ts";
@@ -12,6 +12,7 @@ import { PIPE } from "./apply_flags.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import type { Session } from "./session.ts";
 import { OpenedSnapshot } from "./snapshot_files.ts";
+import { openWholeDisk } from "./whole_disk.ts";
 
 export interface OriginFlags {
   readonly name: string;
@@ -97,12 +98,12 @@ function openStream({ session, flags }: OriginMeans): Origin {
 
 type OpenedDisk = DiskOrigin & { readonly core: Core; close(): void };
 
-async function openDisk(path: string, { session, repository }: OriginMeans): Promise<OpenedDisk> {
+async function openDisk(path: string, { session, repository, flags }: OriginMeans): Promise<OpenedDisk> {
   const { core } = session.context;
-  const links = await openChain(path, session.context);
-  const disk = new Disk(core, links);
-  const file = links[0]!.files[0];
-  const cid = file instanceof OpenedSnapshot ? file.cid : cidText(links[0]!);
+  const disk = await openWholeDisk(path, session, flags);
+  const [newest] = disk.links;
+  const file = newest!.files[0];
+  const cid = file instanceof OpenedSnapshot ? file.cid : cidText(newest!);
   const { chunkBytes } = repository.description;
   return { source: disk, chunkBytes, cid, core, close: () => disk.close() };
 }

@@ -1,6 +1,6 @@
 /** `regrain check`: every damage of an image, with where it stands. */
 import {
-  judge,
+  judgeChain,
   type Link,
   type LinkSurvey,
   openChain,
@@ -24,10 +24,10 @@ export async function runCheck(images: readonly string[], flags: CheckFlags): Pr
     const links = flags.chain
       ? await openChain(image, session.context)
       : [await openLink(image, session.context, "raw")];
-    const verdicts = links.slice(1).map((parent, i) => judge(links[i]!, parent));
+    const verdicts = judgeChain(links);
     const surveys = await surveyAll(links, session);
     const imageSound = surveys.every(({ findings: { counts } }) => counts.damage + counts.doubt === 0) &&
-      verdicts.every(({ state }) => state !== "mismatch");
+      verdicts.every(({ refused }) => !refused);
     sound &&= imageSound;
     if (session.console.json) documents.push(checkJson(image, { sound: imageSound, surveys, verdicts }));
     else print({ surveys, verdicts }, session);

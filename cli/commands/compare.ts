@@ -3,20 +3,19 @@ import {
   COMPARE_BLOCK_BYTES,
   compareDisks,
   type Comparison,
-  Disk,
+  type Disk,
   type FirstDifference,
   formatCount,
   formatSize,
   hexByte,
-  judge,
-  openChain,
   plural,
 } from "../../core-as/host/mod.ts";
 import { type Console, formatDuration, Progress } from "../ui/mod.ts";
-import { exactSize, findingLine, verdictLine } from "./describe.ts";
+import { exactSize, findingLine } from "./describe.ts";
 import { type LongFlags, type Session, startSession } from "./session.ts";
+import { type ChainFlags, openWholeDisk } from "./whole_disk.ts";
 
-export interface CompareFlags extends LongFlags {
+export interface CompareFlags extends LongFlags, ChainFlags {
   readonly strict?: boolean | undefined;
 }
 
@@ -34,9 +33,9 @@ interface Outcome extends Comparison {
  */
 export async function runCompare(images: readonly [string, string], flags: CompareFlags): Promise<number> {
   const session = startSession(flags);
-  const a = await openWhole(images[0], session);
+  const a = await openWhole(images[0], session, flags);
   try {
-    const b = await openWhole(images[1], session);
+    const b = await openWhole(images[1], session, flags);
     try {
       const outcome = await compareWithProgress([a, b], { console: session.console, flags });
       if (session.console.json) session.console.outJson(outcomeJson(outcome, images));
@@ -51,17 +50,9 @@ export async function runCompare(images: readonly [string, string], flags: Compa
   }
 }
 
-/** A raw image, a device, or a VMDK with all links below it. */
-async function openWhole(path: string, session: Session): Promise<Disk> {
-  const { context, console } = session;
-  const links = await openChain(path, context);
-  const disk = new Disk(context.core, links);
-  links.slice(1).forEach((parent, i) => {
-    const verdict = judge(links[i]!, parent);
-    const line = `${verdict.child} on ${verdict.parent}: ${verdictLine(verdict)}`;
-    if (verdict.state === "mismatch") console.warn(line);
-    else console.detail(line);
-  });
+async function openWhole(path: string, session: Session, flags: CompareFlags): Promise<Disk> {
+  const { console } = session;
+  const disk = await openWholeDisk(path, session, flags);
   for (const finding of findingsOf(disk)) {
     if (finding.severity === "note") console.detail(findingLine(finding));
     else console.warn(findingLine(finding));

@@ -2,10 +2,12 @@
 import {
   Disk,
   formatCid,
+  identifyParents,
+  isDeltaName,
+  isKnownDelta,
   type Link,
-  MAX_CHAIN_LINKS,
+  type LinkIdentity,
   openLink,
-  parentPath,
   RegrainError,
 } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
@@ -45,7 +47,7 @@ export class DeltaOverSnapshot implements Disposable {
     { repository, name, lanes }: { repository: Repository; name: string; lanes?: Lanes },
   ): Promise<BackupPlan> {
     const { console, context } = this.session;
-    const links = await this.linksOver(snapshot?.cid);
+    const links = await this.linksOver(snapshot);
     const disk = new Disk(context.core, links);
     const onNotice = (sentence: string) => console.warn(sentence);
     const means = { repository, name, onNotice, ...lanes === undefined ? {} : { lanes } };
@@ -57,50 +59,56 @@ export class DeltaOverSnapshot implements Disposable {
   }
 
   /**
-   * The links from the newest down to the one that was made against the disk of that CID. Where the way down does not
-   * come to such a one the newest alone is taken, and whether it belongs there is judged as ever. Over a snapshot
-   * without a CID every link that is here is laid: whichever of them it has already, the upper ones win.
+   * The links from the newest down to the lowest that was made against a disk of that CID. A CID may be that of several
+   * links, as in a chain made while the VM ran; then all of these are laid over the snapshot: whichever of them it has
+   * already, the upper ones win. Where none was made against it the newest alone is taken, and whether it belongs there
+   * is judged as ever. Over a snapshot without a CID every link that is here is laid.
    */
-  private async linksOver(cid: string | undefined): Promise<Link[]> {
-    // The snapshot has this delta already: nothing below it is asked for.
-    if (cid !== undefined && cidText(this.links[0]!) === cid) return this.links.slice(0, 1);
-    for (let i = 0; i < MAX_CHAIN_LINKS; i++) {
-      const link = this.links[i]!;
-      const { parentCid } = link.descriptor ?? {};
-      if (cid !== undefined && parentCid !== undefined && formatCid(parentCid) === cid) {
-        return this.links.slice(0, i + 1);
-      }
-      if (this.links[i + 1] === undefined && !await this.goDown(link)) break;
-    }
-    if (cid === undefined) return [...this.links];
+  private async linksOver(snapshot: Snapshot | undefined): Promise<Link[]> {
+    // A backup that has to start again asks once more.
     for (const link of this.links.splice(1)) link.close();
-    return this.links.slice(0, 1);
-  }
-
-  /** Opens the delta below. @returns false when there is none here. */
-  private async goDown(link: Link): Promise<boolean> {
-    const below = await this.openParent(link);
-    if (below === undefined) return false;
-    this.session.console.detail(`${link.path} stands on ${below.path} (CID ${cidText(below) ?? "unknown"})`);
-    this.links.push(below);
-    return true;
-  }
-
-  /** The delta below, if there is one here. */
-  private async openParent(link: Link): Promise<Link | undefined> {
-    const { context } = this.session;
-    try {
-      const path = await parentPath(link, context);
-      if (path === undefined) return undefined;
-      const below = await openLink(path, context, "vmdk");
-      if (!below.isBase) return below;
-      below.close();
-      return undefined;
-    } catch (error) {
-      if (error instanceof RegrainError && (error.code === "NOT_FOUND" || error.code === "OUTSIDE_FOLDER")) {
-        return undefined;
-      }
-      throw error;
+    const newest = this.links[0]!;
+    const { parents, error } = await identifyParents(newest, this.session.context);
+    const deltas = [newest, ...parents.filter(isKnownDelta)];
+    const cid = snapshot?.cid;
+    const madeAgainstIt = deltas.filter(({ descriptor }) => cidOf(descriptor?.parentCid) === cid);
+    const lowest = cid === undefined ? deltas.at(-1)! : madeAgainstIt.at(-1) ?? newest;
+    if (error && cid !== undefined && lowest === deltas.at(-1)) this.requireNothingBetween(lowest, cid);
+    if (cid !== undefined && madeAgainstIt.length > 1) {
+      const laid = deltas.slice(0, deltas.indexOf(lowest) + 1).map(({ path }) => path).reverse().join(", ");
+      this.session.console.warn(
+        `CID ${cid} is that of several links, so it does not tell which of them the snapshot has: ` +
+          `all that may be missing are laid over it: ${laid}`,
+      );
     }
+    for (const { path } of deltas.slice(1, deltas.indexOf(lowest) + 1)) await this.openBelow(path);
+    return [...this.links];
   }
+
+  /** A delta that is not here may have the very CID of the snapshot, and then the snapshot may lack it. */
+  private requireNothingBetween({ path, descriptor }: LinkIdentity, cid: string): void {
+    const hint = descriptor?.parentFileNameHint;
+    if (hint === undefined || !isDeltaName(hint) || cidOf(descriptor?.parentCid) !== cid) return;
+    const message =
+      `it names "${hint}" as its parent, which is not here: whether the snapshot has that delta ` +
+      `is not told by its CID ${cid}`;
+    if (this.force) return this.session.console.warn(`taken by --force: ${path}: ${message}`);
+    throw new RegrainError("WRONG_BASE", message, {
+      path,
+      hint:
+        "put the descriptor of that delta beside it; --force goes on all the same, and what that delta holds " +
+        "may then be missing",
+    });
+  }
+
+  private async openBelow(path: string): Promise<void> {
+    const above = this.links.at(-1)!;
+    const below = await openLink(path, this.session.context, "vmdk");
+    this.session.console.detail(`${above.path} stands on ${below.path} (CID ${cidText(below) ?? "unknown"})`);
+    this.links.push(below);
+  }
+}
+
+function cidOf(cid: number | undefined): string | undefined {
+  return cid === undefined ? undefined : formatCid(cid);
 }

@@ -3,7 +3,7 @@ import {
   formatCid,
   formatSize,
   identifyParents,
-  judge,
+  judgeChain,
   type Link,
   type LinkIdentity,
   type LinkSurvey,
@@ -51,8 +51,7 @@ async function inspect(image: string, { context }: Session): Promise<Report> {
   const link = await openLink(image, context, "raw");
   const survey = await surveyLink(context.core, link, { overlaps: true });
   const { parents, error } = await identifyParents(link, context);
-  const chain: LinkIdentity[] = [link, ...parents];
-  const verdicts = parents.map((parent, i) => judge(chain[i]!, parent));
+  const verdicts = judgeChain([link, ...parents]);
   return { link, survey, parents, verdicts, chainError: error };
 }
 

@@ -1,18 +1,11 @@
 /** `regrain map`: the runs of an image. */
-import {
-  Disk,
-  formatSize,
-  type Observer,
-  openChain,
-  openLink,
-  type Run,
-  SECTOR_SIZE,
-} from "../../core-as/host/mod.ts";
+import { Disk, formatSize, type Observer, openLink, type Run, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import { HeatMap, layoutTable } from "../ui/mod.ts";
 import { exactSize } from "./describe.ts";
 import { type DiskFlags, type Session, startSession } from "./session.ts";
+import { type ChainFlags, openWholeDisk } from "./whole_disk.ts";
 
-export interface MapFlags extends DiskFlags {
+export interface MapFlags extends DiskFlags, ChainFlags {
   readonly ascii?: boolean | undefined;
   readonly chain?: boolean | undefined;
 }
@@ -26,10 +19,9 @@ export async function runMap(images: readonly string[], flags: MapFlags): Promis
   const session = startSession(flags);
   let sound = true;
   for (const image of images) {
-    const links = flags.chain
-      ? await openChain(image, session.context)
-      : [await openLink(image, session.context, "raw")];
-    const disk = new Disk(session.context.core, links);
+    const disk = flags.chain
+      ? await openWholeDisk(image, session, flags)
+      : new Disk(session.context.core, [await openLink(image, session.context, "raw")]);
     try {
       const runs = new PlacedRuns(disk);
       if (session.console.json) await printJson(disk, runs, session);

@@ -49,7 +49,11 @@ function backupCommand(finish: Finish) {
       "let nobody remove the snapshot, and what it needs, for so long, such as 30d; takes a bucket with object lock",
     )
     .option("--heal", "look for chunks of the latest snapshot that are gone, and store them anew")
-    .option("--force", "lay a delta over a snapshot that it was not made against");
+    .option(
+      "--force",
+      "store a chain whose links do not belong together, a disk that never was, or lay a delta over a snapshot that it " +
+        "was not made against",
+    );
   return withCommon(withWatching(withOpening(withRepository(command)).addOption(progressOption())))
     .addHelpText(
       "after",

@@ -164,7 +164,12 @@ function equalCid(cid: number, family: Family): Evidence {
 
 /** True when the name given for the parent is that of a delta. */
 function namesDelta({ descriptor }: LinkIdentity): boolean {
-  return NUMBERED.test(lastPart(descriptor?.parentFileNameHint ?? ""));
+  return isDeltaName(descriptor?.parentFileNameHint ?? "");
+}
+
+/** True for a name that VMware gives a delta, such as `vm-000001.vmdk`, whichever folder it is in. */
+export function isDeltaName(name: string): boolean {
+  return NUMBERED.test(lastPart(name));
 }
 
 /** The delta that is named as the parent, when the base has taken its content id since: an apply leaves it there. */

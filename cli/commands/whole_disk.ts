@@ -1,0 +1,50 @@
+/** A disk with all links below it, for the commands that read it as a guest would. */
+import { Disk, judgeChain, type Link, openChain, refusalOf, type Verdict } from "../../core-as/host/mod.ts";
+import type { Console } from "../ui/mod.ts";
+import { verdictLine } from "./describe.ts";
+import type { Session } from "./session.ts";
+
+/** Flag of every command that opens a chain and has nothing else to force. */
+export interface ChainFlags {
+  readonly force?: boolean | undefined;
+}
+
+/**
+ * Opens a raw image, a device, or a VMDK with all links below it.
+ *
+ * @throws {RegrainError} what opening may; `CHAIN_BROKEN` when two links do not belong together, unless forced.
+ */
+export async function openWholeDisk(
+  path: string,
+  { context, console }: Session,
+  { force }: ChainFlags,
+): Promise<Disk> {
+  const disk = new Disk(context.core, await openChain(path, context));
+  try {
+    requireOneDisk(disk.links, { console, force: force ?? false });
+    return disk;
+  } catch (error) {
+    disk.close();
+    throw error;
+  }
+}
+
+/** Refuses links that do not belong together, and warns of what is not known. */
+export function requireOneDisk(
+  links: readonly Link[],
+  { console, force }: { console: Console; force: boolean },
+): void {
+  for (const verdict of judgeChain(links)) {
+    const refusal = refusalOf(verdict);
+    if (refusal && !force) throw refusal;
+    tellVerdict(console, verdict);
+  }
+}
+
+/** Says what is known of two links: aloud where it is not that they match. */
+export function tellVerdict(console: Console, verdict: Verdict): void {
+  const line = `${verdict.child} on ${verdict.parent}: ${verdictLine(verdict)}`;
+  if (verdict.refused) console.warn(`taken by --force: ${line}`);
+  else if (verdict.state === "match") console.detail(line);
+  else console.warn(line);
+}
