@@ -51,8 +51,8 @@ function backupCommand(finish: Finish) {
     .option("--heal", "look for chunks of the latest snapshot that are gone, and store them anew")
     .option(
       "--force",
-      "store a chain whose links do not belong together, a disk that never was, or lay a delta over a snapshot that it " +
-        "was not made against",
+      "store a chain whose links do not belong together, a disk that never was; lay a delta over a snapshot that " +
+        "it was not made against",
     );
   return withCommon(withWatching(withOpening(withRepository(command)).addOption(progressOption())))
     .addHelpText(
