@@ -337,10 +337,15 @@ export class GrainTables {
     }
   }
 
-  /** A table without its marker is something else: the directory is wrong, or bytes before it were lost. */
+  /**
+   * A table without its marker is something else: the directory is wrong, or bytes before it were lost. One marker may
+   * stand before several tables, the next of which begins where the one before it ends.
+   */
   private async requireMarkers(slots: readonly Slot[], observer: Observer): Promise<void> {
+    const lengthSectors = ceilDiv(this.tableBytes, SECTOR_SIZE);
     for (const { index, sector } of slots) {
       if (await hasMarker(this.file, { sector, type: MARKER_TYPE.grainTable })) continue;
+      if (index > 0 && await this.entryOf(this.directory, index - 1) + lengthSectors === sector) continue;
       observer.finding({
         severity: "doubt",
         kind: "marker-missing",

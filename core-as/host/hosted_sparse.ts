@@ -14,8 +14,9 @@ import { GrainTables, NO_TABLE } from "./grain_tables.ts";
 import { type Header, readHeader, requireInside } from "./header.ts";
 import type { Inflater } from "./inflate.ts";
 import { readBytes, type Source } from "./source.ts";
-import { hasMarker, MARKER_TYPE } from "./marker.ts";
-import { CompressedGrains } from "./stream_optimized.ts";
+import { hasMarker, MARKER_TYPE, streamShape } from "./marker.ts";
+import { CompressedGrains, maxPackedBytes } from "./stream_optimized.ts";
+import { findFooter } from "./stream_walk.ts";
 import { ceilDiv, SECTOR_SIZE } from "./units.ts";
 
 /** "KDMV" as a little-endian u32. */
@@ -66,10 +67,11 @@ export async function openHosted(file: Source, options: HostedOptions): Promise<
   const front = parseHosted(first);
   // Of a file that passes by the end has not come when its tables in front are looked at.
   const isPassing = options.packed === true && front.directorySector !== undefined;
-  const footer = front.compressed && !isPassing ? await readFooter(file, front) : undefined;
+  const end = front.compressed && !isPassing ? await readFooter(file, front) : undefined;
+  const footer = end?.header;
   const header = footer ?? front;
   const { directorySector, capacitySectors, grainSectors, entriesPerTable } = header;
-  if (directorySector === undefined) {
+  if (directorySector === undefined || capacitySectors === 0) {
     throw new RegrainError("TRUNCATED", "the header says that a footer ends the file, there is none", {
       path: file.path,
       offsetBytes: Math.max(0, file.sizeBytes - FOOTER_SECTORS_FROM_END * SECTOR_SIZE),
@@ -138,6 +140,7 @@ export async function openHosted(file: Source, options: HostedOptions): Promise<
     findings: [
       ...oddities(header, file.path),
       ...redundant.findings,
+      ...(end?.findings ?? []),
       ...(footer ? await requireDirectoryMarker(file, directorySector) : []),
     ],
     fill: (core, list, window, observer) => (grains ?? tables).fill(core, list, window, observer),
@@ -166,14 +169,17 @@ export async function readEmbeddedDescriptor(file: Source): Promise<Uint8Array |
   return await readBytes(file, sector * SECTOR_SIZE, lengthBytes);
 }
 
-/** True when the header holds no disk of its own: its descriptor names the extents (capacity 0). */
+/**
+ * True when the header holds no disk of its own: its descriptor names the extents (capacity 0). In front of a stream
+ * such a header means that only the footer knows the capacity.
+ */
 export async function holdsDescriptorOnly(file: Source): Promise<boolean> {
   const header = await readHeader(file, SECTOR_SIZE);
-  return header.u64(12) === 0n && header.u64(28) !== 0n;
+  return header.u64(12) === 0n && header.u64(28) !== 0n && header.u16(77) === 0;
 }
 
 /**
- * What a header says, bounded.
+ * What a header says, bounded. The capacity is 0 in front of a stream whose footer alone knows it.
  *
  * @throws {RegrainError} `UNSUPPORTED`, `HEADER_INVALID`, `LIMIT_EXCEEDED`.
  */
@@ -192,7 +198,8 @@ export function parseHosted(header: Header): HostedHeader {
   }
   requireNewlines(header, flags);
   const capacitySectors = header.sectors(12, "capacity");
-  if (capacitySectors === 0) throw header.error("HEADER_INVALID", "capacity is 0", 12);
+  const needsFooter = header.u16(77) === 1 && (flags & FLAG_MARKERS) !== 0;
+  if (capacitySectors === 0 && !needsFooter) throw header.error("HEADER_INVALID", "capacity is 0", 12);
   const grainSectors = powerOfTwo(header, {
     name: "grainSize",
     value: header.u64(20),
@@ -254,13 +261,60 @@ function powerOfTwo(header: Header, field: { name: string; value: bigint; max: n
   throw header.error("HEADER_INVALID", `${name} is ${value}, expected a power of two up to ${max}`, at);
 }
 
-/** The footer is a header with the right offsets, 1024 bytes before the end; where there is one it wins. */
-async function readFooter(file: Source, front: HostedHeader): Promise<HostedHeader | undefined> {
-  const offsetBytes = file.sizeBytes - FOOTER_SECTORS_FROM_END * SECTOR_SIZE;
+/** What ends a stream. */
+interface StreamEnd {
+  readonly header: HostedHeader;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * The footer is a header with the right offsets, 1024 bytes before the end; where there is one it wins. Where a footer
+ * must be and something follows it, it is looked for.
+ */
+async function readFooter(file: Source, front: HostedHeader): Promise<StreamEnd | undefined> {
+  const expectedBytes = file.sizeBytes - FOOTER_SECTORS_FROM_END * SECTOR_SIZE;
+  const atEnd = await footerAt(file, front, expectedBytes);
+  if (atEnd) return { header: atEnd, findings: footerNotes(file, front) };
+  const isNeeded = front.directorySector === undefined || front.capacitySectors === 0;
+  if (!isNeeded || !hasGrainMarkers(front)) return undefined;
+  const sector = await findFooter(file, {
+    start: Math.max(1, front.descriptorSector + front.descriptorSectors),
+    shape: streamShape(front),
+    maxGrainBytes: maxPackedBytes(front.grainSectors),
+  });
+  const offsetBytes = sector === undefined ? -1 : sector * SECTOR_SIZE;
+  const header = await footerAt(file, front, offsetBytes);
+  return header && { header, findings: [...footerNotes(file, front), afterFooter(file, offsetBytes)] };
+}
+
+async function footerAt(
+  file: Source,
+  front: HostedHeader,
+  offsetBytes: number,
+): Promise<HostedHeader | undefined> {
   if (offsetBytes < SECTOR_SIZE || offsetBytes % SECTOR_SIZE !== 0) return undefined;
+  if (offsetBytes + SECTOR_SIZE > file.sizeBytes) return undefined;
   const header = await readHeader(file, SECTOR_SIZE, offsetBytes);
-  if (header.u32(0) !== HOSTED_MAGIC) return undefined;
-  return parseFooter(header, front);
+  return header.u32(0) === HOSTED_MAGIC ? parseFooter(header, front) : undefined;
+}
+
+function footerNotes(file: Source, front: HostedHeader): Finding[] {
+  return front.capacitySectors === 0 ? [capacityInFooter(file.path)] : [];
+}
+
+/** Said of a stream whose header leaves its capacity to the footer. */
+export function capacityInFooter(path: string): Finding {
+  const message = "the header says capacity 0, that of the footer is taken";
+  return { severity: "note", kind: "capacity-in-footer", path, offsetBytes: 12, message };
+}
+
+function afterFooter(file: Source, footerBytes: number): Finding {
+  const endBytes = footerBytes + FOOTER_SECTORS_FROM_END * SECTOR_SIZE;
+  const restBytes = file.sizeBytes - endBytes;
+  const message = restBytes > 0
+    ? `${restBytes} bytes follow the end of the stream; they are left out`
+    : "the marker that ends the stream is missing";
+  return { severity: "note", kind: "stream-goes-on", path: file.path, offsetBytes: endBytes, message };
 }
 
 /**
@@ -270,7 +324,8 @@ async function readFooter(file: Source, front: HostedHeader): Promise<HostedHead
  */
 export function parseFooter(header: Header, front: HostedHeader): HostedHeader {
   const footer = parseHosted(header);
-  const same = footer.capacitySectors === front.capacitySectors &&
+  if (footer.capacitySectors === 0) throw header.error("HEADER_INVALID", "capacity is 0", 12);
+  const same = [footer.capacitySectors, 0].includes(front.capacitySectors) &&
     footer.grainSectors === front.grainSectors &&
     footer.entriesPerTable === front.entriesPerTable && footer.flags === front.flags;
   if (same) return footer;
@@ -296,6 +351,11 @@ export function extentOfHeader(header: HostedHeader, file: Source): Extent {
 /** True when every packed grain says where on the disk it belongs. */
 export function hasGrainMarkers(header: HostedHeader): boolean {
   return (header.flags & FLAG_MARKERS) !== 0;
+}
+
+/** True when the flags say that there is a second directory, wherever it is. */
+export function announcesRedundant(header: HostedHeader): boolean {
+  return (header.flags & FLAG_REDUNDANT) !== 0;
 }
 
 /** True when the header promises a second directory. */

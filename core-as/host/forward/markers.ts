@@ -10,16 +10,25 @@
  */
 import { RegrainError } from "../errors.ts";
 import { Header } from "../header.ts";
-import { type HostedHeader, parseFooter } from "../hosted_sparse.ts";
+import { announcesRedundant, type HostedHeader, parseFooter } from "../hosted_sparse.ts";
 import type { Inflater } from "../inflate.ts";
-import { MARKER_TYPE } from "../marker.ts";
+import {
+  isDirectoryMarker,
+  type Marker,
+  MARKER_TYPE,
+  markerAt,
+  type StreamShape,
+  streamShape,
+  tablesAnnounced,
+} from "../marker.ts";
 import { ceilDiv, MIB, SECTOR_SIZE } from "../units.ts";
 import { PIPE_NAME } from "./input.ts";
 import { PackedGrains } from "./packed.ts";
 import { Loose } from "./passage.ts";
 import type { Tools } from "./tables.ts";
+import { WaitingTables } from "./waiting_tables.ts";
 
-/** Bytes of tables that come or were foretold, and wait: one table in every file that is written in order. */
+/** Bytes of tables that were foretold and have not come: one table in every file that is written in order. */
 const MAX_OPEN_BYTES = 64 * MIB;
 /** Bytes of a directory; that of a disk of 62 TiB in common grains has 8 MiB. */
 const MAX_DIRECTORY_BYTES = 16 * MIB;
@@ -34,13 +43,16 @@ type Entries = Uint32Array;
 export class MarkerPassage {
   private readonly grains: PackedGrains;
   private readonly spanSectors: number;
+  private readonly shape: StreamShape;
   private readonly tableCount: number;
+  /** Tables come twice, and only the footer says which of the two rules. */
+  private readonly comeTwice: boolean;
   /** What the markers said so far, by number of the table that must confirm it. */
   private readonly open = new Map<number, Entries>();
   /** Sector of each table that was confirmed, 0 where none was. */
   private readonly confirmed: Uint32Array;
-  /** Tables that nobody could tell the number of, by sector. */
-  private readonly unplaced = new Map<number, Entries>();
+  /** Tables that the directory will tell the number of, by sector. */
+  private readonly unplaced: WaitingTables;
   /** Directories by sector. */
   private readonly directories = new Map<number, Entries>();
   /** Sector of the directory that rules; the footer wins. */
@@ -57,7 +69,13 @@ export class MarkerPassage {
     const shape = { grainSectors, capacitySectors, markers: true, inflate: options.inflate };
     this.grains = new PackedGrains(shape, { sink, loose: new Loose(core, sink) });
     this.spanSectors = grainSectors * entriesPerTable;
-    this.tableCount = ceilDiv(capacitySectors, this.spanSectors);
+    this.shape = streamShape(header);
+    this.tableCount = this.shape.tableCount;
+    this.comeTwice = announcesRedundant(header);
+    this.unplaced = new WaitingTables(tools.scratch, {
+      entriesPerTable,
+      max: this.tableCount * MAX_DIRECTORIES,
+    });
     if (this.tableCount * 4 > MAX_DIRECTORY_BYTES) {
       throw new RegrainError("LIMIT_EXCEEDED", `a grain directory of ${this.tableCount} entries`, {
         path: PIPE_NAME,
@@ -73,12 +91,12 @@ export class MarkerPassage {
     const { input } = this.tools;
     await this.skip(Math.max(1, this.header.descriptorSector + this.header.descriptorSectors));
     while (await input.require(SECTOR_SIZE)) {
-      const view = input.view();
-      const value = view.getBigUint64(0, true);
-      if (view.getUint32(8, true) > 0) await this.grain(value);
-      else if (await this.metadata(view.getUint32(12, true), value)) return await this.confirmAll();
+      const marker = markerAt(input.view());
+      if (marker.sizeBytes > 0) await this.grain(marker.value);
+      else if (await this.metadata(marker)) return await this.confirmAll();
     }
-    if (this.footerSeen || this.directory() === undefined) throw input.truncated("the end of the stream");
+    // The marker that ends the stream may be missing; what it ends must not.
+    if (this.directory() === undefined) throw input.truncated("the end of the stream");
     await this.confirmAll();
   }
 
@@ -111,28 +129,41 @@ export class MarkerPassage {
   }
 
   /** Takes what is no grain; true at the end of the stream. */
-  private async metadata(type: number, value: bigint): Promise<boolean> {
+  private async metadata(marker: Marker): Promise<boolean> {
     const { input } = this.tools;
+    const { type, value } = marker;
+    input.advance(SECTOR_SIZE);
     if (type === MARKER_TYPE.endOfStream) {
-      input.advance(SECTOR_SIZE);
       // Before anything is known of the tables it is padding.
       return this.footerSeen || this.directory() !== undefined;
     }
-    input.advance(SECTOR_SIZE);
-    const sectors = Number(value);
-    const end = input.sector + sectors;
-    const { entriesPerTable } = this.header;
-    if (type === MARKER_TYPE.grainTable && sectors === ceilDiv(entriesPerTable * 4, SECTOR_SIZE)) {
-      await this.table(await this.entries(entriesPerTable, sectors));
-    } else if (
-      type === MARKER_TYPE.grainDirectory && sectors === ceilDiv(this.tableCount * 4, SECTOR_SIZE) &&
+    const isAs = (sectors: number) => value === 0n || value === BigInt(sectors);
+    const end = input.sector + Number(value);
+    if (type === MARKER_TYPE.grainTable) await this.tables(marker);
+    else if (
+      type === MARKER_TYPE.grainDirectory && isAs(this.shape.directorySectors) &&
       this.directories.size < MAX_DIRECTORIES
     ) {
       const place = input.sector;
-      this.directories.set(place, await this.entries(this.tableCount, sectors));
-    } else if (type === MARKER_TYPE.footer && sectors === 1) await this.footer();
+      this.directories.set(place, await this.entries(this.tableCount, this.shape.directorySectors));
+    } else if (type === MARKER_TYPE.footer && isAs(1)) await this.footer();
     await this.skip(end);
     return false;
+  }
+
+  /** Takes the tables that a marker announces. */
+  private async tables(marker: Marker): Promise<void> {
+    const { input } = this.tools;
+    const { entriesPerTable } = this.header;
+    const announced = tablesAnnounced(marker, this.shape);
+    if (!announced) return;
+    for (let i = 0; i < announced.count; i++) {
+      if (i > 0 && announced.atMost) {
+        if (!await input.require(SECTOR_SIZE)) throw input.truncated("the end of the stream");
+        if (isDirectoryMarker(input.bytes(SECTOR_SIZE), this.shape)) return;
+      }
+      await this.table(await this.entries(entriesPerTable, this.shape.tableSectors));
+    }
   }
 
   /** Passes sectors up to one. */
@@ -160,17 +191,18 @@ export class MarkerPassage {
 
   /** Finds the number of a table by its first grain. */
   private async table(entries: Entries): Promise<void> {
-    const place = this.tools.input.sector - ceilDiv(entries.length * 4, SECTOR_SIZE);
+    const place = this.tools.input.sector - this.shape.tableSectors;
     const first = entries.findIndex((entry) => entry > ZERO_ENTRY);
-    for (const [number, seen] of this.open) {
-      if (first < 0 || seen[first] !== entries[first] || !this.equal(number, seen, entries)) continue;
-      this.open.delete(number);
-      this.confirmed[number] = place;
-      await this.handRest(number, entries);
-      return;
+    if (first >= 0 && !this.comeTwice) {
+      for (const [number, seen] of this.open) {
+        if (seen[first] !== entries[first] || !this.equal(number, seen, entries)) continue;
+        this.open.delete(number);
+        this.confirmed[number] = place;
+        await this.handRest(number, entries);
+        return;
+      }
     }
-    this.requireRoom();
-    this.unplaced.set(place, entries);
+    await this.unplaced.add(place, entries);
   }
 
   private async footer(): Promise<void> {
@@ -179,6 +211,7 @@ export class MarkerPassage {
     const footer = parseFooter(new Header(input.bytes(SECTOR_SIZE), PIPE_NAME, input.position), this.header);
     this.directorySector = footer.directorySector;
     this.footerSeen = true;
+    input.advance(SECTOR_SIZE);
   }
 
   private directory(): Entries | undefined {
@@ -195,7 +228,9 @@ export class MarkerPassage {
         if (this.confirmed[number] !== place) throw this.contradiction(number);
         continue;
       }
-      const entries = place === 0 ? new Uint32Array(this.header.entriesPerTable) : this.unplaced.get(place);
+      const entries = place === 0
+        ? new Uint32Array(this.header.entriesPerTable)
+        : await this.unplaced.get(place);
       const seen = this.open.get(number) ?? new Uint32Array(this.header.entriesPerTable);
       if (!entries || !this.equal(number, seen, entries)) throw this.contradiction(number);
       await this.handRest(number, entries);
@@ -236,7 +271,7 @@ export class MarkerPassage {
   }
 
   private requireRoom(): void {
-    const bytes = (this.open.size + this.unplaced.size + 1) * this.header.entriesPerTable * 4;
+    const bytes = (this.open.size + 1) * this.header.entriesPerTable * 4;
     if (bytes <= MAX_OPEN_BYTES) return;
     throw new RegrainError("LIMIT_EXCEEDED", "the grains of too many tables come mixed for one pass", {
       path: PIPE_NAME,

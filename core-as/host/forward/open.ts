@@ -4,16 +4,18 @@
  * This module is browser compatible.
  */
 import { openCowd } from "../cowd.ts";
-import { parseDescriptor } from "../descriptor.ts";
+import { type Descriptor, parseDescriptor } from "../descriptor.ts";
 import { HEAD_BYTES } from "../descriptor_text.ts";
 import { noRuns } from "../disk.ts";
 import { RegrainError } from "../errors.ts";
 import type { TableExtent } from "../grain_tables.ts";
 import { readHeader } from "../header.ts";
 import {
+  capacityInFooter,
   extentOfHeader,
   hasGrainMarkers,
   holdsDescriptorOnly,
+  type HostedHeader,
   parseHosted,
   readEmbeddedDescriptor,
 } from "../hosted_sparse.ts";
@@ -95,16 +97,33 @@ async function hostedDisk(front: FrontSource, tools: Tools, options: ForwardOpti
       hint: "copy all of them here and apply the disk by its name",
     });
   }
-  const header = parseHosted(first);
+  const header = withCapacity(parseHosted(first), descriptor);
   const { directorySector = Infinity, overheadSectors } = header;
   const tablesFollow = directorySector >= overheadSectors;
   if (header.compressed && hasGrainMarkers(header) && tablesFollow) {
-    const link = linkOfExtent(extentOfHeader(header, front), descriptor, NO_DESCRIPTOR);
+    const extent = extentOfHeader(header, front);
+    const isAssumed = parseHosted(first).capacitySectors === 0;
+    const findings = [...extent.findings, ...(isAssumed ? [capacityInFooter(PIPE_NAME)] : [])];
+    const link = linkOfExtent({ ...extent, findings }, descriptor, NO_DESCRIPTOR);
     const passage = new MarkerPassage(header, tools, options);
     return { link, survey: headerSurvey(link), isSurveyed: false, run: () => passage.run() };
   }
   const passage = await HeadPassage.open(header, tools, { ...options, descriptor });
   return { link: passage.link, survey: passage.survey, isSurveyed: true, run: () => passage.run() };
+}
+
+/** A header without a capacity has that of the one extent in its descriptor; the footer must say the same. */
+function withCapacity(header: HostedHeader, descriptor: Descriptor | undefined): HostedHeader {
+  if (header.capacitySectors > 0) return header;
+  const line = descriptor?.extents.length === 1 ? descriptor.extents[0] : undefined;
+  if (line && line.type === "SPARSE" && line.sizeSectors > 0) {
+    return { ...header, capacitySectors: line.sizeSectors };
+  }
+  throw new RegrainError("UNSUPPORTED", "the header says capacity 0, only the end of the file knows it", {
+    path: PIPE_NAME,
+    offsetBytes: 12,
+    hint: "copy the file here and apply it by its name",
+  });
 }
 
 /** The findings of the headers, in the form of a survey. */
