@@ -1,6 +1,6 @@
 /** Wires the core to this machine: the kernels, the files, the native inflate. */
 import * as kernels from "../core-as/core.wasm";
-import { type Context, Core, type Files, type Inflater } from "../core-as/host/mod.ts";
+import { type Context, Core, type Files, type ImageFormat, type Inflater } from "../core-as/host/mod.ts";
 import type { Io } from "./io/mod.ts";
 
 /**
@@ -22,15 +22,27 @@ export interface OpenFlags {
   readonly search?: readonly string[] | undefined;
   readonly allowOutside?: boolean | undefined;
   readonly ignoreJournal?: boolean | undefined;
+  readonly format?: ImageFormat | undefined;
 }
 
-export function createContext(io: Io, flags: OpenFlags): Context {
+/** @param warn Told what was taken in one of two ways, each sentence once. */
+export function createContext(
+  io: Io,
+  flags: OpenFlags,
+  warn: (sentence: string) => void = () => undefined,
+): Context {
+  const told = new Set<string>();
   return {
     core: theCore(),
     files: filesOf(io),
     names: { search: flags.search ?? [], allowOutside: flags.allowOutside ?? false },
     inflate: inflateNative,
     ignoreJournal: flags.ignoreJournal ?? false,
+    format: flags.format,
+    warn(sentence) {
+      if (!told.has(sentence)) warn(sentence);
+      told.add(sentence);
+    },
   };
 }
 

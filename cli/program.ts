@@ -6,6 +6,7 @@ import { Argument, Command, type CommandUnknownOpts, Option } from "@commander-j
 import { backupCommands } from "./program/backup.ts";
 import {
   examples,
+  formatOption,
   progressOption,
   withCommon,
   withFinding,
@@ -93,7 +94,8 @@ function infoCommand(finish: (status: number) => void) {
   const command = new Command("info")
     .summary("what an image is: format, chain, sizes, health")
     .description("Prints format, geometry, chain with its verdict, data, zero and hole bytes, and health.")
-    .argument("<IMAGE...>", "descriptor, bare extent, raw image, or repo:VM/DISK@latest");
+    .argument("<IMAGE...>", "descriptor, bare extent, raw image, or repo:VM/DISK@latest")
+    .addOption(formatOption());
   return withCommon(withRepository(withOpening(command)))
     .addHelpText("after", examples("regrain info vm-000001.vmdk", "regrain info --json vm-000001-delta.vmdk"))
     .action(async (images, flags) =>
@@ -110,7 +112,8 @@ function mapCommand(finish: (status: number) => void) {
     .argument("<IMAGE...>", "descriptor, bare extent, raw image, or repo:VM/DISK@latest")
     .option("--ascii", "draw a heat map instead of a table")
     .option("--chain", "merge the image with all links below it")
-    .option("--force", "with --chain: merge links that do not belong together, into a disk that never was");
+    .option("--force", "with --chain: merge links that do not belong together, into a disk that never was")
+    .addOption(formatOption());
   return withCommon(withRepository(withOpening(command)))
     .addHelpText(
       "after",
@@ -126,7 +129,8 @@ function checkCommand(finish: (status: number) => void) {
       "Looks at every table entry: past the end, into metadata, shared, contradicting. Exit 1 when it finds damage.",
     )
     .argument("<IMAGE...>", "descriptor, bare extent, raw image, or repo:VM/DISK@latest")
-    .option("--chain", "check all links below it too, and whether they belong together");
+    .option("--chain", "check all links below it too, and whether they belong together")
+    .addOption(formatOption());
   return withCommon(withRepository(withOpening(command)))
     .addHelpText(
       "after",
@@ -149,6 +153,12 @@ function compareCommand(finish: (status: number) => void) {
     .argument("<B>", "the other one")
     .option("--strict", "disks of different size differ")
     .option("--force", "compare a chain whose links do not belong together, a disk that never was")
+    .addOption(formatOption())
+    .addOption(
+      new Option("--format-b <format>", "what B is, where it is something else than A").choices(
+        ["raw", "vmdk"] as const,
+      ),
+    )
     .addOption(progressOption());
   return withCommon(withRepository(withOpening(command)))
     .addHelpText(
@@ -175,7 +185,8 @@ function inspectCommand(finish: (status: number) => void) {
     )
     .argument("[IMAGE...]", "descriptor, bare extent, raw image, block device, or repo:VM/DISK@latest")
     .option("--port <N>", "port of 127.0.0.1 to listen on; any that is free by default")
-    .option("--no-open", "print the address, and leave the browser alone");
+    .option("--no-open", "print the address, and leave the browser alone")
+    .addOption(formatOption());
   return withCommon(withRepository(withFinding(command)))
     .addHelpText(
       "after",
@@ -225,6 +236,7 @@ function applyCommand(finish: (status: number) => void) {
       new Option("--sparse <mode>", "zeros become holes: auto (files only), always (devices too), never")
         .choices(["auto", "always", "never"] as const).default("auto" as const),
     )
+    .addOption(formatOption("TARGET"))
     .addOption(progressOption());
   return withCommon(withOpening(command))
     .addHelpText(

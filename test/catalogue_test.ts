@@ -29,7 +29,7 @@ async function openSound(fixture: FixtureCase): Promise<{ disk: Disk; surveys: L
 
 async function openAsDelta(fixture: FixtureCase): Promise<void> {
   const context = memoryContext(fixture.make());
-  requireSound(await surveyLink(core, await openLink(fixture.leaf, context, "vmdk"), { overlaps: true }), {
+  requireSound(await surveyLink(core, await openLink(fixture.leaf, context, "delta"), { overlaps: true }), {
     force: false,
   });
 }

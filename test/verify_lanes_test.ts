@@ -143,16 +143,16 @@ async function withApplied(folder: string, work: (applied: Applied) => Promise<v
   const request = { deltas: [`${folder}/${DELTA}`], target: `${folder}/vm.img`, chain: false, force: false };
   const io = pickIo();
   const context = createContext(io, {});
-  const disk = new Disk(context.core, [await openLink(request.deltas[0]!, context, "vmdk")]);
+  const disk = new Disk(context.core, [await openLink(request.deltas[0]!, context, "delta")]);
   const target = io.openTarget(request.target, { create: { sizeBytes: disk.sizeBytes }, force: false });
   try {
     await applyDisk(disk, target, { sparse: "auto" });
     await target.flush();
-    const { names, ignoreJournal } = context;
+    const { names, ignoreJournal, format } = context;
     await work({
       disk,
       target,
-      job: { request: { ...request, create: false, dryRun: false }, names, ignoreJournal },
+      job: { request: { ...request, create: false, dryRun: false }, names, ignoreJournal, format },
     });
   } finally {
     target.close();

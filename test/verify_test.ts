@@ -51,7 +51,7 @@ async function applyThenVerify(
 ): Promise<Awaited<ReturnType<typeof verifyTarget>>> {
   const io = pickIo();
   const context = createContext(io, {});
-  const disk = new Disk(context.core, [await openLink(paths.delta, context, "vmdk")]);
+  const disk = new Disk(context.core, [await openLink(paths.delta, context, "delta")]);
   const target = io.openTarget(paths.target, { force: false });
   try {
     await applyDisk(disk, target, { sparse: "auto" });

@@ -10,6 +10,7 @@ import {
   type ErrorCode,
   ERRORS,
   type FirstDifference,
+  type ImageFormat,
   MIB,
   RegrainError,
   type SearchOptions,
@@ -57,6 +58,7 @@ export interface LaneJob {
   readonly request: ApplyRequest;
   readonly names: SearchOptions;
   readonly ignoreJournal: boolean;
+  readonly format: ImageFormat | undefined;
   readonly sparse: SparseMode;
   readonly shared: SharedArrayBuffer;
 }

@@ -18,8 +18,6 @@ import {
   parseDescriptor,
   planApply,
   planOf,
-  type Probe,
-  probe,
   readBytes,
   RegrainError,
   requireMatch,
@@ -31,6 +29,7 @@ import {
 } from "../../core-as/host/mod.ts";
 import { type Identity, type Io, sameStorage } from "../io/mod.ts";
 import { FlatTarget } from "./flat_target.ts";
+import { judgedTargetForm, refuseVmdkName, targetForm } from "./target_form.ts";
 import { requireSize } from "./target_size.ts";
 
 /** What the user says of the target. */
@@ -104,7 +103,7 @@ export async function openLinks(
   if (request.chain) return await openDeltas(request.deltas[0]!, context);
   const links: Link[] = [];
   try {
-    for (const path of request.deltas) links.unshift(await openLink(path, context, "vmdk"));
+    for (const path of request.deltas) links.unshift(await openLink(path, context, "delta"));
     requireDeltasAboveFirst(links);
     return { links, base: undefined };
   } catch (error) {
@@ -148,7 +147,7 @@ export async function prepareTarget(
 ): Promise<PreparedTarget | undefined> {
   const { io } = tools;
   const found = io.stat(request.target);
-  if (!found) return createTarget(request, intent, io);
+  if (!found) return createTarget(request, intent, tools);
   if (found.kind === "directory" || found.kind === "other") {
     const what = found.kind === "directory" ? "a directory" : "neither a file nor a block device";
     throw new RegrainError("TARGET_UNSUITABLE", `it is ${what}`, { path: request.target });
@@ -164,7 +163,11 @@ export async function prepareTarget(
   }
 }
 
-function createTarget(request: TargetRequest, intent: WriteIntent, io: Io): PreparedTarget | undefined {
+function createTarget(
+  request: TargetRequest,
+  intent: WriteIntent,
+  { io, context }: { io: Io; context: Context },
+): PreparedTarget | undefined {
   if (!request.create) {
     throw new RegrainError("TARGET_MISSING", "there is no such file or device", {
       path: request.target,
@@ -172,6 +175,7 @@ function createTarget(request: TargetRequest, intent: WriteIntent, io: Io): Prep
         "copy the base there first; --create makes an empty one, in which what no delta holds reads as zeros",
     });
   }
+  refuseVmdkName(request.target, context);
   if (request.dryRun) return undefined;
   const target = io.openTarget(request.target, {
     create: { sizeBytes: intent.sizeBytes },
@@ -190,20 +194,8 @@ async function openExisting(
   tools: { io: Io; context: Context },
 ): Promise<OpenedTarget> {
   const { io, context } = tools;
-  const seen = await probePath(request.target, io);
-  if (seen.kind === "descriptor") return await openVmdkTarget(request, intent, tools);
-  const what = seen.kind === "raw" ? seen.foreign : `a ${seen.kind} VMDK`;
-  if (what !== undefined && !request.force) {
-    throw new RegrainError(
-      "TARGET_UNSUITABLE",
-      `it looks like ${what}, and writing disk sectors into it would destroy it`,
-      {
-        path: request.target,
-        hint: "apply onto a raw image, a block device, or the descriptor of a flat VMDK; " +
-          "if this is a raw image that only happens to start so: --force",
-      },
-    );
-  }
+  const form = await targetForm({ ...request, sizeBytes: intent.sizeBytes }, tools);
+  if (form === "vmdk") return await openVmdkTarget(request, intent, tools);
   const target = io.openTarget(request.target, { force: request.force });
   const beside = request.target.replace(/-flat\.vmdk$/i, ".vmdk");
   const warnings = beside !== request.target && await context.files.exists(beside)
@@ -212,22 +204,13 @@ async function openExisting(
   return { target, base: undefined, warnings, identities: [target.identity] };
 }
 
-async function probePath(path: string, io: Io): Promise<Probe> {
-  const source = io.openSource(path);
-  try {
-    return await probe(source);
-  } finally {
-    source.close();
-  }
-}
-
 async function openVmdkTarget(
   request: TargetRequest,
   intent: WriteIntent,
   tools: { io: Io; context: Context },
 ): Promise<OpenedTarget> {
   const { io, context } = tools;
-  const link = await openLink(request.target, context, "vmdk");
+  const link = await openLink(request.target, { ...context, format: "vmdk" }, "image");
   link.close();
   requireBase(link.delta, request.target);
   const warnings: string[] = [];
@@ -268,8 +251,8 @@ function eachOnce(io: Io, open: (path: string) => Target): (path: string) => Tar
 export async function joinTarget(path: string, tools: { io: Io; context: Context }): Promise<Target> {
   const { io, context } = tools;
   const options = { force: true, joined: true };
-  if ((await probePath(path, io)).kind !== "descriptor") return io.openTarget(path, options);
-  const link = await openLink(path, context, "vmdk");
+  if (await judgedTargetForm(path, tools) === "raw") return io.openTarget(path, options);
+  const link = await openLink(path, { ...context, format: "vmdk" }, "image");
   link.close();
   return new FlatTarget(link, eachOnce(io, (part) => io.openTarget(part, options)));
 }

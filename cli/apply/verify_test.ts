@@ -92,7 +92,7 @@ class SparseTarget extends MemoryTarget {
 async function openDelta(link: LinkSpec, kind: "cowd" | "sesparse" = "cowd"): Promise<Disk> {
   const { bytes } = kind === "cowd" ? buildCowd(link) : buildSeSparse(link);
   const files = deltaFiles({ kind, bytes, capacitySectors: link.capacitySectors });
-  return new Disk(core, [await openLink("disk-000001.vmdk", memoryContext(files), "vmdk")]);
+  return new Disk(core, [await openLink("disk-000001.vmdk", memoryContext(files), "delta")]);
 }
 
 /** Data, zeros and holes, several buffers long. */

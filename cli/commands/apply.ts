@@ -200,8 +200,8 @@ class LaneStarter implements Disposable {
     if (!isWorthwhile(plan.writeBytes)) return undefined;
     this.session.console.detail("two lanes: one reads while the other writes");
     this.lane ??= new SecondLane();
-    const { names, ignoreJournal } = this.session.context;
-    return { lane: this.lane, job: { request: this.request, names, ignoreJournal } };
+    const { names, ignoreJournal, format } = this.session.context;
+    return { lane: this.lane, job: { request: this.request, names, ignoreJournal, format } };
   }
 
   private get inOrder(): boolean {

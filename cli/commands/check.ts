@@ -23,7 +23,7 @@ export async function runCheck(images: readonly string[], flags: CheckFlags): Pr
   for (const image of images) {
     const links = flags.chain
       ? await openChain(image, session.context)
-      : [await openLink(image, session.context, "raw")];
+      : [await openLink(image, session.context, "image")];
     const verdicts = judgeChain(links);
     const surveys = await surveyAll(links, session);
     const imageSound = surveys.every(({ findings: { counts } }) => counts.damage + counts.doubt === 0) &&

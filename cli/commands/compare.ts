@@ -8,6 +8,7 @@ import {
   formatCount,
   formatSize,
   hexByte,
+  type ImageFormat,
   plural,
 } from "../../core-as/host/mod.ts";
 import { type Console, formatDuration, Progress } from "../ui/mod.ts";
@@ -17,6 +18,8 @@ import { type ChainFlags, openWholeDisk } from "./whole_disk.ts";
 
 export interface CompareFlags extends LongFlags, ChainFlags {
   readonly strict?: boolean | undefined;
+  /** What the second disk is; without it what `--format` says of both. */
+  readonly formatB?: ImageFormat | undefined;
 }
 
 /** What is told: the comparison, and what became of it. */
@@ -35,7 +38,10 @@ export async function runCompare(images: readonly [string, string], flags: Compa
   const session = startSession(flags);
   const a = await openWhole(images[0], session, flags);
   try {
-    const b = await openWhole(images[1], session, flags);
+    const b = await openWhole(images[1], {
+      ...session,
+      context: { ...session.context, format: flags.formatB ?? flags.format },
+    }, flags);
     try {
       const outcome = await compareWithProgress([a, b], { console: session.console, flags });
       if (session.console.json) session.console.outJson(outcomeJson(outcome, images));

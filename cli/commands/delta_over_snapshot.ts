@@ -31,7 +31,7 @@ export class DeltaOverSnapshot implements Disposable {
     path: string,
     { session, force }: { session: Session; force: boolean },
   ): Promise<DeltaOverSnapshot> {
-    const link = await openLink(path, session.context, "vmdk");
+    const link = await openLink(path, session.context, "delta");
     if (!link.isBase) return new DeltaOverSnapshot(session, link, force);
     link.close();
     throw new RegrainError("USAGE", "a delta is needed here, and this disk has no parent", { path });
@@ -103,7 +103,7 @@ export class DeltaOverSnapshot implements Disposable {
 
   private async openBelow(path: string): Promise<void> {
     const above = this.links.at(-1)!;
-    const below = await openLink(path, this.session.context, "vmdk");
+    const below = await openLink(path, this.session.context, "parent");
     this.session.console.detail(`${above.path} stands on ${below.path} (CID ${cidText(below) ?? "unknown"})`);
     this.links.push(below);
   }

@@ -48,7 +48,7 @@ export async function runInfo(images: readonly string[], flags: DiskFlags): Prom
 }
 
 async function inspect(image: string, { context }: Session): Promise<Report> {
-  const link = await openLink(image, context, "raw");
+  const link = await openLink(image, context, "image");
   const survey = await surveyLink(context.core, link, { overlaps: true });
   const { parents, error } = await identifyParents(link, context);
   const verdicts = judgeChain([link, ...parents]);

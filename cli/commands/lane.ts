@@ -38,7 +38,7 @@ async function workOn(job: LaneJob): Promise<LaneAnswer> {
 
 async function carryOut(job: LaneJob): Promise<LaneTasks[keyof LaneTasks]> {
   const io = pickIo();
-  const context = createContext(io, { ...job.names, ignoreJournal: job.ignoreJournal });
+  const context = createContext(io, { ...job.names, ignoreJournal: job.ignoreJournal, format: job.format });
   const { links } = await openLinks(job.request, context);
   const disk = new Disk(context.core, links);
   let target: Target | undefined;

@@ -21,7 +21,7 @@ export async function runMap(images: readonly string[], flags: MapFlags): Promis
   for (const image of images) {
     const disk = flags.chain
       ? await openWholeDisk(image, session, flags)
-      : new Disk(session.context.core, [await openLink(image, session.context, "raw")]);
+      : new Disk(session.context.core, [await openLink(image, session.context, "image")]);
     try {
       const runs = new PlacedRuns(disk);
       if (session.console.json) await printJson(disk, runs, session);

@@ -21,10 +21,11 @@ import { behindTheEnd, planFormat, type RestoreFormat } from "./restore_format.t
 import { type LongFlags, type Session, startSession } from "./session.ts";
 import { type Watch, watched, type WatchFlags } from "./watched.ts";
 
-export interface RestoreFlags extends LongFlags, RepoFlags, WatchFlags {
+export interface RestoreFlags extends Omit<LongFlags, "format">, RepoFlags, WatchFlags {
   readonly apply?: string | undefined;
   readonly delta?: boolean | undefined;
   readonly force?: boolean | undefined;
+  /** What is made, not what is read: a delta is a VMDK by its place. */
   readonly format?: RestoreFormat | undefined;
   readonly rateLimit?: string | undefined;
 }
@@ -44,7 +45,7 @@ interface RestoreWork {
 /** @param spec `VM/DISK@WHICH`. */
 export async function runRestore(spec: string, path: string, flags: RestoreFlags): Promise<number> {
   checkFlags(path, flags);
-  const session = startSession(flags);
+  const session = startSession({ ...flags, format: undefined });
   const { name } = parseSnapshotSpec(spec);
   try {
     return await watched({ operation: "restore", name, flags, session }, async (watch) => {

@@ -26,7 +26,7 @@ export function startSession(flags: DiskFlags): Session {
   const console = new Console(flags);
   const io = pickIo(flags.io);
   console.detail(`i/o: ${io.name} (${io.reason})`);
-  const context = createContext(io, flags);
   const onNotice = (sentence: string) => console.warn(sentence);
+  const context = createContext(io, flags, onNotice);
   return { console, io, context: { ...context, files: withSnapshots(context.files, flags, onNotice) } };
 }

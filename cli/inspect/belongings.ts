@@ -8,13 +8,14 @@ import {
   baseName,
   type Context,
   type Descriptor,
-  descriptorBeside,
+  findLinkDescriptor,
+  type HeldDescriptor,
   isDelta,
   MAX_CHAIN_LINKS,
   probe,
-  readLinkDescriptor,
   RegrainError,
   resolveName,
+  type Role,
   wantedParent,
 } from "../../core-as/host/mod.ts";
 import { holdsDescriptorOnly } from "../../core-as/host/hosted_sparse.ts";
@@ -46,12 +47,6 @@ export async function findBelongings(images: readonly string[], context: Context
   const finder = new Finder(context);
   for (const image of images) await finder.addImage(image);
   return { files: [...finder.files.values()], missing: finder.missing };
-}
-
-/** A descriptor, and the file that holds it. */
-interface Held {
-  readonly path: string;
-  readonly descriptor: Descriptor;
 }
 
 class Finder {
@@ -87,14 +82,14 @@ class Finder {
         });
       }
       seen.add(real);
-      path = await this.addLink(path);
+      path = await this.addLink(path, seen.size === 1 ? "image" : "parent");
     }
   }
 
   /** Adds the files of one link. Returns where its parent is. */
-  private async addLink(path: string): Promise<string | undefined> {
+  private async addLink(path: string, role: Role): Promise<string | undefined> {
     await this.add(path, { named: false });
-    const held = await this.findDescriptor(path);
+    const held = await findLinkDescriptor(path, this.context, role);
     if (held === undefined) return undefined;
     await this.add(held.path, { named: false });
     for (const name of await this.extentNames(held)) {
@@ -108,20 +103,8 @@ class Finder {
     return await resolveName(parentFileNameHint, held.path, this.context, "parent", wantedParent(descriptor));
   }
 
-  /** The descriptor that a link is known by: beside a bare extent, else in the file itself. */
-  private async findDescriptor(path: string): Promise<Held | undefined> {
-    const beside = descriptorBeside(path);
-    if (beside !== undefined && await this.context.files.exists(beside)) {
-      const descriptor = await readLinkDescriptor(beside, this.context);
-      const names = descriptor?.extents.map(({ fileName }) => fileName && baseName(fileName));
-      if (descriptor && names?.includes(baseName(path))) return { path: beside, descriptor };
-    }
-    const descriptor = await readLinkDescriptor(path, this.context);
-    return descriptor && { path, descriptor };
-  }
-
   /** Names of the extents, each once. An extent that holds its own descriptor may have been renamed since. */
-  private async extentNames({ path, descriptor }: Held): Promise<Set<string>> {
+  private async extentNames({ path, descriptor }: HeldDescriptor): Promise<Set<string>> {
     if (await this.isItsOwnExtent(path, descriptor)) return new Set();
     const lines = descriptor.extents.filter(({ access }) => access !== "NOACCESS");
     return new Set(lines.flatMap(({ fileName }) => fileName ?? []));

@@ -52,6 +52,7 @@ export class LinuxSource implements LocalSource {
   readonly path: string;
   readonly sizeBytes: number;
   readonly identity: Identity;
+  readonly isDevice: boolean;
   /** Absent for devices, which have no holes to tell of. */
   readonly runs?: (fromBytes: number, toBytes: number) => Run[];
   protected readonly libc: Libc;
@@ -66,6 +67,7 @@ export class LinuxSource implements LocalSource {
     this.path = file.path;
     this.sizeBytes = file.sizeBytes;
     this.identity = file.identity;
+    this.isDevice = file.kind === "device";
     if (file.kind === "file") this.runs = (fromBytes, toBytes) => this.#runs(fromBytes, toBytes);
   }
 

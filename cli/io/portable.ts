@@ -47,6 +47,7 @@ class PortableSource implements LocalSource {
   readonly path: string;
   readonly sizeBytes: number;
   readonly identity: Identity;
+  readonly isDevice: boolean;
   protected readonly file: Deno.FsFile;
   #closed = false;
 
@@ -55,6 +56,7 @@ class PortableSource implements LocalSource {
     this.path = open.path;
     this.sizeBytes = open.sizeBytes;
     this.identity = open.identity;
+    this.isDevice = open.kind === "device";
   }
 
   read(batch: Batch, buffer: Uint8Array): void {

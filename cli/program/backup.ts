@@ -1,6 +1,6 @@
 /** The commands on backup repositories. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { examples, progressOption, withCommon, withOpening, withRepository } from "./flags.ts";
+import { examples, formatOption, progressOption, withCommon, withOpening, withRepository } from "./flags.ts";
 import { keepingCommands, repoKeepingCommands } from "./keeping.ts";
 
 type Finish = (status: number) => void;
@@ -49,6 +49,7 @@ function backupCommand(finish: Finish) {
       "let nobody remove the snapshot, and what it needs, for so long, such as 30d; takes a bucket with object lock",
     )
     .option("--heal", "look for chunks of the latest snapshot that are gone, and store them anew")
+    .addOption(formatOption("SOURCE"))
     .option(
       "--force",
       "store a chain whose links do not belong together, a disk that never was; lay a delta over a snapshot that " +

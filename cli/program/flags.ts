@@ -13,6 +13,18 @@ export function withOpening<A extends unknown[], O extends Record<string, unknow
     .option("--ignore-journal", "read an SESparse file although its journal is dirty");
 }
 
+/**
+ * The flag that says what images are, where their names do not.
+ *
+ * @param what Which of the names on the command line it is about.
+ */
+export function formatOption(what = "IMAGE") {
+  return new Option(
+    "--format <format>",
+    `what ${what} is: raw, or vmdk; without it the name says so (.vmdk, but not -flat.vmdk), and the content never`,
+  ).choices(["raw", "vmdk"] as const);
+}
+
 /** Flags that say how the files of disks are found. */
 export function withFinding<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
   return command

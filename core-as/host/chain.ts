@@ -6,8 +6,10 @@
 import { applyCommand } from "./command_line.ts";
 import { type Descriptor, isDelta, uuidOf, withNameDoubt } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
-import { type Context, type Link, openLink, readLinkDescriptor, sharedFile } from "./link.ts";
 import { wantedParent } from "./candidate.ts";
+import type { Context } from "./context.ts";
+import type { Role } from "./format_choice.ts";
+import { type Link, openLink, readLinkDescriptor, sharedFile } from "./link.ts";
 import { resolveName } from "./resolve.ts";
 import type { LinkIdentity } from "./verdict.ts";
 
@@ -64,11 +66,13 @@ async function descend(
           path: leaf,
         });
       }
+      // What a descriptor names as its parent is a VMDK by that; the leaf is what the user says it is.
+      const role: Role = links.length > 0 ? "parent" : options.keepBase ? "image" : "delta";
       if (!options.keepBase) {
-        const base: LinkIdentity | undefined = await identityOfBase(path, context);
+        const base: LinkIdentity | undefined = await identityOfBase(path, context, role);
         if (base) return { links, base };
       }
-      const link: Link = await openLink(path, context, options.keepBase ? "raw" : "vmdk");
+      const link: Link = await openLink(path, context, role);
       links.push(link);
       const shared = sharedFile(links.flatMap(({ extents }) => extents));
       if (shared !== undefined) {
@@ -115,7 +119,7 @@ export async function identifyParents(
     let path = await parentPath(link, context);
     while (path !== undefined) {
       await descent.visit(path);
-      const descriptor = await readLinkDescriptor(path, context);
+      const descriptor = await readLinkDescriptor(path, context, "parent");
       parents.push({ path, descriptor, capacitySectors: descriptor?.capacitySectors });
       const hint = descriptor && isDelta(descriptor) ? descriptor.parentFileNameHint : undefined;
       path = hint === undefined
@@ -147,8 +151,12 @@ export async function identifyParent(
 }
 
 /** What the descriptor at a path says, if it is that of a base. */
-async function identityOfBase(path: string, context: Context): Promise<LinkIdentity | undefined> {
-  const descriptor = await readLinkDescriptor(path, context);
+async function identityOfBase(
+  path: string,
+  context: Context,
+  role: Role,
+): Promise<LinkIdentity | undefined> {
+  const descriptor = await readLinkDescriptor(path, context, role);
   if (!descriptor || isDelta(descriptor)) return undefined;
   return { path, descriptor, capacitySectors: descriptor.capacitySectors };
 }

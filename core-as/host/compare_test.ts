@@ -6,7 +6,8 @@ import { checkAsync, fc } from "../../test/helpers/property.ts";
 import { COMPARE_BLOCK_BYTES, compareDisks, type Comparison } from "./compare.ts";
 import { openChain } from "./chain.ts";
 import { Disk } from "./disk.ts";
-import { type Context, openLink } from "./link.ts";
+import type { Context } from "./context.ts";
+import { openLink } from "./link.ts";
 import type { Run, Source } from "./source.ts";
 import { MIB, SECTOR_SIZE } from "./units.ts";
 
@@ -126,7 +127,7 @@ Deno.test("a delta that nothing lies below reads as zeros in its holes", async (
   const capacitySectors = 64;
   const link = buildCowd({ capacitySectors, grainSectors: 1, seed: 3, grains: [{ index: 5, kind: "data" }] });
   const files = deltaFiles({ kind: "cowd", bytes: link.bytes, capacitySectors });
-  const delta = new Disk(core, [await openLink("disk-000001.vmdk", memoryContext(files), "vmdk")]);
+  const delta = new Disk(core, [await openLink("disk-000001.vmdk", memoryContext(files), "delta")]);
   const result = await compareDisks(delta, await rawDisk(new Uint8Array(capacitySectors * SECTOR_SIZE)));
   assert.equal(result.first?.offsetBytes, 5 * SECTOR_SIZE);
   assert.equal(result.differingBytes, SECTOR_SIZE);

@@ -27,7 +27,7 @@ const SPEC: HostedSpec = {
 };
 
 async function openBytes(bytes: Uint8Array, name = "disk.vmdk"): Promise<Link> {
-  return await openLink(name, memoryContext({ [name]: bytes }), "vmdk");
+  return await openLink(name, memoryContext({ [name]: bytes }), "delta");
 }
 
 /** A hosted file with something changed, and what is found in it. */
@@ -205,7 +205,7 @@ Deno.test("a directory of many pages is walked to its end; a table that does not
         return { ...source, read: (batch, buffer) => (reads++, source.read(batch, buffer)) };
       },
     },
-  }, "vmdk");
+  }, "delta");
   reads = 0;
   const totals = await totalsOf(new Disk(core, [link]));
   assert.equal(totals.dataBytes, 3 * SECTOR_SIZE);

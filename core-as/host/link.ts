@@ -4,36 +4,21 @@
  * This module is browser compatible.
  */
 import { openCowd } from "./cowd.ts";
-import {
-  type Descriptor,
-  type ExtentLine,
-  isDelta,
-  MAX_DESCRIPTOR_BYTES,
-  parseDescriptor,
-  withNameDoubt,
-} from "./descriptor.ts";
+import { type Descriptor, type ExtentLine, isDelta, parseDescriptor, withNameDoubt } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
 import type { Extent, Finding, Observer } from "./extent.ts";
 import { openFlat, openZero } from "./flat.ts";
 import { holdsDescriptorOnly, openHosted, readEmbeddedDescriptor } from "./hosted_sparse.ts";
-import type { Inflater } from "./inflate.ts";
-import type { Files } from "./files.ts";
-import { baseName, descriptorBeside, type SearchOptions } from "./names.ts";
+import type { Context } from "./context.ts";
+import { readDescriptor, readDescriptorAt } from "./descriptor_file.ts";
+import type { Role } from "./format_choice.ts";
 import { type Kind, notADisk, type Probe, probe } from "./probe.ts";
 import { resolveName } from "./resolve.ts";
 import { openSeSparse } from "./sesparse.ts";
-import { readBytes, type Source } from "./source.ts";
+import type { Source } from "./source.ts";
 import { ceilDiv, SECTOR_SIZE } from "./units.ts";
+import { wayInto } from "./way_in.ts";
 import { type Core, HOLE_PLACE, type RunList, ZERO_PLACE } from "./wasm.ts";
-
-/** All that opening needs and that does not change from file to file. */
-export interface Context {
-  readonly core: Core;
-  readonly files: Files;
-  readonly names: SearchOptions;
-  readonly inflate: Inflater;
-  readonly ignoreJournal: boolean;
-}
 
 /** An extent in its place. */
 export interface PlacedExtent {
@@ -131,55 +116,62 @@ export class Link {
 }
 
 /**
- * Opens a link by its descriptor or by a bare extent, whose descriptor is looked for beside it.
+ * Opens a link by its descriptor or by a bare extent, whose descriptor is looked for beside it; or a raw disk.
  *
- * @param accept What a file without any magic is: a raw disk, or an error.
+ * @param role What the file is there for: with its name and what the user says it decides what it is taken for.
  * @throws {RegrainError} any code of exit 4 and 6.
  */
-export async function openLink(path: string, context: Context, accept: "raw" | "vmdk"): Promise<Link> {
+export async function openLink(path: string, context: Context, role: Role): Promise<Link> {
   const file = await context.files.open(path);
   try {
-    if (file.isDisk) return openWholeDisk(file, accept);
-    const seen = await probe(file);
-    if (seen.kind === "descriptor") return await openDescriptorFile(file, context);
-    const beside = await findDescriptor(path, context);
-    if (beside) {
-      file.close();
-      return await openDescriptorFile(await context.files.open(beside), context);
-    }
-    if (seen.kind === "raw") return openRaw(file, seen, accept);
-    return await openBare(file, seen, context);
+    const way = await wayInto(file, context, role);
+    if (way.as === "refused") throw way.error;
+    if (way.as === "raw") return rawLink(file);
+    if (way.as === "descriptor") return await openDescriptorFile(file, context);
+    if (way.as === "bare") return await openBare(file, way.seen, context);
+    file.close();
+    return await openDescriptorFile(await context.files.open(way.path), context);
   } catch (error) {
     file.close();
     throw error;
   }
 }
 
+/** A descriptor, and the file that holds it. */
+export interface HeldDescriptor {
+  readonly path: string;
+  readonly descriptor: Descriptor;
+}
+
 /**
  * The descriptor that a path leads to, without opening any extent: the file's own text, the one embedded in it, or the
- * one beside it.
+ * one beside it. A raw disk has none, whatever its guest wrote.
  */
-export async function readLinkDescriptor(path: string, context: Context): Promise<Descriptor | undefined> {
+export async function findLinkDescriptor(
+  path: string,
+  context: Context,
+  role: Role,
+): Promise<HeldDescriptor | undefined> {
   const file = await context.files.open(path);
   try {
-    if (file.isDisk) return undefined;
-    const { kind } = await probe(file);
-    if (kind === "descriptor") return await readDescriptor(file);
-    const beside = await findDescriptor(path, context);
-    if (beside) return await readLinkDescriptor(beside, context);
-    const embedded = kind === "hosted" ? await readEmbeddedDescriptor(file) : undefined;
-    return embedded && parseDescriptor(embedded, path);
+    const way = await wayInto(file, context, role);
+    if (way.as === "raw" || way.as === "refused") return undefined;
+    if (way.as === "descriptor") return { path, descriptor: await readDescriptor(file) };
+    if (way.as === "beside") return { path: way.path, descriptor: await readDescriptorAt(way.path, context) };
+    const embedded = way.seen.kind === "hosted" ? await readEmbeddedDescriptor(file) : undefined;
+    return embedded && { path, descriptor: parseDescriptor(embedded, path) };
   } finally {
     file.close();
   }
 }
 
-async function readDescriptor(file: Source): Promise<Descriptor> {
-  if (file.sizeBytes <= MAX_DESCRIPTOR_BYTES) {
-    return parseDescriptor(await readBytes(file, 0, file.sizeBytes), file.path);
-  }
-  const message = `a descriptor of ${file.sizeBytes} bytes, at most 1 MiB is believed`;
-  throw new RegrainError("LIMIT_EXCEEDED", message, { path: file.path });
+/** What {@link findLinkDescriptor} finds, wherever it stands. */
+export async function readLinkDescriptor(
+  path: string,
+  context: Context,
+  role: Role,
+): Promise<Descriptor | undefined> {
+  return (await findLinkDescriptor(path, context, role))?.descriptor;
 }
 
 async function openDescriptorFile(file: Source, context: Context): Promise<Link> {
@@ -188,38 +180,6 @@ async function openDescriptorFile(file: Source, context: Context): Promise<Link>
   } finally {
     file.close();
   }
-}
-
-/** The descriptor beside an extent, if there is one and it names that extent. */
-async function findDescriptor(path: string, context: Context): Promise<string | undefined> {
-  const beside = descriptorBeside(path);
-  if (beside === undefined || !(await context.files.exists(beside))) return undefined;
-  const file = await context.files.open(beside);
-  try {
-    if ((await probe(file)).kind !== "descriptor") return undefined;
-    const descriptor = await readDescriptor(file);
-    const names = descriptor.extents.map((line) => line.fileName && baseName(line.fileName));
-    return names.includes(baseName(path)) ? beside : undefined;
-  } finally {
-    file.close();
-  }
-}
-
-/** A VMDK without a magic can only be a flat extent; any other lost its first bytes. */
-const LOST_ITS_MAGIC = /(?<!-flat|-f\d{3,})\.vmdk$/i;
-
-function openRaw(file: Source, seen: Probe, accept: "raw" | "vmdk"): Link {
-  const isDisk = file.sizeBytes > 0 && file.sizeBytes % SECTOR_SIZE === 0 && !seen.foreign &&
-    !LOST_ITS_MAGIC.test(file.path);
-  if (accept === "vmdk" || !isDisk) throw notADisk(file, seen);
-  return rawLink(file);
-}
-
-/** A snapshot in a repository, say: nothing in it can tell that it is anything else than the whole disk. */
-function openWholeDisk(file: Source, accept: "raw" | "vmdk"): Link {
-  if (accept === "raw" && file.sizeBytes > 0) return rawLink(file);
-  const what = file.sizeBytes === 0 ? "an empty disk" : "a whole disk, and a delta is needed here";
-  throw new RegrainError("NOT_A_DISK", `is ${what}`, { path: file.path });
 }
 
 function rawLink(file: Source): Link {

@@ -1,5 +1,5 @@
 /**
- * What a file is, by its first bytes. Never by its name, never by what a descriptor calls it.
+ * What a file looks like by its first bytes. What it is taken for is decided elsewhere: see `format_choice.ts`.
  *
  * This module is browser compatible.
  */
@@ -60,11 +60,35 @@ function foreignOf(head: Uint8Array): string | undefined {
   return FOREIGN.find(({ at, magic }) => text.startsWith(magic, at))?.name;
 }
 
+/** What each kind is called in a sentence. */
+const KIND_NAMES: Record<Exclude<Kind, "raw">, string> = {
+  descriptor: "a VMDK descriptor",
+  hosted: "a hosted sparse VMDK (KDMV)",
+  cowd: "a COWD VMDK",
+  sesparse: "an SESparse VMDK",
+};
+
+/** What the first bytes look like, in words, if they look like anything. */
+export function looksLike({ kind, foreign }: Pick<Probe, "kind" | "foreign">): string | undefined {
+  return kind === "raw" ? foreign : KIND_NAMES[kind];
+}
+
+/** True of bytes that are text and nothing else: no disk begins so. */
+export function looksLikeText(head: Uint8Array): boolean {
+  const hasMark = head[0] === 0xff && head[1] === 0xfe || head[0] === 0xfe && head[1] === 0xff;
+  const isText = (byte: number) =>
+    byte >= 0x20 ? byte !== 0x7f : [0x09, 0x0a, 0x0c, 0x0d, 0x1a].includes(byte);
+  return head.length > 0 && (hasMark || head.every(isText));
+}
+
 /** The error for a file that cannot be what it is used as. */
-export function notADisk(file: Pick<Source, "path" | "sizeBytes">, { head, foreign }: Probe): RegrainError {
+export function notADisk(
+  file: Pick<Source, "path" | "sizeBytes">,
+  { head, foreign }: Probe,
+  hint =
+    "accepted are VMDK descriptors, COWD (-delta.vmdk), SESparse (-sesparse.vmdk) and hosted sparse extents",
+): RegrainError {
   const path = file.path;
-  const hint =
-    "accepted are VMDK descriptors, COWD (-delta.vmdk), SESparse (-sesparse.vmdk) and hosted sparse extents";
   if (file.sizeBytes === 0) {
     return new RegrainError("NOT_A_DISK", "the file is empty", { path, offsetBytes: 0, hint });
   }

@@ -94,6 +94,8 @@ export interface Source {
    * nothing of what it is.
    */
   readonly isDisk?: boolean;
+  /** True of a block device: a disk too, unless the user says that a VMDK was copied onto it. */
+  readonly isDevice?: boolean;
   /**
    * Reads every transfer of `batch` into `buffer`, whole.
    *

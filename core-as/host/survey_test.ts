@@ -35,7 +35,7 @@ async function survey(
   options: { kernels?: Core; overlaps?: boolean; name?: string } = {},
 ): Promise<LinkSurvey> {
   const { kernels = core, overlaps = true, name = "disk-delta.vmdk" } = options;
-  const link = await openLink(name, memoryContext({ [name]: bytes }, { core: kernels }), "vmdk");
+  const link = await openLink(name, memoryContext({ [name]: bytes }, { core: kernels }), "delta");
   return await surveyLink(kernels, link, { overlaps });
 }
 

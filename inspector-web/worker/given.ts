@@ -73,6 +73,8 @@ export class GivenFiles implements OpenFiles {
       names: { search, allowOutside: false },
       inflate: inflatePortable,
       ignoreJournal: false,
+      format: undefined,
+      warn: () => undefined,
     };
   }
 

@@ -35,7 +35,9 @@ export async function lookAt(name: string, context: Context): Promise<Item> {
     kind = looksLikeMap(seen.head) ? "map" : seen.kind;
     const { sizeBytes } = file;
     const error = kind === "raw" ? rawError(file, seen) : undefined;
-    const descriptor = kind === "raw" || kind === "map" ? undefined : await readLinkDescriptor(name, context);
+    const descriptor = kind === "raw" || kind === "map"
+      ? undefined
+      : await readLinkDescriptor(name, context, "image");
     return { name, kind, sizeBytes, descriptor, error };
   } catch (error) {
     if (!(error instanceof RegrainError)) throw error;

@@ -204,7 +204,7 @@ export async function openPlan(plan: Plan, context: Context): Promise<Chain> {
 
 async function tryOpen(name: string, context: Context): Promise<Link | RegrainError> {
   try {
-    return await openLink(name, context, "raw");
+    return await openLink(name, context, "image");
   } catch (error) {
     if (error instanceof RegrainError) return error;
     throw error;

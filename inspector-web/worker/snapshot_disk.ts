@@ -77,6 +77,8 @@ export class SnapshotDisk implements OpenFiles {
       names: { search: [], allowOutside: false },
       inflate: inflatePortable,
       ignoreJournal: false,
+      format: undefined,
+      warn: () => undefined,
     };
   }
 

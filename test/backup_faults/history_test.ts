@@ -91,7 +91,7 @@ const BUILDERS = { cowd: buildCowd, sesparse: buildSeSparse, hosted: buildHosted
 async function openDelta(link: LinkSpec, format: Change["format"]) {
   const { capacitySectors } = link;
   const files = deltaFiles({ kind: format, bytes: BUILDERS[format](link).bytes, capacitySectors });
-  const opened = await openLink(DELTA, memoryContext(files), "vmdk");
+  const opened = await openLink(DELTA, memoryContext(files), "delta");
   return { disk: new Disk(core, [opened]), links: [opened], force: true };
 }
 

@@ -71,7 +71,15 @@ const REQUEST: ApplyRequest = {
 
 function contextOf(machine: CrashMachine): Context {
   const names = { search: [], allowOutside: false };
-  return { core, files: machine.links, names, inflate: inflatePortable, ignoreJournal: false };
+  return {
+    core,
+    files: machine.links,
+    names,
+    inflate: inflatePortable,
+    ignoreJournal: false,
+    format: undefined,
+    warn: () => {},
+  };
 }
 
 interface Safety {

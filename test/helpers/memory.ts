@@ -58,6 +58,8 @@ export function memoryContext(
     names: { search: [], allowOutside: false },
     inflate: inflatePortable,
     ignoreJournal: false,
+    format: undefined,
+    warn: () => {},
     ...changes,
   };
 }

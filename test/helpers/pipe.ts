@@ -126,7 +126,7 @@ export async function applyByPipe(read: ReadNext, options: PipeOptions = {}): Pr
 
 /** Applies a file that has nothing beside it onto a target full of 0xa5. */
 export async function applyByName(bytes: Uint8Array): Promise<Applied> {
-  const link = await openLink("stdin", memoryContext({ stdin: bytes }), "vmdk");
+  const link = await openLink("stdin", memoryContext({ stdin: bytes }), "delta");
   requireSound(await surveyLink(core, link, { overlaps: true }), { force: false });
   const disk = new Disk(core, [link]);
   const target = oldTarget(disk.sizeBytes);

@@ -39,7 +39,7 @@ async function openDeltaLinks(chain: RandomChain): Promise<Link[]> {
   const context = memoryContext(chainFiles(chain));
   const links: Link[] = [];
   for (const position of chain.links.keys()) {
-    links.unshift(await openLink(linkName(position), context, "vmdk"));
+    links.unshift(await openLink(linkName(position), context, "delta"));
   }
   return links;
 }
@@ -231,7 +231,7 @@ Deno.test("data is moved by the mebibyte, and by the whole buffer where every mo
   ];
   for (const { options, moveBytes } of cases) {
     const disk = new Disk(core, [
-      await openLink("a-delta.vmdk", memoryContext({ "a-delta.vmdk": bytes }), "vmdk"),
+      await openLink("a-delta.vmdk", memoryContext({ "a-delta.vmdk": bytes }), "delta"),
     ]);
     const target = targetFor(disk, { sparse: "auto", kind: "file" }, new Uint8Array(0));
     await applyDisk(disk, target, { sparse: "auto", ...options });

@@ -29,7 +29,7 @@ async function openDeltaLinks(chain: RandomChain): Promise<Link[]> {
   const context = memoryContext(chainFiles(chain));
   const links: Link[] = [];
   for (const position of chain.links.keys()) {
-    links.unshift(await openLink(linkName(position), context, "vmdk"));
+    links.unshift(await openLink(linkName(position), context, "delta"));
   }
   return links;
 }
