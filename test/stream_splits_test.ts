@@ -26,7 +26,7 @@ const PACKINGS: Record<string, (bytes: Uint8Array) => Uint8Array> = {
 /** The file that holds the newest link of a case, where that is one file. */
 async function singleFile(fixture: FixtureCase): Promise<Uint8Array | undefined> {
   const files = fixture.make();
-  const link = await openLink(fixture.leaf, memoryContext(files), "raw");
+  const link = await openLink(fixture.leaf, memoryContext(files), "image");
   const [only] = link.extents;
   if (link.extents.length !== 1 || !SPARSE.has(only!.extent.format)) return undefined;
   return files[only!.extent.path];

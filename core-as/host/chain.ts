@@ -142,7 +142,7 @@ export async function identifyParent(
   if (hint === undefined) return undefined;
   try {
     const path = await resolveName(hint, link.path, context, "parent", wantedParent(link.descriptor!));
-    const descriptor = await readLinkDescriptor(path, context);
+    const descriptor = await readLinkDescriptor(path, context, "parent");
     return { path, descriptor, capacitySectors: descriptor?.capacitySectors };
   } catch (error) {
     if (error instanceof RegrainError) return undefined;

@@ -161,7 +161,7 @@ Deno.test("C3: compressed grains are damaged as soon as a survey knows, and neve
   const image = buildStream({ ...spec, grains: dataGrains([0, 1, 2, 5, 6, 15]) });
   for (const grain of [1, 2, 15]) image.bytes[image.layout.grains.get(grain)! + 40]! ^= 0xff;
   const name = "disk.vmdk";
-  const link = await openLink(name, memoryContext({ [name]: image.bytes }, { core }), "vmdk");
+  const link = await openLink(name, memoryContext({ [name]: image.bytes }, { core }), "delta");
   const disk = new Disk(core, [link]);
   const seen = async () => {
     const runs: [string, number, number][] = [];

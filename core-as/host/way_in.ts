@@ -82,7 +82,7 @@ function emptyFile({ path, isDisk }: Source): RegrainError {
 function oddSize(file: Source, seen: Probe): RegrainError {
   const { path, sizeBytes } = file;
   const looks = looksLike(seen);
-  const size = `a raw disk of ${sizeBytes} bytes is no whole number of sectors of ${SECTOR_SIZE} bytes`;
+  const size = `no raw disk: ${sizeBytes} bytes are no whole number of sectors of ${SECTOR_SIZE} bytes`;
   const hint = "if it is one: --format raw takes it with zeros up to the end of its last sector; " +
     "a copy that was cut short lacks more than that";
   if (looks === undefined) return new RegrainError("NOT_A_DISK", size, { path, hint });

@@ -44,6 +44,6 @@ export function emptyBase(capacitySectors: number): Uint8Array<ArrayBuffer> {
 /** The disk, opened from memory. */
 export async function openZeroDisk(sizeBytes: number): Promise<Disk> {
   const files = { [NAME]: emptyBase(sizeBytes / SECTOR_SIZE) };
-  const link: Link = await openLink(NAME, memoryContext(files), "vmdk");
+  const link: Link = await openLink(NAME, memoryContext(files), "delta");
   return new Disk(core, [link]);
 }

@@ -70,7 +70,7 @@ Deno.test("A12: a disk whose name is in an encoding of VMware's is found", async
     ["Диск", "KOI8-R", [0xe4, 0xc9, 0xd3, 0xcb]],
   ];
   for (const [name, encoding, bytes] of cases) {
-    const link = await openLink("disk.vmdk", memoryContext(diskNamed(name, encoding, bytes)), "vmdk");
+    const link = await openLink("disk.vmdk", memoryContext(diskNamed(name, encoding, bytes)), "delta");
     assert.equal(link.extents[0]!.extent.path, `${name}-flat.vmdk`, encoding);
     assert.deepEqual(link.findings, [], encoding);
   }
@@ -78,7 +78,7 @@ Deno.test("A12: a disk whose name is in an encoding of VMware's is found", async
 
 Deno.test("A12: where a file is not found, an unknown encoding is named as the likely cause", async () => {
   const files = diskNamed("Диск", "EBCDIC", [0xc4, 0xe8, 0xf1, 0xea]);
-  await assert.rejects(openLink("disk.vmdk", memoryContext(files), "vmdk"), (error: RegrainError) => {
+  await assert.rejects(openLink("disk.vmdk", memoryContext(files), "delta"), (error: RegrainError) => {
     assert.equal(error.code, "NOT_FOUND");
     assert.match(error.hint!, /^the descriptor's encoding "EBCDIC" is unknown, names may be garbled; /);
     return true;
