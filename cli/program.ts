@@ -112,7 +112,7 @@ function mapCommand(finish: (status: number) => void) {
     .argument("<IMAGE...>", "descriptor, bare extent, raw image, or repo:VM/DISK@latest")
     .option("--ascii", "draw a heat map instead of a table")
     .option("--chain", "merge the image with all links below it")
-    .option("--force", "with --chain: merge links that do not belong together, into a disk that never was")
+    .option("--force", "go on where the message says that --force does")
     .addOption(formatOption());
   return withCommon(withRepository(withOpening(command)))
     .addHelpText(
@@ -152,7 +152,7 @@ function compareCommand(finish: (status: number) => void) {
     .argument("<A>", "descriptor, bare extent, raw image, block device, or repo:VM/DISK@latest")
     .argument("<B>", "the other one")
     .option("--strict", "disks of different size differ")
-    .option("--force", "compare a chain whose links do not belong together, a disk that never was")
+    .option("--force", "go on where the message says that --force does")
     .addOption(formatOption())
     .addOption(
       new Option("--format-b <format>", "what B is, where it is something else than A").choices(

@@ -7,6 +7,7 @@ import {
   type Context,
   type DeltaMark,
   Disk,
+  doubtsOf,
   hidesAll,
   identifyParent,
   judgeChain,
@@ -21,6 +22,7 @@ import {
   readBytes,
   RegrainError,
   requireMatch,
+  requireNoDoubt,
   requireSound,
   surveyLink,
   type Target,
@@ -213,6 +215,8 @@ async function openVmdkTarget(
   const link = await openLink(request.target, { ...context, format: "vmdk" }, "image");
   link.close();
   requireBase(link.delta, request.target);
+  const encrypted = doubtsOf([link]).filter(({ kind }) => kind === "encrypted");
+  requireNoDoubt(encrypted, request);
   const warnings: string[] = [];
   const child = intent.links.at(-1);
   if (child) {

@@ -59,18 +59,15 @@ export async function runCompare(images: readonly [string, string], flags: Compa
 async function openWhole(path: string, session: Session, flags: CompareFlags): Promise<Disk> {
   const { console } = session;
   const disk = await openWholeDisk(path, session, flags);
-  for (const finding of findingsOf(disk)) {
-    if (finding.severity === "note") console.detail(findingLine(finding));
-    else console.warn(findingLine(finding));
-  }
-  return disk;
-}
-
-function findingsOf(disk: Disk) {
-  return disk.links.flatMap((link) => [
+  const findings = disk.links.flatMap((link) => [
     ...link.findings,
     ...link.extents.flatMap(({ extent }) => extent.findings),
   ]);
+  for (const finding of findings) {
+    if (finding.severity === "note") console.detail(findingLine(finding));
+    else if (finding.severity === "damage") console.warn(findingLine(finding));
+  }
+  return disk;
 }
 
 async function compareWithProgress(

@@ -1,6 +1,7 @@
 /** Deltas to be laid over a snapshot: those that came after it, found by their names and content ids. */
 import {
   Disk,
+  doubtsOf,
   formatCid,
   identifyParents,
   isDeltaName,
@@ -16,6 +17,7 @@ import type { Lanes } from "../backup/lanes.ts";
 import { cidText } from "../backup/origins.ts";
 import type { BackupPlan } from "../backup/plan.ts";
 import type { Repository } from "../backup/repository.ts";
+import { takeDoubts } from "./describe.ts";
 import type { Session } from "./session.ts";
 
 /** A delta that is opened, and the links below it as far as a snapshot needs them. */
@@ -32,9 +34,16 @@ export class DeltaOverSnapshot implements Disposable {
     { session, force }: { session: Session; force: boolean },
   ): Promise<DeltaOverSnapshot> {
     const link = await openLink(path, session.context, "delta");
-    if (!link.isBase) return new DeltaOverSnapshot(session, link, force);
-    link.close();
-    throw new RegrainError("USAGE", "a delta is needed here, and this disk has no parent", { path });
+    try {
+      if (link.isBase) {
+        throw new RegrainError("USAGE", "a delta is needed here, and this disk has no parent", { path });
+      }
+      takeDoubts(session.console, doubtsOf([link]), { force });
+      return new DeltaOverSnapshot(session, link, force);
+    } catch (error) {
+      link.close();
+      throw error;
+    }
   }
 
   get sizeBytes(): number {
@@ -104,8 +113,9 @@ export class DeltaOverSnapshot implements Disposable {
   private async openBelow(path: string): Promise<void> {
     const above = this.links.at(-1)!;
     const below = await openLink(path, this.session.context, "parent");
-    this.session.console.detail(`${above.path} stands on ${below.path} (CID ${cidText(below) ?? "unknown"})`);
     this.links.push(below);
+    takeDoubts(this.session.console, doubtsOf([below]), { force: this.force });
+    this.session.console.detail(`${above.path} stands on ${below.path} (CID ${cidText(below) ?? "unknown"})`);
   }
 }
 

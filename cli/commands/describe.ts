@@ -8,6 +8,7 @@ import {
   type Link,
   type LinkSurvey,
   plural,
+  requireNoDoubt,
   SECTOR_SIZE,
   type Verdict,
 } from "../../core-as/host/mod.ts";
@@ -32,6 +33,21 @@ export function warnNotes(
         console.warn(`taken by --force: ${findingLine(finding)}`);
       }
     }
+  }
+}
+
+/**
+ * Refuses what is in doubt, and warns of what the user takes all the same.
+ *
+ * @throws {RegrainError} see {@link requireNoDoubt}.
+ */
+export function takeDoubts(
+  console: Console,
+  doubts: readonly Finding[],
+  flags: { force?: boolean | undefined },
+): void {
+  for (const doubt of requireNoDoubt(doubts, { force: flags.force ?? false })) {
+    console.warn(`taken by --force: ${findingLine(doubt)}`);
   }
 }
 

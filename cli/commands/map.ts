@@ -1,7 +1,15 @@
 /** `regrain map`: the runs of an image. */
-import { Disk, formatSize, type Observer, openLink, type Run, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import {
+  Disk,
+  doubtsOf,
+  formatSize,
+  type Observer,
+  openLink,
+  type Run,
+  SECTOR_SIZE,
+} from "../../core-as/host/mod.ts";
 import { HeatMap, layoutTable } from "../ui/mod.ts";
-import { exactSize } from "./describe.ts";
+import { exactSize, takeDoubts } from "./describe.ts";
 import { type DiskFlags, type Session, startSession } from "./session.ts";
 import { type ChainFlags, openWholeDisk } from "./whole_disk.ts";
 
@@ -23,6 +31,7 @@ export async function runMap(images: readonly string[], flags: MapFlags): Promis
       ? await openWholeDisk(image, session, flags)
       : new Disk(session.context.core, [await openLink(image, session.context, "image")]);
     try {
+      if (!flags.chain) takeDoubts(session.console, doubtsOf(disk.links), flags);
       const runs = new PlacedRuns(disk);
       if (session.console.json) await printJson(disk, runs, session);
       else if (flags.ascii) await printHeatMap(disk, runs, session);

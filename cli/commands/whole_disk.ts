@@ -1,7 +1,15 @@
 /** A disk with all links below it, for the commands that read it as a guest would. */
-import { Disk, judgeChain, type Link, openChain, refusalOf, type Verdict } from "../../core-as/host/mod.ts";
+import {
+  Disk,
+  doubtsOfDisk,
+  judgeChain,
+  type Link,
+  openChain,
+  refusalOf,
+  type Verdict,
+} from "../../core-as/host/mod.ts";
 import type { Console } from "../ui/mod.ts";
-import { verdictLine } from "./describe.ts";
+import { takeDoubts, verdictLine } from "./describe.ts";
 import type { Session } from "./session.ts";
 
 /** Flag of every command that opens a chain and has nothing else to force. */
@@ -12,7 +20,8 @@ export interface ChainFlags {
 /**
  * Opens a raw image, a device, or a VMDK with all links below it.
  *
- * @throws {RegrainError} what opening may; `CHAIN_BROKEN` when two links do not belong together, unless forced.
+ * @throws {RegrainError} what opening may; unless forced `CHAIN_BROKEN` when two links do not belong together, and what
+ * speaks against a whole disk: see {@link takeDoubts}.
  */
 export async function openWholeDisk(
   path: string,
@@ -22,6 +31,7 @@ export async function openWholeDisk(
   const disk = new Disk(context.core, await openChain(path, context));
   try {
     requireOneDisk(disk.links, { console, force: force ?? false });
+    takeDoubts(console, doubtsOfDisk(disk.links), { force });
     return disk;
   } catch (error) {
     disk.close();

@@ -6,6 +6,7 @@
  * This module is browser compatible.
  */
 import { changeText, decodeDescriptor, type DescriptorText } from "./descriptor_text.ts";
+import { encryptionOf } from "./encryption.ts";
 import { RegrainError } from "./errors.ts";
 import { MAX_DISK_SECTORS } from "./units.ts";
 
@@ -51,6 +52,8 @@ export interface Descriptor {
   readonly extents: readonly ExtentLine[];
   /** Disk data base, keys in lower case without `ddb.`. */
   readonly ddb: ReadonlyMap<string, string>;
+  /** What says that the disk is encrypted; `undefined` when nothing does. */
+  readonly encryption: string | undefined;
   /** Sum of the extents, in sectors. */
   readonly capacitySectors: number;
   /** The text as decoded, without the NUL tail: what a rewrite starts from. */
@@ -237,6 +240,7 @@ function assemble({ path, decoded, header, ddb, extents, notes, doubts }: Parts)
     nameDoubt: decoded.nameDoubt,
     extents,
     ddb,
+    encryption: encryptionOf({ header, ddb }),
     capacitySectors,
     text: decoded.text,
     notes,

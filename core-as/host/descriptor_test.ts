@@ -77,6 +77,7 @@ Deno.test("a descriptor as ESXi writes it", () => {
     changeTrackPath: "disk-000001-ctk.vmdk",
     isNativeSnapshot: false,
     encoding: "UTF-8",
+    encryption: undefined,
     capacitySectors: 4096,
     extents: [{
       access: "RW",

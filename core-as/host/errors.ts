@@ -22,6 +22,7 @@ export const ERRORS = {
   AMBIGUOUS_NAME: { exit: 4, text: "a name in a file may mean several files, and nothing tells which" },
   OUTSIDE_FOLDER: { exit: 4, text: "a file names another one outside its own folder" },
   UNSUPPORTED: { exit: 4, text: "the format is known, this variant of it cannot be read" },
+  ENCRYPTED: { exit: 4, text: "the disk is encrypted, and its key is not here" },
   HEADER_INVALID: { exit: 4, text: "a header holds a value that cannot be" },
   DESCRIPTOR_INVALID: { exit: 4, text: "a descriptor cannot be understood" },
   LIMIT_EXCEEDED: { exit: 4, text: "a size in the file is beyond what any real disk has" },

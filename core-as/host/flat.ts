@@ -14,28 +14,33 @@ const STEP_SECTORS = 1024 * MIB / SECTOR_SIZE;
 const STEP_RUNS = 65_536;
 
 /**
- * A flat extent. A file shorter than its line (a sparse copy that lost its tail) reads as zeros there, with a note.
+ * A flat extent. A file shorter than its line reads as zeros there: a copy that lost its zero tail, or one that was cut
+ * short, which nothing can tell apart. So it is a doubt.
  *
  * @param file            The bytes.
  * @param capacitySectors Size by the extent line.
  * @param offsetSectors   Where the extent starts in the file.
+ * @param wholeFile       The size is that of the file, which may end inside its last sector.
  */
-export function openFlat(file: Source, at: { capacitySectors: number; offsetSectors: number }): Extent {
+export function openFlat(
+  file: Source,
+  at: { capacitySectors: number; offsetSectors: number; wholeFile?: boolean },
+): Extent {
   const { capacitySectors, offsetSectors } = at;
   const present = Math.max(
     0,
     Math.min(capacitySectors, ceilDiv(file.sizeBytes, SECTOR_SIZE) - offsetSectors),
   );
   const findings: Finding[] = [];
-  if (file.sizeBytes < (offsetSectors + capacitySectors) * SECTOR_SIZE) {
+  if (!at.wholeFile && file.sizeBytes < (offsetSectors + capacitySectors) * SECTOR_SIZE) {
     const endBytes = (offsetSectors + capacitySectors) * SECTOR_SIZE;
     findings.push({
-      severity: "note",
+      severity: "doubt",
       kind: "flat-short",
       path: file.path,
       offsetBytes: file.sizeBytes,
       message:
-        `the extent ends at byte ${endBytes}, its file at byte ${file.sizeBytes}; what is missing reads as zeros`,
+        `the file has ${file.sizeBytes} bytes, its extent line needs ${endBytes}: what is missing reads as zeros`,
     });
   }
   return {

@@ -71,7 +71,7 @@ Deno.test("what a window asks of a file's holes is the window's part", async () 
   assert.deepEqual((await runsOf(extent, { from: 2, to: 8 })).runs, [[2, 4, 12], [6, 2, -1]]);
 });
 
-Deno.test("a file shorter than its extent reads as zeros there, with a note", async () => {
+Deno.test("a file shorter than its extent reads as zeros there, which is a doubt", async () => {
   const extent = openFlat(memorySource("f", bytes(4 * SECTOR_SIZE)), {
     capacitySectors: 10,
     offsetSectors: 0,
@@ -81,7 +81,7 @@ Deno.test("a file shorter than its extent reads as zeros there, with a note", as
   assert.deepEqual(
     extent.findings.map(({ kind, severity, offsetBytes }) => ({ kind, severity, offsetBytes })),
     [
-      { kind: "flat-short", severity: "note", offsetBytes: 2048 },
+      { kind: "flat-short", severity: "doubt", offsetBytes: 2048 },
     ],
   );
 });

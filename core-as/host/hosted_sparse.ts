@@ -151,7 +151,7 @@ export async function openHosted(file: Source, options: HostedOptions): Promise<
   };
 }
 
-/** The text embedded behind the header, or `undefined` when there is none. */
+/** The text embedded behind the header, or `undefined` when there is none, or nothing in it. */
 export async function readEmbeddedDescriptor(file: Source): Promise<Uint8Array | undefined> {
   const header = await readHeader(file, SECTOR_SIZE);
   const sector = header.sectors(28, "descriptorOffset");
@@ -166,7 +166,11 @@ export async function readEmbeddedDescriptor(file: Source): Promise<Uint8Array |
     );
   }
   requireInside(file, { label: "the embedded descriptor", sector, lengthBytes, fieldOffsetBytes: 28 });
-  return await readBytes(file, sector * SECTOR_SIZE, lengthBytes);
+  const text = await readBytes(file, sector * SECTOR_SIZE, lengthBytes);
+  // Pieces of a split disk have room for a text and none in it.
+  const end = text.indexOf(0);
+  const hasText = text.subarray(0, end < 0 ? text.length : end).some((byte) => byte > 0x20);
+  return hasText ? text : undefined;
 }
 
 /**

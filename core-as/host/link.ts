@@ -5,6 +5,7 @@
  */
 import { openCowd } from "./cowd.ts";
 import { type Descriptor, type ExtentLine, isDelta, parseDescriptor, withNameDoubt } from "./descriptor.ts";
+import { filtersOf } from "./encryption.ts";
 import { RegrainError } from "./errors.ts";
 import type { Extent, Finding, Observer } from "./extent.ts";
 import { openFlat, openZero } from "./flat.ts";
@@ -13,6 +14,7 @@ import type { Context } from "./context.ts";
 import { readDescriptor, readDescriptorAt } from "./descriptor_file.ts";
 import type { Role } from "./format_choice.ts";
 import { type Kind, notADisk, type Probe, probe } from "./probe.ts";
+import { pieceFinding } from "./pieces.ts";
 import { resolveName } from "./resolve.ts";
 import { openSeSparse } from "./sesparse.ts";
 import type { Source } from "./source.ts";
@@ -126,7 +128,7 @@ export async function openLink(path: string, context: Context, role: Role): Prom
   try {
     const way = await wayInto(file, context, role);
     if (way.as === "refused") throw way.error;
-    if (way.as === "raw") return rawLink(file);
+    if (way.as === "raw") return await rawLink(file, context);
     if (way.as === "descriptor") return await openDescriptorFile(file, context);
     if (way.as === "bare") return await openBare(file, way.seen, context);
     file.close();
@@ -182,16 +184,13 @@ async function openDescriptorFile(file: Source, context: Context): Promise<Link>
   }
 }
 
-function rawLink(file: Source): Link {
-  const capacitySectors = ceilDiv(file.sizeBytes, SECTOR_SIZE);
-  const extent = openFlat(file, { capacitySectors, offsetSectors: 0 });
-  return new Link(
-    file.path,
-    undefined,
-    [{ extent, startSector: 0, lengthSectors: capacitySectors }],
-    false,
-    [],
-  );
+async function rawLink(file: Source, context: Context): Promise<Link> {
+  const { path } = file;
+  const lengthSectors = ceilDiv(file.sizeBytes, SECTOR_SIZE);
+  const extent = openFlat(file, { capacitySectors: lengthSectors, offsetSectors: 0, wholeFile: true });
+  const link = new Link(path, undefined, [{ extent, startSector: 0, lengthSectors }], false, []);
+  // Snapshots and devices have names of another kind.
+  return file.isDisk || file.isDevice ? link : await withPieceFinding(link, context);
 }
 
 /** An extent without a descriptor beside it; hosted sparse files may carry their own. */
@@ -203,7 +202,17 @@ async function openBare(file: Source, seen: Probe, context: Context): Promise<Li
     file.close();
     return await openByLines(path, descriptor, context);
   }
-  return linkOfExtent(await openByMagic(file, seen, context), descriptor);
+  const link = linkOfExtent(await openByMagic(file, seen, context), descriptor);
+  return await withPieceFinding(link, context);
+}
+
+/** The link, as what it is when its name is that of a piece of a disk: no base, whatever a text in it says. */
+async function withPieceFinding(link: Link, context: Context): Promise<Link> {
+  const { path, descriptor, extents, delta } = link;
+  const piece = await pieceFinding(path, descriptor, context.files);
+  if (!piece) return link;
+  const findings = [...link.findings.filter(({ kind }) => kind !== "no-descriptor"), piece];
+  return new Link(path, descriptor, extents, delta || undefined, findings);
 }
 
 /**
@@ -270,13 +279,30 @@ async function openByLines(path: string, descriptor: Descriptor, context: Contex
   return new Link(path, descriptor, extents, isDelta(descriptor), findings);
 }
 
-function oddities({ notes, doubts }: Descriptor, path: string): Finding[] {
-  return notes.map((message) => ({
+function oddities(descriptor: Descriptor, path: string): Finding[] {
+  const { notes, doubts } = descriptor;
+  const odd = notes.map((message): Finding => ({
     severity: doubts.includes(message) ? "doubt" : "note",
     kind: "descriptor-odd",
     path,
     message,
   }));
+  return [...odd, ...whatHostsAdd(descriptor, path)];
+}
+
+/** What a host of VMware puts between the disk and its files. */
+function whatHostsAdd({ encryption, ddb }: Descriptor, path: string): Finding[] {
+  if (encryption !== undefined) {
+    const message =
+      `the disk is encrypted (${encryption}): its bytes are ciphertext, the key is kept elsewhere`;
+    return [{ severity: "doubt", kind: "encrypted", path, message }];
+  }
+  const filters = filtersOf(ddb);
+  if (filters.length === 0) return [];
+  const message = `I/O filters are attached (${
+    filters.join(", ")
+  }): what they keep in files of their own is not read`;
+  return [{ severity: "note", kind: "io-filters", path, message }];
 }
 
 /** Path of a file of which two extents have the same piece, so that one of the names must be wrong. */

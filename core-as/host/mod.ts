@@ -13,6 +13,8 @@ export type { Context } from "./context.ts";
 export * from "./descriptor.ts";
 export * from "./diff.ts";
 export * from "./disk.ts";
+export * from "./doubts.ts";
+export * from "./encryption.ts";
 export * from "./errors.ts";
 export * from "./extent.ts";
 export * from "./files.ts";

@@ -5,6 +5,7 @@
  * This module is browser compatible.
  */
 import { addRun, noRuns, type RunTotals } from "./disk.ts";
+import { wayOf } from "./doubts.ts";
 import { type ErrorCode, RegrainError } from "./errors.ts";
 import type { Extent, Finding, Observer, Severity } from "./extent.ts";
 import { announcesZeroGrains } from "./hosted_sparse.ts";
@@ -98,12 +99,12 @@ function soundnessError(
     ...(offsetBytes === undefined ? {} : { offsetBytes }),
     hint: severity === "damage"
       ? `${command} lists all; copy the file again, if that does not help the disk is damaged`
-      : `${command} lists all; --force takes the first copy as the right one`,
+      : `${command} lists all; ${wayOf(first).hint}`,
   });
 }
 
 function codeOf({ kept }: Findings, severity: "damage" | "doubt"): ErrorCode {
-  if (severity === "doubt") return "DAMAGED";
+  if (severity === "doubt") return wayOf(kept.find((finding) => finding.severity === severity)!).code;
   const kinds = kept.filter((finding) => finding.severity === severity).map(({ kind }) => kind);
   if (kinds.every((kind) => kind === "grain-damaged")) return "GRAIN_DAMAGED";
   const proven = kept.some(({ kind }) => TRUNCATION_PROOFS.has(kind));

@@ -31,7 +31,7 @@ function joined(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
 
 /** Kinds of what is said about a file by its name. */
 async function kindsOf(bytes: Uint8Array): Promise<string[]> {
-  const link = await openLink("disk.vmdk", memoryContext({ "disk.vmdk": bytes }), "vmdk");
+  const link = await openLink("disk.vmdk", memoryContext({ "disk.vmdk": bytes }), "image");
   const { findings } = await surveyLink(core, link, { overlaps: true });
   return findings.kept.map(({ severity, kind }) => `${severity} ${kind}`);
 }
