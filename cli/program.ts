@@ -124,11 +124,13 @@ function mapCommand(finish: (status: number) => void) {
 
 function checkCommand(finish: (status: number) => void) {
   const command = new Command("check")
-    .summary("every damage of an image, with where it stands")
+    .summary("what is wrong with an image, and where")
     .description(
-      "Looks at every table entry: past the end, into metadata, shared, contradicting. Exit 1 when it finds damage.",
+      "Looks at every table entry: past the end, into metadata, shared, contradicting. Says what is behind all that " +
+        "it finds, damage first; --all lists each. Exit 1 when it finds damage.",
     )
     .argument("<IMAGE...>", "descriptor, bare extent, raw image, or repo:VM/DISK@latest")
+    .option("--all", "list every finding with its byte offset, not what is behind them")
     .option("--chain", "check all links below it too, and whether they belong together")
     .addOption(formatOption());
   return withCommon(withRepository(withOpening(command)))

@@ -207,3 +207,11 @@ testWithPeers(
       }
     }),
 );
+
+Deno.test("C10: compare -q speaks by its exit status alone", () =>
+  withTempDir((cwd) => {
+    both(filled(), changed(0))(`${cwd}/a.img`, `${cwd}/b.img`);
+    const silent = { stdout: "", stderr: "" };
+    assert.deepEqual(regrainExits(0, ["compare", "-q", "a.img", "a.img"], { cwd }), { code: 0, ...silent });
+    assert.deepEqual(regrainExits(1, ["compare", "-q", "a.img", "b.img"], { cwd }), { code: 1, ...silent });
+  }));

@@ -113,6 +113,8 @@ function outcomeJson(outcome: Outcome, images: readonly [string, string]): unkno
 
 function tellOutcome(outcome: Outcome, to: { console: Console; images: readonly [string, string] }): void {
   const { console, images } = to;
+  // The exit status says it all.
+  if (console.quiet) return;
   const { disks: [a, b], sameSize, equal, first, comparedBytes, readBytes } = outcome;
   const sizes = `${images[0]} has ${exactSize(a.sizeBytes)}, ${images[1]} ${exactSize(b.sizeBytes)}`;
   if (first) {

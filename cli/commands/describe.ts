@@ -1,5 +1,6 @@
 /** Words and JSON for findings, verdicts and surveys, shared by the commands that show them. */
 import {
+  causesOf,
   type Finding,
   type Findings,
   FORMAT_NAMES,
@@ -15,23 +16,22 @@ import {
 import type { Console } from "../ui/mod.ts";
 
 /** `path: message, at byte N`. */
-export function findingLine(finding: Finding): string {
+export function findingLine(finding: Pick<Finding, "path" | "message" | "offsetBytes">): string {
   const at = finding.offsetBytes === undefined ? "" : `, at byte ${finding.offsetBytes}`;
   return `${finding.path}: ${finding.message}${at}`;
 }
 
-/** Warns of everything that is odd and not in the way. */
+/** Warns of everything that is odd and not in the way; notes are no warnings, and `-q` leaves them out. */
 export function warnNotes(
   console: Console,
   surveys: readonly LinkSurvey[],
   options: { force: boolean },
 ): void {
   for (const { findings } of surveys) {
-    for (const finding of findings.kept) {
-      if (finding.severity === "note") console.warn(findingLine(finding));
-      else if (finding.severity === "doubt" && options.force) {
-        console.warn(`taken by --force: ${findingLine(finding)}`);
-      }
+    for (const cause of causesOf(findings)) {
+      if (cause.severity === "doubt" && options.force) {
+        console.warn(`taken by --force: ${findingLine(cause)}`);
+      } else if (cause.severity === "note" && !console.quiet) console.warn(findingLine(cause));
     }
   }
 }
@@ -111,7 +111,9 @@ export function surveyJson(survey: LinkSurvey): Record<string, unknown> {
     runCount,
     sound: findings.counts.damage === 0 && findings.counts.doubt === 0,
     counts: findings.counts,
+    causes: causesOf(findings),
     findings: findings.kept,
+    truncated: findings.overflowed,
   };
 }
 

@@ -1,5 +1,6 @@
 /** `regrain info`: what an image is. */
 import {
+  causesOf,
   formatCid,
   formatSize,
   identifyParents,
@@ -17,6 +18,9 @@ import {
 import { type Console, layoutPairs } from "../ui/mod.ts";
 import { exactSize, findingLine, formatOf, healthOf, linkJson, surveyJson, verdictLine } from "./describe.ts";
 import { type DiskFlags, type Session, startSession } from "./session.ts";
+
+/** What is behind more findings than these is left to `check`. */
+const SHOWN_CAUSES = 5;
 
 /** An image with all that is known of it. */
 interface Report {
@@ -87,10 +91,11 @@ function printReport(image: string, report: Report, console: Console): void {
   for (const line of layoutPairs(pairs)) console.out(line);
   printExtents(link, console);
   printChain(report, console);
-  for (const finding of survey.findings.kept.slice(0, 5)) {
-    console.out(`  ${finding.severity}: ${findingLine(finding)}`);
+  const causes = causesOf(survey.findings);
+  for (const cause of causes.slice(0, SHOWN_CAUSES)) {
+    console.out(`  ${cause.severity}: ${findingLine(cause)}`);
   }
-  if (survey.findings.kept.length > 5) console.out(`  ... regrain check ${image} lists all`);
+  if (survey.findings.total > SHOWN_CAUSES) console.out(`  ... regrain check --all ${image} lists each`);
 }
 
 function descriptorPairs(link: Link): [string, string][] {

@@ -130,12 +130,16 @@ function oddities(facts: Facts, fileSectors: number, path: string): Finding[] {
     found.push({ severity: "note", kind, path, offsetBytes, message });
   if (facts.flags !== 3) note("flags-odd", 8, `flags is ${facts.flags}, ESXi writes 3`);
   if (facts.freeSector > fileSectors) {
-    const used = facts.freeSector * SECTOR_SIZE;
-    note(
-      "file-short",
-      28,
-      `freeSector says that ${used} bytes are used, the file ends at byte ${fileSectors * SECTOR_SIZE}`,
-    );
+    const untilByte = facts.freeSector * SECTOR_SIZE;
+    const fileBytes = fileSectors * SECTOR_SIZE;
+    found.push({
+      severity: "note",
+      kind: "file-short",
+      path,
+      offsetBytes: 28,
+      message: `freeSector says that ${untilByte} bytes are used, the file ends at byte ${fileBytes}`,
+      needs: { untilByte, lengthBytes: untilByte - fileBytes, fileBytes },
+    });
   }
   if (facts.uncleanShutdown) note("unclean", 1648, "the disk was not closed cleanly");
   if (facts.savedGeneration !== 0 && facts.savedGeneration !== facts.generation) {

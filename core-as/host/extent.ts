@@ -35,6 +35,8 @@ export interface Finding {
   /** Where in that file, in bytes. */
   readonly offsetBytes?: number;
   readonly message: string;
+  /** Of what lies past the end of the file: what it needs, and where the file ends. */
+  readonly needs?: { readonly untilByte: number; readonly lengthBytes: number; readonly fileBytes: number };
 }
 
 /** What a walk tells beside the runs. */

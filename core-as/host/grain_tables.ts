@@ -275,8 +275,14 @@ export class GrainTables {
       path: this.file.path,
       offsetBytes: this.directory.entryOffset(index),
       message: what,
+      ...(sector === BAD_TABLE ? {} : { needs: this.needsOf(sector) }),
     });
     return BAD_TABLE;
+  }
+
+  private needsOf(sector: number): NonNullable<Finding["needs"]> {
+    const lengthBytes = this.tableBytes;
+    return { untilByte: sector * SECTOR_SIZE + lengthBytes, lengthBytes, fileBytes: this.file.sizeBytes };
   }
 
   private async locateRedundant(index: number): Promise<number> {
@@ -425,10 +431,13 @@ export function explainDamage(
       message: `${grain} is of a kind that the format does not have`,
     };
   }
-  const end = record.value * SECTOR_SIZE + record.lengthSectors * SECTOR_SIZE;
+  const { fileBytes } = table;
+  const lengthBytes = record.lengthSectors * SECTOR_SIZE;
+  const untilByte = record.value * SECTOR_SIZE + lengthBytes;
   return {
     ...at,
     kind: "entry-past-end",
-    message: `${grain} needs the file up to byte ${end}, it ends at byte ${table.fileBytes}`,
+    message: `${grain} needs the file up to byte ${untilByte}, it ends at byte ${fileBytes}`,
+    needs: { untilByte, lengthBytes, fileBytes },
   };
 }

@@ -9,7 +9,8 @@
 import { applyCommand } from "./command_line.ts";
 import { formatCid } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
-import { type Findings, unsoundness } from "./survey.ts";
+import type { Findings } from "./findings.ts";
+import { unsoundness } from "./survey.ts";
 import { SECTOR_SIZE } from "./units.ts";
 import { isKnownBase, judgeChain, type LinkIdentity, refusalOf, type Verdict } from "./verdict.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { buildDescriptor, type DescriptorSpec } from "../../fixtures/mod.ts";
 import { parseDescriptor } from "./descriptor.ts";
 import { judgeApply } from "./judgement.ts";
-import { Findings } from "./survey.ts";
+import { Findings } from "./findings.ts";
 import type { LinkIdentity } from "./verdict.ts";
 
 const SECTORS = 100;

@@ -17,6 +17,7 @@ export * from "./doubts.ts";
 export * from "./encryption.ts";
 export * from "./errors.ts";
 export * from "./extent.ts";
+export * from "./findings.ts";
 export * from "./files.ts";
 export * from "./format_choice.ts";
 export * from "./guest/mod.ts";

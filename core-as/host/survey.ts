@@ -7,34 +7,12 @@
 import { addRun, noRuns, type RunTotals } from "./disk.ts";
 import { wayOf } from "./doubts.ts";
 import { type ErrorCode, RegrainError } from "./errors.ts";
-import type { Extent, Finding, Observer, Severity } from "./extent.ts";
+import type { Extent, Finding, Observer } from "./extent.ts";
+import { Findings } from "./findings.ts";
 import { announcesZeroGrains } from "./hosted_sparse.ts";
 import type { Link, PlacedExtent } from "./link.ts";
 import { SECTOR_SIZE } from "./units.ts";
 import { type Core, DAMAGE_KIND, HOLE_PLACE, type RunList, ZERO_PLACE } from "./wasm.ts";
-
-/** Findings kept; further ones are only counted. */
-const MAX_KEPT = 10_000;
-
-/** What a survey found. */
-export class Findings {
-  readonly kept: Finding[] = [];
-  readonly counts: Record<Severity, number> = { damage: 0, doubt: 0, note: 0 };
-
-  add(finding: Finding): void {
-    this.counts[finding.severity]++;
-    if (this.kept.length < MAX_KEPT) this.kept.push(finding);
-  }
-
-  /** True when some were counted and not kept. */
-  get overflowed(): boolean {
-    return this.counts.damage + this.counts.doubt + this.counts.note > this.kept.length;
-  }
-
-  first(severity: Severity): Finding | undefined {
-    return this.kept.find((finding) => finding.severity === severity);
-  }
-}
 
 /** Holes are places that no grain covers: they show the parent, or zeros where there is none. */
 export interface LinkSurvey extends Readonly<RunTotals> {
@@ -49,14 +27,15 @@ const TRUNCATION_PROOFS = new Set(["table-past-end", "file-short"]);
 /**
  * Surveys one link: each table, each entry, each overlap within a file.
  *
- * @param overlaps False leaves out the search for two entries that share a piece of the file.
+ * @param options `overlaps`: false leaves out the search for two entries that share a piece of the file. `onFinding`:
+ *   is handed each finding as it comes, however many there are.
  */
 export async function surveyLink(
   core: Core,
   link: Link,
-  options: { overlaps: boolean },
+  options: { overlaps: boolean; onFinding?: (finding: Finding) => void },
 ): Promise<LinkSurvey> {
-  const findings = new Findings();
+  const findings = new Findings(options.onFinding);
   const totals = noRuns();
   for (const finding of link.findings) findings.add(finding);
   for (const placed of link.extents) {
@@ -98,16 +77,17 @@ function soundnessError(
     path,
     ...(offsetBytes === undefined ? {} : { offsetBytes }),
     hint: severity === "damage"
-      ? `${command} lists all; copy the file again, if that does not help the disk is damaged`
-      : `${command} lists all; ${wayOf(first).hint}`,
+      ? `${command} says what is behind it; copy the file again, if that does not help the disk is damaged`
+      : `${command} says what is behind it; ${wayOf(first).hint}`,
   });
 }
 
-function codeOf({ kept }: Findings, severity: "damage" | "doubt"): ErrorCode {
-  if (severity === "doubt") return wayOf(kept.find((finding) => finding.severity === severity)!).code;
-  const kinds = kept.filter((finding) => finding.severity === severity).map(({ kind }) => kind);
+function codeOf(findings: Findings, severity: "damage" | "doubt"): ErrorCode {
+  if (severity === "doubt") return wayOf(findings.first(severity)!).code;
+  const { groups } = findings;
+  const kinds = groups.filter((group) => group.severity === severity).map(({ kind }) => kind);
   if (kinds.every((kind) => kind === "grain-damaged")) return "GRAIN_DAMAGED";
-  const proven = kept.some(({ kind }) => TRUNCATION_PROOFS.has(kind));
+  const proven = groups.some(({ kind }) => TRUNCATION_PROOFS.has(kind));
   return proven && kinds.every((kind) => TRUNCATION_KINDS.has(kind)) ? "TRUNCATED" : "DAMAGED";
 }
 
@@ -203,7 +183,7 @@ class ExtentSurvey {
     }
     const isHosted = extent.format === "hosted" || extent.format === "stream";
     if (unannounced === 0 || !isHosted || announcesZeroGrains(extent.facts)) return;
-    if (this.findings.kept.some(({ kind, path }) => kind === "zero-unannounced" && path === extent.path)) {
+    if (this.findings.has("zero-unannounced", extent.path)) {
       return;
     }
     this.findings.add({

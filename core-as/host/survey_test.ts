@@ -17,7 +17,8 @@ import { RegrainError } from "./errors.ts";
 import type { Finding } from "./extent.ts";
 import { Disk } from "./disk.ts";
 import { openLink } from "./link.ts";
-import { Findings, type LinkSurvey, requireSound, surveyLink } from "./survey.ts";
+import { Findings } from "./findings.ts";
+import { type LinkSurvey, requireSound, surveyLink } from "./survey.ts";
 import { SECTOR_SIZE } from "./units.ts";
 import { Core } from "./wasm.ts";
 
@@ -244,13 +245,14 @@ Deno.test("a refusal names the first place, how many there are, and how to see t
   assert.throws(() => requireSound(found, { force: false }), (error) => {
     assert.ok(error instanceof RegrainError);
     assert.equal(error.message, "disk-delta.vmdk: it is odd (the first of 2), at byte 77");
-    assert.match(error.hint!, /^regrain check disk-delta\.vmdk lists all/);
+    assert.match(error.hint!, /^regrain check disk-delta\.vmdk says what is behind it/);
     return true;
   });
 });
 
-Deno.test("findings beyond ten thousand are counted and not kept", () => {
-  const findings = new Findings();
+Deno.test("findings beyond ten thousand are counted, handed on, and not kept", () => {
+  let handed = 0;
+  const findings = new Findings(() => handed++);
   const finding: Finding = { severity: "damage", kind: "x", path: "p", message: "m" };
   for (let i = 0; i < 10_000; i++) findings.add(finding);
   assert.equal(findings.overflowed, false);
@@ -258,4 +260,11 @@ Deno.test("findings beyond ten thousand are counted and not kept", () => {
   assert.equal(findings.overflowed, true);
   assert.equal(findings.counts.damage, 10_001);
   assert.equal(findings.kept.length, 10_000);
+  assert.equal(handed, 10_001);
+  findings.add({ ...finding, severity: "doubt", message: "late" });
+  assert.equal(
+    findings.first("doubt")?.message,
+    "late",
+    "the first of a kind is known though it is not kept",
+  );
 });
