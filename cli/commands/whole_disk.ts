@@ -9,7 +9,7 @@ import {
   type Verdict,
 } from "../../core-as/host/mod.ts";
 import type { Console } from "../ui/mod.ts";
-import { takeDoubts, verdictLine } from "./describe.ts";
+import { findingLine, takeDoubts, verdictLine } from "./describe.ts";
 import type { Session } from "./session.ts";
 
 /** Flag of every command that opens a chain and has nothing else to force. */
@@ -32,10 +32,19 @@ export async function openWholeDisk(
   try {
     requireOneDisk(disk.links, { console, force: force ?? false });
     takeDoubts(console, doubtsOfDisk(disk.links), { force });
+    tellFlatLooks(disk.links, console);
     return disk;
   } catch (error) {
     disk.close();
     throw error;
+  }
+}
+
+/** Everything else that is odd and harmless is told by the commands that look for it. This may be another disk. */
+function tellFlatLooks(links: readonly Link[], console: Console): void {
+  const findings = links.flatMap(({ extents }) => extents.flatMap(({ extent }) => extent.findings));
+  for (const finding of findings) {
+    if (finding.kind === "flat-looks-otherwise") console.warn(findingLine(finding));
   }
 }
 

@@ -7,15 +7,19 @@
 import {
   baseName,
   type Context,
+  decideFormat,
   type Descriptor,
   findLinkDescriptor,
+  formatByName,
   type HeldDescriptor,
+  type ImageFormat,
   isDelta,
   MAX_CHAIN_LINKS,
   probe,
   RegrainError,
   resolveName,
   type Role,
+  type Source,
   wantedParent,
 } from "../../core-as/host/mod.ts";
 import { holdsDescriptorOnly } from "../../core-as/host/hosted_sparse.ts";
@@ -28,6 +32,8 @@ export interface FoundFile {
   readonly realPath: string;
   /** The user named it; else another file did. */
   readonly named: boolean;
+  /** What it is as an image, where its name says something else or the user said so. */
+  readonly format?: ImageFormat;
 }
 
 export interface Belongings {
@@ -63,10 +69,22 @@ class Finder {
 
   private async add(path: string, { named }: { named: boolean }): Promise<void> {
     const { files } = this.context;
-    (await files.open(path)).close();
-    const file = { name: baseName(path), realPath: await files.realPath(path), named };
+    const source = await files.open(path);
+    source.close();
+    const file = {
+      name: baseName(path),
+      realPath: await files.realPath(path),
+      named,
+      ...(named ? this.formatOf(source) : {}),
+    };
     const key = JSON.stringify([file.name, file.realPath]);
     if (named || !this.files.has(key)) this.files.set(key, file);
+  }
+
+  private formatOf(source: Source): { format?: ImageFormat } {
+    const { format: said } = this.context;
+    const format = decideFormat(source, "image", said);
+    return said !== undefined || format !== formatByName(source.path) ? { format } : {};
   }
 
   private async descend(leaf: string): Promise<void> {

@@ -18,6 +18,8 @@ export interface ServedImage {
   readonly sizeBytes: number;
   /** When it was changed last, in milliseconds since 1970; null where that may not be asked. */
   readonly modifiedMs: number | null;
+  /** What it is, where its name does not say so: by `--format`, or since it is a block device. */
+  readonly format?: "raw" | "vmdk";
 }
 
 /** A repository whose objects can be asked for, below `repository/`. */

@@ -1,5 +1,5 @@
 /** The files that are served: looked up by their place in the address, opened anew for every request. */
-import { folderOf, RegrainError } from "../../core-as/host/mod.ts";
+import { folderOf, type ImageFormat, RegrainError } from "../../core-as/host/mod.ts";
 import type { Io, LocalSource } from "../io/mod.ts";
 import type { FoundFile } from "./belongings.ts";
 import type { Served, ServedImage } from "./page.ts";
@@ -11,6 +11,7 @@ export interface ServedFile {
   readonly path: string;
   readonly realPath: string;
   readonly named: boolean;
+  readonly format?: ImageFormat | undefined;
 }
 
 /** What tells a file at one moment from the same file at another. */
@@ -82,8 +83,9 @@ export class ServedFiles {
 
   #describe(file: ServedFile): ServedImage {
     const state = this.#stateNow(file) ?? this.#lastStates.get(file);
-    const { name, path } = file;
-    return { name, path, sizeBytes: state?.sizeBytes ?? 0, modifiedMs: state?.modifiedMs ?? null };
+    const { name, path, format } = file;
+    const said = format === undefined ? {} : { format };
+    return { name, path, sizeBytes: state?.sizeBytes ?? 0, modifiedMs: state?.modifiedMs ?? null, ...said };
   }
 
   #stateNow(file: ServedFile): FileState | undefined {

@@ -13,7 +13,7 @@ import { holdsDescriptorOnly, openHosted, readEmbeddedDescriptor } from "./hoste
 import type { Context } from "./context.ts";
 import { readDescriptor, readDescriptorAt } from "./descriptor_file.ts";
 import type { Role } from "./format_choice.ts";
-import { type Kind, notADisk, type Probe, probe } from "./probe.ts";
+import { type Kind, looksLike, notADisk, type Probe, probe } from "./probe.ts";
 import { pieceFinding } from "./pieces.ts";
 import { resolveName } from "./resolve.ts";
 import { openSeSparse } from "./sesparse.ts";
@@ -359,15 +359,33 @@ async function openByLine(
   const path = await resolveName(line.fileName!, holder, context, "extent", { cid: of.cid, leastBytes });
   const file = await context.files.open(path);
   try {
-    // A flat extent is never probed: its first bytes belong to the guest, who could write a header there.
     if (FLAT_TYPES.has(line.type)) {
-      return openFlat(file, { capacitySectors, offsetSectors: line.offsetSectors });
+      return await noteLooks(openFlat(file, { capacitySectors, offsetSectors: line.offsetSectors }), file);
     }
     return await openByMagic(file, await probe(file), context);
   } catch (error) {
     file.close();
     throw error;
   }
+}
+
+/**
+ * A flat extent stays flat, whatever its first bytes are: they belong to the guest, who could write a header there. But
+ * a descriptor that was written anew by hand may say flat of a file that is not, so that it is said.
+ */
+async function noteLooks(extent: Extent, file: Source): Promise<Extent> {
+  const looks = looksLike(await probe(file));
+  if (looks === undefined) return extent;
+  const note: Finding = {
+    severity: "note",
+    kind: "flat-looks-otherwise",
+    path: file.path,
+    offsetBytes: 0,
+    message:
+      `the descriptor says that it is flat, and it begins like ${looks}; it is read as flat, since a guest ` +
+      "can write such bytes: if it is not flat, the extent line is wrong",
+  };
+  return { ...extent, findings: [...extent.findings, note] };
 }
 
 function unsupportedType(line: ExtentLine, path: string): RegrainError {

@@ -57,6 +57,7 @@ interface ServedImage {
   readonly path: string;
   readonly sizeBytes: number;
   readonly modifiedMs: number | null;
+  readonly format?: "raw" | "vmdk";
 }
 
 /** Files that are served, and which of them the user named first. */
@@ -73,7 +74,8 @@ export function fromServer(json: string, base: string): ServedFiles {
   const images = served?.images ?? [];
   const first = served?.open[0];
   const leaf = images.findIndex(({ name, path }) => path === first || name === first);
-  const files = images.map(({ name, path, sizeBytes, modifiedMs }) => ({
+  const files = images.map(({ name, path, sizeBytes, modifiedMs, format }) => ({
+    ...(format === undefined ? {} : { format }),
     name,
     url: new URL(`files/${path}`, base).href,
     sizeBytes,

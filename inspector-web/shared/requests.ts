@@ -9,6 +9,8 @@ export type GivenFile =
     readonly url: string;
     readonly sizeBytes: number;
     readonly modifiedMs: number | null;
+    /** What it is, where `regrain inspect` was told so; its name says it otherwise. */
+    readonly format?: "raw" | "vmdk";
   };
 
 /** Where a repository is: a folder that the page looks into for the worker, or served. */

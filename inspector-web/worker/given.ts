@@ -5,6 +5,7 @@ import {
   type Core,
   type Files,
   folderOf,
+  type ImageFormat,
   joinPath,
   RegrainError,
   type Source,
@@ -41,6 +42,12 @@ export class GivenFiles implements OpenFiles {
     }
     this.names = [...this.byName.keys()];
     this.remarks = remarks;
+  }
+
+  /** What `regrain inspect --format` said of a file. */
+  formatOf(path: string): ImageFormat | undefined {
+    const given = this.byName.get(joinPath(".", path));
+    return given && "url" in given ? given.format : undefined;
   }
 
   open(path: string): Source {

@@ -2,16 +2,20 @@
 import {
   baseName,
   type Context,
+  decideFormat,
   type Descriptor,
+  type ImageFormat,
   isDelta,
   type Kind,
-  notADisk,
+  looksLike,
   type Probe,
   probe,
   readLinkDescriptor,
   RegrainError,
+  type Role,
   SECTOR_SIZE,
   type Source,
+  wayInto,
 } from "../../core-as/host/mod.ts";
 import { looksLikeMap } from "./map_json.ts";
 
@@ -22,33 +26,58 @@ export interface Item {
   readonly sizeBytes: number;
   /** Its own text, the one embedded in it, or the one beside an extent. */
   readonly descriptor: Descriptor | undefined;
+  /** What `regrain inspect --format` said of it. */
+  readonly format: ImageFormat | undefined;
+  readonly role: Role;
+  /** Where its first bytes speak against its name. */
+  readonly remark: string | undefined;
   /** Why it cannot be a link, if it cannot. */
   readonly error: RegrainError | undefined;
 }
 
-export async function lookAt(name: string, context: Context): Promise<Item> {
+/** A file, and what is known of it before anybody looks into it. */
+export interface Lookout {
+  readonly name: string;
+  /** What `regrain inspect --format` said of it. */
+  readonly format: ImageFormat | undefined;
+  readonly role: Role;
+}
+
+export async function lookAt({ name, format, role }: Lookout, files: Context): Promise<Item> {
+  const context = { ...files, format };
+  const item = { name, format, role, descriptor: undefined, remark: undefined };
   let file: Source | undefined;
-  let kind: Item["kind"] = "unreadable";
   try {
     file = await context.files.open(name);
-    const seen = await probe(file);
-    kind = looksLikeMap(seen.head) ? "map" : seen.kind;
     const { sizeBytes } = file;
-    const error = kind === "raw" ? rawError(file, seen) : undefined;
-    const descriptor = kind === "raw" || kind === "map"
-      ? undefined
-      : await readLinkDescriptor(name, context, "image");
-    return { name, kind, sizeBytes, descriptor, error };
+    const seen = await probe(file);
+    if (isMap(file, seen)) return { ...item, kind: "map", sizeBytes, error: undefined };
+    const way = await wayInto(file, context, role);
+    if (way.as === "refused") return { ...item, kind: "raw", sizeBytes, error: way.error };
+    if (way.as === "raw") {
+      const remark = format === undefined ? shownAsRaw(name, seen) : undefined;
+      return { ...item, kind: "raw", sizeBytes, error: undefined, remark };
+    }
+    const kind = way.as === "beside" && decideFormat(file, role, format) === "raw" ? "raw" : seen.kind;
+    const descriptor = kind === "raw" ? undefined : await readLinkDescriptor(name, context, role);
+    return { ...item, kind, sizeBytes, descriptor, error: undefined };
   } catch (error) {
     if (!(error instanceof RegrainError)) throw error;
-    return { name, kind, sizeBytes: file?.sizeBytes ?? 0, descriptor: undefined, error };
+    return { ...item, kind: "unreadable", sizeBytes: file?.sizeBytes ?? 0, error };
   }
 }
 
-/** Bytes without a magic may be a raw disk, unless they are known to be something else or are no whole sectors. */
-function rawError(file: Source, seen: Probe): RegrainError | undefined {
-  const isDisk = file.sizeBytes > 0 && file.sizeBytes % SECTOR_SIZE === 0 && !seen.foreign;
-  return isDisk ? undefined : notADisk(file, seen);
+/** A saved map, and not a disk whose guest wrote the beginning of one: a disk has whole sectors, and another name. */
+function isMap({ path, sizeBytes }: Source, { head }: Probe): boolean {
+  return looksLikeMap(head) && (/\.json$/i.test(path) || sizeBytes % SECTOR_SIZE !== 0);
+}
+
+function shownAsRaw(name: string, seen: Probe): string | undefined {
+  const looks = looksLike(seen);
+  if (looks === undefined) return undefined;
+  const way = seen.kind === "raw" ? "" : "; if it is one, give it a name that ends in .vmdk";
+  return `${name} begins like ${looks}, and is shown as the raw disk that its name says it is, since a guest can ` +
+    `write such bytes${way}`;
 }
 
 /** True when something must lie below; a hosted file that does not say may stand on something. */

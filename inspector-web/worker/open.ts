@@ -4,12 +4,15 @@
 import {
   type Context,
   type Descriptor,
+  type ImageFormat,
+  isDelta,
   judge,
   type Link,
   type LinkIdentity,
   MAX_CHAIN_LINKS,
   openLink,
   RegrainError,
+  type Role,
   SECTOR_SIZE,
   sharedFile,
   type Verdict,
@@ -37,11 +40,34 @@ export interface Chain {
   readonly remarks: readonly string[];
 }
 
-/** Looks at every file. */
-export async function lookAtAll(names: readonly string[], context: Context): Promise<Item[]> {
+/**
+ * Looks at every file.
+ *
+ * @param formatOf What is said of a file by its name.
+ */
+export async function lookAtAll(
+  names: readonly string[],
+  context: Context,
+  formatOf: (name: string) => ImageFormat | undefined = () => undefined,
+): Promise<Item[]> {
   const items: Item[] = [];
-  for (const name of names) items.push(await lookAt(name, context));
+  for (const name of names) {
+    items.push(await lookAt({ name, format: formatOf(name), role: "image" }, context));
+  }
+  // What a descriptor names as its parent is a VMDK by that, whatever its name is; and may name a parent itself.
+  for (let parent = nextParent(items); parent !== undefined; parent = nextParent(items)) {
+    items[items.indexOf(parent)] = await lookAt({ ...parent, role: "parent" }, context);
+  }
   return items;
+}
+
+function nextParent(items: readonly Item[]): Item | undefined {
+  const parents = items.map(({ descriptor }) =>
+    descriptor && isDelta(descriptor) && descriptor.parentFileNameHint !== undefined
+      ? named(items, descriptor.parentFileNameHint)
+      : undefined
+  );
+  return parents.find((parent) => parent?.role === "image" && parent.format === undefined);
 }
 
 /**
@@ -72,7 +98,7 @@ export function planChain(items: readonly Item[], asked?: string): Plan {
     items,
     names: chain.map(({ name }) => name),
     start: wanted ? Math.max(0, chain.indexOf(wanted)) : 0,
-    remarks: [...remarks, ...leftOver(items)],
+    remarks: [...remarks, ...leftOver(items.filter(({ name }) => !claims.has(name)))],
   };
 }
 
@@ -178,8 +204,10 @@ export async function openPlan(plan: Plan, context: Context): Promise<Chain> {
   const remarks = [...plan.remarks];
   for (const [i, name] of plan.names.entries()) {
     const above = links[i - 1];
-    const opened = await tryOpen(name, context);
     const item = plan.items.find((each) => each.name === name);
+    const { role = "image", format } = item ?? {};
+    const opened = await tryOpen(name, { ...context, format }, role);
+    if (item?.remark !== undefined) remarks.push(item.remark);
     const identity: LinkIdentity = opened instanceof RegrainError
       ? { path: name, descriptor: item?.descriptor, capacitySectors: item?.descriptor?.capacitySectors }
       : opened;
@@ -202,9 +230,9 @@ export async function openPlan(plan: Plan, context: Context): Promise<Chain> {
   return { links, verdicts: [...verdicts, undefined], isWhole: last.isBase, remarks };
 }
 
-async function tryOpen(name: string, context: Context): Promise<Link | RegrainError> {
+async function tryOpen(name: string, context: Context, role: Role): Promise<Link | RegrainError> {
   try {
-    return await openLink(name, context, "image");
+    return await openLink(name, context, role);
   } catch (error) {
     if (error instanceof RegrainError) return error;
     throw error;

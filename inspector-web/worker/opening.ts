@@ -27,7 +27,7 @@ export async function openFiles(
 ): Promise<Opening> {
   const life = { ended: false };
   const files = new GivenFiles(given, life);
-  const items = await lookAtAll(files.names, files.context(kernels.core));
+  const items = await lookAtAll(files.names, files.context(kernels.core), (name) => files.formatOf(name));
   const map = await onlyMap(items, files);
   const scans = new Scans();
   if (map) {

@@ -280,7 +280,7 @@ Deno.test("what was dropped is matched, whatever its order, and what is left ove
   assert.match(without.command!, / TARGET$/);
 
   const other = { "notes.txt": new TextEncoder().encode("shopping list"), ...files };
-  assert.match((await page.open(other)).remarks.join(), /notes\.txt: not a VMDK/);
+  assert.match((await page.open(other)).remarks.join(), /notes\.txt: no raw disk: 13 bytes/);
   const bare = await page.open({ "disk-000001-delta.vmdk": files["disk-000001-delta.vmdk"]! });
   assert.equal(bare.links[0]!.parentCid, undefined);
 });
