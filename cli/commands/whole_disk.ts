@@ -25,7 +25,7 @@ export interface ChainFlags {
  */
 export async function openWholeDisk(
   path: string,
-  { context, console }: Session,
+  { context, console }: Pick<Session, "context" | "console">,
   { force }: ChainFlags,
 ): Promise<Disk> {
   const disk = new Disk(context.core, await openChain(path, context));
