@@ -124,7 +124,8 @@ export class GrainTables {
     this.spanSectors = layout.entriesPerTable * layout.grainSectors;
     this.tableCount = ceilDiv(layout.capacitySectors, this.spanSectors);
     this.tableBytes = layout.entriesPerTable * layout.entryBytes;
-    this.stepTables = Math.max(1, Math.floor(STEP_ENTRIES / layout.entriesPerTable));
+    // Before each table there may be the hole of tables that are missing, and one more at the end.
+    this.stepTables = Math.max(1, Math.floor((STEP_ENTRIES - 1) / (layout.entriesPerTable + 1)));
     const page = (offsetBytes: number) =>
       new DirectoryPage(file, offsetBytes, layout.directoryEntryBytes, this.tableCount);
     this.directory = page(layout.directoryOffsetBytes);

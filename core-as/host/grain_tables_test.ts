@@ -7,14 +7,19 @@ import {
   getU32,
   type HostedSpec,
   type Image,
+  overlay,
   putInteger,
   sequence,
 } from "../../fixtures/mod.ts";
+import { sameBytes } from "../../test/helpers/bytes.ts";
 import { core, memoryContext, readWhole } from "../../test/helpers/memory.ts";
 import { recordsOf } from "../../test/helpers/runs.ts";
 import { Disk, totalsOf } from "./disk.ts";
+import type { RegrainError } from "./errors.ts";
 import type { Finding } from "./extent.ts";
+import { MAX_DIRECTORY_ENTRIES } from "./hosted_sparse.ts";
 import { type Link, openLink } from "./link.ts";
+import type { Source } from "./source.ts";
 import { surveyLink } from "./survey.ts";
 import { SECTOR_SIZE } from "./units.ts";
 
@@ -224,4 +229,73 @@ Deno.test("the entry that decides about a sector is where the file has it", asyn
     assert.equal(at, image.layout.entries.get(grain));
     assert.equal(getU32(image.bytes, at!) * SECTOR_SIZE, image.layout.grains.get(grain));
   }
+});
+
+for (const tableEntries of [1, 2, 4, 8]) {
+  Deno.test(`D10: tables of ${tableEntries} entries, every second of them missing, are read in full`, async () => {
+    // Each entry is a run of its own, each missing table another: more of them than one step has room for.
+    const tables = Math.ceil(70_000 / (tableEntries + 1));
+    const indexes = sequence({ from: 0, count: tables })
+      .flatMap((table) => sequence({ from: 2 * table * tableEntries, count: tableEntries }));
+    const spec: HostedSpec = {
+      capacitySectors: 2 * tables * tableEntries,
+      grainSectors: 1,
+      tableEntries,
+      seed: 6,
+      redundant: false,
+      tables: "first-touch",
+      grains: dataGrains([...indexes].reverse()),
+    };
+    const { bytes } = buildHosted(spec);
+    const { findings, dataBytes, holeBytes } = await surveyLink(core, await openBytes(bytes), {
+      overlaps: true,
+    });
+    assert.equal(findings.counts.damage, 0);
+    assert.equal(dataBytes, indexes.length * SECTOR_SIZE);
+    assert.equal(holeBytes, dataBytes);
+    const found = await readWhole(new Disk(core, [await openBytes(bytes)]));
+    assert.ok(sameBytes(found, overlay(new Uint8Array(found.length), spec)));
+  });
+}
+
+/** A file of any length that holds zeros behind its first bytes, as sparse files do. */
+function sparseSource(path: string, front: Uint8Array, sizeBytes: number): Source {
+  return {
+    path,
+    sizeBytes,
+    read(batch, buffer) {
+      for (let i = 0; i < batch.count; i++) {
+        const at = batch.at[i]!;
+        const into = buffer.subarray(at, at + batch.lengthBytes[i]!);
+        into.fill(0);
+        into.set(front.subarray(batch.offsetBytes[i]!, batch.offsetBytes[i]! + into.length));
+      }
+    },
+    close() {},
+  };
+}
+
+Deno.test("D10: a directory of more entries than any disk needs is refused at once, the largest one is read", async () => {
+  const { bytes } = buildHosted({ ...SPEC, redundant: false });
+  const open = async (entries: number) => {
+    const front = bytes.slice(0, 4096);
+    const field = (at: number, size: 4 | 8, value: number) => putInteger(front, { at, size, value });
+    field(12, 8, entries);
+    field(20, 8, 1);
+    field(44, 4, 1);
+    field(56, 8, 100);
+    const context = memoryContext({ "disk.vmdk": front });
+    const files = { ...context.files, open: (path: string) => sparseSource(path, front, 2 ** 40) };
+    const link = await openLink("disk.vmdk", { ...context, files }, "vmdk");
+    return await surveyLink(core, link, { overlaps: false });
+  };
+  await assert.rejects(open(2 ** 36), (error: RegrainError) => {
+    assert.equal(error.code, "LIMIT_EXCEEDED");
+    assert.match(error.message, /a grain directory of 68,719,476,736 entries, 33,554,432 is the most/);
+    assert.ok(error.hint);
+    return true;
+  });
+  await assert.rejects(open(MAX_DIRECTORY_ENTRIES + 1), /33,554,433 entries/);
+  const { holeBytes } = await open(MAX_DIRECTORY_ENTRIES);
+  assert.equal(holeBytes, MAX_DIRECTORY_ENTRIES * SECTOR_SIZE);
 });

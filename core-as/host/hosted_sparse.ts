@@ -17,7 +17,7 @@ import { readBytes, type Source } from "./source.ts";
 import { hasMarker, MARKER_TYPE, streamShape } from "./marker.ts";
 import { CompressedGrains, maxPackedBytes } from "./stream_optimized.ts";
 import { findFooter } from "./stream_walk.ts";
-import { ceilDiv, SECTOR_SIZE } from "./units.ts";
+import { ceilDiv, formatCount, SECTOR_SIZE } from "./units.ts";
 
 /** "KDMV" as a little-endian u32. */
 export const HOSTED_MAGIC = 0x564d444b;
@@ -33,6 +33,8 @@ const GD_AT_END = 0xffffffffffffffffn;
 const FOOTER_SECTORS_FROM_END = 2;
 const MAX_GRAIN_SECTORS = 2048;
 const MAX_ENTRIES_PER_TABLE = 4096;
+/** Entries of a directory: 62 TiB in grains of 4 KiB and common tables need fewer. */
+export const MAX_DIRECTORY_ENTRIES = 1 << 25;
 
 /** What the header of a hosted sparse file says. */
 export interface HostedHeader {
@@ -216,6 +218,7 @@ export function parseHosted(header: Header): HostedHeader {
     max: MAX_ENTRIES_PER_TABLE,
     at: 44,
   });
+  requireDirectorySize(header, ceilDiv(capacitySectors, grainSectors * entriesPerTable));
   const algorithm = header.u16(77);
   if (algorithm > 1) {
     throw header.error("UNSUPPORTED", `compressAlgorithm ${algorithm}, 0 and 1 are known`, 77);
@@ -241,6 +244,17 @@ export function parseHosted(header: Header): HostedHeader {
     unclean: header.u8(72) !== 0,
     compressed: algorithm === 1,
   };
+}
+
+/** A sparse file costs nothing and may be as large as it likes: its directory is bounded by what disks need. */
+function requireDirectorySize({ path }: Header, entries: number): void {
+  if (entries <= MAX_DIRECTORY_ENTRIES) return;
+  const most = `${formatCount(MAX_DIRECTORY_ENTRIES)} is the most that is read`;
+  throw new RegrainError("LIMIT_EXCEEDED", `a grain directory of ${formatCount(entries)} entries, ${most}`, {
+    path,
+    offsetBytes: 44,
+    hint: "no known program writes such a file: the header is damaged, copy the file again",
+  });
 }
 
 /** Four bytes that a transfer in text mode would have changed. */
