@@ -53,6 +53,9 @@ interface Stop {
  * kill.
  */
 export class Signals implements Disposable {
+  /** Comes true when a signal that stops is heard: for work that waits for something else than a safe point. */
+  readonly stopped: Promise<void>;
+  readonly #tellStopped: () => void;
   #stop: Stop | undefined;
   #turnedMs = -Infinity;
   #timerMs = -Infinity;
@@ -60,6 +63,9 @@ export class Signals implements Disposable {
   readonly #statusListeners = new Map<Deno.Signal, () => void>();
 
   constructor(private readonly handlers: SignalHandlers) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.stopped = promise;
+    this.#tellStopped = resolve;
     for (const signal of statusSignals()) listen(this.#statusListeners, signal, handlers.onStatus);
   }
 
@@ -90,6 +96,7 @@ export class Signals implements Disposable {
         unlisten(this.#stopListeners);
         this.#stop = { signal, error: new RegrainError(STOP_CODES[signal], `stopped by ${signal}`) };
         this.handlers.onStop(signal);
+        this.#tellStopped();
       });
     }
   }

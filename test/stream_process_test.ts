@@ -1,5 +1,6 @@
 /** `regrain apply -` as a user runs it: a shell, a pipe, a target. */
 import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
 import { SECTOR_SIZE } from "../core-as/host/mod.ts";
 import { buildCowd } from "../fixtures/cowd.ts";
 import { caseNamed, dataGrains, type FixtureCase, putInteger } from "../fixtures/mod.ts";
@@ -171,6 +172,38 @@ Deno.test("a pipe that stalls does not keep a signal away", () =>
     const { code } = await child.status;
     assert.equal(code, 143);
     await writer.close();
+  }));
+
+Deno.test("D12: a signal ends at once what waits for a stalled pipe, and says how far it came", () =>
+  withTempDir(async (folder) => {
+    // More than the window holds, so that some of it is written before the rest has come.
+    const grains = dataGrains(Array.from({ length: 14_000 }, (_, i) => i));
+    const { bytes } = buildCowd({ capacitySectors: 16_384, grainSectors: 1, seed: 2, grains });
+    for (const packing of ["plain", "gzip"]) {
+      const target = `${folder}/vm-${packing}.img`;
+      Deno.writeFileSync(target, new Uint8Array(16_384 * SECTOR_SIZE));
+      const child = new Deno.Command(Deno.execPath(), {
+        args: ["run", "--no-prompt", "-A", MAIN, "apply", "-", target],
+        env: { NO_COLOR: "1" },
+        stdin: "piped",
+        stdout: "null",
+        stderr: "piped",
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      const stream = packing === "gzip" ? gzipSync(bytes) : bytes;
+      void writer.write(stream.slice(0, Math.floor(stream.length * 0.9))).catch(() => {});
+      // Whatever comes first in the target says that the work has begun.
+      for (let looks = 0; !Deno.readFileSync(target).some((byte) => byte !== 0); looks++) {
+        assert.ok(looks < 3000, "nothing was written");
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      child.kill("SIGTERM");
+      const stderr = await new Response(child.stderr).text();
+      assert.equal((await child.status).code, 143);
+      assert.match(stderr, /^hint: .*\d+ bytes were applied before that/m);
+      // The pipe is broken by now, and says so.
+      await writer.close().catch(() => {});
+    }
   }));
 
 Deno.test("what came through a pipe is taken back by its undo file", () =>

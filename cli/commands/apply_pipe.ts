@@ -1,6 +1,6 @@
 /** `regrain apply -`: a delta that comes through a pipe. */
 import { Disk, formatSize, GIB, parseSize, planOf, RegrainError } from "../../core-as/host/mod.ts";
-import type { ForwardDisk } from "../../core-as/host/forward/mod.ts";
+import type { ForwardDisk, ReadNext } from "../../core-as/host/forward/mod.ts";
 import type { SparseMode } from "../apply/engine.ts";
 import { applyPipe, type PipeResult } from "../apply/pipe.ts";
 import type { PipeOperation } from "../apply/pipe_sink.ts";
@@ -23,7 +23,7 @@ import {
 } from "./apply_report.ts";
 import { rateLimitOf } from "./apply_flags.ts";
 import { formatOf, surveyJson, warnNotes } from "./describe.ts";
-import { interruptible } from "./interruption.ts";
+import { type Interruptible, interruptible } from "./interruption.ts";
 import type { LongFlags, Session } from "./session.ts";
 
 /** Most that is kept in a temporary file unless `--spill-limit` says otherwise. */
@@ -53,9 +53,10 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
   const bytesPerSecond = rateLimitOf(flags);
   const inputs = inputsOf(session);
   requireOnePurpose(flags, asInputs(inputs), io);
-  const read = await unpacked(openStdin(io), (packing) => console.detail(`stdin: packed with ${packing}`));
+  const ui: { progress?: Progress; stopping?: Interruptible } = {};
+  const stdin = stoppableRead(openStdin(io), () => ui.stopping);
+  const read = await unpacked(stdin, (packing) => console.detail(`stdin: packed with ${packing}`));
   const spill = openSpill(flags, console);
-  const ui: { progress?: Progress; stopping?: ReturnType<typeof interruptible> } = {};
   try {
     const tools = {
       io,
@@ -90,6 +91,14 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
     ui.stopping?.[Symbol.dispose]();
     spill.close();
   }
+}
+
+/** Reads that a signal ends while they wait for data; before there is a target, signals just kill. */
+function stoppableRead(read: ReadNext, stopping: () => Interruptible | undefined): ReadNext {
+  return (into) => {
+    const answer = read(into);
+    return typeof answer === "number" ? answer : stopping()?.unlessStopped(answer) ?? answer;
+  };
 }
 
 function refuseFlags(flags: PipeFlags): void {

@@ -5,14 +5,23 @@ import { RateLimitedTarget } from "../apply/rate_limited_target.ts";
 import { Signals } from "../signals.ts";
 import type { Console, Progress } from "../ui/mod.ts";
 
+/** A target that signals stop, and a way to wait that they end. */
+export interface Interruptible extends Disposable {
+  readonly target: Target;
+  unlessStopped<T>(work: Promise<T>): Promise<T>;
+}
+
 /**
  * A target that signals stop, for as long as it is not disposed of, and that is written no faster than
  * `bytesPerSecond`. Disposing of it does not close the target.
+ *
+ * What comes with it, `unlessStopped`, waits for something that may never come: a signal ends the wait, and the work
+ * at once, as a safe point does.
  */
 export function interruptible(
   target: Target,
   ui: { console: Console; progress: Progress; bytesPerSecond?: number | undefined },
-): { readonly target: Target } & Disposable {
+): Interruptible {
   const { bytesPerSecond } = ui;
   const signals = listenForSignals(ui);
   const stoppable = new InterruptibleTarget(target, () => signals.safePoint());
@@ -21,6 +30,11 @@ export function interruptible(
     target: bytesPerSecond === undefined
       ? stoppable
       : new RateLimitedTarget(stoppable, bytesPerSecond, { whileWaiting }),
+    async unlessStopped(work) {
+      const isDone = await Promise.race([work.then(() => true), signals.stopped.then(() => false)]);
+      if (!isDone) await stoppable.passSafePoint();
+      return await work;
+    },
     [Symbol.dispose]: () => signals[Symbol.dispose](),
   };
 }

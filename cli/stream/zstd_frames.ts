@@ -6,12 +6,14 @@
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { PIPE_NAME } from "../../core-as/host/forward/mod.ts";
-import { toSafe } from "../../core-as/host/units.ts";
+import { formatSize, toSafe } from "../../core-as/host/units.ts";
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;
 /** Largest block (RFC 8878, section 3.1.1.2.4). */
 const MAX_BLOCK_BYTES = 128 * 1024;
+/** Largest window that a decompressor takes unasked; `zstd --long=28` and more need a larger one. */
+const MAX_WINDOW_LOG = 27;
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
 const BLOCK_RLE = 1;
@@ -38,7 +40,8 @@ function isSkippable(magic: number): boolean {
 /**
  * Cuts a stream into its frames that hold content.
  *
- * @throws {RegrainError} `TRUNCATED` when it ends inside a frame, `DAMAGED` when what follows a frame is none.
+ * @throws {RegrainError} `TRUNCATED` when it ends inside a frame, `DAMAGED` when what follows a frame is none,
+ * `UNSUPPORTED` when a frame needs a larger window than is kept.
  */
 export async function* zstdFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ZstdFrame> {
   const bytes = new Bytes(chunks);
@@ -70,7 +73,11 @@ async function* framePieces(
   const sizeFlag = flags >>> 6;
   const sizeBytes = sizeFlag === 0 && isSingleSegment ? 1 : CONTENT_SIZE_BYTES[sizeFlag]!;
   const before = 5 + (isSingleSegment ? 0 : 1) + DICTIONARY_ID_BYTES[flags & 3]!;
-  frame.contentBytes = contentSize(await bytes.peek(before + sizeBytes), before, sizeBytes);
+  const header = await bytes.peek(before + sizeBytes);
+  frame.contentBytes = contentSize(header, before, sizeBytes);
+  // A frame of a single segment needs all of its content at once.
+  const windowBytes = isSingleSegment ? frame.contentBytes ?? Infinity : windowSize(header.getUint8(5));
+  if (windowBytes > 2 ** MAX_WINDOW_LOG) throw windowTooLarge(windowBytes, bytes.position);
   yield* bytes.take(before + sizeBytes);
   for (let isLast = false; !isLast;) {
     const view = await bytes.peek(3);
@@ -87,6 +94,25 @@ async function* framePieces(
     yield* bytes.take(3 + (type === BLOCK_RLE ? 1 : size));
   }
   if (hasChecksum) yield* bytes.take(4);
+}
+
+/** Bytes of the window by its descriptor (RFC 8878, section 3.1.1.1.2). */
+function windowSize(descriptor: number): number {
+  const baseBytes = 2 ** (10 + (descriptor >>> 3));
+  return baseBytes + baseBytes / 8 * (descriptor & 7);
+}
+
+function windowTooLarge(windowBytes: number, offsetBytes: number): RegrainError {
+  const most = formatSize(2 ** MAX_WINDOW_LOG);
+  const message = `zstd: a frame needs a window of ${
+    formatSize(windowBytes)
+  }, ${most} is the most that is kept`;
+  return new RegrainError("UNSUPPORTED", message, {
+    path: PIPE_NAME,
+    offsetBytes,
+    hint:
+      `pack it with --long=${MAX_WINDOW_LOG}: zstd -dc --long=31 | zstd --long=${MAX_WINDOW_LOG} | regrain apply - TARGET`,
+  });
 }
 
 function contentSize(view: DataView, at: number, sizeBytes: number): number | undefined {

@@ -4,6 +4,8 @@ import { constants, zstdCompressSync } from "node:zlib";
 import { Rng } from "../../fixtures/mod.ts";
 import type { RegrainError } from "../../core-as/host/errors.ts";
 import { sameBytes } from "../../test/helpers/bytes.ts";
+import { pipeOf } from "../../test/helpers/pipe.ts";
+import { unpacked } from "./unpack.ts";
 import { startsZstd, zstdFrames } from "./zstd_frames.ts";
 
 function joined(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -79,4 +81,56 @@ Deno.test("what follows a frame must be one", async () => {
     assert.equal(error.offsetBytes, frame.length);
     return true;
   });
+});
+
+/** A frame header with a window, and one block of three bytes. */
+function frameWithWindow(descriptor: number): Uint8Array<ArrayBuffer> {
+  return joined(Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, descriptor, 0x19, 0, 0), new Uint8Array(3));
+}
+
+Deno.test("D12: a window of 128 MiB is taken, a larger one is refused with what works", async () => {
+  assert.equal((await framesOf(frameWithWindow((27 - 10) << 3), 4)).length, 1);
+  // The largest exponent and mantissa are those of --ultra --long=31; a little more than 2^27 is too much as well.
+  for (const descriptor of [((27 - 10) << 3) + 1, (28 - 10) << 3, (31 - 10) << 3, 0xff]) {
+    await assert.rejects(framesOf(frameWithWindow(descriptor), 4), (error: RegrainError) => {
+      assert.equal(error.code, "UNSUPPORTED");
+      assert.match(error.message, /needs a window of .*, 128\.0 MiB is the most/);
+      assert.match(error.hint!, /--long=27/);
+      return true;
+    });
+  }
+});
+
+Deno.test("D12: a single segment of more than 128 MiB is refused, one of less is taken", async () => {
+  const header = (contentBytes: number) => {
+    const bytes = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0, 0x01, 0, 0);
+    new DataView(bytes.buffer).setUint32(5, contentBytes, true);
+    return bytes;
+  };
+  assert.equal((await framesOf(header(2 ** 27), 64))[0]!.contentBytes, 2 ** 27);
+  await assert.rejects(
+    framesOf(header(2 ** 27 + 1), 64),
+    (error: RegrainError) => error.code === "UNSUPPORTED",
+  );
+});
+
+Deno.test("D12: what is packed with a window of 2 GiB is refused, packed again with --long=27 it is read", async () => {
+  const bytes = new Rng(4).bytes(50_000);
+  const packed = (windowLog: number) =>
+    zstdCompressSync(bytes, {
+      params: {
+        [constants.ZSTD_c_windowLog]: windowLog,
+        [constants.ZSTD_c_enableLongDistanceMatching]: 1,
+        [constants.ZSTD_c_contentSizeFlag]: 0,
+      },
+    });
+  const read = async (stream: Uint8Array) => {
+    const next = await unpacked(pipeOf(stream), () => {});
+    const into = new Uint8Array(bytes.length + 1);
+    let at = 0;
+    for (let got = -1; got !== 0; at += got) got = await next(into.subarray(at));
+    return into.slice(0, at);
+  };
+  await assert.rejects(read(packed(31)), (error: RegrainError) => error.code === "UNSUPPORTED");
+  assert.ok(sameBytes(await read(packed(27)), bytes));
 });
