@@ -102,6 +102,8 @@ function windowSize(descriptor: number): number {
   return baseBytes + baseBytes / 8 * (descriptor & 7);
 }
 
+const UNPACK = "zstd -dc --long=31";
+
 function windowTooLarge(windowBytes: number, offsetBytes: number): RegrainError {
   const most = formatSize(2 ** MAX_WINDOW_LOG);
   const message = `zstd: a frame needs a window of ${
@@ -110,8 +112,7 @@ function windowTooLarge(windowBytes: number, offsetBytes: number): RegrainError 
   return new RegrainError("UNSUPPORTED", message, {
     path: PIPE_NAME,
     offsetBytes,
-    hint:
-      `pack it with --long=${MAX_WINDOW_LOG}: zstd -dc --long=31 | zstd --long=${MAX_WINDOW_LOG} | regrain apply - TARGET`,
+    hint: `pack it again with --long=27 at most: ${UNPACK} | zstd --long=27 | regrain apply - TARGET`,
   });
 }
 

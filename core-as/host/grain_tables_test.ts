@@ -275,7 +275,7 @@ function sparseSource(path: string, front: Uint8Array, sizeBytes: number): Sourc
   };
 }
 
-Deno.test("D10: a directory of more entries than any disk needs is refused at once, the largest one is read", async () => {
+Deno.test("D10: a directory larger than any disk needs is refused at once, the largest one is read", async () => {
   const { bytes } = buildHosted({ ...SPEC, redundant: false });
   const open = async (entries: number) => {
     const front = bytes.slice(0, 4096);
