@@ -229,7 +229,10 @@ function applyCommand(finish: (status: number) => void) {
     .option("-n, --dry-run", "check everything and print the plan, write nothing")
     .option("--force", "go on where the message says that --force does")
     .option("--rate-limit <SIZE>", "write at most SIZE bytes a second, such as 50M")
-    .option("--undo <FILE>", "save what is overwritten; regrain apply FILE TARGET takes it all back")
+    .option(
+      "--undo <FILE>",
+      "save what is overwritten; regrain apply FILE TARGET takes back that and nothing else",
+    )
     .option("--journal <FILE>", "note in FILE how far the work is durable")
     .option("--verify", "read back what was written, from the medium, and compare it with the deltas")
     .option("--hash", "verify, and print the SHA-256 of what was written and of the whole target")

@@ -82,7 +82,10 @@ export interface ApplyOptions {
   readonly ranges?: Iterable<SectorRange>;
   /** Called after every buffer, and after every piece of zeros. */
   readonly onProgress?: (counts: Readonly<ApplyCounts>) => void;
-  /** Called with the stretches, in ascending order, that are about to be overwritten. */
+  /**
+   * Called with the stretches, in ascending order, that are about to be overwritten; `at` is where their new bytes
+   * are in the kernels' buffer, negative of zeros.
+   */
   readonly beforeWrite?: (stretches: Batch) => MaybePromise<void>;
   /** Called when everything below a byte of the disk was handed to the target. */
   readonly afterWrite?: (doneBytes: number) => MaybePromise<void>;
@@ -164,11 +167,11 @@ class Engine {
 
   private queueZeros({ offsetBytes, lengthBytes }: Stretch): void {
     this.zeros.add({ offsetBytes, lengthBytes, at: 0 });
-    this.note(offsetBytes, lengthBytes);
+    this.note({ offsetBytes, lengthBytes, at: -1 });
   }
 
-  private note(offsetBytes: number, lengthBytes: number): void {
-    if (this.options.beforeWrite) this.stretches.add({ offsetBytes, lengthBytes, at: offsetBytes });
+  private note(stretch: { offsetBytes: number; lengthBytes: number; at: number }): void {
+    if (this.options.beforeWrite) this.stretches.add(stretch);
   }
 
   /** Cuts a run into pieces of the buffer's free room. */
@@ -185,7 +188,11 @@ class Engine {
       }
       const length = Math.min(left, this.bufferSectors - this.filled);
       pieces.set(pieces.count++, { start, length, place: this.filled, owner: 0 });
-      this.note(start * SECTOR_SIZE, length * SECTOR_SIZE);
+      this.note({
+        offsetBytes: start * SECTOR_SIZE,
+        lengthBytes: length * SECTOR_SIZE,
+        at: this.filled * SECTOR_SIZE,
+      });
       this.disk.queue(owner, {
         offsetBytes: place * SECTOR_SIZE,
         lengthBytes: length * SECTOR_SIZE,

@@ -2,19 +2,25 @@
  * The journal: how far an apply is durable, so that `--resume` need not begin again.
  *
  * A small JSON file, replaced as a whole at every checkpoint, after the target was synced. It names the plan by a
- * fingerprint of every run, and the target by what was last written to it: a delta or a target that is not the one of
- * the interrupted run is refused.
+ * fingerprint of every run, and the target by what was written to it: a delta or a target that is not the one of
+ * the interrupted run is refused. What was written last tells nothing where it is what was there before, as in a
+ * target that was taken back or copied again; so places are kept, spread over what is done, that the apply changed.
  */
 import {
   Batch,
   type Disk,
   readBytes,
   RegrainError,
+  SECTOR_SIZE,
   type Source,
   STRICT,
   type Target,
 } from "../../core-as/host/mod.ts";
 import type { Io } from "../io/mod.ts";
+import { RbdDiff } from "../stream/rbd_diff.ts";
+import { contentHash, hashStretch, sha256Hex } from "./content_hash.ts";
+import type { Difference } from "./differences.ts";
+import { parseUndoName, type UndoIds } from "./undo_name.ts";
 
 /** A journal is a few hundred bytes. */
 const MAX_JOURNAL_BYTES = 64 * 1024;
@@ -28,8 +34,23 @@ export interface TailProbe {
   readonly sha256: string;
 }
 
+/** A sector that the apply changed. */
+export interface ChangedSector {
+  readonly offsetBytes: number;
+  /** Hashes of what it held before, and of what was written: 16 hexadecimal digits each. */
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The undo file that a run keeps beside its journal. */
+export interface JournalUndo {
+  readonly path: string;
+  readonly id: string;
+}
+
 export interface JournalState {
-  readonly version: 1;
+  /** 1: without what changed; it cannot be resumed. */
+  readonly version: 1 | 2;
   /** Fingerprint of the plan. */
   readonly plan: string;
   readonly targetBytes: number;
@@ -37,6 +58,9 @@ export interface JournalState {
   readonly doneBytes: number;
   /** The last stretch that was written below it. */
   readonly tail: TailProbe | null;
+  /** All that the plan changed in a few places, spread over what was passed; those below `doneBytes` are durable. */
+  readonly changed: readonly ChangedSector[];
+  readonly undo: JournalUndo | null;
 }
 
 /**
@@ -59,14 +83,42 @@ export async function fingerprintPlan(disk: Disk, io: Io): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
+/** Most changed sectors that are kept: looking at them takes a moment on a slow disk. */
+const MAX_CHANGED = 256;
+
 /** The journal of a running apply. */
 export class Journal {
   private last: { offsetBytes: number; lengthBytes: number } | undefined;
+  private changed: ChangedSector[];
 
+  /** @param ids `earlier`: what a journal of the same plan knows already. */
   constructor(
     private readonly path: string,
-    private readonly ids: { plan: string; target: Target; io: Io },
-  ) {}
+    private readonly ids: {
+      plan: string;
+      target: Target;
+      io: Io;
+      undo: JournalUndo | undefined;
+      earlier: JournalState | undefined;
+    },
+  ) {
+    this.changed = [...ids.earlier?.changed ?? []];
+  }
+
+  /** Remembers what is about to change. */
+  async willChange(differences: readonly Difference[]): Promise<void> {
+    const known = new Set(this.changed.map(({ offsetBytes }) => offsetBytes));
+    for (const { offsetBytes, before, after } of differences) {
+      if (known.has(offsetBytes)) continue;
+      this.changed.push({
+        offsetBytes,
+        before: await contentHash(before),
+        after: await contentHash(after),
+      });
+    }
+    this.changed.sort((a, b) => a.offsetBytes - b.offsetBytes);
+    while (this.changed.length > MAX_CHANGED) this.changed = this.changed.filter((_, i) => i % 2 === 0);
+  }
 
   /** Remembers a stretch that was written. */
   wrote(stretch: { offsetBytes: number; lengthBytes: number }): void {
@@ -75,10 +127,17 @@ export class Journal {
 
   /** Makes everything below `doneBytes` durable, and says so in the journal. */
   async checkpoint(doneBytes: number): Promise<void> {
-    const { plan, target } = this.ids;
+    const { plan, target, undo } = this.ids;
     await target.flush();
-    const tail = this.last ? await probeTail(target, this.last) : null;
-    const state: JournalState = { version: 1, plan, targetBytes: target.sizeBytes, doneBytes, tail };
+    const state: JournalState = {
+      version: 2,
+      plan,
+      targetBytes: target.sizeBytes,
+      doneBytes,
+      tail: this.last ? await probeTail(target, this.last) : null,
+      changed: this.changed,
+      undo: undo ?? null,
+    };
     this.ids.io.replaceFile(this.path, new TextEncoder().encode(`${JSON.stringify(state)}\n`));
   }
 
@@ -98,19 +157,23 @@ async function probeTail(
   const batch = new Batch();
   batch.add({ offsetBytes, lengthBytes, at: 0 });
   await target.read(batch, bytes);
-  const { createHash } = await import("node:crypto");
-  return { offsetBytes, lengthBytes, sha256: createHash("sha256").update(bytes).digest("hex") };
+  return { offsetBytes, lengthBytes, sha256: await sha256Hex(bytes) };
 }
 
 /**
  * Makes sure that a new journal would not overwrite anything but an old one.
  *
+ * @returns that one, where it is of the same plan: what it knows holds for a run that begins again.
  * @throws {RegrainError} `TARGET_UNSUITABLE`.
  */
-export async function requireJournalPlace(path: string, io: Io): Promise<void> {
-  if (!io.stat(path)) return;
+export async function requireJournalPlace(
+  path: string,
+  { plan, io }: { plan: string; io: Io },
+): Promise<JournalState | undefined> {
+  if (!io.stat(path)) return undefined;
   try {
-    await readJournal(path, io);
+    const state = await readJournal(path, io);
+    return state.version === 2 && state.plan === plan ? state : undefined;
   } catch (cause) {
     if (!(cause instanceof RegrainError) || cause.code !== "RESUME_REFUSED") throw cause;
     throw new RegrainError(
@@ -125,31 +188,107 @@ export async function requireJournalPlace(path: string, io: Io): Promise<void> {
 }
 
 /**
- * Where an interrupted run is to be resumed.
+ * The journal of an interrupted run that is to be resumed.
  *
- * @returns the byte of the disk up to which all is done.
- * @throws {RegrainError} `NOT_FOUND` without a journal, `RESUME_REFUSED` when delta or target are not those of the run.
+ * @param undo Path of the undo file of the resumed run.
+ * @throws {RegrainError} `NOT_FOUND` without a journal, `RESUME_REFUSED` when delta, target or undo file are not those
+ * of the run.
  */
-export async function resumePoint(
+export async function requireResumable(
   path: string,
-  ids: { plan: string; target: Target; io: Io },
-): Promise<number> {
+  ids: { plan: string; target: Target; io: Io; undo: string | undefined },
+): Promise<JournalState> {
   const state = await readJournal(path, ids.io);
-  const refuse = (why: string) =>
-    new RegrainError("RESUME_REFUSED", why, {
+  if (state.version !== 2) {
+    throw refusal(
       path,
-      hint: "run again without --resume: that is as right, and only takes longer",
-    });
+      "an older version made the journal, which cannot tell whether the target was taken back",
+    );
+  }
   if (state.plan !== ids.plan) {
-    throw refuse("the deltas are not those of the interrupted run, or were changed since");
+    throw refusal(path, "the deltas are not those of the interrupted run, or were changed since");
   }
-  if (state.targetBytes !== ids.target.sizeBytes) throw refuse("the target does not have the size it had");
-  if (state.tail === null) return state.doneBytes;
-  const found = await probeTail(ids.target, state.tail);
-  if (found.sha256 !== state.tail.sha256) {
-    throw refuse("the target does not hold what the interrupted run wrote last");
+  if (state.targetBytes !== ids.target.sizeBytes) {
+    throw refusal(path, "the target does not have the size it had");
   }
-  return state.doneBytes;
+  await requireSameUndo(path, { state, ...ids });
+  await requireWritten(path, state, ids.target);
+  return state;
+}
+
+/** An undo file that lacks what the interrupted run overwrote would take back only a part. */
+async function requireSameUndo(
+  path: string,
+  { state, undo, io }: { state: JournalState; undo: string | undefined; io: Io },
+): Promise<void> {
+  const kept = state.undo;
+  if (kept === null) {
+    if (undo === undefined) return;
+    throw refusal(
+      path,
+      "the interrupted run saved nothing of what it overwrote, so an undo file begun now would take back only a part",
+      "resume without --undo; the way back is then to copy the base again",
+    );
+  }
+  const named = undo ?? kept.path;
+  const found = await readUndoIds(named, io);
+  const isKept = found?.id === kept.id;
+  if (isKept && (found.state === "returning" || found.state === "returned")) {
+    throw refusal(
+      path,
+      `what the interrupted run wrote was taken back since, by ${named}`,
+      AGAIN_WITH_NEW_UNDO,
+    );
+  }
+  if (isKept && undo !== undefined) return;
+  throw refusal(
+    path,
+    `the interrupted run saved what it overwrote in ${kept.path}, which a run without it would leave with a part only`,
+    `resume with --undo ${kept.path}; if that is gone, or was taken back, run again without --resume and --undo`,
+  );
+}
+
+const AGAIN_WITH_NEW_UNDO = "run again without --resume, and with another file for --undo";
+
+/** Looks at what was written last, and at every place that is known to have changed. */
+async function requireWritten(path: string, state: JournalState, target: Target): Promise<void> {
+  const { tail, doneBytes } = state;
+  for (const { offsetBytes, before, after } of state.changed) {
+    if (offsetBytes + SECTOR_SIZE > doneBytes) continue;
+    const found = await hashStretch(target, { offsetBytes, lengthBytes: SECTOR_SIZE });
+    if (found === after) continue;
+    throw refusal(
+      path,
+      found === before
+        ? `at byte ${offsetBytes} the target is what it was before the interrupted run: it was taken back, or the ` +
+          "base was copied again"
+        : `at byte ${offsetBytes} the target does not hold what the interrupted run wrote`,
+    );
+  }
+  if (tail === null || (await probeTail(target, tail)).sha256 === tail.sha256) return;
+  throw refusal(path, "the target does not hold what the interrupted run wrote last");
+}
+
+function refusal(
+  path: string,
+  why: string,
+  hint = "run again without --resume: that is as right, and only takes longer",
+): RegrainError {
+  return new RegrainError("RESUME_REFUSED", why, { path, hint });
+}
+
+/** What an undo file says of itself; `undefined` when there is none. */
+async function readUndoIds(path: string, io: Io): Promise<UndoIds | undefined> {
+  if (!io.stat(path)) return undefined;
+  const source = io.openSource(path);
+  try {
+    return parseUndoName((await RbdDiff.open(source)).meta.toSnapshot);
+  } catch (error) {
+    if (error instanceof RegrainError && error.exit === 4) return undefined;
+    throw error;
+  } finally {
+    source.close();
+  }
 }
 
 async function readJournal(path: string, io: Io): Promise<JournalState> {
@@ -183,9 +322,14 @@ function parseJournal(text: string, path: string): JournalState {
 
 function isJournal(state: unknown): state is JournalState {
   if (typeof state !== "object" || state === null) return false;
-  const { version, plan, targetBytes, doneBytes, tail } = state as Record<string, unknown>;
-  return version === 1 && typeof plan === "string" && isCount(targetBytes) && isCount(doneBytes) &&
+  const { version, plan, targetBytes, doneBytes, tail, changed, undo } = state as Record<string, unknown>;
+  const isCommon = typeof plan === "string" && isCount(targetBytes) && isCount(doneBytes) &&
     (tail === null || isTail(tail, targetBytes as number));
+  // The first version knew nothing of what follows; it is known, so that it is not taken for another file.
+  if (version === 1) return isCommon;
+  return version === 2 && isCommon && isUndo(undo) && Array.isArray(changed) &&
+    changed.length <= MAX_CHANGED &&
+    changed.every((sector) => isChanged(sector, targetBytes as number));
 }
 
 function isTail(tail: unknown, targetBytes: number): boolean {
@@ -194,6 +338,19 @@ function isTail(tail: unknown, targetBytes: number): boolean {
   return isCount(offsetBytes) && isCount(lengthBytes) && typeof sha256 === "string" &&
     (lengthBytes as number) <= PROBE_BYTES &&
     (offsetBytes as number) + (lengthBytes as number) <= targetBytes;
+}
+
+function isChanged(sector: unknown, targetBytes: number): boolean {
+  if (typeof sector !== "object" || sector === null) return false;
+  const { offsetBytes, before, after } = sector as Record<string, unknown>;
+  return isCount(offsetBytes) && (offsetBytes as number) + SECTOR_SIZE <= targetBytes &&
+    typeof before === "string" && typeof after === "string";
+}
+
+function isUndo(undo: unknown): boolean {
+  if (undo === null) return true;
+  const { path, id } = (undo ?? {}) as Record<string, unknown>;
+  return typeof path === "string" && typeof id === "string";
 }
 
 function isCount(value: unknown): boolean {

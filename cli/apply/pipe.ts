@@ -29,7 +29,8 @@ import { adoptContentId } from "./content_id.ts";
 import type { ApplyCounts } from "./engine.ts";
 import { PipeSink, type PipeSinkOptions } from "./pipe_sink.ts";
 import { type PreparedTarget, prepareTarget, type TargetRequest } from "./prepare.ts";
-import { baseIds, undoName, UndoSaver } from "./undo.ts";
+import { UndoSaver } from "./undo.ts";
+import { baseIds, randomUndoId } from "./undo_name.ts";
 import { UndoTarget } from "./undo_target.ts";
 import { hashBlocks } from "./untouched.ts";
 
@@ -64,6 +65,8 @@ export interface PipeResult {
   readonly plan: ApplyPlan;
   /** The content id that a VMDK target took. */
   readonly cid: number | undefined;
+  /** What the undo file does not take back, one sentence each. */
+  readonly undoWarnings: readonly string[];
   /** Bytes behind the last one that means anything. */
   readonly slackBytes: number;
   /** True when the stream went on and on, and its end was not waited for. */
@@ -92,45 +95,52 @@ export async function applyPipe(
   const { link } = disk;
   const sizeBytes = link.capacitySectors * SECTOR_SIZE;
   const prepared = await prepareTarget(request, { sizeBytes, inputs: request.inputs, links: [link] }, tools);
-  let undo: UndoSaver | undefined;
+  let undo: { saver: UndoSaver; target: UndoTarget } | undefined;
   try {
     const target = tools.onOpen(disk, prepared) ?? prepared?.target;
     if (tools.undo !== undefined && prepared && target && !request.dryRun) {
       undo = await createUndo(tools.undo, { core, io: tools.io, target, base: prepared.base });
     }
-    const guarded = target && undo ? new UndoTarget(target, undo) : target;
-    sink.attach(request.dryRun ? undefined : guarded, { isBase: link.isBase, kind: target?.kind ?? "file" });
+    sink.attach(request.dryRun ? undefined : undo?.target ?? target, {
+      isBase: link.isBase,
+      kind: target?.kind ?? "file",
+    });
     try {
       await disk.run();
       await sink.finish();
       const slack = await passSlack(input);
       const end = { ...endOf(disk, sink), ...slack, target: prepared };
-      if (request.dryRun || !prepared) return { ...end, cid: undefined };
+      if (request.dryRun || !prepared) return { ...end, cid: undefined, undoWarnings: [] };
       await prepared.target.flush();
       const cid = prepared.base ? await adoptContentId(prepared.base, link, tools.io) : undefined;
-      return { ...end, cid };
+      await undo?.saver.finish(undo.target.untouched);
+      return { ...end, cid, undoWarnings: undo?.saver.warnings ?? [] };
     } catch (error) {
-      throw error instanceof RegrainError ? withAppliedHint(error, sink.counts, request) : error;
+      throw error instanceof RegrainError
+        ? withAppliedHint(error, sink.counts, { ...request, undo: tools.undo })
+        : error;
     }
   } finally {
-    undo?.close();
+    undo?.saver.close();
     prepared?.target.close();
   }
 }
 
-/** What will be left alone is not known beforehand, so the file cannot tell its target by that. */
+/** What will be left alone is not known beforehand; until the end the file knows its target by its marks alone. */
 async function createUndo(
   path: string,
-  work: { core: Core; io: Io; target: Target; base: LinkIdentity | undefined },
-): Promise<UndoSaver> {
-  const plan = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
-  const name = undoName({
-    plan,
+  { core, io, target, base }: { core: Core; io: Io; target: Target; base: LinkIdentity | undefined },
+): Promise<{ saver: UndoSaver; target: UndoTarget }> {
+  const saver = await UndoSaver.open(path, { core, target, io }, {
+    plan: crypto.randomUUID().replaceAll("-", "").slice(0, 16),
+    id: randomUndoId(),
+    isOrdered: false,
     blocks: [],
-    blocksHash: await hashBlocks(work.target, []),
-    base: baseIds(work.base),
+    blocksHash: await hashBlocks(target, []),
+    ahead: [],
+    base: baseIds(base),
   });
-  return UndoSaver.create(path, { ...work, name });
+  return { saver, target: new UndoTarget(target, saver) };
 }
 
 function endOf(disk: ForwardDisk, sink: PipeSink): Pick<PipeResult, "counts" | "plan" | "survey"> {
@@ -158,9 +168,17 @@ function endOf(disk: ForwardDisk, sink: PipeSink): Pick<PipeResult, "counts" | "
 }
 
 /** The same error, which also says what was done before it. */
-function withAppliedHint(error: RegrainError, done: ApplyCounts, request: PipeRequest): RegrainError {
+function withAppliedHint(
+  error: RegrainError,
+  done: ApplyCounts,
+  request: Pick<PipeRequest, "dryRun" | "target"> & { undo: string | undefined },
+): RegrainError {
   if (request.dryRun) return error;
   const moved = done.writtenBytes + done.sparedBytes + done.zeroedBytes;
-  const progress = `${moved} bytes were applied before that; applying the whole delta again completes it`;
+  const how = request.undo === undefined
+    ? "applying the whole delta again completes it"
+    : `regrain apply ${request.undo} ${request.target} takes them back; after that the delta can be applied again ` +
+      "with another file for --undo; one begun before that would take back only a part";
+  const progress = `${moved} bytes were applied before that; ${how}`;
   return error.withHint(error.hint === undefined ? progress : `${error.hint}; ${progress}`);
 }

@@ -5,15 +5,31 @@
  * written; what the journal says is done was synced before. So at every moment a kill or a power loss leaves a target
  * that a plain second run, a resumed one, and the undo file each bring to where they should.
  */
-import { type Batch, MIB, plannedBytesBefore, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import {
+  type Batch,
+  MIB,
+  plannedBytesBefore,
+  RegrainError,
+  SECTOR_SIZE,
+  type Target,
+} from "../../core-as/host/mod.ts";
 import type { Io } from "../io/mod.ts";
 import { adoptContentId } from "./content_id.ts";
+import { hashStretch } from "./content_hash.ts";
 import { type ApplyCounts, applyDisk, type SparseMode, sumOfCounts } from "./engine.ts";
-import { fingerprintPlan, Journal, requireJournalPlace, resumePoint } from "./journal.ts";
+import { type Difference, findDifferences, type Overwrite } from "./differences.ts";
+import {
+  fingerprintPlan,
+  Journal,
+  type JournalState,
+  requireJournalPlace,
+  requireResumable,
+} from "./journal.ts";
 import { inBothLanes, type LaneForHire } from "./lanes.ts";
 import type { PreparedDeltas, PreparedTarget } from "./prepare.ts";
-import { baseIds, undoName, UndoSaver } from "./undo.ts";
-import { hashBlocks, UntouchedBlocks } from "./untouched.ts";
+import { UndoSaver } from "./undo.ts";
+import { baseIds, MAX_NAMED, type PlacedHash, randomUndoId } from "./undo_name.ts";
+import { hashBlocks, nonZeroBlocks, Thinned, UntouchedBlocks } from "./untouched.ts";
 
 /** Enough between two checkpoints to keep them cheap, and a resumed run short. */
 const CHECKPOINT_BYTES = 256 * MIB;
@@ -43,6 +59,8 @@ export interface RunResult {
   readonly resumedBytes: number;
   /** The content id that a VMDK target took. */
   readonly cid: number | undefined;
+  /** What the undo file does not take back, one sentence each. */
+  readonly undoWarnings: readonly string[];
 }
 
 /** What a run works on. */
@@ -57,15 +75,18 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
   const { prepared: { disk }, target: { target, base }, io } = work;
   const guarded = options.undo !== undefined || options.journal !== undefined;
   const plan = guarded ? await fingerprintPlan(disk, io) : "";
-  if (options.journal !== undefined && !options.resume) await requireJournalPlace(options.journal, io);
-  const resumedBytes = options.resume ? await resumePoint(options.journal!, { plan, target, io }) : 0;
+  const { found, resumedBytes } = await lookAtJournal(options, { plan, target, io });
   const undo = options.undo === undefined ? undefined : await openUndo(options.undo, work, plan);
-  const journal = options.journal === undefined
-    ? undefined
-    : new Checkpoints(new Journal(options.journal, { plan, target, io }), {
-      fromBytes: resumedBytes,
-      everyBytes: options.checkpointBytes ?? CHECKPOINT_BYTES,
-    });
+  const journal = options.journal === undefined ? undefined : new Checkpoints(
+    new Journal(options.journal, {
+      plan,
+      target,
+      io,
+      undo: undo && { path: options.undo!, id: undo.saver.ids.id },
+      earlier: found,
+    }),
+    { fromBytes: resumedBytes, everyBytes: options.checkpointBytes ?? CHECKPOINT_BYTES },
+  );
   try {
     if (journal && !options.resume) await journal.begin();
     const fromSector = resumedBytes / SECTOR_SIZE;
@@ -76,19 +97,20 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
         sparse: options.sparse,
         ranges: [{ fromSector, toSector: disk.capacitySectors }],
         onProgress: options.onProgress,
-        ...(guarded ? { beforeWrite: guard(undo, journal) } : {}),
+        ...(guarded ? { beforeWrite: guard(work, { undo: undo?.saver, journal }) } : {}),
         ...(journal ? { afterWrite: (doneBytes: number) => journal.reached(doneBytes) } : {}),
       });
     await target.flush();
     await options.verify?.();
     const cid = base ? await adoptContentId(base, disk.links[0]!, io) : undefined;
+    await undo?.saver.finish(undo.untouched);
     journal?.finish();
-    return { counts, resumedBytes, cid };
+    return { counts, resumedBytes, cid, undoWarnings: undo?.saver.warnings ?? [] };
   } catch (error) {
     if (journal && error instanceof RegrainError) await journal.stop();
     throw error;
   } finally {
-    undo?.close();
+    undo?.saver.close();
   }
 }
 
@@ -115,33 +137,81 @@ async function applyInLanes(work: RunWork, options: RunOptions, hire: LaneForHir
   return sumOfCounts(own.value, other.value);
 }
 
+/** What an earlier run left in the journal, and where a resumed one begins. */
+async function lookAtJournal(
+  { journal, resume, undo }: RunOptions,
+  ids: { plan: string; target: Target; io: Io },
+): Promise<{ found: JournalState | undefined; resumedBytes: number }> {
+  if (journal === undefined) return { found: undefined, resumedBytes: 0 };
+  if (!resume) return { found: await requireJournalPlace(journal, ids), resumedBytes: 0 };
+  const found = await requireResumable(journal, { ...ids, undo });
+  return { found, resumedBytes: found.doneBytes };
+}
+
+/** Places of a buffer that are looked at for what changes there, when a journal is kept. */
+const JOURNAL_PLACES = 8;
+
+/** What happens before each buffer is written. */
 function guard(
-  undo: UndoSaver | undefined,
-  journal: Checkpoints | undefined,
+  { prepared: { disk }, target: { target } }: RunWork,
+  { undo, journal }: { undo: UndoSaver | undefined; journal: Checkpoints | undefined },
 ): (stretches: Batch) => Promise<void> {
   return async (stretches) => {
+    const overwrite: Overwrite = { target, stretches, buffer: disk.core.buffer };
     await undo?.save(stretches);
-    journal?.touch(stretches);
+    let differences: Difference[] | undefined;
+    if (journal) {
+      differences = await findDifferences(overwrite, { places: JOURNAL_PLACES, thorough: false });
+      await journal.touch(stretches, differences);
+    }
+    await undo?.mark(overwrite, differences);
   };
 }
 
-async function openUndo(path: string, work: RunWork, plan: string): Promise<UndoSaver> {
+/** Sectors looked at that the plan will overwrite. */
+const AHEAD_STRETCHES = 64;
+
+async function openUndo(
+  path: string,
+  work: RunWork,
+  plan: string,
+): Promise<{ saver: UndoSaver; untouched: readonly number[] }> {
   const { prepared: { disk }, target: { target, base }, io } = work;
   const blocks = new UntouchedBlocks(target.sizeBytes);
+  const ahead = new Thinned<number>(AHEAD_STRETCHES);
   for await (const { list } of disk.walk()) {
     for (let i = 0; i < list.count; i++) {
       if (disk.kindOf(list.place(i)) === "hole") continue;
-      blocks.touch({ offsetBytes: list.start(i) * SECTOR_SIZE, lengthBytes: list.length(i) * SECTOR_SIZE });
+      const offsetBytes = list.start(i) * SECTOR_SIZE;
+      const lengthBytes = list.length(i) * SECTOR_SIZE;
+      blocks.touch({ offsetBytes, lengthBytes });
+      ahead.add(offsetBytes + lengthBytes - SECTOR_SIZE);
     }
   }
   const untouched = blocks.finish();
-  const name = undoName({
+  const named = await nonZeroBlocks(target, { blocks: untouched, limit: MAX_NAMED.blocks });
+  const saver = await UndoSaver.open(path, { core: disk.core, target, io }, {
     plan,
-    blocks: untouched,
-    blocksHash: await hashBlocks(target, untouched),
+    id: randomUndoId(),
+    isOrdered: true,
+    blocks: named,
+    blocksHash: await hashBlocks(target, named),
+    ahead: await sectorsAhead(target, ahead.items),
     base: baseIds(base),
   });
-  return await UndoSaver.open(path, { core: disk.core, target, io, name });
+  return { saver, untouched };
+}
+
+/** What the target holds at a few places that will be overwritten late. */
+async function sectorsAhead(target: Target, places: readonly number[]): Promise<PlacedHash[]> {
+  const count = Math.min(MAX_NAMED.ahead, places.length);
+  const sectors: PlacedHash[] = [];
+  for (let i = 1; i <= count; i++) {
+    const offsetBytes = places[Math.ceil(places.length * i / count) - 1]!;
+    const hash = (await hashStretch(target, { offsetBytes, lengthBytes: SECTOR_SIZE })).slice(0, 8);
+    sectors.push({ offsetBytes, hash });
+  }
+  return sectors;
 }
 
 /** When the journal is written. */
@@ -165,7 +235,9 @@ class Checkpoints {
     await this.save();
   }
 
-  touch(stretches: Batch): void {
+  /** Takes what is about to be written, and what of it changes. */
+  async touch(stretches: Batch, differences: readonly Difference[]): Promise<void> {
+    await this.journal.willChange(differences);
     const last = stretches.count - 1;
     this.pending = { offsetBytes: stretches.offsetBytes[last]!, lengthBytes: stretches.lengthBytes[last]! };
     this.movedBytes += stretches.totalBytes;

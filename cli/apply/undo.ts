@@ -8,70 +8,51 @@
  * leaves either all of a buffer's records or none, and never one whose data did not reach the medium; what
  * lies behind the end record then means nothing.
  *
+ * Before anything else of the target is written, a few sectors are that change by it: the marks. The header names
+ * them, then they are written and made durable, then the header says so. From then on a target without
+ * them is not the one; before, only they can differ from what the file holds. So it is always known whether a
+ * target is the right one, also after a power loss that took what was not durable.
+ *
  * A run that was interrupted and is started again continues the file: what it holds came from the target as it
- * was at first and is not saved again, since by then the target may hold new data there.
+ * was at first and is not saved again, since by then the target may hold new data there. A file whose apply
+ * is whole, or that was taken back, is not continued: since then others may have written to the target.
  */
 import {
   Batch,
   type Core,
-  formatCid,
-  type LinkIdentity,
   readBytes,
   RegrainError,
+  SECTOR_SIZE,
   type Source,
   type Target,
 } from "../../core-as/host/mod.ts";
 import type { Io, LogFile } from "../io/mod.ts";
-import { RbdDiff, rbdDiffEnd, type RbdDiffExtent, rbdDiffHeader, rbdDiffRecord } from "../stream/rbd_diff.ts";
+import { rbdDiffEnd, rbdDiffRecord } from "../stream/rbd_diff.ts";
+import { contentHash, hashStretch } from "./content_hash.ts";
+import { type Difference, findDifferences, type Overwrite } from "./differences.ts";
+import { requireOwnTarget } from "./recognise.ts";
+import { RecordOutline, type Stretch } from "./record_outline.ts";
+import { type PreparedDiff, prepareDiff } from "./undo_file.ts";
+import { UndoHeader } from "./undo_header.ts";
+import { MAX_NAMED, type UndoIds, type UndoState, UNTOUCHED_BLOCK_BYTES } from "./undo_name.ts";
+import { encodeTrailer, type KnownStretch } from "./undo_trailer.ts";
+import { nonZeroBlocks } from "./untouched.ts";
 
 const HEAD_BYTES = 17;
 /** Room for the heads of zeros that an earlier turn of the arena left, and of the first data. */
 const FRONT_BYTES = 64;
 /** Zeros are told from data at this granularity. */
 const BLOCK_BYTES = 4096;
-const NAME_PREFIX = "regrain-undo-";
+/** Most blocks that were left alone and are named past the end. */
+const MAX_UNTOUCHED = 128;
 
-/** What the snapshot name of an undo file says. */
-export interface UndoIds {
-  /** Fingerprint of the plan that it undoes. */
-  readonly plan: string;
-  /** Blocks that the plan leaves alone, and their hash: they tell the target. */
-  readonly blocks: readonly number[];
-  readonly blocksHash: string;
-  /** Content ids that a VMDK target had before. */
-  readonly base?: { readonly cid: number; readonly longContentId: string | undefined } | undefined;
-}
+/** What an undo file is made with: everything of its ids that is known before the first write. */
+export type NewUndoIds = Omit<UndoIds, "version" | "state" | "marks">;
 
-/** Writes the ids as a snapshot name, the one free field that rbd-diff has; it stays below 255 characters. */
-export function undoName({ plan, blocks, blocksHash, base }: UndoIds): string {
-  const places = blocks.map((block) => block.toString(16)).join(".");
-  const cid = base === undefined ? "" : `-${formatCid(base.cid)}`;
-  const long = base?.longContentId === undefined ? "" : `-${base.longContentId.toLowerCase()}`;
-  return `${NAME_PREFIX}${plan}-${blocksHash}-${places}${cid}${long}`;
-}
-
-/** The ids of a VMDK target, to be given back. */
-export function baseIds(base: LinkIdentity | undefined): UndoIds["base"] {
-  const cid = base?.descriptor?.cid;
-  if (cid === undefined) return undefined;
-  return { cid, longContentId: base?.descriptor?.ddb.get("longcontentid") };
-}
-
-const NAME_PATTERN = new RegExp(
-  `^${NAME_PREFIX}([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f.]*)(?:-([0-9a-f]{8}))?(?:-([0-9a-f]{32}))?$`,
-);
-
-/** Reads the ids of an undo file; `undefined` when the name is that of another kind of rbd-diff. */
-export function parseUndoName(name: string | undefined): UndoIds | undefined {
-  const match = NAME_PATTERN.exec(name ?? "");
-  if (!match) return undefined;
-  const [, plan, blocksHash, places, cid, longContentId] = match;
-  return {
-    plan: plan!,
-    blocksHash: blocksHash!,
-    blocks: places === "" ? [] : places!.split(".").map((place) => parseInt(place, 16)),
-    base: cid === undefined ? undefined : { cid: parseInt(cid, 16), longContentId },
-  };
+interface UndoWork {
+  readonly core: Core;
+  readonly target: Target;
+  readonly io: Io;
 }
 
 /**
@@ -91,65 +72,160 @@ export class UndoSaver {
   /** A zero record that may still grow. */
   private zeros: { offsetBytes: number; lengthBytes: number } | undefined;
 
+  private readonly core: Core;
+  private readonly target: Target;
+  /** Where the end record stands. */
+  private endAt: number;
   /** Where the next bytes go. */
   private cursor: number;
+  /** Everything of the target below this byte is saved; `undefined` when stretches come in any order. */
+  private savedBytes: number | undefined;
   /** Tag of the first record behind the end record, while that is still in force. */
   private withheldTag: number | undefined;
 
+  private readonly outline: RecordOutline;
+  /** End of the part of the disk, from its start, in which nothing was about to change. */
+  private unchangedBytes = 0;
+
   private constructor(
-    private readonly core: Core,
-    private readonly target: Target,
+    work: UndoWork,
     private readonly log: LogFile,
-    /** Where the end record stands. */
-    private endAt: number,
-    /** Everything of the target below this byte is saved; `undefined` when stretches come in any order. */
-    private savedBytes: number | undefined,
+    private readonly header: UndoHeader,
+    found: { endBytes: number; reachedBytes: number; outline: RecordOutline },
   ) {
-    this.cursor = endAt;
+    this.core = work.core;
+    this.target = work.target;
+    this.endAt = this.cursor = found.endBytes;
+    this.savedBytes = header.ids.isOrdered ? found.reachedBytes : undefined;
+    this.outline = found.outline;
   }
 
   /**
-   * Makes an undo file for stretches that come in any order. It cannot be continued later: what it holds could not
-   * be told from what it lacks.
+   * Makes an undo file, or opens one that an interrupted run of the same plan left, to continue it. One for stretches
+   * that come in any order cannot be continued: what it holds could not be told from what it lacks.
    *
-   * @throws {RegrainError} `TARGET_UNSUITABLE` when the file exists.
+   * @throws {RegrainError} `TARGET_UNSUITABLE` when the file belongs to something else, or is done with.
    */
-  static create(path: string, work: { core: Core; target: Target; io: Io; name: string }): UndoSaver {
-    const { core, target, io, name } = work;
-    if (io.stat(path)) throw foreign(path, "what comes through a pipe cannot continue it");
-    const header = rbdDiffHeader({ sizeBytes: target.sizeBytes, toSnapshot: name });
-    return UndoSaver.begin(io.openLog(path, { create: true }), { core, target, header, ordered: false });
+  static async open(path: string, work: UndoWork, ids: NewUndoIds): Promise<UndoSaver> {
+    const exists = work.io.stat(path) !== undefined;
+    const found = exists ? await continuation(path, work, ids) : undefined;
+    const log = work.io.openLog(path, { create: !exists });
+    try {
+      if (found) return await UndoSaver.continue(path, work, { log, found });
+      const header = new UndoHeader(log, work.target.sizeBytes, {
+        ...ids,
+        version: 2,
+        state: "prepared",
+        marks: [],
+      });
+      header.begin();
+      const empty = { endBytes: header.lengthBytes, reachedBytes: 0, outline: new RecordOutline() };
+      return new UndoSaver(work, log, header, empty);
+    } catch (error) {
+      log.close();
+      throw error;
+    }
   }
 
-  private static begin(
-    log: LogFile,
-    work: { core: Core; target: Target; header: Uint8Array; ordered: boolean },
-  ): UndoSaver {
-    const { core, target, header, ordered } = work;
-    log.write(0, header);
-    log.write(header.length, rbdDiffEnd());
-    log.sync();
-    return new UndoSaver(core, target, log, header.length, ordered ? 0 : undefined);
-  }
-
-  /**
-   * Opens an undo file: a new one, or the rest of one that an interrupted run of the same plan left.
-   *
-   * @throws {RegrainError} `TARGET_UNSUITABLE` when the file belongs to something else.
-   */
-  static async open(
+  private static async continue(
     path: string,
-    work: { core: Core; target: Target; io: Io; name: string },
+    work: UndoWork,
+    { log, found }: { log: LogFile; found: PreparedDiff },
   ): Promise<UndoSaver> {
-    const { core, target, io, name } = work;
-    const header = rbdDiffHeader({ sizeBytes: target.sizeBytes, toSnapshot: name });
-    const exists = io.stat(path) !== undefined;
-    const found = exists
-      ? await continuation(path, io, { name, header, sizeBytes: target.sizeBytes })
-      : undefined;
-    const log = io.openLog(path, { create: !exists });
-    if (found) return new UndoSaver(core, target, log, found.endBytes, found.reachedBytes);
-    return UndoSaver.begin(log, { core, target, header, ordered: true });
+    const header = new UndoHeader(log, work.target.sizeBytes, found.undo!);
+    if (found.undo!.state === "prepared" && found.undo!.marks.length > 0) {
+      // Whether they were written is not known: the target is made what it was, and they are chosen again.
+      const source = work.io.openSource(path);
+      try {
+        await restoreMarks({ ...found, source }, work.target);
+      } finally {
+        source.close();
+      }
+      await work.target.flush();
+      header.replace({ marks: [] });
+    }
+    return new UndoSaver(work, log, header, found);
+  }
+
+  /** What the file says of itself now. */
+  get ids(): UndoIds {
+    return this.header.ids;
+  }
+
+  /** True until the first sectors that change were written. */
+  get needsMarks(): boolean {
+    return this.ids.state === "prepared";
+  }
+
+  /** What a person should know of what the file takes back, one sentence each. */
+  get warnings(): readonly string[] {
+    if (this.ids.marks.length === 0) {
+      return [
+        "the target held all of it already: the undo file takes nothing back; if an earlier run wrote it, " +
+        "only the undo file of that run takes it back",
+      ];
+    }
+    if (this.unchangedBytes === 0) return [];
+    return [
+      `the target held the first part of it already, up to byte ${this.unchangedBytes}: if an earlier run ` +
+      "wrote that, this undo file does not take it back",
+    ];
+  }
+
+  /**
+   * Writes and makes durable some of what is about to be written, by which the target is known from then on; what was
+   * there must have been saved. Where nothing is about to change, it does nothing.
+   *
+   * @param known Differences of the overwrite that were found already.
+   */
+  async mark(overwrite: Overwrite, known?: readonly Difference[]): Promise<void> {
+    if (!this.needsMarks) return;
+    const found = known && known.length > 0
+      ? known
+      : await findDifferences(overwrite, { places: MAX_NAMED.marks, thorough: true });
+    const chosen = chooseMarks(found);
+    if (chosen.length === 0) return this.passUnchanged(overwrite.stretches);
+    const marks = await Promise.all(chosen.map(async ({ offsetBytes, after }) => ({
+      offsetBytes,
+      hash: (await contentHash(after)).slice(0, 8),
+    })));
+    this.header.replace({ marks });
+    const writes = new Batch();
+    const bytes = new Uint8Array(chosen.length * SECTOR_SIZE);
+    for (const [i, { offsetBytes, after }] of chosen.entries()) {
+      bytes.set(after, i * SECTOR_SIZE);
+      writes.add({ offsetBytes, lengthBytes: SECTOR_SIZE, at: i * SECTOR_SIZE });
+    }
+    await this.target.write(writes, bytes);
+    await this.target.flush();
+    this.header.replace({ state: "writing" });
+  }
+
+  private passUnchanged(stretches: Batch): void {
+    const last = stretches.count - 1;
+    if (last < 0) return;
+    const end = stretches.offsetBytes[last]! + stretches.lengthBytes[last]!;
+    this.unchangedBytes = Math.max(this.unchangedBytes, end);
+  }
+
+  /**
+   * The apply is whole and durable: the file is not continued from now on, and knows its target by much more.
+   *
+   * @param untouched Blocks that were left alone.
+   */
+  async finish(untouched: readonly number[]): Promise<void> {
+    const blocks = await nonZeroBlocks(this.target, { blocks: untouched, limit: MAX_UNTOUCHED });
+    const alone = blocks.map((block) => ({
+      offsetBytes: block * UNTOUCHED_BLOCK_BYTES,
+      lengthBytes: UNTOUCHED_BLOCK_BYTES,
+    }));
+    const trailer = {
+      written: await hashEach(this.target, this.outline.pieces()),
+      untouched: await hashEach(this.target, alone),
+    };
+    this.log.write(this.endAt + 1, await encodeTrailer(trailer));
+    this.log.sync();
+    this.header.replace({ state: "applied" });
   }
 
   /**
@@ -240,6 +316,7 @@ export class UndoSaver {
   }
 
   private packHead(record: Parameters<typeof rbdDiffRecord>[0]): void {
+    this.outline.add(record);
     this.core.spare.set(rbdDiffRecord(record), this.packed);
     this.packed += HEAD_BYTES;
   }
@@ -266,22 +343,54 @@ export class UndoSaver {
   }
 }
 
-/** How far an undo file goes; `undefined` when not even its header was written whole. */
+async function hashEach(target: Source, stretches: readonly Stretch[]): Promise<KnownStretch[]> {
+  const known: KnownStretch[] = [];
+  for (const stretch of stretches) known.push({ ...stretch, hash: await hashStretch(target, stretch) });
+  return known;
+}
+
+/** Few, and apart from each other. */
+function chooseMarks(found: readonly Difference[]): readonly Difference[] {
+  const { marks } = MAX_NAMED;
+  if (found.length <= marks) return found;
+  return Array.from({ length: marks }, (_, i) => found[Math.floor(found.length * i / marks)]!);
+}
+
+/** Gives a target back what it held at the marks. Does not flush. */
+export async function restoreMarks(prepared: PreparedDiff, target: Target): Promise<void> {
+  const writes = new Batch();
+  const marks = prepared.undo?.marks ?? [];
+  const bytes = new Uint8Array(marks.length * SECTOR_SIZE);
+  for (const [i, { offsetBytes }] of marks.entries()) {
+    const at = i * SECTOR_SIZE;
+    const saved = prepared.saved.get(offsetBytes);
+    if (!saved) throw new RegrainError("DAMAGED", "no record holds a mark", { path: prepared.source.path });
+    if (saved.dataAt !== undefined) {
+      bytes.set(await readBytes(prepared.source, saved.dataAt, SECTOR_SIZE), at);
+    }
+    writes.add({ offsetBytes, lengthBytes: SECTOR_SIZE, at });
+  }
+  if (marks.length > 0) await target.write(writes, bytes);
+}
+
+/** What there is to continue; `undefined` when not even the header was written whole. */
 async function continuation(
   path: string,
-  io: Io,
-  expected: { name: string; sizeBytes: number; header: Uint8Array },
-): Promise<RbdDiffExtent | undefined> {
+  { target, io }: UndoWork,
+  expected: NewUndoIds,
+): Promise<PreparedDiff | undefined> {
   const source = io.openSource(path);
   try {
-    if (await isUnfinishedHeader(source, expected.header)) return undefined;
-    const diff = await RbdDiff.open(source);
-    const same = diff.meta.toSnapshot === expected.name && diff.meta.sizeBytes === expected.sizeBytes;
-    if (same) return await diff.extent();
-    throw foreign(path, "it was made by another apply, or for another target");
+    if (await isEmpty(source)) return undefined;
+    const found = await prepareDiff(source);
+    requireContinuable(path, { found, sizeBytes: target.sizeBytes, expected });
+    await requireOwnTarget(found, { target, force: false });
+    return found;
   } catch (cause) {
-    if (cause instanceof RegrainError && cause.code === "NOT_A_DISK") {
-      throw foreign(path, "it is no undo file");
+    if (!(cause instanceof RegrainError)) throw cause;
+    if (cause.code === "NOT_A_DISK") throw foreign(path, "it is no undo file");
+    if (cause.code === "WRONG_BASE") {
+      throw foreign(path, `it does not belong to the target as it is (${cause.reason})`);
     }
     throw cause;
   } finally {
@@ -289,15 +398,36 @@ async function continuation(
   }
 }
 
-/**
- * True when the file is not longer than an empty undo file, and holds what one holds or zeros where that was
- * lost: no record was ever in force, and nothing is lost when it is begun again.
- */
-async function isUnfinishedHeader(source: Source, header: Uint8Array): Promise<boolean> {
-  const whole = [...header, ...rbdDiffEnd()];
-  if (source.sizeBytes > whole.length) return false;
+/** Why an undo file that is done with is not continued. */
+const DONE: Partial<Record<UndoState, string>> = {
+  applied: "the apply that it takes back is whole",
+  returning: "it is being taken back",
+  returned: "it was taken back",
+};
+
+function requireContinuable(
+  path: string,
+  { found, sizeBytes, expected }: { found: PreparedDiff; sizeBytes: number; expected: NewUndoIds },
+): void {
+  const { undo, diff } = found;
+  if (undo === undefined) throw foreign(path, "it is no undo file");
+  const done = DONE[undo.state];
+  if (done !== undefined) {
+    throw foreign(path, `${done}: what the target holds by now would not be saved`);
+  }
+  if (undo.version === 1) throw foreign(path, "an older version made it");
+  if (!undo.isOrdered || !expected.isOrdered) {
+    throw foreign(path, "what comes through a pipe cannot continue it");
+  }
+  if (undo.plan === expected.plan && diff.meta.sizeBytes === sizeBytes) return;
+  throw foreign(path, "it was made by another apply, or for another target");
+}
+
+/** True of a file without a byte that means anything: nothing is lost when it is begun again. */
+async function isEmpty(source: Source): Promise<boolean> {
+  if (source.sizeBytes > SECTOR_SIZE) return false;
   const bytes = await readBytes(source, 0, source.sizeBytes);
-  return bytes.every((byte, i) => byte === whole[i] || byte === 0);
+  return bytes.every((byte) => byte === 0);
 }
 
 function foreign(path: string, why: string): RegrainError {

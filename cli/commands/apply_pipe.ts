@@ -166,7 +166,7 @@ function tellEnd(
   end: { result: PipeResult; progress: Progress; undo: string | undefined },
 ): void {
   const { result, progress } = end;
-  const { plan, survey, target, counts, cid } = result;
+  const { plan, survey, target, counts, cid, undoWarnings } = result;
   for (const fallback of target ? fallbacksOf(target.target) : []) {
     console.warn(`${request.target}: ${fallback}`);
   }
@@ -191,7 +191,7 @@ function tellEnd(
     target: request.target,
     base,
     undo: end.undo,
-    result: { counts, resumedBytes: 0, cid },
+    result: { counts, resumedBytes: 0, cid, undoWarnings },
     progress,
   });
 }

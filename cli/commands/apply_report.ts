@@ -152,7 +152,8 @@ export function tellSummary(
   },
 ): void {
   const { target, base, undo, result, verified, progress } = done;
-  const { counts, resumedBytes, cid } = result;
+  const { counts, resumedBytes, cid, undoWarnings } = result;
+  for (const warning of undoWarnings) console.warn(`${undo}: ${warning}`);
   const { writtenBytes, sparedBytes, zeroedBytes, skippedBytes } = counts;
   const elapsedMs = progress.elapsedMs - (verified?.elapsedMs ?? 0);
   const bytesPerSecond = Math.round(
@@ -178,7 +179,11 @@ export function tellSummary(
   if (base !== undefined && cid !== undefined) {
     console.tell(`${base}: CID is ${formatCid(cid)} now, the delta's`);
   }
-  if (undo !== undefined) console.tell(`${undo}: takes it all back by regrain apply ${undo} ${target}`);
+  if (undo !== undefined) {
+    console.tell(
+      `${undo}: regrain apply ${undo} ${target} takes back what this run overwrote, while nothing else writes to it`,
+    );
+  }
   const resumed = resumedBytes > 0 ? `${formatCount(resumedBytes)} done before + ` : "";
   const spared = sparedBytes > 0 ? ` + ${formatCount(sparedBytes)} of data that is zero` : "";
   console.tell(

@@ -3,8 +3,10 @@ import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import { setContentId } from "../apply/content_id.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
 import { type ApplyRequest, type PreparedTarget, prepareTarget } from "../apply/prepare.ts";
-import { type PreparedDiff, prepareDiff, requireOwnTarget, takeBack } from "../apply/take_back.ts";
-import { Progress } from "../ui/mod.ts";
+import { requireOwnTarget } from "../apply/recognise.ts";
+import { takeBack } from "../apply/take_back.ts";
+import { type PreparedDiff, prepareDiff } from "../apply/undo_file.ts";
+import { type Console, Progress } from "../ui/mod.ts";
 import { type ApplyFlags, rateLimitOf } from "./apply_flags.ts";
 import {
   partsOf,
@@ -45,8 +47,12 @@ export async function runTakeBack(request: ApplyRequest, flags: ApplyFlags, sess
           `${formatSize(zeroBytes)} to zero in ${plural(recordCount, "record")}`,
       );
       for (const warning of target?.warnings ?? []) console.warn(warning);
-      if (target) await requireOwnTarget(prepared, { target: target.target, force: request.force });
+      const known = target &&
+        await requireOwnTarget(prepared, { target: target.target, force: request.force });
+      for (const warning of known?.warnings ?? []) console.warn(`${path}: ${warning}`);
+      if (undo && !known?.isReturned) console.tell(`${path}: it takes back only what the apply overwrote`);
       if (request.dryRun) tellDryRun(console);
+      else if (known?.isReturned) tellReturned(console, { path, target: request.target });
       else await carryOut(request, { prepared, target: target! }, { flags, session });
     } finally {
       target?.target.close();
@@ -54,6 +60,14 @@ export async function runTakeBack(request: ApplyRequest, flags: ApplyFlags, sess
   } finally {
     source.close();
   }
+}
+
+/** It was done before, and nothing was written since. */
+function tellReturned(console: Console, { path, target }: { path: string; target: string }): void {
+  if (console.json) console.outJson({ type: "summary", status: "taken-back-before", target });
+  else {console.tell(
+      `${path}: it was taken back before, and ${target} holds what it held: nothing was written`,
+    );}
 }
 
 async function carryOut(
@@ -72,15 +86,18 @@ async function carryOut(
   const { target } = stopping;
   let done: ApplyCounts | undefined;
   try {
-    const counts = await takeBack(context.core, prepared, target, (now) => {
-      done = now;
-      progress.update({ doneBytes: workBytesOf(now), parts: partsOf(now) });
-    });
-    await target.flush();
     const ids = prepared.undo?.base;
-    if (base && ids) await setContentId(base.path, ids, io);
+    const counts = await takeBack({ core: context.core, io, prepared, target }, {
+      onProgress(now) {
+        done = now;
+        progress.update({ doneBytes: workBytesOf(now), parts: partsOf(now) });
+      },
+      async whenDurable() {
+        if (base && ids) await setContentId(base.path, ids, io);
+      },
+    });
     progress.end();
-    const result = { counts, resumedBytes: 0, cid: ids?.cid };
+    const result = { counts, resumedBytes: 0, cid: ids?.cid, undoWarnings: [] };
     tellSummary(console, { target: request.target, base: base?.path, undo: undefined, result, progress });
   } catch (error) {
     progress.end();

@@ -85,7 +85,8 @@ export class RbdDiff {
   private constructor(
     private readonly bytes: WindowedSource,
     readonly meta: RbdDiffMeta,
-    private readonly dataStartBytes: number,
+    /** Where the first record is, in bytes of the file. */
+    readonly dataStartBytes: number,
   ) {}
 
   /** @throws {RegrainError} `NOT_A_DISK`, `TRUNCATED`, `DAMAGED`. */

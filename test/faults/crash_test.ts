@@ -1,152 +1,71 @@
 /**
  * A small apply stopped at every operation that changes anything, by a kill and by power losses: afterwards a resumed
- * run, a plain second run and the undo file each lead to exactly the right image.
+ * run, a plain second run and the undo file each lead to exactly the right image, or say why not and write nothing.
  */
 import assert from "node:assert/strict";
-import * as kernels from "../../core-as/core.wasm";
-import { inflatePortable } from "../../core-as/host/inflate.ts";
-import { type Context, Core, RegrainError } from "../../core-as/host/mod.ts";
-import { type ApplyRequest, intentOf, prepareDeltas, prepareTarget } from "../../cli/apply/prepare.ts";
-import { runPrepared } from "../../cli/apply/run.ts";
-import { prepareDiff, requireOwnTarget, takeBack } from "../../cli/apply/take_back.ts";
+import { requireOwnTarget } from "../../cli/apply/recognise.ts";
+import { prepareDiff } from "../../cli/apply/undo_file.ts";
+import { RegrainError } from "../../core-as/host/mod.ts";
+import { baseDisk, buildCowd, deltaFiles } from "../../fixtures/mod.ts";
+import { Buffer } from "node:buffer";
+import { CrashMachine, type Loss } from "../helpers/crash_machine.ts";
+import { importRbdDiff } from "../helpers/rbd_import.ts";
 import {
-  baseDisk,
-  baseFiles,
-  buildCowd,
-  deltaFiles,
-  type Grain,
-  type LinkSpec,
-  overlay,
-  Rng,
-} from "../../fixtures/mod.ts";
-import { Crash, CrashMachine, type Loss } from "../helpers/crash_machine.ts";
+  AFTER,
+  apply,
+  applyFromPipe,
+  assertRefused,
+  BEFORE,
+  crashes,
+  isStarted,
+  JOURNAL,
+  LINK,
+  machineWith,
+  mostlyAlike,
+  SAFE,
+  type Safety,
+  SECTORS,
+  stateOf,
+  takeAllBack,
+  TARGET,
+  UNDO,
+  WRITTEN,
+} from "../helpers/small_apply.ts";
 
-const SECTORS = 600;
-/** So small that even this disk takes many buffers. */
-const BUFFER_BYTES = 16 * 1024;
-const CHECKPOINT_BYTES = 40 * 1024;
-const TARGET = "vm.img";
-const UNDO = "vm.undo";
-const JOURNAL = "vm.journal";
 const LOSSES: readonly Loss[] = ["kill", "all-lost", "some-lost", "some-lost"];
 
-const core = new Core(kernels);
-Object.defineProperty(core, "buffer", { value: core.buffer.subarray(0, BUFFER_BYTES) });
-
-function link(): LinkSpec {
-  const rng = new Rng(5);
-  const grains: Grain[] = [];
-  for (let index = 0; index < SECTORS;) {
-    const end = Math.min(SECTORS, index + 1 + rng.int(40));
-    const kind = (["data", "zero", undefined] as const)[rng.int(3)];
-    for (; index < end; index++) if (kind) grains.push({ index, kind });
-  }
-  return { capacitySectors: SECTORS, grainSectors: 1, seed: 9, grains };
-}
-
-const LINK = link();
-/** A base with stretches of zeros, which an undo file holds as zeros. */
-const BEFORE = withZeros(baseDisk(SECTORS));
-const AFTER = overlay(BEFORE, LINK);
-
-function withZeros(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  bytes.fill(0, 100 * 512, 180 * 512);
-  bytes.fill(0, 400 * 512, 417 * 512);
-  return bytes;
-}
-
-function freshFiles(): Record<string, Uint8Array> {
-  const delta = deltaFiles({ kind: "cowd", bytes: buildCowd(LINK).bytes, capacitySectors: SECTORS });
-  return { ...baseFiles({ capacitySectors: SECTORS }), ...delta, [TARGET]: BEFORE };
-}
-
-const REQUEST: ApplyRequest = {
-  deltas: ["disk-000001.vmdk"],
-  target: TARGET,
-  chain: false,
-  create: false,
-  force: false,
-  dryRun: false,
-};
-
-function contextOf(machine: CrashMachine): Context {
-  const names = { search: [], allowOutside: false };
-  return {
-    core,
-    files: machine.links,
-    names,
-    inflate: inflatePortable,
-    ignoreJournal: false,
-    format: undefined,
-    warn: () => {},
-  };
-}
-
-interface Safety {
-  readonly undo?: string;
-  readonly journal?: string;
-  readonly resume?: boolean;
-}
-
-async function apply(machine: CrashMachine, safety: Safety): Promise<void> {
-  const context = contextOf(machine);
-  const prepared = await prepareDeltas(REQUEST, context);
-  const target = await prepareTarget(REQUEST, intentOf(prepared.disk), { io: machine.io, context });
-  await runPrepared({ prepared, target: target!, io: machine.io }, {
-    sparse: "auto",
-    resume: false,
-    checkpointBytes: CHECKPOINT_BYTES,
-    onProgress: () => {},
-    ...safety,
-  });
-}
-
-async function takeAllBack(machine: CrashMachine): Promise<void> {
-  const prepared = await prepareDiff(machine.io.openSource(UNDO));
-  const target = machine.io.openTarget(TARGET, { force: false });
-  await takeBack(core, prepared, target, () => {});
-  await target.flush();
-}
-
-/** Runs until the machine stops; false when it went through. */
-async function crashes(machine: CrashMachine, safety: Safety): Promise<boolean> {
-  try {
-    await apply(machine, safety);
-    return false;
-  } catch (error) {
-    if (error instanceof Crash) return true;
-    throw error;
-  }
-}
-
 async function stepsOf(safety: Safety): Promise<number> {
-  const machine = new CrashMachine(freshFiles());
+  const machine = machineWith();
   await apply(machine, safety);
   assert.deepEqual(machine.bytesOf(TARGET), AFTER);
   return machine.steps;
 }
 
-const SAFE: Safety = { undo: UNDO, journal: JOURNAL };
-
 Deno.test("an apply with undo file and journal, stopped at every operation, loses nothing", async () => {
   const steps = await stepsOf(SAFE);
   assert.ok(steps > 60, `only ${steps} operations: the disk is too small to tell anything`);
-  const outcomes = { resumed: 0, rerun: 0, undone: 0, undoneAfterRerun: 0 };
+  const outcomes = { resumed: 0, rerun: 0, refused: 0, undone: 0, undoneAfterRerun: 0 };
   for (let crashAt = 0; crashAt < steps; crashAt++) {
     for (const [i, loss] of LOSSES.entries()) {
       const at = `operation ${crashAt} of ${steps}, ${loss}`;
-      const stopped = new CrashMachine(freshFiles(), crashAt);
-      assert.ok(await crashes(stopped, SAFE), at);
+      const stopped = machineWith(BEFORE, crashAt);
+      assert.ok(await crashes(() => apply(stopped, SAFE)), at);
       const restart = () => stopped.restarted(loss, crashAt * 10 + i);
 
       const resumed = restart();
       const resume = resumed.has(JOURNAL);
-      await apply(resumed, { ...SAFE, resume });
+      if (await stateOf(resumed) === "applied") {
+        await assert.rejects(apply(resumed, { ...SAFE, resume }), { code: "TARGET_UNSUITABLE" }, at);
+      } else await apply(resumed, { ...SAFE, resume });
       assert.deepEqual(resumed.bytesOf(TARGET), AFTER, `resumed: ${at}`);
       if (resume) outcomes.resumed++;
 
       const rerun = restart();
-      await apply(rerun, { undo: UNDO });
+      if (await stateOf(rerun) === "applied") {
+        await assert.rejects(apply(rerun, { undo: UNDO }), { code: "TARGET_UNSUITABLE" }, at);
+        assert.deepEqual(rerun.bytesOf(TARGET), AFTER, `marked as whole before it was: ${at}`);
+        outcomes.refused++;
+      } else await apply(rerun, { undo: UNDO });
       assert.deepEqual(rerun.bytesOf(TARGET), AFTER, `rerun: ${at}`);
       outcomes.rerun++;
       await takeAllBack(rerun);
@@ -158,6 +77,8 @@ Deno.test("an apply with undo file and journal, stopped at every operation, lose
         assert.deepEqual(undone.bytesOf(TARGET), BEFORE, `nothing to undo, and yet changed: ${at}`);
         continue;
       }
+      const imported = importRbdDiff(undone.bytesOf(UNDO), undone.bytesOf(TARGET));
+      assert.deepEqual(imported.image, BEFORE, `undone by another program: ${at}`);
       await takeAllBack(undone);
       assert.deepEqual(undone.bytesOf(TARGET), BEFORE, `undone: ${at}`);
       outcomes.undone++;
@@ -167,21 +88,8 @@ Deno.test("an apply with undo file and journal, stopped at every operation, lose
   assert.ok(outcomes.resumed > 0 && outcomes.undone > 0);
 });
 
-/** An undo file of which not even the header is durable protects nothing, since nothing was overwritten. */
-async function isStarted(machine: CrashMachine): Promise<boolean> {
-  try {
-    await prepareDiff(machine.io.openSource(UNDO));
-    return true;
-  } catch (error) {
-    if (error instanceof RegrainError && ["TRUNCATED", "NOT_A_DISK", "DAMAGED"].includes(error.code)) {
-      return false;
-    }
-    throw error;
-  }
-}
-
 Deno.test("taking back, stopped at every operation, can be done again", async () => {
-  const applied = new CrashMachine(freshFiles());
+  const applied = machineWith();
   await apply(applied, { undo: UNDO });
   const files = { [UNDO]: applied.bytesOf(UNDO), [TARGET]: applied.bytesOf(TARGET) };
   const whole = new CrashMachine(files);
@@ -189,7 +97,7 @@ Deno.test("taking back, stopped at every operation, can be done again", async ()
   for (let crashAt = 0; crashAt < whole.steps; crashAt++) {
     for (const loss of LOSSES) {
       const machine = new CrashMachine(files, crashAt);
-      await assert.rejects(takeAllBack(machine), Crash);
+      assert.ok(await crashes(() => takeAllBack(machine)));
       const again = machine.restarted(loss, crashAt);
       await takeAllBack(again);
       assert.deepEqual(again.bytesOf(TARGET), BEFORE, `operation ${crashAt}, ${loss}`);
@@ -198,24 +106,24 @@ Deno.test("taking back, stopped at every operation, can be done again", async ()
 });
 
 Deno.test("a journal is refused when the delta or the target is another", async () => {
-  const stopped = new CrashMachine(freshFiles(), (await stepsOf(SAFE)) - 4);
-  assert.ok(await crashes(stopped, SAFE));
+  const stopped = machineWith(BEFORE, (await stepsOf(SAFE)) - 12);
+  assert.ok(await crashes(() => apply(stopped, SAFE)));
   const other = stopped.restarted("kill", 1);
   const otherLink = { ...LINK, grains: LINK.grains.slice(1) };
   const files = deltaFiles({ kind: "cowd", bytes: buildCowd(otherLink).bytes, capacitySectors: SECTORS });
   for (const [path, bytes] of Object.entries(files)) other.io.replaceFile(path, bytes);
-  await assert.rejects(apply(other, { journal: JOURNAL, resume: true }), { code: "RESUME_REFUSED" });
+  await assert.rejects(apply(other, { ...SAFE, resume: true }), { code: "RESUME_REFUSED" });
 
   const swapped = stopped.restarted("kill", 1);
   swapped.io.replaceFile(TARGET, BEFORE);
-  await assert.rejects(apply(swapped, { journal: JOURNAL, resume: true }), { code: "RESUME_REFUSED" });
+  await assert.rejects(apply(swapped, { ...SAFE, resume: true }), { code: "RESUME_REFUSED" });
   await assert.rejects(apply(stopped.restarted("kill", 1), { journal: "none", resume: true }), {
     code: "NOT_FOUND",
   });
 });
 
 Deno.test("an undo file is refused when it was cut short, or was made for another target", async () => {
-  const machine = new CrashMachine(freshFiles());
+  const machine = machineWith();
   await apply(machine, { undo: UNDO });
   const undo = machine.bytesOf(UNDO);
   for (let length = 0; length < undo.length; length += 97) {
@@ -232,8 +140,126 @@ Deno.test("an undo file is refused when it was cut short, or was made for anothe
 });
 
 Deno.test("an undo file of another apply is not overwritten", async () => {
-  const machine = new CrashMachine(freshFiles());
+  const machine = machineWith();
   machine.io.replaceFile(UNDO, new TextEncoder().encode("my only copy of something else"));
   await assert.rejects(apply(machine, { undo: UNDO }), { code: "TARGET_UNSUITABLE" });
   assert.deepEqual(machine.bytesOf(TARGET), BEFORE);
+});
+
+Deno.test("D4: a run stopped anywhere, resumed on a base copied again, is refused or right", async () => {
+  for (const base of [BEFORE, mostlyAlike(7), mostlyAlike(50)]) {
+    const whole = machineWith(base);
+    await apply(whole, { journal: JOURNAL });
+    let refused = 0;
+    for (let crashAt = 0; crashAt < whole.steps; crashAt++) {
+      const stopped = machineWith(base, crashAt);
+      assert.ok(await crashes(() => apply(stopped, { journal: JOURNAL })));
+      const copied = stopped.restarted("kill", crashAt);
+      if (!copied.has(JOURNAL)) continue;
+      copied.io.replaceFile(TARGET, base);
+      const resumed = apply(copied, { journal: JOURNAL, resume: true });
+      try {
+        await resumed;
+        assert.deepEqual(
+          copied.bytesOf(TARGET),
+          AFTER,
+          `operation ${crashAt}: exit 0, and a part is missing`,
+        );
+      } catch (error) {
+        assert.ok(error instanceof RegrainError && error.code === "RESUME_REFUSED", String(error));
+        assert.deepEqual(copied.bytesOf(TARGET), base);
+        refused++;
+      }
+    }
+    assert.ok(refused > 0);
+  }
+});
+
+/** A clone of the same template: alike in all that the apply leaves alone, and in most of what it writes. */
+function clone(): Uint8Array {
+  const bytes = BEFORE.slice();
+  for (const sector of WRITTEN.filter((_, i) => i % 9 === 4)) {
+    bytes.fill(0xc1, sector * 512, sector * 512 + 512);
+  }
+  return bytes;
+}
+
+Deno.test("D6: the undo file of a run stopped anywhere changes no other target", async () => {
+  const steps = await stepsOf(SAFE);
+  const outcomes = { refused: 0, unchanged: 0, right: 0 };
+  for (let crashAt = 0; crashAt < steps; crashAt++) {
+    const stopped = machineWith(BEFORE, crashAt);
+    assert.ok(await crashes(() => apply(stopped, SAFE)));
+    for (const loss of LOSSES) {
+      const restart = () => stopped.restarted(loss, crashAt);
+      const started = restart();
+      if (!started.has(UNDO) || !(await isStarted(started))) continue;
+      const cloned = restart();
+      cloned.io.replaceFile(TARGET, clone());
+      const completed = restart();
+      await apply(completed, {});
+      for (const [machine, was] of [[cloned, clone()], [completed, AFTER]] as const) {
+        try {
+          await takeAllBack(machine);
+          const now = machine.bytesOf(TARGET);
+          const isRight = machine === completed && Buffer.compare(now, BEFORE) === 0;
+          if (!isRight) assert.deepEqual(now, was, `operation ${crashAt}, ${loss}: a mix, with exit 0`);
+          outcomes[isRight ? "right" : "unchanged"]++;
+        } catch (error) {
+          assert.ok(error instanceof RegrainError && error.code === "WRONG_BASE", String(error));
+          assert.deepEqual(machine.bytesOf(TARGET), was);
+          outcomes.refused++;
+        }
+      }
+    }
+  }
+  console.log(`undo files on other targets: ${JSON.stringify(outcomes)}`);
+  assert.ok(outcomes.refused > 0 && outcomes.right > 0);
+});
+
+Deno.test("D6: a pipe stopped at every operation is taken back, and its undo file changes no clone", async () => {
+  const whole = machineWith();
+  await applyFromPipe(whole, UNDO);
+  assert.deepEqual(whole.bytesOf(TARGET), AFTER);
+  for (let crashAt = 0; crashAt < whole.steps; crashAt++) {
+    const stopped = machineWith(BEFORE, crashAt);
+    assert.ok(await crashes(() => applyFromPipe(stopped, UNDO)));
+    for (const loss of LOSSES) {
+      const at = `operation ${crashAt} of ${whole.steps}, ${loss}`;
+      const undone = stopped.restarted(loss, crashAt);
+      if (!undone.has(UNDO) || !(await isStarted(undone))) {
+        assert.deepEqual(undone.bytesOf(TARGET), BEFORE, at);
+        continue;
+      }
+      const cloned = stopped.restarted(loss, crashAt);
+      cloned.io.replaceFile(TARGET, clone());
+      const refusal = await takeAllBack(cloned).catch((error) => error);
+      if (refusal !== undefined) assert.equal((refusal as RegrainError).code, "WRONG_BASE", at);
+      assert.deepEqual(cloned.bytesOf(TARGET), clone(), at);
+      assert.deepEqual(importRbdDiff(undone.bytesOf(UNDO), undone.bytesOf(TARGET)).image, BEFORE, at);
+      await takeAllBack(undone);
+      assert.deepEqual(undone.bytesOf(TARGET), BEFORE, at);
+    }
+  }
+});
+
+Deno.test("D5: an undo file that is being taken back, or was, is not continued at any operation", async () => {
+  const applied = machineWith();
+  await apply(applied, { undo: UNDO });
+  assert.equal(await stateOf(applied), "applied");
+  const whole = machineWith(AFTER);
+  whole.io.replaceFile(UNDO, applied.bytesOf(UNDO));
+  const fresh = whole.steps;
+  await takeAllBack(whole);
+  for (let crashAt = fresh; crashAt < whole.steps; crashAt++) {
+    const machine = machineWith(AFTER, crashAt);
+    machine.io.replaceFile(UNDO, applied.bytesOf(UNDO));
+    assert.ok(await crashes(() => takeAllBack(machine)));
+    for (const loss of LOSSES) {
+      const again = machine.restarted(loss, crashAt);
+      const state = await stateOf(again);
+      if (state === "applied") assert.deepEqual(again.bytesOf(TARGET), AFTER, "taken back without a note");
+      await assertRefused(again, { code: "TARGET_UNSUITABLE", work: () => apply(again, { undo: UNDO }) });
+    }
+  }
 });

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { applyDisk, type SparseMode } from "../../cli/apply/engine.ts";
 import { InterruptibleTarget } from "../../cli/apply/interruptible_target.ts";
 import { PipeSink } from "../../cli/apply/pipe_sink.ts";
-import { prepareDiff, takeBack } from "../../cli/apply/take_back.ts";
+import { takeBack } from "../../cli/apply/take_back.ts";
+import { prepareDiff } from "../../cli/apply/undo_file.ts";
 import { type Io, pickIo } from "../../cli/io/mod.ts";
 import { rbdDiffEnd, rbdDiffHeader, rbdDiffRecord } from "../../cli/stream/rbd_diff.ts";
 import { Batch, GIB, MIB, readBytes, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
@@ -59,7 +60,9 @@ Deno.test("D7: taking back zeros makes no call above 64 MiB, and shows progress 
   const prepared = await prepareDiff(memorySource("diff", Uint8Array.from(stream)));
   const recorder = new RecordingTarget(LONG_BYTES);
   const shown: number[] = [];
-  await takeBack(core, prepared, stoppable(recorder), ({ zeroedBytes }) => shown.push(zeroedBytes));
+  await takeBack({ core, io: pickIo("portable"), prepared, target: stoppable(recorder) }, {
+    onProgress: ({ zeroedBytes }) => shown.push(zeroedBytes),
+  });
   recorder.assertStoppable();
   assert.equal(recorder.totalBytes("zero"), LONG_BYTES);
   assertSmallSteps(shown);

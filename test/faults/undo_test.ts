@@ -25,11 +25,18 @@ function writeDisk(folder: string): { disk: BenchDisk; image: string; before: st
   return { disk, image, before: sha256File(image) };
 }
 
-Deno.test("an undo file takes a whole chain back, also after a second run on the same file", () =>
+Deno.test("D5: an undo file takes a whole chain back, and the same apply again does not touch it or the target", () =>
   withTempDir(async (folder) => {
     const { leaf, image, before } = await writeChain(folder);
     const undo = `${folder}/vm.undo`;
-    for (let i = 0; i < 2; i++) regrainExits(0, ["apply", "--undo", undo, "--chain", leaf, image]);
+    const args = ["apply", "--undo", undo, "--chain", leaf, image];
+    regrainExits(0, args);
+    const saved = sha256File(undo);
+    const { message, hint } = regrainRefuses({ code: "TARGET_UNSUITABLE", exit: 2 }, args);
+    assert.match(message, /the apply that it takes back is whole/);
+    assert.match(hint!, /name another file with --undo/);
+    assert.equal(sha256File(undo), saved);
+    regrainExits(0, args.with(2, `${folder}/another.undo`));
     assertFileHolds(image, CHAIN.expected!());
     regrainExits(0, ["apply", "--dry-run", undo, image]);
     assertFileHolds(image, CHAIN.expected!());
@@ -105,8 +112,11 @@ testWithPeers(
         run("mount", ["-o", "remount,size=64m", `${folder}/small`]);
         regrainExits(0, ["apply", undo, image]);
         assert.equal(sha256File(image), before, "taken back from the part that was saved");
-        regrainExits(0, ["apply", "--undo", undo, disk.deltaPath, image]);
-        regrainExits(0, ["apply", undo, image]);
+        const args = ["apply", "--undo", undo, disk.deltaPath, image];
+        regrainRefuses({ code: "TARGET_UNSUITABLE", exit: 2 }, args);
+        const other = `${folder}/small/again.undo`;
+        regrainExits(0, args.with(2, other));
+        regrainExits(0, ["apply", other, image]);
         assert.equal(sha256File(image), before);
       });
     }),

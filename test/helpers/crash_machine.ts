@@ -23,14 +23,21 @@ interface Pending {
 
 class CrashFile {
   pending: Pending[] = [];
+  /** What a reader sees, until the next change. */
+  private seen: Uint8Array | undefined;
+
   constructor(public durable: Uint8Array) {}
 
   /** What a reader sees. */
   get bytes(): Uint8Array {
-    return this.pending.reduce<Uint8Array>((bytes, change) => applied(bytes, change), this.durable.slice());
+    return this.seen ??= this.pending.reduce<Uint8Array>(
+      (bytes, change) => applied(bytes, change),
+      this.durable.slice(),
+    );
   }
 
   change(change: Pending): void {
+    this.seen = undefined;
     this.pending.push({ offsetBytes: change.offsetBytes, bytes: change.bytes.slice() });
   }
 

@@ -1,0 +1,86 @@
+/** Reading undo files, and rbd-diff files of other programs. */
+import { RegrainError, SECTOR_SIZE, type Source } from "../../core-as/host/mod.ts";
+import { RbdDiff, type RbdDiffRecord } from "../stream/rbd_diff.ts";
+import { RecordOutline } from "./record_outline.ts";
+import { parseUndoName, type UndoIds } from "./undo_name.ts";
+import { readTrailer, type UndoTrailer } from "./undo_trailer.ts";
+
+/** Where the file has the old bytes of a sector; `undefined` of zeros. */
+export interface SavedAt {
+  readonly dataAt: number | undefined;
+}
+
+/** An rbd-diff file, read to its end and found sound. */
+export interface PreparedDiff {
+  readonly source: Source;
+  readonly diff: RbdDiff;
+  readonly writeBytes: number;
+  readonly zeroBytes: number;
+  readonly recordCount: number;
+  /** Where the end record is, in bytes of the file. */
+  readonly endBytes: number;
+  /** End of the furthest record, in bytes of the image. */
+  readonly reachedBytes: number;
+  readonly outline: RecordOutline;
+  /** Set when it is an undo file. */
+  readonly undo: UndoIds | undefined;
+  /** Of an undo file whose apply became whole. */
+  readonly trailer: UndoTrailer | undefined;
+  /** Of the sectors that an undo file names: those that a record holds. */
+  readonly saved: ReadonlyMap<number, SavedAt>;
+}
+
+/** @throws {RegrainError} `TRUNCATED`, `DAMAGED`: nothing of a stream that was cut short is applied. */
+export async function prepareDiff(source: Source): Promise<PreparedDiff> {
+  const diff = await RbdDiff.open(source);
+  const undo = parseUndoName(diff.meta.toSnapshot);
+  const named = [...undo?.marks ?? [], ...undo?.ahead ?? []].map(({ offsetBytes }) => offsetBytes);
+  const totals = { writeBytes: 0, zeroBytes: 0, recordCount: 0, reachedBytes: 0 };
+  const outline = new RecordOutline();
+  const saved = new Map<number, SavedAt>();
+  let endBytes = diff.dataStartBytes;
+  for await (const record of diff.records()) {
+    const { kind, offsetBytes, lengthBytes } = record;
+    totals[kind === "write" ? "writeBytes" : "zeroBytes"] += lengthBytes;
+    totals.recordCount++;
+    totals.reachedBytes = Math.max(totals.reachedBytes, offsetBytes + lengthBytes);
+    endBytes = record.dataAt + (kind === "write" ? lengthBytes : 0);
+    outline.add(record);
+    for (const sector of named) if (holds(record, sector)) saved.set(sector, savedAt(record, sector));
+  }
+  const trailer = undo?.version === 2 ? await readTrailer(source, endBytes + 1) : undefined;
+  const prepared = { source, diff, ...totals, endBytes, outline, undo, trailer, saved };
+  requireInside(prepared);
+  return prepared;
+}
+
+/** Where an undo file that is whole says something of its target, that is there, and inside of the image. */
+function requireInside({ source, diff, undo, trailer, endBytes }: PreparedDiff): void {
+  if (undo?.state === "applied" && trailer === undefined) {
+    throw new RegrainError(
+      "TRUNCATED",
+      "the end of the undo file, by which it knows its target, is not there",
+      {
+        path: source.path,
+        offsetBytes: endBytes + 1,
+      },
+    );
+  }
+  const named = [...undo?.marks ?? [], ...undo?.ahead ?? []].map(({ offsetBytes }) =>
+    offsetBytes + SECTOR_SIZE
+  );
+  const known = [...trailer?.written ?? [], ...trailer?.untouched ?? []];
+  const ends = [...named, ...known.map(({ offsetBytes, lengthBytes }) => offsetBytes + lengthBytes)];
+  if (ends.every((end) => end <= diff.meta.sizeBytes)) return;
+  throw new RegrainError("DAMAGED", "the undo file names a place past the end of its image", {
+    path: source.path,
+  });
+}
+
+function holds(record: RbdDiffRecord, sector: number): boolean {
+  return record.offsetBytes <= sector && sector + SECTOR_SIZE <= record.offsetBytes + record.lengthBytes;
+}
+
+function savedAt(record: RbdDiffRecord, sector: number): SavedAt {
+  return { dataAt: record.kind === "zero" ? undefined : record.dataAt + sector - record.offsetBytes };
+}

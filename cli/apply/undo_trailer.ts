@@ -1,0 +1,68 @@
+/**
+ * What stands past the end record of an undo file whose apply is whole: hashes of some of what the apply wrote, and of
+ * blocks it left alone. Readers of rbd-diff stop at the end record, so it harms none. It is written once, since
+ * until then the end record moves.
+ */
+import { MIB, readBytes, type Source } from "../../core-as/host/mod.ts";
+import { sha256Hex } from "./content_hash.ts";
+
+/** A stretch of the disk with the hash of what it held when the apply was whole. */
+export interface KnownStretch {
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+  /** 16 hexadecimal digits. */
+  readonly hash: string;
+}
+
+export interface UndoTrailer {
+  /** Of what the apply wrote. */
+  readonly written: readonly KnownStretch[];
+  /** Blocks that the apply left alone, none of them all zeros. */
+  readonly untouched: readonly KnownStretch[];
+}
+
+const MAGIC = "regrain-undo-trailer";
+/** The first line: magic, length in bytes, SHA-256. */
+const LINE = new RegExp(`^${MAGIC} (\\d{1,7}) ([0-9a-f]{64})\\n`);
+const MAX_LINE_BYTES = 100;
+const MAX_BYTES = MIB;
+
+export async function encodeTrailer(trailer: UndoTrailer): Promise<Uint8Array> {
+  const short = (stretches: readonly KnownStretch[]) =>
+    stretches.map(({ offsetBytes, lengthBytes, hash }) => [offsetBytes, lengthBytes, hash]);
+  const text = JSON.stringify({ written: short(trailer.written), untouched: short(trailer.untouched) });
+  const bytes = new TextEncoder().encode(text);
+  return new TextEncoder().encode(`${MAGIC} ${bytes.length} ${await sha256Hex(bytes)}\n${text}\n`);
+}
+
+/** @returns `undefined` when none is there, or not a whole one. */
+export async function readTrailer(source: Source, offsetBytes: number): Promise<UndoTrailer | undefined> {
+  const lineBytes = Math.min(MAX_LINE_BYTES, source.sizeBytes - offsetBytes);
+  if (lineBytes <= 0) return undefined;
+  const line = LINE.exec(new TextDecoder("latin1").decode(await readBytes(source, offsetBytes, lineBytes)));
+  const [head, length, sum] = line ?? [];
+  if (head === undefined || Number(length) > MAX_BYTES) return undefined;
+  const startBytes = offsetBytes + head.length;
+  if (startBytes + Number(length) > source.sizeBytes) return undefined;
+  const bytes = await readBytes(source, startBytes, Number(length));
+  if (await sha256Hex(bytes) !== sum) return undefined;
+  return trailerOf(JSON.parse(new TextDecoder().decode(bytes)));
+}
+
+function trailerOf(value: unknown): UndoTrailer | undefined {
+  const { written, untouched } = (value ?? {}) as Record<string, unknown>;
+  const stretches = [written, untouched].map((list) =>
+    Array.isArray(list) ? list.map(stretchOf) : [undefined]
+  );
+  if (stretches.some((list) => list.includes(undefined))) return undefined;
+  const [known, alone] = stretches as [KnownStretch[], KnownStretch[]];
+  return { written: known, untouched: alone };
+}
+
+function stretchOf(value: unknown): KnownStretch | undefined {
+  const [offsetBytes, lengthBytes, hash] = Array.isArray(value) ? value as unknown[] : [];
+  if (!Number.isSafeInteger(offsetBytes) || !Number.isSafeInteger(lengthBytes) || typeof hash !== "string") {
+    return undefined;
+  }
+  return { offsetBytes: offsetBytes as number, lengthBytes: lengthBytes as number, hash };
+}
