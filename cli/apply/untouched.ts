@@ -103,18 +103,22 @@ export class Thinned<T> {
   }
 }
 
-/** Of the blocks those that are not all zeros, at most `limit`, spread over them. */
+/** The golden section: steps of it visit a list evenly, wherever the visit ends. */
+const GOLDEN = 0.6180339887498949;
+
+/** Of the blocks some that are not all zeros, at most `limit`, spread over them; no more are read than that takes. */
 export async function nonZeroBlocks(
   source: Source,
   { blocks, limit }: { blocks: readonly number[]; limit: number },
 ): Promise<number[]> {
+  const order = blocks.map((block, i) => ({ block, turn: (i * GOLDEN) % 1 })).sort((a, b) => a.turn - b.turn);
   const found: number[] = [];
-  for (const block of blocks) {
+  for (const { block } of order) {
+    if (found.length === limit) break;
     const bytes = await readBytes(source, block * UNTOUCHED_BLOCK_BYTES, UNTOUCHED_BLOCK_BYTES);
     if (bytes.some((byte) => byte !== 0)) found.push(block);
   }
-  if (found.length <= limit) return found;
-  return Array.from({ length: limit }, (_, i) => found[Math.floor(found.length * i / limit)]!);
+  return found.sort((a, b) => a - b);
 }
 
 /**

@@ -5,8 +5,11 @@ import { requireOwnTarget } from "../../cli/apply/recognise.ts";
 import { prepareDiff } from "../../cli/apply/undo_file.ts";
 import { parseUndoName, undoName } from "../../cli/apply/undo_name.ts";
 import { rbdDiffEnd, rbdDiffHeader, rbdDiffRecord } from "../../cli/stream/rbd_diff.ts";
-import { Rng } from "../../fixtures/mod.ts";
+import { caseNamed, Rng, writeCase } from "../../fixtures/mod.ts";
+import { sha256File } from "../helpers/bytes.ts";
+import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import type { CrashMachine } from "../helpers/crash_machine.ts";
+import { withTempDir } from "../helpers/peers.ts";
 import { importRbdDiff } from "../helpers/rbd_import.ts";
 import {
   AFTER,
@@ -303,3 +306,32 @@ Deno.test("D6: the name of an undo file has one length and holds all of its ids,
     assert.equal(parseUndoName(other), undefined);
   }
 });
+
+Deno.test("D6: the program says what is taken back, and what to do where it refuses", () =>
+  withTempDir(async (folder) => {
+    const chain = caseNamed("chain-five-links-of-three-kinds");
+    await writeCase(chain, folder);
+    Deno.copyFileSync(`${folder}/${chain.base!.flat!}`, `${folder}/vm.img`);
+    Deno.copyFileSync(`${folder}/vm.img`, `${folder}/clone.img`);
+    const options = { cwd: folder };
+    const applied = regrainExits(0, ["apply", "--undo", "vm.undo", "--chain", chain.leaf, "vm.img"], options);
+    assert.match(applied.stderr, /takes back what this run overwrote, while nothing else writes to it/);
+    for (const flags of [[], ["--dry-run"]]) {
+      const args = ["apply", ...flags, "vm.undo", "clone.img"];
+      const { message, hint } = regrainRefuses({ code: "WRONG_BASE", exit: 5 }, args, options);
+      assert.match(message, /made for another target, or this one was written to since: .*at byte \d+/);
+      assert.match(
+        hint!,
+        /start the source VM, which is untouched, or copy the base again; --force takes it back/,
+      );
+    }
+    const again = regrainExits(0, ["apply", "vm.undo", "vm.img"], options);
+    assert.match(again.stderr, /takes back only what the apply overwrote/);
+    assert.equal(sha256File(`${folder}/vm.img`), sha256File(`${folder}/clone.img`));
+    const noted = regrainExits(0, ["apply", "vm.undo", "vm.img"], options);
+    assert.match(
+      noted.stderr,
+      /it was taken back before, and vm\.img holds what it held: nothing was written/,
+    );
+    regrainExits(0, ["apply", "--force", "vm.undo", "clone.img"], options);
+  }));
