@@ -8,6 +8,7 @@ import {
   type DeltaMark,
   Disk,
   doubtsOf,
+  folderOf,
   hidesAll,
   identifyParent,
   judgeChain,
@@ -20,8 +21,8 @@ import {
   planApply,
   planOf,
   readBytes,
+  refusalOf,
   RegrainError,
-  requireMatch,
   requireNoDoubt,
   requireSound,
   surveyLink,
@@ -30,7 +31,9 @@ import {
   wrongBase,
 } from "../../core-as/host/mod.ts";
 import { type Identity, type Io, sameStorage } from "../io/mod.ts";
+import { warningsBeside } from "./flat_beside.ts";
 import { FlatTarget } from "./flat_target.ts";
+import { type Given, requireDelta, requireEachOnce, withOrder } from "./given.ts";
 import { judgedTargetForm, refuseVmdkName, targetForm } from "./target_form.ts";
 import { requireSize } from "./target_size.ts";
 
@@ -40,6 +43,8 @@ export interface TargetRequest {
   readonly create: boolean;
   readonly force: boolean;
   readonly dryRun: boolean;
+  /** Flags as they were typed, for a command that is printed. */
+  readonly words?: readonly string[];
 }
 
 export interface ApplyRequest extends TargetRequest {
@@ -61,8 +66,12 @@ export interface PreparedTarget {
   readonly target: Target;
   /** Set when the target is a VMDK: its descriptor, whose content id changes with the data. */
   readonly base: LinkIdentity | undefined;
+  /** The link that the oldest delta names as its parent, where it is known. */
+  readonly beside?: readonly LinkIdentity[];
   /** What could not be done as well as it should. */
   readonly warnings: readonly string[];
+  /** True when it was made for this: what is not written is zeros. */
+  readonly isNew?: boolean;
 }
 
 /**
@@ -81,7 +90,7 @@ export async function prepareDeltas(
   onOpened(disk);
   try {
     const verdicts = judgeChain(base ? [...links, base] : links);
-    if (!request.force) { for (const verdict of verdicts) requireMatch(verdict); }
+    if (!request.force) await requireOrder(verdicts, { links, request, context });
     const surveys: LinkSurvey[] = [];
     for (const link of links) {
       const survey = await surveyLink(context.core, link, { overlaps: true });
@@ -106,7 +115,8 @@ export async function openLinks(
   const links: Link[] = [];
   try {
     for (const path of request.deltas) links.unshift(await openLink(path, context, "delta"));
-    requireDeltasAboveFirst(links);
+    await requireEachOnce(links, request, context);
+    await requireDeltasAboveFirst(links, request, context);
     return { links, base: undefined };
   } catch (error) {
     for (const link of links) link.close();
@@ -115,9 +125,18 @@ export async function openLinks(
 }
 
 /** A base among the newer links would hide everything given before it: surely a mistake in the order. */
-function requireDeltasAboveFirst(links: readonly Link[]): void {
+async function requireDeltasAboveFirst(
+  links: readonly Link[],
+  request: TargetRequest,
+  context: Context,
+): Promise<void> {
   const misplaced = links.slice(0, -1).find((link) => link.isBase);
-  if (misplaced) throw hidesAll(misplaced);
+  if (misplaced) throw await withOrder(hidesAll(misplaced), { links, request, context });
+}
+
+async function requireOrder(verdicts: readonly Verdict[], given: Given): Promise<void> {
+  const refusal = verdicts.map(refusalOf).find((error) => error);
+  if (refusal) throw await withOrder(refusal, given);
 }
 
 /** What is about to be written, as far as the target is concerned. */
@@ -154,6 +173,7 @@ export async function prepareTarget(
     const what = found.kind === "directory" ? "a directory" : "neither a file nor a block device";
     throw new RegrainError("TARGET_UNSUITABLE", `it is ${what}`, { path: request.target });
   }
+  requireDelta(intent.links.at(-1), request);
   const opened = await openExisting(request, intent, tools);
   try {
     requireNoInput(opened.identities, { request, intent, io });
@@ -170,11 +190,13 @@ function createTarget(
   intent: WriteIntent,
   { io, context }: { io: Io; context: Context },
 ): PreparedTarget | undefined {
-  if (!request.create) {
+  const isBelowDev = /^\/dev(?!\/shm)(\/|$)/.test(io.realPath(folderOf(request.target)) ?? request.target);
+  if (!request.create || isBelowDev) {
     throw new RegrainError("TARGET_MISSING", "there is no such file or device", {
       path: request.target,
-      hint:
-        "copy the base there first; --create makes an empty one, in which what no delta holds reads as zeros",
+      hint: isBelowDev
+        ? "look for its right name with lsblk; a volume may have to be made or activated first, no file is made here"
+        : "copy the base there first; --create makes an empty one, in which what no delta holds reads as zeros",
     });
   }
   refuseVmdkName(request.target, context);
@@ -183,7 +205,7 @@ function createTarget(
     create: { sizeBytes: intent.sizeBytes },
     force: request.force,
   });
-  return { target, base: undefined, warnings: target.fallbacks };
+  return { target, base: undefined, warnings: target.fallbacks, isNew: true };
 }
 
 interface OpenedTarget extends PreparedTarget {
@@ -199,10 +221,7 @@ async function openExisting(
   const form = await targetForm({ ...request, sizeBytes: intent.sizeBytes }, tools);
   if (form === "vmdk") return await openVmdkTarget(request, intent, tools);
   const target = io.openTarget(request.target, { force: request.force });
-  const beside = request.target.replace(/-flat\.vmdk$/i, ".vmdk");
-  const warnings = beside !== request.target && await context.files.exists(beside)
-    ? [`${beside} keeps its old CID: give it as the target, and it takes the delta's`]
-    : [];
+  const warnings = await warningsBeside(request.target, intent.links, context);
   return { target, base: undefined, warnings, identities: [target.identity] };
 }
 
@@ -218,11 +237,16 @@ async function openVmdkTarget(
   const encrypted = doubtsOf([link]).filter(({ kind }) => kind === "encrypted");
   requireNoDoubt(encrypted, request);
   const warnings: string[] = [];
+  const beside: LinkIdentity[] = [];
   const child = intent.links.at(-1);
   if (child) {
     const named = await identifyParent(child, context);
-    const verdict = judgeChain([...intent.links, link], named ? [named] : []).at(-1)!;
-    if (verdict.state !== "match" && !request.force) throw wrongBase(verdict, child, link);
+    if (named) beside.push(named);
+    const verdict = judgeChain([...intent.links, link], beside).at(-1)!;
+    if (verdict.state !== "match" && !request.force) {
+      const { links } = intent;
+      throw await withOrder(wrongBase(verdict, child, link), { links, request, context, base: link });
+    }
     if (verdict.state !== "match") warnings.push(`taken by --force: ${verdict.reasons.join("; ")}`);
   }
   const identities: Identity[] = [];
@@ -234,7 +258,7 @@ async function openVmdkTarget(
       return part;
     }),
   );
-  return { target, base: link, warnings, identities };
+  return { target, base: link, beside, warnings, identities };
 }
 
 /** Extents may be in one file, by one name or by several: it is opened and locked once. */

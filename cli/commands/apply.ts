@@ -9,6 +9,7 @@ import { isRbdDiff } from "../stream/rbd_diff.ts";
 import { Progress } from "../ui/mod.ts";
 import {
   fallbacksOf,
+  isNewTarget,
   partsOf,
   plannedBytesOf,
   tellOperations,
@@ -19,7 +20,7 @@ import {
 } from "./apply_report.ts";
 import type { Verified } from "./apply_verify.ts";
 import { interruptible } from "./interruption.ts";
-import { type ApplyFlags, PIPE, rateLimitOf } from "./apply_flags.ts";
+import { type ApplyFlags, PIPE, rateLimitOf, wordsOf } from "./apply_flags.ts";
 import { type Session, startSession } from "./session.ts";
 
 /** @param paths One delta or more, oldest first, and the target. */
@@ -64,6 +65,7 @@ function requestOf(paths: readonly string[], flags: ApplyFlags): ApplyRequest {
     create: flags.create ?? false,
     force: flags.force ?? false,
     dryRun: flags.dryRun ?? false,
+    words: wordsOf(flags),
   };
 }
 
@@ -107,7 +109,7 @@ async function applyDeltas(request: ApplyRequest, flags: ApplyFlags, session: Se
     try {
       requireOnePurpose(flags, asParts(target?.target), io);
       tellPlan(console, request, prepared, target);
-      if (request.dryRun) await tellOperations(console, prepared.disk);
+      if (request.dryRun) await tellOperations(console, request, { prepared, target });
       else await carryOut(request, { prepared, target: target!, io }, { flags, session, lane });
     } finally {
       target?.target.close();
@@ -159,6 +161,7 @@ async function carryOut(
       target: request.target,
       base: work.target.base?.path,
       undo: flags.undo,
+      isNew: isNewTarget(work.target),
       result,
       verified,
       progress,

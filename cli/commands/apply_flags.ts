@@ -32,3 +32,17 @@ export function rateLimitOf(flags: Pick<ApplyFlags, "rateLimit">): number | unde
   if (bytesPerSecond !== undefined && bytesPerSecond > 0) return bytesPerSecond;
   throw new RegrainError("USAGE", `--rate-limit ${flags.rateLimit} is not a size a second such as 50M`);
 }
+
+/** Flags that say nothing of what is done, or that a command which is printed must not repeat. */
+const NOT_REPEATED = new Set(["chain", "force", "progress", "color", "quiet", "verbose", "json"]);
+
+/** The flags as they are typed, for a command that is printed: what protected the one that was refused protects it. */
+export function wordsOf(flags: ApplyFlags): string[] {
+  return Object.entries(flags).flatMap(([key, value]) => {
+    const name = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    if (NOT_REPEATED.has(key) || value === undefined || (key === "sparse" && value === "auto")) return [];
+    if (value === false) return [`--no-${name.slice(2)}`];
+    if (value === true) return [name];
+    return (Array.isArray(value) ? value : [value]).flatMap((each) => [name, String(each)]);
+  });
+}

@@ -12,6 +12,7 @@ import { unpacked } from "../stream/unpack.ts";
 import { type Console, Progress } from "../ui/mod.ts";
 import {
   fallbacksOf,
+  isNewTarget,
   partsOf,
   planLine,
   plannedBytesOf,
@@ -151,7 +152,8 @@ function tellStart(
 ): void {
   warnNotes(console, [disk.survey], request);
   for (const warning of target?.warnings ?? []) console.warn(warning);
-  warnUnappliedParent(console, { target: request.target, chain: false }, disk.link);
+  const isNew = isNewTarget(target);
+  warnUnappliedParent(console, { target: request.target, chain: false, isNew }, disk.link);
   if (console.json) return;
   console.tell(`${disk.link.path}: ${formatOf(disk.link)}`);
   if (disk.isSurveyed || undo !== undefined || request.dryRun) return;
@@ -184,13 +186,14 @@ function tellEnd(
       links: [{ path: survey.link.path, ...surveyJson(survey) }],
       ...plan,
     });
-  } else if (request.dryRun) console.tell(planLine(plan));
+  } else if (request.dryRun) console.tell(planLine(plan, { isNew: isNewTarget(target) }));
   if (request.dryRun) return tellDryRun(console);
   const base = target?.base?.path;
   tellSummary(console, {
     target: request.target,
     base,
     undo: end.undo,
+    isNew: isNewTarget(target),
     result: { counts, resumedBytes: 0, cid, undoWarnings },
     progress,
   });

@@ -5,19 +5,25 @@ import {
   formatCid,
   formatCount,
   formatSize,
+  judgeApply,
+  type Judgement,
   type Link,
+  type LinkIdentity,
   type Operation,
   operations,
   plural,
   type RegrainError,
+  SECTOR_SIZE,
   type Target,
 } from "../../core-as/host/mod.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
 import type { ApplyRequest, PreparedDeltas, PreparedTarget } from "../apply/prepare.ts";
 import type { RunResult } from "../apply/run.ts";
 import { type Console, formatDuration, type Progress } from "../ui/mod.ts";
+import { tellVerdict } from "./whole_disk.ts";
 import { tellVerified, type Verified, verifiedJson } from "./apply_verify.ts";
-import { formatOf, surveyJson, verdictLine, warnNotes } from "./describe.ts";
+import { formatOf, surveyJson, warnNotes } from "./describe.ts";
+import { judgementJson, judgementLines } from "./describe_judgement.ts";
 
 /** Says what is about to happen, and all that is odd about it. */
 export function tellPlan(
@@ -29,41 +35,51 @@ export function tellPlan(
   const { disk, plan, surveys, verdicts } = prepared;
   warnNotes(console, surveys, request);
   for (const warning of target?.warnings ?? []) console.warn(warning);
-  for (const verdict of verdicts) {
-    const line = `${verdict.child} on ${verdict.parent}: ${verdictLine(verdict)}`;
-    if (verdict.state === "mismatch") console.warn(`taken by --force: ${line}`);
-    else console.detail(line);
-  }
-  warnUnappliedParent(console, request, disk.links.at(-1)!);
+  for (const verdict of verdicts) tellVerdict(console, verdict);
+  const isNew = isNewTarget(target);
+  warnUnappliedParent(console, { ...request, isNew }, disk.links.at(-1)!);
   if (console.json) {
     console.outJson({
       type: "plan",
       target: request.target,
       links: [...surveys].reverse().map((survey) => ({ path: survey.link.path, ...surveyJson(survey) })),
       ...plan,
+      isNew,
     });
     return;
   }
   for (const { link } of [...surveys].reverse()) console.tell(`${link.path}: ${formatOf(link)}`);
-  console.tell(planLine(plan));
+  console.tell(planLine(plan, { isNew }));
+}
+
+/** True for a target that is made for this, or would be if this were no dry run. */
+export function isNewTarget(target: PreparedTarget | undefined): boolean {
+  return target === undefined || target.isNew === true;
 }
 
 /** `plan: 749.8 MiB to write and 0 B to zero in 965 runs, 3.3 GiB of 4.0 GiB stay as they are`. */
-export function planLine(plan: ApplyPlan): string {
+export function planLine(plan: ApplyPlan, { isNew }: { isNew: boolean }): string {
   return `plan: ${formatSize(plan.writeBytes)} to write and ${formatSize(plan.zeroBytes)} to zero in ` +
     `${plural(plan.operationCount, "run")}, ${formatSize(plan.skipBytes)} of ${formatSize(plan.diskBytes)} ` +
-    "stay as they are";
+    (isNew ? "are zeros, since the target is new" : "stay as they are");
 }
 
 /** The oldest link given may itself stand on a delta, which then must have been applied before. */
 export function warnUnappliedParent(
   console: Console,
-  request: Pick<ApplyRequest, "target" | "chain">,
+  request: Pick<ApplyRequest, "target" | "chain"> & { isNew: boolean },
   oldest: Link,
 ): void {
+  const { target, isNew } = request;
   if (oldest.isBase) {
     console.warn(
-      `${oldest.path} has no parent: all of ${request.target} is overwritten, what it does not hold with zeros`,
+      isNew
+        ? `${oldest.path} has no parent: it is all of ${target}, what it does not hold is zeros`
+        : `${oldest.path} has no parent: all of ${target} is overwritten, what it does not hold with zeros`,
+    );
+  } else if (isNew) {
+    console.warn(
+      `${target} is new, and the base of ${oldest.path} is not in it: what no delta holds reads as zeros`,
     );
   } else if (oldest.delta === undefined) {
     console.warn(`${oldest.path} does not say whether it has a parent: what it does not hold stays as it is`);
@@ -76,12 +92,33 @@ export function warnUnappliedParent(
   }
 }
 
-/** The plan, operation by operation, for `--dry-run`. */
-export async function tellOperations(console: Console, disk: Disk): Promise<void> {
+/** The plan, operation by operation, for `--dry-run`, and what it was judged by. */
+export async function tellOperations(
+  console: Console,
+  request: ApplyRequest,
+  of: { prepared: PreparedDeltas; target: PreparedTarget | undefined },
+): Promise<void> {
+  const { disk, surveys } = of.prepared;
   if (console.json || console.verbose) {
     for await (const operation of operations(disk)) tellOperation(console, operation);
   }
-  tellDryRun(console);
+  const below = of.target === undefined ? [] : [baseOf(of.target, request.target)];
+  tellDryRun(
+    console,
+    judgeApply({
+      links: [...disk.links, ...below],
+      findings: surveys.map(({ findings }) => findings),
+      beside: of.target?.beside ?? [],
+      force: request.force,
+    }),
+  );
+}
+
+/** What is known of the target; a device may be larger than the disk. */
+function baseOf({ base, target }: PreparedTarget, path: string): LinkIdentity {
+  if (base) return base;
+  const capacitySectors = target.kind === "device" ? undefined : target.sizeBytes / SECTOR_SIZE;
+  return { path, descriptor: undefined, capacitySectors, delta: false };
 }
 
 /** One stretch that would be written, for `--json` and `-v`. */
@@ -94,9 +131,16 @@ export function tellOperation(console: Console, operation: Operation): void {
   }
 }
 
-export function tellDryRun(console: Console): void {
-  if (console.json) console.outJson({ type: "summary", status: "dry-run" });
-  else console.tell("dry run: nothing was written");
+export function tellDryRun(console: Console, judgement?: Judgement): void {
+  if (console.json) {
+    const judged = judgement === undefined ? {} : { judgement: judgementJson(judgement) };
+    console.outJson({ type: "summary", status: "dry-run", ...judged });
+    return;
+  }
+  // The command that would do it is the one that was typed.
+  const lines = judgement === undefined ? [] : judgementLines({ ...judgement, command: undefined });
+  for (const line of lines) console.tell(line);
+  console.tell("dry run: nothing was written");
 }
 
 /** Bytes of the disk that the counts account for. */
@@ -146,12 +190,13 @@ export function tellSummary(
     /** Descriptor of a VMDK target. */
     base: string | undefined;
     undo: string | undefined;
+    isNew?: boolean;
     result: RunResult;
     verified?: Verified | undefined;
     progress: Progress;
   },
 ): void {
-  const { target, base, undo, result, verified, progress } = done;
+  const { target, base, undo, isNew = false, result, verified, progress } = done;
   const { counts, resumedBytes, cid, undoWarnings } = result;
   for (const warning of undoWarnings) console.warn(`${undo}: ${warning}`);
   const { writtenBytes, sparedBytes, zeroedBytes, skippedBytes } = counts;
@@ -190,7 +235,9 @@ export function tellSummary(
     `${target}: ${resumed}${formatCount(writtenBytes)} bytes written${spared} + ${
       formatCount(zeroedBytes)
     } zeroed + ` +
-      `${formatCount(skippedBytes)} left as they were = ${formatCount(diskBytes)}; ` +
+      `${formatCount(skippedBytes)} ${isNew ? "left as zeros" : "left as they were"} = ${
+        formatCount(diskBytes)
+      }; ` +
       `${formatDuration(elapsedMs)}, ${formatSize(bytesPerSecond)}/s`,
   );
   if (verified) tellVerified(console, { path: target, isVmdk: base !== undefined, verified });

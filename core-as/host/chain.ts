@@ -11,7 +11,7 @@ import type { Context } from "./context.ts";
 import type { Role } from "./format_choice.ts";
 import { type Link, openLink, readLinkDescriptor, sharedFile } from "./link.ts";
 import { resolveName } from "./resolve.ts";
-import type { LinkIdentity } from "./verdict.ts";
+import { isKnownDelta, type LinkIdentity } from "./verdict.ts";
 
 /** Longer chains have not been seen; vSphere allows 32. */
 export const MAX_CHAIN_LINKS = 64;
@@ -109,7 +109,7 @@ class Descent {
  * @returns also why the way ended before a base, if it did.
  */
 export async function identifyParents(
-  link: Link,
+  link: LinkIdentity,
   context: Context,
 ): Promise<{ parents: LinkIdentity[]; error: RegrainError | undefined }> {
   const parents: LinkIdentity[] = [];
@@ -175,8 +175,8 @@ async function resolveParent(
 }
 
 /** Path of the parent's descriptor, or `undefined` when the link is a base or does not say. */
-export async function parentPath(link: Link, context: Context): Promise<string | undefined> {
-  if (link.delta !== true) return undefined;
+export async function parentPath(link: LinkIdentity, context: Context): Promise<string | undefined> {
+  if (!isKnownDelta(link)) return undefined;
   const { descriptor } = link;
   const hint = descriptor?.parentFileNameHint;
   if (hint !== undefined) {
@@ -185,7 +185,7 @@ export async function parentPath(link: Link, context: Context): Promise<string |
   throw unnamedParent(link);
 }
 
-function unnamedParent({ path, descriptor }: Link): RegrainError {
+function unnamedParent({ path, descriptor }: LinkIdentity): RegrainError {
   const uuid = descriptor && uuidOf(descriptor, "parent");
   if (uuid === undefined) {
     return new RegrainError("NOT_FOUND", "it is a delta, and nothing names its parent", {

@@ -97,7 +97,7 @@ function refusalsOf(known: Known, split: Split): Reason[] {
   const add = (error: RegrainError | undefined, byForce: boolean) => {
     if (error) reasons.push({ error, byForce });
   };
-  const misplaced = deltas.find(isKnownBase);
+  const misplaced = deltas.slice(0, -1).find(isKnownBase);
   if (misplaced) add(hidesAll(misplaced), false);
   for (const verdict of verdicts.slice(0, deltas.length - 1)) add(refusalOf(verdict), true);
   deltas.forEach(({ path }, i) => {
@@ -105,7 +105,8 @@ function refusalsOf(known: Known, split: Split): Reason[] {
     if (findings) add(unsoundness({ findings, path }), findings.counts.damage === 0);
   });
   const last = verdicts[deltas.length - 1];
-  if (base && last) {
+  if (base && isKnownBase(deltas.at(-1)!)) add(overwritesAll(deltas.at(-1)!, base.path), true);
+  else if (base && last) {
     for (const { error, byForce } of refusalsOfBase(deltas, base, last)) {
       add(error, byForce);
     }
@@ -119,6 +120,19 @@ export function hidesAll({ path }: LinkIdentity): RegrainError {
     "CHAIN_BROKEN",
     "this link has no parent and would hide all links given before it",
     { path, hint: "give the links oldest first; what has no parent can only be the first" },
+  );
+}
+
+/** A whole disk is no delta: all of the target is overwritten by it. */
+export function overwritesAll({ path }: LinkIdentity, target: string): RegrainError {
+  return new RegrainError(
+    "WRONG_BASE",
+    `it has no parent, so it is a whole disk and no delta: all of ${target} would be overwritten`,
+    {
+      path,
+      hint: "deltas come first and the target last; --force overwrites the target all the same, " +
+        "and what this disk does not hold with zeros",
+    },
   );
 }
 
@@ -172,6 +186,8 @@ function unknownsOf(known: Known, { deltas, base, verdicts }: Split): string[] {
     if (!known.findings[i]) unknowns.push(`whether the tables of ${path} are sound: they were not read yet`);
   });
   const oldest = deltas.at(-1)!;
+  // A whole disk belongs on anything.
+  if (isKnownBase(oldest)) return unknowns;
   const verdict = verdicts[deltas.length - 1];
   if (!base || !verdict) unknowns.push(`what ${oldest.path} belongs on: ${whyNoBase(oldest)}`);
   else if (verdict.state === "unknown") unknowns.push(whyUnchecked(oldest, base, verdict));

@@ -1,0 +1,109 @@
+/**
+ * The deltas as they were given: each once, in an order in which each was made on the one before. Where they are not,
+ * the error prints the line that works, if there is one.
+ */
+import {
+  applyCommand,
+  type Context,
+  identifyParents,
+  isDeltaName,
+  isKnownBase,
+  isKnownDelta,
+  judge,
+  judgeChain,
+  type Link,
+  type LinkIdentity,
+  overwritesAll,
+  RegrainError,
+  sharedFile,
+} from "../../core-as/host/mod.ts";
+import type { TargetRequest } from "./prepare.ts";
+
+/**
+ * Refuses a list in which one delta stands twice; nothing can be meant by it.
+ *
+ * @param links Newest first.
+ */
+export async function requireEachOnce(
+  links: readonly Link[],
+  request: TargetRequest,
+  context: Context,
+): Promise<void> {
+  const seen = new Set<string>();
+  const once: Link[] = [];
+  let twice: string | undefined;
+  for (const link of links) {
+    const real = await context.files.realPath(link.path);
+    if (seen.has(real)) twice = link.path;
+    else once.push(link);
+    seen.add(real);
+  }
+  const shared = twice === undefined ? sharedFile(links.flatMap(({ extents }) => extents)) : undefined;
+  if (twice === undefined && shared === undefined) return;
+  const message = twice === undefined
+    ? `two of the deltas given have the same file ${shared}`
+    : "this delta is given more than once, by this name or by that of its extent";
+  const error = new RegrainError("CHAIN_BROKEN", message, { path: twice ?? links[0]!.path });
+  throw await withOrder(error, { links: once, request, context });
+}
+
+/** What is needed to find the line that works. */
+export interface Given {
+  /** Newest first. */
+  readonly links: readonly LinkIdentity[];
+  readonly request: TargetRequest;
+  readonly context: Context;
+  /** What they are applied onto, when that has a content id too. */
+  readonly base?: LinkIdentity;
+}
+
+/** The same error with the line that works as its hint, where the deltas given, or those they name, make one chain. */
+export async function withOrder(error: RegrainError, given: Given): Promise<RegrainError> {
+  const fits = (chain: readonly LinkIdentity[] | undefined) =>
+    chain !== undefined && belongsTogether(given.base ? [...chain, given.base] : chain);
+  const chain = [orderOf(given.links), await completed(given)].find(fits);
+  if (chain === undefined) return error;
+  const { target, words } = given.request;
+  const deltas = chain.map(({ path }) => path).reverse();
+  const command = applyCommand({ deltas, target, flags: words ?? [] });
+  const what = deltas.length > given.links.length ? "with the deltas that are missing" : "as they were made";
+  return error.withHint(`${what}: ${command}${error.hint === undefined ? "" : `; ${error.hint}`}`);
+}
+
+function belongsTogether(links: readonly LinkIdentity[]): boolean {
+  return judgeChain(links).every(({ state }) => state === "match");
+}
+
+/** The links in the order in which each matches the one below it, newest first; `undefined` where there is none. */
+function orderOf(links: readonly LinkIdentity[]): LinkIdentity[] | undefined {
+  const children = new Map<LinkIdentity, LinkIdentity>();
+  const roots: LinkIdentity[] = [];
+  for (const link of links) {
+    const parents = links.filter((other) => other !== link && judge(link, other).state === "match");
+    if (parents.length === 0) roots.push(link);
+    else if (parents.length > 1 || children.has(parents[0]!)) return undefined;
+    else children.set(parents[0]!, link);
+  }
+  if (roots.length !== 1) return undefined;
+  const order: LinkIdentity[] = [];
+  for (let link = roots[0]; link !== undefined; link = children.get(link)) order.unshift(link);
+  return order.length === links.length ? order : undefined;
+}
+
+/** The chain below one of the links, by the names of the parents, when it has all of them in it. */
+async function completed({ links, context }: Given): Promise<LinkIdentity[] | undefined> {
+  for (const leaf of links) {
+    const { parents, error } = await identifyParents(leaf, context);
+    const chain = [leaf, ...parents.filter(isKnownDelta)];
+    if (error && isDeltaName(chain.at(-1)!.descriptor?.parentFileNameHint ?? "")) continue;
+    const paths = await Promise.all(chain.map(({ path }) => context.files.realPath(path)));
+    const given = await Promise.all(links.map(({ path }) => context.files.realPath(path)));
+    if (given.every((path) => paths.includes(path))) return chain;
+  }
+  return undefined;
+}
+
+/** Refuses to overwrite all of a target by a disk that has no parent, unless it is meant. */
+export function requireDelta(oldest: LinkIdentity | undefined, { target, force }: TargetRequest): void {
+  if (oldest && !force && isKnownBase(oldest)) throw overwritesAll(oldest, target);
+}
