@@ -1,7 +1,6 @@
 /** What `apply` says: its plan, its progress, its end. */
 import {
   type ApplyPlan,
-  type Disk,
   formatCid,
   formatCount,
   formatSize,
