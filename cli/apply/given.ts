@@ -17,7 +17,14 @@ import {
   RegrainError,
   sharedFile,
 } from "../../core-as/host/mod.ts";
-import type { TargetRequest } from "./prepare.ts";
+
+/** What a command that is printed repeats of the one that was typed. */
+interface GivenRequest {
+  readonly target: string;
+  readonly force: boolean;
+  /** Flags as they were typed. */
+  readonly words?: readonly string[];
+}
 
 /**
  * Refuses a list in which one delta stands twice; nothing can be meant by it.
@@ -26,7 +33,7 @@ import type { TargetRequest } from "./prepare.ts";
  */
 export async function requireEachOnce(
   links: readonly Link[],
-  request: TargetRequest,
+  request: GivenRequest,
   context: Context,
 ): Promise<void> {
   const seen = new Set<string>();
@@ -51,7 +58,7 @@ export async function requireEachOnce(
 export interface Given {
   /** Newest first. */
   readonly links: readonly LinkIdentity[];
-  readonly request: TargetRequest;
+  readonly request: GivenRequest;
   readonly context: Context;
   /** What they are applied onto, when that has a content id too. */
   readonly base?: LinkIdentity;
@@ -104,6 +111,6 @@ async function completed({ links, context }: Given): Promise<LinkIdentity[] | un
 }
 
 /** Refuses to overwrite all of a target by a disk that has no parent, unless it is meant. */
-export function requireDelta(oldest: LinkIdentity | undefined, { target, force }: TargetRequest): void {
+export function requireDelta(oldest: LinkIdentity | undefined, { target, force }: GivenRequest): void {
   if (oldest && !force && isKnownBase(oldest)) throw overwritesAll(oldest, target);
 }
