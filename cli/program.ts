@@ -93,11 +93,21 @@ export function createProgram(finish: (status: number) => void): Command {
 function infoCommand(finish: (status: number) => void) {
   const command = new Command("info")
     .summary("what an image is: format, chain, sizes, health")
-    .description("Prints format, geometry, chain with its verdict, data, zero and hole bytes, and health.")
-    .argument("<IMAGE...>", "descriptor, bare extent, raw image, or repo:VM/DISK@latest")
+    .description(
+      "Prints format, geometry, chain with its verdict, data, zero and hole bytes, and health. Of a VM's folder: its " +
+        "disks by the .vmx, the chain of each, which link is the current one, and the commands that move them.",
+    )
+    .argument("<IMAGE...>", "descriptor, bare extent, raw image, folder of a VM, or repo:VM/DISK@latest")
     .addOption(formatOption());
   return withCommon(withRepository(withOpening(command)))
-    .addHelpText("after", examples("regrain info vm-000001.vmdk", "regrain info --json vm-000001-delta.vmdk"))
+    .addHelpText(
+      "after",
+      examples(
+        "regrain info vm-000001.vmdk",
+        "regrain info --json vm-000001-delta.vmdk",
+        "regrain info .",
+      ),
+    )
     .action(async (images, flags) =>
       finish(await (await import("./commands/info.ts")).runInfo(images, flags))
     );

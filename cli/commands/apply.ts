@@ -19,6 +19,7 @@ import {
   workBytesOf,
 } from "./apply_report.ts";
 import type { Verified } from "./apply_verify.ts";
+import { warnNewer } from "./describe.ts";
 import { interruptible } from "./interruption.ts";
 import { type ApplyFlags, PIPE, rateLimitOf, wordsOf } from "./apply_flags.ts";
 import { type Session, startSession } from "./session.ts";
@@ -108,6 +109,7 @@ async function applyDeltas(request: ApplyRequest, flags: ApplyFlags, session: Se
     const target = await prepareTarget(request, intent, { io, context });
     try {
       requireOnePurpose(flags, asParts(target?.target), io);
+      await warnNewer(session, prepared.disk.links[0]!);
       tellPlan(console, request, prepared, target);
       if (request.dryRun) await tellOperations(console, request, { prepared, target });
       else await carryOut(request, { prepared, target: target!, io }, { flags, session, lane });

@@ -10,6 +10,7 @@ import type { Repository } from "../backup/repository.ts";
 import { openStdin } from "../stream/stdin.ts";
 import { PIPE } from "./apply_flags.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
+import { warnNewer } from "./describe.ts";
 import type { Session } from "./session.ts";
 import { OpenedSnapshot } from "./snapshot_files.ts";
 import { openWholeDisk } from "./whole_disk.ts";
@@ -80,6 +81,7 @@ export async function openOrigin(source: string | undefined, means: OriginMeans)
   try {
     if (flags.delta === undefined) return openSource(disk!, means);
     const delta = await DeltaOverSnapshot.open(flags.delta, { session, force: flags.force ?? false });
+    await warnNewer(session, delta.newest);
     return openDelta(delta, disk, means);
   } catch (error) {
     disk?.close();
@@ -102,6 +104,7 @@ async function openDisk(path: string, { session, repository, flags }: OriginMean
   const { core } = session.context;
   const disk = await openWholeDisk(path, session, flags);
   const [newest] = disk.links;
+  await warnNewer(session, newest!);
   const file = newest!.files[0];
   const cid = file instanceof OpenedSnapshot ? file.cid : cidText(newest!);
   const { chunkBytes } = repository.description;

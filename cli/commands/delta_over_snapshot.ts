@@ -46,6 +46,10 @@ export class DeltaOverSnapshot implements Disposable {
     }
   }
 
+  get newest(): Link {
+    return this.links[0]!;
+  }
+
   get sizeBytes(): number {
     return new Disk(this.session.context.core, this.links).sizeBytes;
   }

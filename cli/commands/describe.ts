@@ -8,12 +8,14 @@ import {
   formatSize,
   type Link,
   type LinkSurvey,
+  newerBeside,
   plural,
   requireNoDoubt,
   SECTOR_SIZE,
   type Verdict,
 } from "../../core-as/host/mod.ts";
 import type { Console } from "../ui/mod.ts";
+import type { Session } from "./session.ts";
 
 /** `path: message, at byte N`. */
 export function findingLine(finding: Pick<Finding, "path" | "message" | "offsetBytes">): string {
@@ -49,6 +51,19 @@ export function takeDoubts(
   for (const doubt of requireNoDoubt(doubts, { force: flags.force ?? false })) {
     console.warn(`taken by --force: ${findingLine(doubt)}`);
   }
+}
+
+/** Says that deltas stand on the newest link that is read: what the VM wrote last is in them. */
+export async function warnNewer({ console, context }: Session, newest: Link): Promise<void> {
+  if (newest.delta !== true) return;
+  const newer = await newerBeside(newest, context);
+  if (newer.length > 0) console.warn(`${newest.path}: ${newerLine(newer)}`);
+}
+
+/** `newer deltas stand beside it: vm-000002.vmdk`. */
+export function newerLine(newer: readonly string[]): string {
+  const what = newer.length === 1 ? "a newer delta stands" : "newer deltas stand";
+  return `${what} beside it, with what the VM wrote since: ${newer.join(", ")}`;
 }
 
 /** `ok`, or what is wrong in counts. */

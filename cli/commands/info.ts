@@ -8,6 +8,7 @@ import {
   type Link,
   type LinkIdentity,
   type LinkSurvey,
+  newerBeside,
   openLink,
   plural,
   type RegrainError,
@@ -16,7 +17,16 @@ import {
   type Verdict,
 } from "../../core-as/host/mod.ts";
 import { type Console, layoutPairs } from "../ui/mod.ts";
-import { exactSize, findingLine, formatOf, healthOf, linkJson, surveyJson, verdictLine } from "./describe.ts";
+import {
+  exactSize,
+  findingLine,
+  formatOf,
+  healthOf,
+  linkJson,
+  newerLine,
+  surveyJson,
+  verdictLine,
+} from "./describe.ts";
 import { type DiskFlags, type Session, startSession } from "./session.ts";
 
 /** What is behind more findings than these is left to `check`. */
@@ -29,6 +39,8 @@ interface Report {
   /** By their descriptors, newest first. */
   readonly parents: readonly LinkIdentity[];
   readonly verdicts: readonly Verdict[];
+  /** Paths of deltas beside it that stand on it. */
+  readonly newer: readonly string[];
   /** Why the chain ends before its base. */
   readonly chainError: RegrainError | undefined;
 }
@@ -38,6 +50,13 @@ export async function runInfo(images: readonly string[], flags: DiskFlags): Prom
   const session = startSession(flags);
   const documents: unknown[] = [];
   for (const [i, image] of images.entries()) {
+    if (session.io.stat(image)?.kind === "directory") {
+      if (i > 0 && !session.console.json) session.console.out();
+      const { infoFolder } = await import("./info_folder.ts");
+      const document = await infoFolder(image, session);
+      if (session.console.json) documents.push(document);
+      continue;
+    }
     const report = await inspect(image, session);
     if (session.console.json) documents.push(reportJson(image, report));
     else {
@@ -56,7 +75,7 @@ async function inspect(image: string, { context }: Session): Promise<Report> {
   const survey = await surveyLink(context.core, link, { overlaps: true });
   const { parents, error } = await identifyParents(link, context);
   const verdicts = judgeChain([link, ...parents]);
-  return { link, survey, parents, verdicts, chainError: error };
+  return { link, survey, parents, verdicts, newer: await newerBeside(link, context), chainError: error };
 }
 
 function reportJson(image: string, report: Report): unknown {
@@ -66,6 +85,7 @@ function reportJson(image: string, report: Report): unknown {
     ...surveyJson(report.survey),
     chain: [report.link, ...report.parents].map(({ path }) => path),
     verdicts: report.verdicts,
+    newer: report.newer,
     chainError: report.chainError === undefined
       ? null
       : { code: report.chainError.code, message: report.chainError.message, hint: report.chainError.hint },
@@ -125,5 +145,6 @@ function printChain(report: Report, console: Console): void {
     console.out(`  parent ${verdict.parent}`);
     console.out(`    ${verdictLine(verdict)}`);
   }
+  if (report.newer.length > 0) console.out(`  ${newerLine(report.newer)}`);
   if (report.chainError) console.out(`  chain: ${report.chainError.message}`);
 }

@@ -32,5 +32,7 @@ export * from "./source.ts";
 export * from "./survey.ts";
 export * from "./units.ts";
 export * from "./verdict.ts";
+export * from "./vm_folder.ts";
+export * from "./vmx.ts";
 export * from "./wasm.ts";
 export { type WayIn, wayInto } from "./way_in.ts";

@@ -1,0 +1,136 @@
+/** `regrain info FOLDER`: a VM, its disks, what stands on what, and the commands that move them. */
+import {
+  applyCommand,
+  type FolderDisk,
+  folderOf,
+  formatCid,
+  formatSize,
+  isKnownBase,
+  isWritable,
+  joinPath,
+  type LinkIdentity,
+  looseNames,
+  quotePath,
+  refusalOf,
+  SECTOR_SIZE,
+  surveyFolder,
+  type VmFolder,
+} from "../../core-as/host/mod.ts";
+import type { Console } from "../ui/mod.ts";
+import { verdictLine } from "./describe.ts";
+import type { Session } from "./session.ts";
+
+/** Stands for the device or image that the disk moves to. */
+const TARGET = "TARGET";
+
+/** @returns what `--json` shows; the console has the same as text otherwise. */
+export async function infoFolder(path: string, { context, console }: Session): Promise<unknown> {
+  const found = await surveyFolder(path, context);
+  if (console.json) return folderJson(path, found);
+  printFolder(path, found, console);
+  return undefined;
+}
+
+/** The lines that move a disk: a copy of its base, and the deltas onto it. None where the chain is not whole. */
+export function movingCommands({ links, verdicts, error, current }: FolderDisk): string[] {
+  const [base] = links;
+  if (!base?.descriptor || !isKnownBase(base) || error || verdicts.some((verdict) => refusalOf(verdict))) {
+    return [];
+  }
+  const last = current === undefined ? links.length - 1 : links.findIndex(({ path }) => path === current);
+  const leaf = links[last]!.path;
+  const deltas = last > 0 ? [applyCommand({ flags: ["--chain"], deltas: [leaf], target: TARGET })] : [];
+  return [copyOf(base), ...deltas];
+}
+
+/** A flat disk is its file; any other is written as a whole into a new one. */
+function copyOf(base: LinkIdentity): string {
+  const extents = base.descriptor!.extents;
+  const [extent] = extents;
+  if (
+    extents.length === 1 && extent?.fileName !== undefined && extent.offsetSectors === 0 && isWritable(base)
+  ) {
+    const flat = joinPath(folderOf(base.path), looseNames(extent.fileName).last);
+    return `dd if=${quotePath(flat)} of=${TARGET} bs=4M conv=sparse`;
+  }
+  return applyCommand({ flags: ["--create"], deltas: [base.path], target: TARGET });
+}
+
+function folderJson(folder: string, { vms, disks, missing, problems }: VmFolder): unknown {
+  return {
+    folder,
+    vms: vms.map(({ path, displayName, encrypted, disks }) => ({
+      path,
+      displayName: displayName ?? null,
+      encrypted,
+      disks,
+    })),
+    disks: disks.map((disk) => ({
+      slot: disk.slot ?? null,
+      current: disk.current ?? null,
+      chain: disk.links.map(linkJson),
+      verdicts: disk.verdicts,
+      chainError: disk.error === undefined
+        ? null
+        : { code: disk.error.code, message: disk.error.message, hint: disk.error.hint },
+      commands: movingCommands(disk),
+    })),
+    missing,
+    problems: problems.map(({ code, message }) => ({ code, message })),
+  };
+}
+
+function linkJson({ path, descriptor, capacitySectors }: LinkIdentity): unknown {
+  return {
+    path,
+    capacityBytes: capacitySectors === undefined ? null : capacitySectors * SECTOR_SIZE,
+    createType: descriptor?.createType ?? null,
+    cid: descriptor?.cid === undefined ? null : formatCid(descriptor.cid),
+    parentCid: descriptor?.parentCid === undefined ? null : formatCid(descriptor.parentCid),
+    encrypted: descriptor?.encryption !== undefined,
+  };
+}
+
+function printFolder(folder: string, found: VmFolder, console: Console): void {
+  console.out(console.paint("bold", folder, "out"));
+  for (const { path, displayName, encrypted } of found.vms) {
+    console.out(`  VM ${displayName ?? "without a name"} (${path})${encrypted ? ", encrypted" : ""}`);
+  }
+  if (found.vms.length === 0) console.out("  no .vmx: which link is the current one is not known");
+  for (const disk of found.disks) printDisk(disk, found, console);
+  for (const { slot, fileName } of found.missing) {
+    console.out(`  disk ${slot}: the .vmx names ${fileName}, which is not in this folder`);
+  }
+  if (found.disks.length === 0) console.out("  no disk with a descriptor");
+  for (const problem of found.problems) console.out(`  not read: ${problem.message}`);
+}
+
+function printDisk(disk: FolderDisk, { vms }: VmFolder, console: Console): void {
+  const { links, verdicts, error, slot, current } = disk;
+  const who = slot ?? (vms.length === 0 ? "" : "that no .vmx names");
+  console.out(`  disk ${who}`.trimEnd());
+  links.forEach((link, i) => {
+    const role = i === 0 && isKnownBase(link) ? "base" : "delta";
+    const mark = link.path === current ? ", current: the VM runs on it" : "";
+    const encrypted = link.descriptor?.encryption === undefined ? "" : ", encrypted";
+    console.out(`    ${role} ${link.path}: ${describe(link)}${encrypted}${mark}`);
+    // Verdicts are newest first, links oldest first.
+    const verdict = verdicts[verdicts.length - i];
+    if (verdict && verdict.state !== "match") console.out(`      ${verdictLine(verdict)}`);
+  });
+  if (error) console.out(`    chain: ${error.message}`);
+  const newer = links.slice(links.findIndex(({ path }) => path === current) + 1);
+  if (current !== undefined && newer.length > 0) {
+    console.out(`    newer than the current one: ${newer.map(({ path }) => path).join(", ")}`);
+  }
+  const commands = movingCommands(disk);
+  if (commands.length === 0) console.out("    no command moves it: its chain is not whole");
+  else console.out("    to move it:");
+  for (const command of commands) console.out(`      ${command}`);
+}
+
+function describe({ descriptor, capacitySectors }: LinkIdentity): string {
+  const size = capacitySectors === undefined ? "size not known" : formatSize(capacitySectors * SECTOR_SIZE);
+  const cid = descriptor?.cid === undefined ? "no CID" : `CID ${formatCid(descriptor.cid)}`;
+  return [size, descriptor?.createType || undefined, cid].filter((part) => part !== undefined).join(", ");
+}

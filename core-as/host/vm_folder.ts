@@ -1,0 +1,195 @@
+/**
+ * The folder of a VM: which disks are in it, what stands on what, and which link is the current one by the .vmx.
+ *
+ * Names in a .vmx are only compared with the names in the folder, and never opened.
+ *
+ * This module is browser compatible.
+ */
+import { identifyParents } from "./chain.ts";
+import type { Context } from "./context.ts";
+import { type Descriptor, isDelta, parseDescriptor } from "./descriptor.ts";
+import { readDescriptor } from "./descriptor_file.ts";
+import { RegrainError } from "./errors.ts";
+import { isDescriptorOfOwnExtent } from "./format_choice.ts";
+import { readEmbeddedDescriptor } from "./hosted_sparse.ts";
+import { baseName, descriptorBeside, folderOf, foldName, joinPath, looseNames } from "./names.ts";
+import { probe } from "./probe.ts";
+import { judgeChain, type LinkIdentity, type Verdict } from "./verdict.ts";
+import { readVmx, type Vmx, type VmxDisk } from "./vmx.ts";
+
+/** Files of one folder that are opened, at most; no VM has as many. */
+const MAX_FILES = 1024;
+
+/** A link that has a descriptor: its own file, or one that is embedded in it. */
+export interface DescribedLink {
+  readonly path: string;
+  readonly descriptor: Descriptor;
+}
+
+/** A .vmx, and where it is. */
+export interface FoundVmx extends Vmx {
+  readonly path: string;
+}
+
+/** A disk of the folder: a chain that no other link stands on. */
+export interface FolderDisk {
+  /** Oldest first. */
+  readonly links: readonly LinkIdentity[];
+  readonly verdicts: readonly Verdict[];
+  /** Why the way down ended before a base. */
+  readonly error: RegrainError | undefined;
+  /** The slot whose disk it is by a .vmx; `undefined` when none names a link of it. */
+  readonly slot: string | undefined;
+  /** Path of the link that the .vmx names: what the VM runs on. */
+  readonly current: string | undefined;
+}
+
+export interface VmFolder {
+  readonly vms: readonly FoundVmx[];
+  readonly disks: readonly FolderDisk[];
+  /** Disks that a .vmx names and that are not in the folder. */
+  readonly missing: readonly VmxDisk[];
+  /** What could not be read, and why. */
+  readonly problems: readonly RegrainError[];
+}
+
+/** @throws {RegrainError} `NOT_FOUND` when the folder cannot be listed. */
+export async function surveyFolder(folder: string, context: Context): Promise<VmFolder> {
+  const names = await context.files.list(folder);
+  if (names === undefined) {
+    throw new RegrainError("NOT_FOUND", "the folder cannot be listed", { path: folder });
+  }
+  const problems: RegrainError[] = [];
+  const vms = await vmsIn(folder, names, { context, problems });
+  const links = await linksIn(folder, names, { context, problems });
+  const named = vms.flatMap(({ disks }) => disks);
+  const disks: FolderDisk[] = [];
+  for (const leaf of leavesOf(links)) disks.push(await diskOf(leaf, named, context));
+  const missing = named.filter(({ fileName }) => !links.some(({ path }) => isNamed(path, fileName)));
+  return { vms, disks, missing, problems };
+}
+
+/**
+ * Deltas in the folder of a link that stand on it, oldest first: what the VM wrote after it.
+ *
+ * @returns paths.
+ */
+export async function newerBeside(
+  link: { readonly path: string; readonly descriptor: Descriptor | undefined },
+  context: Pick<Context, "files">,
+): Promise<string[]> {
+  const folder = folderOf(link.path);
+  const names = await context.files.list(folder);
+  if (names === undefined || link.descriptor === undefined) return [];
+  const links = await linksIn(folder, names, { context, problems: [] });
+  const newer: string[] = [];
+  for (let below = [link.path]; below.length > 0;) {
+    below = links.filter(({ path, descriptor }) =>
+      path !== link.path && !newer.includes(path) && below.some((parent) => isParent(parent, descriptor))
+    ).map(({ path }) => path).sort();
+    newer.push(...below);
+  }
+  return newer;
+}
+
+interface Means {
+  readonly context: Pick<Context, "files">;
+  readonly problems: RegrainError[];
+}
+
+async function vmsIn(folder: string, names: readonly string[], means: Means): Promise<FoundVmx[]> {
+  const vms: FoundVmx[] = [];
+  for (const name of names.filter((each) => /\.vmx$/i.test(each)).sort().slice(0, MAX_FILES)) {
+    const path = joinPath(folder, name);
+    const vmx = await orProblem(means, async () => {
+      const file = await means.context.files.open(path);
+      try {
+        return await readVmx(file);
+      } finally {
+        file.close();
+      }
+    });
+    if (vmx) vms.push({ path, ...vmx });
+  }
+  return vms;
+}
+
+async function linksIn(folder: string, names: readonly string[], means: Means): Promise<DescribedLink[]> {
+  const links: DescribedLink[] = [];
+  for (const name of names.filter((each) => /\.vmdk$/i.test(each)).sort().slice(0, MAX_FILES)) {
+    const path = joinPath(folder, name);
+    const descriptor = await orProblem(means, () => descriptorIn(path, means.context));
+    if (descriptor) links.push({ path, descriptor });
+  }
+  const claimed = new Set(
+    links.flatMap(({ path, descriptor }) =>
+      descriptor.extents.flatMap(({ fileName }) => fileName === undefined ? [] : [looseNames(fileName).last])
+        .filter((name) => name !== baseName(path))
+    ),
+  );
+  return links.filter(({ path }) => !claimed.has(baseName(path)));
+}
+
+/** The text of a descriptor file, or the one embedded in a sparse file; of nothing else, since guests write disks. */
+async function descriptorIn(
+  path: string,
+  { files }: Pick<Context, "files">,
+): Promise<Descriptor | undefined> {
+  const file = await files.open(path);
+  try {
+    const seen = await probe(file);
+    if (/-(?:flat|f\d{3,})\.vmdk$/i.test(path)) {
+      const isText = await isDescriptorOfOwnExtent(file, seen, (each) => files.exists(each));
+      return isText ? await readDescriptor(file) : undefined;
+    }
+    if (seen.kind === "descriptor") return await readDescriptor(file);
+    const beside = descriptorBeside(path);
+    if (seen.kind !== "hosted" || (beside !== undefined && await files.exists(beside))) return undefined;
+    const text = await readEmbeddedDescriptor(file);
+    return text && parseDescriptor(text, path);
+  } finally {
+    file.close();
+  }
+}
+
+async function orProblem<T>({ problems }: Means, look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!(error instanceof RegrainError)) throw error;
+    problems.push(error);
+    return undefined;
+  }
+}
+
+/** Links that no other stands on. */
+function leavesOf(links: readonly DescribedLink[]): DescribedLink[] {
+  return links.filter(({ path }) =>
+    !links.some((other) => other.path !== path && isParent(path, other.descriptor))
+  );
+}
+
+function isParent(path: string, child: Descriptor): boolean {
+  const hint = child.parentFileNameHint;
+  return isDelta(child) && hint !== undefined && isNamed(path, hint);
+}
+
+function isNamed(path: string, name: string): boolean {
+  return foldName(baseName(path)) === foldName(looseNames(name).last);
+}
+
+async function diskOf(leaf: DescribedLink, named: readonly VmxDisk[], context: Context): Promise<FolderDisk> {
+  const { path, descriptor } = leaf;
+  const newest: LinkIdentity = { path, descriptor, capacitySectors: descriptor.capacitySectors };
+  const { parents, error } = await identifyParents(newest, context);
+  const newestFirst = [newest, ...parents];
+  const vmx = newestFirst.flatMap((link) => named.filter(({ fileName }) => isNamed(link.path, fileName)))[0];
+  const current = vmx && newestFirst.find((link) => isNamed(link.path, vmx.fileName));
+  return {
+    links: newestFirst.reverse(),
+    verdicts: judgeChain([...newestFirst].reverse()),
+    error,
+    slot: vmx?.slot,
+    current: current?.path,
+  };
+}

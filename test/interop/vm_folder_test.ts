@@ -1,0 +1,132 @@
+/** The folder of a VM: what is in it, what stands on what, and that the commands it names move the disk. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import {
+  BASE,
+  BASE_CID,
+  baseDisk,
+  baseFiles,
+  buildCowd,
+  dataGrains,
+  DELTA,
+  deltaFiles,
+  type Files,
+  overlay,
+} from "../../fixtures/mod.ts";
+import { assertFileHolds } from "../helpers/bytes.ts";
+import { regrainExits } from "../helpers/cli.ts";
+import { withTempDir } from "../helpers/peers.ts";
+
+const CAPACITY = 2048;
+const NEWER = "disk-000002.vmdk";
+const FIRST = { capacitySectors: CAPACITY, grainSectors: 1, seed: 3, grains: dataGrains([5, 700]) };
+const SECOND = { capacitySectors: CAPACITY, grainSectors: 1, seed: 4, grains: dataGrains([5, 900]) };
+
+/** A VM with two snapshots, and the .vmx that says which link it runs on. */
+function vmFiles(current: string): Files {
+  const delta = (name: string, link: typeof FIRST, descriptor: Record<string, string>) =>
+    deltaFiles({ kind: "cowd", bytes: buildCowd(link).bytes, capacitySectors: CAPACITY, name, descriptor });
+  const vmx = [
+    'displayName = "web01"',
+    `scsi0:0.fileName = "${current}"`,
+    'scsi0:1.fileName = "/etc/other.vmdk"',
+  ];
+  return {
+    ...baseFiles({ capacitySectors: CAPACITY }),
+    ...delta(DELTA, FIRST, { cid: "5eed0002", parentCid: BASE_CID }),
+    ...delta(NEWER, SECOND, { cid: "5eed0003", parentCid: "5eed0002", parentFileNameHint: DELTA }),
+    "vm.vmx": new TextEncoder().encode(vmx.join("\n")),
+  };
+}
+
+function withVm(files: Files, run: (folder: string) => void): Promise<void> {
+  return withTempDir((folder) => {
+    for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(join(folder, name), bytes);
+    run(folder);
+  });
+}
+
+const FIRST_BYTES = overlay(baseDisk(CAPACITY), FIRST);
+const ALL_BYTES = overlay(FIRST_BYTES, SECOND);
+
+Deno.test("A18: apply of a delta that a newer one beside it stands on says so, and that of the newest does not", () =>
+  withVm(vmFiles(NEWER), (cwd) => {
+    Deno.copyFileSync(join(cwd, BASE.flat), join(cwd, "vm.img"));
+    const { stderr } = regrainExits(0, ["apply", DELTA, "vm.img"], { cwd });
+    assert.match(stderr, /warning: disk-000001\.vmdk: a newer delta stands beside it, .*: disk-000002\.vmdk/);
+    assertFileHolds(join(cwd, "vm.img"), FIRST_BYTES);
+    assert.doesNotMatch(regrainExits(0, ["apply", NEWER, "vm.img"], { cwd }).stderr, /newer/);
+    assertFileHolds(join(cwd, "vm.img"), ALL_BYTES);
+  }));
+
+Deno.test("A18: backup of a delta, alone or with its chain, and info say that a newer one stands beside it", () =>
+  withVm(vmFiles(NEWER), (cwd) => {
+    const warning = /newer delta stands beside it, .*: disk-000002\.vmdk/;
+    regrainExits(0, ["repo", "init", "--repo", "r"], { cwd });
+    const into = ["--repo", "r", "--name", "vm/disk"];
+    assert.doesNotMatch(regrainExits(0, ["backup", BASE.descriptor, ...into], { cwd }).stderr, /newer/);
+    assert.match(regrainExits(0, ["backup", "--delta", DELTA, ...into], { cwd }).stderr, warning);
+    assert.match(regrainExits(0, ["backup", DELTA, ...into], { cwd }).stderr, warning);
+    assert.match(regrainExits(0, ["info", DELTA], { cwd }).stdout, warning);
+    const json = JSON.parse(regrainExits(0, ["info", "--json", BASE.descriptor], { cwd }).stdout);
+    assert.deepEqual(json.newer, [DELTA, NEWER]);
+  }));
+
+Deno.test("A18: info of a folder lists the VM, its chain, which link is current, and what is not there", () =>
+  withVm(vmFiles(NEWER), (cwd) => {
+    const { stdout } = regrainExits(0, ["info", "."], { cwd });
+    const lines = stdout.trimEnd().split("\n").map((line) => line.trim());
+    assert.deepEqual(lines, [
+      ".",
+      "VM web01 (vm.vmx)",
+      "disk scsi0:0",
+      "base disk.vmdk: 1.0 MiB, vmfs, CID 5eed0001",
+      "delta disk-000001.vmdk: 1.0 MiB, vmfsSparse, CID 5eed0002",
+      "delta disk-000002.vmdk: 1.0 MiB, vmfsSparse, CID 5eed0003, current: the VM runs on it",
+      "to move it:",
+      "dd if=disk-flat.vmdk of=TARGET bs=4M conv=sparse",
+      "regrain apply --chain disk-000002.vmdk TARGET",
+      "disk scsi0:1: the .vmx names /etc/other.vmdk, which is not in this folder",
+    ]);
+  }));
+
+Deno.test("A18: the commands that info names for a folder move the disk as the VM sees it", () =>
+  withTempDir((folder) => {
+    for (const [i, [current, expected]] of [[NEWER, ALL_BYTES], [DELTA, FIRST_BYTES]].entries()) {
+      const vm = join(folder, `it's vm ${i}`);
+      Deno.mkdirSync(vm);
+      for (const [name, bytes] of Object.entries(vmFiles(current as string))) {
+        Deno.writeFileSync(join(vm, name), bytes);
+      }
+      const { disks } = JSON.parse(regrainExits(0, ["info", "--json", vm], { cwd: folder }).stdout);
+      assert.equal(disks.length, 1);
+      const [disk] = disks;
+      assert.equal(disk.current, join(vm, current as string));
+      for (const command of disk.commands) run(command.replace("TARGET", `target-${i}.img`), folder);
+      assertFileHolds(join(folder, `target-${i}.img`), expected as Uint8Array);
+    }
+  }));
+
+Deno.test("A18: a folder of damaged descriptors, or of none, is listed as far as it can be", () =>
+  withVm({
+    ...vmFiles(NEWER),
+    "bad.vmdk": new TextEncoder().encode("# Disk DescriptorFile\nRW x"),
+    [BASE.descriptor]: new TextEncoder().encode("nothing"),
+  }, (cwd) => {
+    const { stdout } = regrainExits(0, ["info", "."], { cwd });
+    assert.match(stdout, /no command moves it: its chain is not whole/);
+    assert.match(stdout, /not read: bad\.vmdk: /);
+    Deno.mkdirSync(join(cwd, "empty"));
+    assert.match(
+      regrainExits(0, ["info", "empty"], { cwd }).stdout,
+      /no \.vmx.*\n.*no disk with a descriptor/,
+    );
+  }));
+
+/** Runs a command as a shell does, with `regrain` as this program. */
+function run(command: string, cwd: string): void {
+  const main = new URL("../../cli/main.ts", import.meta.url).pathname;
+  const script = `regrain() { "${Deno.execPath()}" run -A "${main}" "$@"; }\n${command}`;
+  const { success, stderr } = new Deno.Command("sh", { args: ["-ec", script], cwd }).outputSync();
+  assert.ok(success, `${command}: ${new TextDecoder().decode(stderr)}`);
+}
