@@ -1,0 +1,254 @@
+/**
+ * Every hint is followed once: the situation, the error with its code, what the hint says, done, and the command works.
+ * A hint that cannot be followed is worse than none.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import {
+  BASE,
+  BASE_CID,
+  baseDisk,
+  baseFiles,
+  buildCowd,
+  buildDescriptor,
+  buildHosted,
+  dataGrains,
+  DELTA,
+  deltaFiles,
+  type Files,
+  overlay,
+} from "../../fixtures/mod.ts";
+import { assertFileHolds } from "../helpers/bytes.ts";
+import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
+import { withTempDir } from "../helpers/peers.ts";
+
+const CAPACITY = 2048;
+const LINK = { capacitySectors: CAPACITY, grainSectors: 1, seed: 3, grains: dataGrains([5, 700]) };
+const DISK = overlay(baseDisk(CAPACITY), LINK);
+
+const BASE_FILES = baseFiles({ capacitySectors: CAPACITY });
+const flat = BASE_FILES[BASE.flat]!;
+
+function delta(descriptor: Record<string, string | undefined> = {}, name = DELTA): Files {
+  const { bytes } = buildCowd(LINK);
+  return deltaFiles({ kind: "cowd", bytes, capacitySectors: CAPACITY, name, descriptor });
+}
+
+/** A descriptor whose one extent is called so. */
+function flatDescriptor(file: string, cid = BASE_CID, sectors = CAPACITY): Uint8Array<ArrayBuffer> {
+  const extents = [{ sectors, type: "FLAT", file, offsetSectors: 0 }];
+  return buildDescriptor({ createType: "monolithicFlat", cid, extents });
+}
+
+/** The files of the base in a folder of their own. */
+function baseIn(folder: string, descriptor = BASE_FILES[BASE.descriptor]!): Files {
+  return { [`${folder}/${BASE.descriptor}`]: descriptor, [`${folder}/${BASE.flat}`]: flat };
+}
+
+interface Row {
+  readonly situation: string;
+  readonly files: Files;
+  readonly args: readonly string[];
+  readonly code: string;
+  readonly exit?: number;
+  readonly hint: RegExp;
+  /**
+   * Does what the hint says.
+   *
+   * @param said What the hint's groups caught.
+   * @returns the arguments to try then.
+   */
+  follow(said: string[], cwd: string): readonly string[];
+  /** Exit status that shows that it worked; 0 by default. */
+  readonly works?: number;
+}
+
+/** Puts the disk that everything below should read as beside the others, for `compare`. */
+const SAME = ["compare", DELTA, "want.img"] as const;
+
+const ROWS: Row[] = [
+  {
+    situation: "a parent is in another folder of this machine",
+    files: { ...delta({ parentFileNameHint: `../template/${BASE.descriptor}` }), ...baseIn("../template") },
+    args: SAME,
+    code: "OUTSIDE_FOLDER",
+    hint: /^if that is right: (--search \S+), or --allow-outside$/,
+    follow: ([search]) => [...SAME, ...search!.split(" ")],
+  },
+  {
+    situation: "a parent is in another folder of this machine, by the other flag",
+    files: { ...delta({ parentFileNameHint: `../template/${BASE.descriptor}` }), ...baseIn("../template") },
+    args: SAME,
+    code: "OUTSIDE_FOLDER",
+    hint: /, or (--allow-outside)$/,
+    follow: ([flag]) => [...SAME, flag!],
+  },
+  {
+    situation: "a parent was in a folder of the host, which is not on this machine",
+    files: {
+      ...delta({ parentFileNameHint: "/vmfs/volumes/501d996c/vm/disk.vmdk" }),
+      ...baseIn("elsewhere"),
+    },
+    args: SAME,
+    code: "OUTSIDE_FOLDER",
+    hint: /^copy disk\.vmdk into \., or name the folder it is in with (--search) DIR$/,
+    follow: ([flag]) => [...SAME, flag!, "elsewhere"],
+  },
+  {
+    situation: "the same, and the parent is copied here",
+    files: {
+      ...delta({ parentFileNameHint: "/vmfs/volumes/501d996c/vm/disk.vmdk" }),
+      ...baseIn("elsewhere"),
+    },
+    args: SAME,
+    code: "OUTSIDE_FOLDER",
+    hint: /^copy (\S+) into (\S+),/,
+    follow([name, folder], cwd) {
+      for (const each of [name!, BASE.flat]) {
+        Deno.copyFileSync(join(cwd, "elsewhere", each), join(cwd, folder!, each));
+      }
+      return SAME;
+    },
+  },
+  {
+    situation: "an extent is not there",
+    files: { [BASE.descriptor]: BASE_FILES[BASE.descriptor]!, [`elsewhere/${BASE.flat}`]: flat },
+    args: ["check", BASE.descriptor],
+    code: "NOT_FOUND",
+    hint: /^copy disk-flat\.vmdk into \., or name the folder it is in with (--search) DIR$/,
+    follow: ([flag]) => ["check", BASE.descriptor, flag!, "elsewhere"],
+  },
+  {
+    situation: "a linked clone has the file name of its parent",
+    files: { ...delta({ parentFileNameHint: "disk.vmdk" }, "disk.vmdk"), ...baseIn("template") },
+    args: ["compare", "disk.vmdk", "want.img"],
+    code: "CHAIN_CYCLE",
+    hint: /: (--search) DIR names the folder it is in$/,
+    follow: ([flag]) => ["compare", "disk.vmdk", "want.img", flag!, "template"],
+  },
+  {
+    situation: "two datastores have a disk of that name and that CID",
+    files: {
+      ...delta({ parentFileNameHint: "/vmfs/volumes/5c9a/vm/disk.vmdk" }),
+      ...baseIn("a"),
+      ...baseIn("b"),
+    },
+    args: [...SAME, "--search", "a", "--search", "b"],
+    code: "AMBIGUOUS_NAME",
+    hint: /^give (--search) for the folder that is meant, and for no other$/,
+    follow: ([flag]) => [...SAME, flag!, "b"],
+  },
+  {
+    situation: "two names differ from the one in the descriptor in case alone",
+    files: {
+      [BASE.descriptor]: BASE_FILES[BASE.descriptor]!,
+      "Disk-flat.vmdk": flat,
+      "DISK-flat.vmdk": flat,
+    },
+    args: ["check", BASE.descriptor],
+    code: "AMBIGUOUS_NAME",
+    hint: /^rename the one that is meant to (\S+)$/,
+    follow([name], cwd) {
+      Deno.renameSync(join(cwd, "DISK-flat.vmdk"), join(cwd, name!));
+      return ["check", BASE.descriptor];
+    },
+  },
+  {
+    situation: "the extent is a physical device of a Windows host",
+    files: { "disk.vmdk": flatDescriptor("\\\\.\\PhysicalDrive3"), "copy.img": DISK },
+    args: ["compare", "disk.vmdk", "want.img"],
+    code: "NOT_FOUND",
+    hint: /^name the device, or (an image of it), in the place of this descriptor$/,
+    follow: () => ["compare", "copy.img", "want.img"],
+  },
+  {
+    situation: "a delta has lost its descriptor",
+    files: { ...BASE_FILES, ...delta() },
+    args: ["compare", "disk-000001-delta.vmdk", "want.img"],
+    code: "NOT_FOUND",
+    hint: /^keep the (descriptor) .* beside the delta; (apply) takes a delta without it$/,
+    follow([, apply], cwd) {
+      Deno.writeFileSync(join(cwd, "vm.img"), baseDisk(CAPACITY));
+      regrainExits(0, [apply!, "disk-000001-delta.vmdk", "vm.img"], { cwd });
+      assertFileHolds(join(cwd, "vm.img"), DISK);
+      Deno.renameSync(join(cwd, "kept.vmdk"), join(cwd, DELTA));
+      return SAME;
+    },
+  },
+  {
+    situation: "a flat copy was cut short",
+    files: { ...BASE_FILES, [BASE.flat]: flat.slice(0, 512 * 100), ...delta(), "again.img": flat },
+    args: SAME,
+    code: "TRUNCATED",
+    hint: /copy the file (again); --force reads what is missing as zeros$/,
+    follow(_, cwd) {
+      Deno.renameSync(join(cwd, "again.img"), join(cwd, BASE.flat));
+      return SAME;
+    },
+  },
+  {
+    situation: "a flat copy was cut short, and the rest was zeros",
+    files: { ...BASE_FILES, [BASE.flat]: flat.slice(0, 512 * 100), ...delta() },
+    args: ["map", "--chain", DELTA],
+    code: "TRUNCATED",
+    hint: /(--force) reads what is missing as zeros$/,
+    follow: ([flag]) => ["map", "--chain", DELTA, flag!],
+  },
+  {
+    situation: "a piece of a split disk is taken for the disk",
+    files: { "vm-s002.vmdk": buildHosted({ ...LINK, grainSectors: 128, grains: dataGrains([1]) }).bytes },
+    args: ["map", "vm-s002.vmdk"],
+    code: "NOT_A_DISK",
+    hint: /(--force) takes this piece for the whole disk$/,
+    follow: ([flag]) => ["map", "vm-s002.vmdk", flag!],
+  },
+  {
+    situation: "the parent was written to after the delta was made",
+    files: { ...BASE_FILES, ...delta({ parentCid: "12345678" }) },
+    args: SAME,
+    code: "CHAIN_BROKEN",
+    exit: 5,
+    hint: /(--force) goes on all the same/,
+    follow: ([flag]) => [...SAME, flag!],
+  },
+  {
+    situation: "the base of a target was written to after the delta was made",
+    files: { ...BASE_FILES, ...delta({ parentCid: "12345678" }) },
+    args: ["apply", DELTA, BASE.descriptor],
+    code: "WRONG_BASE",
+    exit: 5,
+    hint: /(--force)/,
+    follow: ([flag]) => ["apply", DELTA, BASE.descriptor, flag!],
+  },
+  {
+    situation: "a flat disk is called like a sparse one",
+    files: { "disk.vmdk": DISK },
+    args: ["compare", "disk.vmdk", "want.img"],
+    code: "NOT_A_DISK",
+    hint: /(--format raw)/,
+    follow: ([flags]) => ["compare", "disk.vmdk", "want.img", ...flags!.split(" ")],
+  },
+];
+
+/** Every descriptor of a lost one is kept under another name, for who finds it again. */
+function arrange(row: Row, cwd: string): void {
+  for (const [name, bytes] of Object.entries({ "want.img": DISK, ...row.files })) {
+    Deno.mkdirSync(join(cwd, name, ".."), { recursive: true });
+    Deno.writeFileSync(join(cwd, name), bytes);
+  }
+  if (row.situation !== "a delta has lost its descriptor") return;
+  Deno.renameSync(join(cwd, DELTA), join(cwd, "kept.vmdk"));
+}
+
+for (const row of ROWS) {
+  Deno.test(`A17: the hint works when ${row.situation}`, () =>
+    withTempDir((folder) => {
+      const cwd = join(folder, "vm");
+      Deno.mkdirSync(cwd);
+      arrange(row, cwd);
+      const { hint = "" } = regrainRefuses({ code: row.code, exit: row.exit ?? 4 }, row.args, { cwd });
+      const match = row.hint.exec(hint);
+      assert.ok(match, `the hint is: ${hint}`);
+      regrainExits(row.works ?? 0, row.follow(match.slice(1), cwd), { cwd });
+    }));
+}
