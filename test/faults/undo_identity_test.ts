@@ -8,7 +8,10 @@ import { rbdDiffEnd, rbdDiffHeader, rbdDiffRecord } from "../../cli/stream/rbd_d
 import { caseNamed, Rng, writeCase } from "../../fixtures/mod.ts";
 import { sha256File } from "../helpers/bytes.ts";
 import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
-import type { CrashMachine } from "../helpers/crash_machine.ts";
+import { UndoSaver } from "../../cli/apply/undo.ts";
+import { Batch } from "../../core-as/host/mod.ts";
+import { CrashMachine } from "../helpers/crash_machine.ts";
+import { RecordingTarget } from "../helpers/recording_target.ts";
 import { withTempDir } from "../helpers/peers.ts";
 import { importRbdDiff } from "../helpers/rbd_import.ts";
 import {
@@ -17,6 +20,7 @@ import {
   applyFromPipe,
   assertRefused,
   BEFORE,
+  core,
   crashes,
   JOURNAL,
   machineWith,
@@ -335,3 +339,30 @@ Deno.test("D6: the program says what is taken back, and what to do where it refu
     );
     regrainExits(0, ["apply", "--force", "vm.undo", "clone.img"], options);
   }));
+
+Deno.test("D11: the undo file of a volume beyond 62 TiB is made, noted as whole, and read back", async () => {
+  const sizeBytes = 100 * 1024 ** 4;
+  const farBytes = sizeBytes - 4096;
+  const target = new RecordingTarget(sizeBytes);
+  const { io } = new CrashMachine({});
+  const saver = await UndoSaver.open(UNDO, { core, target, io }, {
+    plan: "0123456789abcdef",
+    id: "01234567",
+    isOrdered: true,
+    blocks: [],
+    blocksHash: "0".repeat(16),
+    ahead: [],
+  });
+  const stretches = new Batch();
+  stretches.add({ offsetBytes: farBytes, lengthBytes: 4096, at: 0 });
+  await saver.save(stretches);
+  await saver.mark({ target, stretches, buffer: new Uint8Array(4096).fill(7) });
+  await saver.finish([farBytes / 4096]);
+  saver.close();
+  const prepared = await prepareDiff(io.openSource(UNDO));
+  assert.equal(prepared.diff.meta.sizeBytes, sizeBytes);
+  assert.equal(prepared.reachedBytes, sizeBytes);
+  assert.equal(prepared.undo!.state, "applied");
+  assert.ok(prepared.undo!.marks.every(({ offsetBytes }) => offsetBytes >= farBytes));
+  assert.equal(prepared.undo!.marks.length, 5);
+});
