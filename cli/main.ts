@@ -6,6 +6,8 @@ import { type ColorMode, Console } from "./ui/console.ts";
 
 const EXIT_USAGE = 2;
 const EXIT_BUG = 70;
+/** Codes of what cannot be found under its name. */
+const NOT_THERE: ReadonlySet<string> = new Set(["NOT_FOUND", "TARGET_MISSING", "OPEN_FAILED"]);
 
 /** Runs the command line and returns the exit status. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -27,14 +29,30 @@ export async function main(args: readonly string[]): Promise<number> {
       return EXIT_USAGE;
     }
     if (error instanceof RegrainError) {
-      console.error(error);
+      console.error(withNameHint(error));
       return error.exit;
     }
+    const bug = "this is a bug, please report it with the command and this trace";
+    const trace = traceOf(error);
     console.err(
-      `regrain: this is a bug, please report it with the command and this trace\n${traceOf(error)}`,
+      console.json
+        ? JSON.stringify({ type: "error", code: "BUG", exit: EXIT_BUG, message: bug, trace })
+        : `regrain: ${bug}\n${trace}`,
     );
     return EXIT_BUG;
   }
+}
+
+/**
+ * Deno hands arguments over as text, and what is not UTF-8 in a name comes as U+FFFD: no file has such a name. Under
+ * a link of another name it can be opened.
+ */
+function withNameHint(error: RegrainError): RegrainError {
+  if (error.path?.includes("\uFFFD") !== true || !NOT_THERE.has(error.code)) return error;
+  return error.withHint(
+    "the name holds bytes that are not UTF-8, and cannot be given; make a link with a name of plain letters, and " +
+      "give that: ln -s FILE link.vmdk (for the folder of a VM: ln -s FOLDER link)",
+  );
 }
 
 /** A command with all below it. */

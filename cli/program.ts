@@ -39,8 +39,11 @@ const SIZES = "Sizes and offsets are bytes; 64K, 1M, 2G mean powers of 1024.";
 const WINDOW = `
 The whole window, ESX shell to LVM:
   VM runs:  vim-cmd vmsvc/snapshot.create VMID regrain "" 0 0       (on ESX)
-            ssh esx 'dd if=/vmfs/volumes/ds/vm/vm-flat.vmdk bs=4M' |
-              dd of=/dev/vg0/vm bs=4M
+            set -o pipefail; flat=/vmfs/volumes/ds/vm/vm-flat.vmdk
+            ssh esx "dd if=$flat bs=4M" | dd of=/dev/vg0/vm bs=4M
+            size=$(ssh esx "stat -c %s $flat")  # was the copy cut?
+            test "$(head -c $size /dev/vg0/vm | sha256sum)" = \\
+              "$(ssh esx "sha256sum < $flat")" && echo whole
   VM down:  vim-cmd vmsvc/power.shutdown VMID                       (on ESX)
             scp 'esx:/vmfs/volumes/ds/vm/vm-000001*.vmdk' .             0.6 s
             regrain apply --dry-run vm-000001.vmdk /dev/vg0/vm          0.2 s

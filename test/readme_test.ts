@@ -54,9 +54,47 @@ function writeHost(folder: string): { before: Uint8Array; after: Uint8Array } {
   return { before, after: overlay(before, link) };
 }
 
+/** How the copy of the base may go: whole, cut by an `ssh` that says so, or cut by one that does not. */
+const SSH = {
+  whole: 'on_esx "$@"',
+  dies: 'case "$*" in *"dd if="*) on_esx "$@" | head -c 100000; return 255 ;; *) on_esx "$@" ;; esac',
+  cuts: 'case "$*" in *"dd if="*) on_esx "$@" | head -c 100000 ;; *) on_esx "$@" ;; esac',
+} as const;
+
+/** Runs lines in one shell, as somebody would type them: the first that fails ends it. */
+async function follow(
+  lines: readonly string[],
+  at: { folder: string; device: string; ssh?: keyof typeof SSH },
+): Promise<{ code: number; said: string }> {
+  const { folder, device } = at;
+  const script = [
+    `regrain() { "${Deno.execPath()}" run --quiet -A "${MAIN}" "$@"; }`,
+    `on_esx() { shift; bash -c "\${*//\\/vmfs/${folder}/vmfs}"; }`,
+    `ssh() { ${SSH[at.ssh ?? "whole"]}; }`,
+    `scp() { cp \${1#esx:} "$2"; }`,
+    "set -e",
+    ...lines.map((line) => line.replaceAll("/dev/vg0/vm", device).replace(/(scp 'esx:)/, `$1${folder}`)),
+  ].join("\n");
+  const { code, stderr } = await new Deno.Command("bash", {
+    args: ["-c", script],
+    cwd: folder,
+    stdin: "null",
+  }).output();
+  return { code, said: `${lines.join("\n")}\n${new TextDecoder().decode(stderr)}` };
+}
+
+async function followWell(
+  lines: readonly string[],
+  at: { folder: string; device: string },
+): Promise<void> {
+  const { code, said } = await follow(lines, at);
+  assert.equal(code, 0, said);
+}
+
 testWithPeers("the migration recipe of the README moves a VM, and takes it back", [
   "bash",
   "gzip",
+  "sha256sum",
   "root-loop",
 ], () =>
   withTempDir(async (folder) => {
@@ -65,32 +103,62 @@ testWithPeers("the migration recipe of the README moves a VM, and takes it back"
     Deno.writeFileSync(image, new Uint8Array(SECTORS * 512));
     const lines = recipe("Moving a VM");
     await withLoop(image, async (device) => {
-      const run = async (line: string) => {
-        const script = [
-          `regrain() { "${Deno.execPath()}" run --quiet -A "${MAIN}" "$@"; }`,
-          `ssh() { shift; bash -c "\${*//\\/vmfs/${folder}/vmfs}"; }`,
-          `scp() { cp \${1#esx:} "$2"; }`,
-          "set -o pipefail",
-          line.replaceAll("/dev/vg0/vm", device).replace(/(scp 'esx:)/, `$1${folder}`),
-        ].join("\n");
-        const { code, stderr } = await new Deno.Command("bash", {
-          args: ["-c", script],
-          cwd: folder,
-          stdin: "null",
-        })
-          .output();
-        assert.equal(code, 0, `${line}\n${new TextDecoder().decode(stderr)}`);
-      };
+      const at = { folder, device };
       const applied = lines.findIndex((line) => line.includes("apply - "));
       assert.ok(lines.length >= 5 && applied > 0, "the recipe is not where it was");
-      for (const line of lines.slice(0, applied)) await run(line);
+      await followWell(lines.slice(0, applied), at);
       assertFileHolds(device, after);
-      await run("regrain apply vm.undo /dev/vg0/vm");
+      await followWell(["regrain apply vm.undo /dev/vg0/vm"], at);
       assertFileHolds(device, before);
-      await run(lines[applied]!);
+      await followWell(["set -o pipefail", lines[applied]!], at);
       assertFileHolds(device, after);
     });
   }));
+
+/** The lines of step 2, in the README and in the help of apply. */
+async function copyLines(place: "README" | "help"): Promise<string[]> {
+  if (place === "README") {
+    const lines = recipe("Moving a VM");
+    return lines.slice(0, lines.findIndex((line) => line.startsWith("scp")));
+  }
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", MAIN, "help", "apply"],
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  const start = text.indexOf("set -o pipefail");
+  assert.ok(start > 0, text);
+  return text.slice(start, text.indexOf("VM down:")).split("\n").map((line) => line.trim());
+}
+
+for (const place of ["README", "help"] as const) {
+  testWithPeers(`A20: the recipe in the ${place} checks the copy of the base, and a cut one does not pass`, [
+    "bash",
+    "sha256sum",
+    "blockdev",
+    "root-loop",
+  ], () =>
+    withTempDir(async (folder) => {
+      const { before } = writeHost(folder);
+      const image = `${folder}/volume`;
+      const lines = await copyLines(place);
+      for (const [ssh, passes] of [["whole", true], ["dies", false], ["cuts", false]] as const) {
+        // Larger than the disk, as volumes are, with something else in it before.
+        Deno.writeFileSync(image, new Uint8Array(SECTORS * 512 + 1024 * 1024).fill(0x5a));
+        await withLoop(image, async (device) => {
+          const { code, said } = await follow(lines, { folder, device, ssh });
+          assert.equal(code === 0, passes, `${ssh}: exit ${code}\n${said}`);
+          if (passes) {
+            assertFileHolds(device, Uint8Array.from([...before, ...new Uint8Array(1024 * 1024).fill(0x5a)]));
+          }
+        });
+      }
+      // A volume that is too small for the disk.
+      Deno.writeFileSync(image, new Uint8Array(SECTORS * 256));
+      await withLoop(image, async (device) => {
+        assert.notEqual((await follow(lines, { folder, device })).code, 0);
+      });
+    }));
+}
 
 Deno.test("every command that the README shows is one that there is, with flags that it has", async () => {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["run", "--quiet", "-A", MAIN, "man"] })

@@ -27,6 +27,7 @@ import {
 import type { Io } from "../io/mod.ts";
 import { adoptContentId } from "./content_id.ts";
 import type { ApplyCounts } from "./engine.ts";
+import { discardMade } from "./made_target.ts";
 import { PipeSink, type PipeSinkOptions } from "./pipe_sink.ts";
 import { type PreparedTarget, prepareTarget, type TargetRequest } from "./prepare.ts";
 import { UndoSaver } from "./undo.ts";
@@ -120,6 +121,9 @@ export async function applyPipe(
         ? withAppliedHint(error, sink.counts, { ...request, undo: tools.undo })
         : error;
     }
+  } catch (error) {
+    discardMade(prepared?.target);
+    throw error;
   } finally {
     undo?.saver.close();
     prepared?.target.close();

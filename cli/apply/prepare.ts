@@ -30,10 +30,11 @@ import {
   type Verdict,
   wrongBase,
 } from "../../core-as/host/mod.ts";
-import { type Identity, type Io, sameStorage } from "../io/mod.ts";
+import { type Identity, type Io, sameStorage, systemError } from "../io/mod.ts";
 import { warningsBeside } from "./flat_beside.ts";
 import { FlatTarget } from "./flat_target.ts";
 import { type Given, requireDelta, requireEachOnce, withOrder } from "./given.ts";
+import { MadeTarget } from "./made_target.ts";
 import { judgedTargetForm, refuseVmdkName, targetForm } from "./target_form.ts";
 import { requireSize } from "./target_size.ts";
 
@@ -200,12 +201,20 @@ function createTarget(
     });
   }
   refuseVmdkName(request.target, context);
-  if (request.dryRun) return undefined;
+  if (request.dryRun) {
+    requireMakeable(request.target, io);
+    return undefined;
+  }
   const target = io.openTarget(request.target, {
     create: { sizeBytes: intent.sizeBytes },
     force: request.force,
   });
-  return { target, base: undefined, warnings: target.fallbacks, isNew: true };
+  return { target: new MadeTarget(target, io), base: undefined, warnings: target.fallbacks, isNew: true };
+}
+
+function requireMakeable(path: string, io: Io): void {
+  const { obstacle } = io.roomAt(path);
+  if (obstacle !== undefined) throw systemError({ operation: "open target", errno: obstacle, path });
 }
 
 interface OpenedTarget extends PreparedTarget {

@@ -2,7 +2,10 @@
 import { type ApplyPlan, type Disk, probe, RegrainError } from "../../core-as/host/mod.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
 import { type ApplyRequest, intentOf, prepareDeltas, prepareTarget } from "../apply/prepare.ts";
+import { requireJournalPlace } from "../apply/journal.ts";
 import { isWorthwhile, type LaneForHire, SecondLane } from "../apply/lanes.ts";
+import { discardMade } from "../apply/made_target.ts";
+import { requireRoomBeside } from "../apply/room_beside.ts";
 import { runPrepared, type RunWork } from "../apply/run.ts";
 import { asInputs, asParts, type Purpose, requireOnePurpose } from "../apply/purposes.ts";
 import { isRbdDiff } from "../stream/rbd_diff.ts";
@@ -106,6 +109,13 @@ async function applyDeltas(request: ApplyRequest, flags: ApplyFlags, session: Se
   try {
     const intent = intentOf(prepared.disk);
     requireOnePurpose(flags, asInputs(intent.inputs), io);
+    const { plan } = prepared;
+    const need = { undoBytes: plan.writeBytes + plan.zeroBytes };
+    for (const warning of requireRoomBeside(flags, need, io)) console.warn(warning);
+    // Only whether there is room for a journal: which plan an old one is of matters to the run alone.
+    if (flags.journal !== undefined && !flags.resume) {
+      await requireJournalPlace(flags.journal, { plan: "", io });
+    }
     const target = await prepareTarget(request, intent, { io, context });
     try {
       requireOnePurpose(flags, asParts(target?.target), io);
@@ -113,6 +123,9 @@ async function applyDeltas(request: ApplyRequest, flags: ApplyFlags, session: Se
       tellPlan(console, request, prepared, target);
       if (request.dryRun) await tellOperations(console, request, { prepared, target });
       else await carryOut(request, { prepared, target: target!, io }, { flags, session, lane });
+    } catch (error) {
+      discardMade(target?.target);
+      throw error;
     } finally {
       target?.target.close();
     }

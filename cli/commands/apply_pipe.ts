@@ -5,6 +5,7 @@ import type { SparseMode } from "../apply/engine.ts";
 import { applyPipe, type PipeResult } from "../apply/pipe.ts";
 import type { PipeOperation } from "../apply/pipe_sink.ts";
 import type { PreparedTarget, TargetRequest } from "../apply/prepare.ts";
+import { requireRoomBeside } from "../apply/room_beside.ts";
 import { asInputs, asParts, requireOnePurpose } from "../apply/purposes.ts";
 import { Spill } from "../stream/spill.ts";
 import { openStdin } from "../stream/stdin.ts";
@@ -54,6 +55,7 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
   const bytesPerSecond = rateLimitOf(flags);
   const inputs = inputsOf(session);
   requireOnePurpose(flags, asInputs(inputs), io);
+  for (const warning of requireRoomBeside(flags, { undoBytes: undefined }, io)) console.warn(warning);
   const ui: { progress?: Progress; stopping?: Interruptible } = {};
   const stdin = stoppableRead(openStdin(io), () => ui.stopping);
   const read = await unpacked(stdin, (packing) => console.detail(`stdin: packed with ${packing}`));

@@ -2,6 +2,7 @@
 import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import { setContentId } from "../apply/content_id.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
+import { discardMade } from "../apply/made_target.ts";
 import { type ApplyRequest, type PreparedTarget, prepareTarget } from "../apply/prepare.ts";
 import { requireOwnTarget } from "../apply/recognise.ts";
 import { takeBack } from "../apply/take_back.ts";
@@ -54,6 +55,9 @@ export async function runTakeBack(request: ApplyRequest, flags: ApplyFlags, sess
       if (request.dryRun) tellDryRun(console);
       else if (known?.isReturned) tellReturned(console, { path, target: request.target });
       else await carryOut(request, { prepared, target: target! }, { flags, session });
+    } catch (error) {
+      discardMade(target?.target);
+      throw error;
     } finally {
       target?.target.close();
     }

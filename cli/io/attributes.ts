@@ -51,6 +51,8 @@ export const NO_COPIER: AttributeCopier = () => false;
  * @returns false when something could not be taken over; the new file is not to take the old one's place then.
  */
 export function takeOver(old: string, successor: string, copy: AttributeCopier): boolean {
+  // A link to a name that is not UTF-8 could not be followed to its end.
+  if (Deno.lstatSync(old).isSymlink) return false;
   const from = Deno.statSync(old);
   // Another name of the file would keep the old content.
   if ((from.nlink ?? 1) > 1) return false;

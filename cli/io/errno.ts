@@ -53,12 +53,21 @@ export function errnoName(errno: number): string {
 }
 
 /** What was being done when the system refused. */
-export type Operation = "open source" | "open target" | "look up" | "read" | "write" | "zero" | "flush";
+export type Operation =
+  | "open source"
+  | "open target"
+  | "look up"
+  | "make"
+  | "read"
+  | "write"
+  | "zero"
+  | "flush";
 
 const VERBS: Record<Operation, string> = {
   "open source": "opening failed",
   "open target": "opening for writing failed",
   "look up": "looking it up failed",
+  "make": "it cannot be made or written",
   "read": "reading failed",
   "write": "writing failed",
   "zero": "writing zeros failed",
@@ -96,6 +105,7 @@ const CODES: Record<Operation, { byErrno: CodesByErrno; otherwise: ErrorCode }> 
   "open source": { byErrno: OPEN_SOURCE_CODES, otherwise: "OPEN_FAILED" },
   "open target": { byErrno: OPEN_TARGET_CODES, otherwise: "OPEN_FAILED" },
   "look up": { byErrno: { EACCES: "PERMISSION", EPERM: "PERMISSION" }, otherwise: "OPEN_FAILED" },
+  "make": { byErrno: { EACCES: "PERMISSION", EPERM: "PERMISSION" }, otherwise: "OPEN_FAILED" },
   "read": { byErrno: {}, otherwise: "READ_FAILED" },
   "write": { byErrno: WRITE_CODES, otherwise: "WRITE_FAILED" },
   "zero": { byErrno: WRITE_CODES, otherwise: "WRITE_FAILED" },

@@ -19,6 +19,8 @@ export const LIBC_SYMBOLS = {
   fsync: { parameters: ["i32"], result: "i32" },
   // Returns the error number itself and leaves errno alone.
   posix_fadvise: { parameters: ["i32", "i64", "i64", "i32"], result: "i32" },
+  access: { parameters: ["buffer", "i32"], result: "i32" },
+  statfs: { parameters: ["buffer", "buffer"], result: "i32" },
   fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "buffer"], result: "i32" },

@@ -35,7 +35,8 @@ import { LinuxSystem } from "./linux_system.ts";
 import { listFolder } from "./folder_list.ts";
 import { modifiedMs, openLogFile, removeIfThere, replaceFile, rewriteFile } from "./log_file.ts";
 import { nameFile } from "./named_file.ts";
-import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
+import { roomByLibc } from "./room.ts";
+import type { FileStatus, Identity, Io, LocalSource, LocalTarget, Room, TargetOptions } from "./types.ts";
 
 /** Descriptor of standard input. */
 const STDIN = 0;
@@ -129,6 +130,12 @@ class LinuxIo implements Io {
   readonly modifiedMs = modifiedMs;
   readonly nameFile = nameFile;
   readonly openLog = openLogFile;
+  roomAt(path: string): Room {
+    this.#demand("read", path);
+    this.#demand("write", path);
+    return roomByLibc(path, this.#libc, this.#system);
+  }
+
   readonly replaceFile = replaceFile;
   readonly rewriteFile = (path: string, bytes: Uint8Array) =>
     rewriteFile(path, bytes, attributeCopier(this.#libc));

@@ -63,7 +63,10 @@ export class LinuxSystem implements SystemFiles {
   realPath(path: string): string | undefined {
     const resolved = new Uint8Array(PATH_MAX);
     if (this.libc.realpath(cString(path), resolved) !== null) {
-      return new TextDecoder().decode(resolved.subarray(0, resolved.indexOf(0)));
+      const bytes = resolved.subarray(0, resolved.indexOf(0));
+      const text = new TextDecoder().decode(bytes);
+      // What is not UTF-8 cannot be named in a string; the links that lead there still can.
+      return text.includes("\uFFFD") ? path : text;
     }
     this.errno = this.libc.errno();
     return undefined;

@@ -4,10 +4,11 @@ import { openLinuxIo } from "./linux.ts";
 import { openPortableIo } from "./portable.ts";
 import type { Io } from "./types.ts";
 
+export { systemError } from "./errno.ts";
 export type { LogFile } from "./log_file.ts";
 export { isSameFile, type NamedFile } from "./named_file.ts";
 export { sameStorage } from "./types.ts";
-export type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
+export type { FileStatus, Identity, Io, LocalSource, LocalTarget, Room, TargetOptions } from "./types.ts";
 
 /**
  * Picks the implementation: libc through FFI where that is possible and allowed, else Deno's own files.

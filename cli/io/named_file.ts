@@ -18,11 +18,7 @@ export function nameFile(path: string): NamedFile {
     const status = unlessHidden(() => Deno.statSync(name));
     const real = unlessHidden(() => Deno.realPathSync(name));
     if (real !== undefined) {
-      const { dev, ino } = status ?? {};
-      return {
-        path: real,
-        identity: ino == null || dev === undefined ? undefined : { device: dev, inode: ino },
-      };
+      return { path: real, identity: identityOf(status) };
     }
     const next = unlessHidden(() => Deno.readLinkSync(name));
     if (next === undefined) break;
@@ -31,7 +27,7 @@ export function nameFile(path: string): NamedFile {
   const folder = unlessHidden(() => Deno.realPathSync(folderOf(name))) ?? folderOf(name);
   return {
     path: `${folder === "/" ? "" : folder}/${name.slice(name.lastIndexOf("/") + 1)}`,
-    identity: undefined,
+    identity: identityOf(unlessHidden(() => Deno.statSync(name))),
   };
 }
 
@@ -40,6 +36,11 @@ export function isSameFile(a: NamedFile, b: NamedFile): boolean {
   if (a.path === b.path) return true;
   return a.identity !== undefined && a.identity.device === b.identity?.device &&
     a.identity.inode === b.identity.inode;
+}
+
+function identityOf(status: Deno.FileInfo | undefined): NamedFile["identity"] {
+  const { dev, ino } = status ?? {};
+  return ino == null || dev === undefined ? undefined : { device: dev, inode: ino };
 }
 
 function folderOf(path: string): string {
@@ -53,6 +54,8 @@ function unlessHidden<T>(look: () => T): T | undefined {
     return look();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return undefined;
+    // The path that a link leads to is not UTF-8, which Deno hands to nobody.
+    if (error instanceof Deno.errors.InvalidData) return undefined;
     if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotADirectory) {
       return undefined;
     }

@@ -22,6 +22,7 @@ import { listFolder } from "./folder_list.ts";
 import { modifiedMs, openLogFile, removeIfThere, replaceFile, rewriteFile } from "./log_file.ts";
 import { NO_COPIER } from "./attributes.ts";
 import { nameFile } from "./named_file.ts";
+import { roomByDeno } from "./room.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
 
 /** Blocks of file systems and devices, as nearly all have them; nothing depends on its being right. */
@@ -199,6 +200,7 @@ class PortableIo implements Io {
   readonly modifiedMs = modifiedMs;
   readonly nameFile = nameFile;
   readonly openLog = openLogFile;
+  readonly roomAt = roomByDeno;
   readonly replaceFile = replaceFile;
   readonly rewriteFile = (path: string, bytes: Uint8Array) => rewriteFile(path, bytes, NO_COPIER);
   readonly removeFile = removeIfThere;

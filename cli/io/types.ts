@@ -49,6 +49,14 @@ export interface FileStatus {
   readonly sizeBytes: number;
 }
 
+/** Whether a file can be made or written under a name, and how much room there is. */
+export interface Room {
+  /** The error that making or writing the file would meet, by its name; `undefined` where none is foreseen. */
+  readonly obstacle: string | undefined;
+  /** Bytes that are free on its file system; `undefined` where nobody tells. */
+  readonly freeBytes: number | undefined;
+}
+
 /** Access to files and block devices of this machine. Every path is followed through symbolic links. */
 export interface Io {
   readonly name: "linux" | "portable";
@@ -81,6 +89,8 @@ export interface Io {
   list(path: string): string[] | undefined;
   /** When a file was changed last, in milliseconds since 1970; `undefined` where that may not be asked. */
   modifiedMs(path: string): number | undefined;
+  /** Whether a file could be made or written at `path`, and how much is free there. Makes nothing. */
+  roomAt(path: string): Room;
   /**
    * Opens an undo file.
    *

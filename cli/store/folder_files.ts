@@ -134,7 +134,7 @@ function explain(path: string, operation: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || cause instanceof RegrainError) return cause;
   const detail = { path, cause };
   if (cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied) {
-    return new RegrainError("STORE_DENIED", `${operation} is not allowed (${cause.message})`, detail);
+    return new RegrainError("PERMISSION", `${operation} is not allowed (${cause.message})`, detail);
   }
   if (/os error (28|122)\b/.test(cause.message)) {
     return new RegrainError("NO_SPACE", `${operation} failed: no space left`, detail);

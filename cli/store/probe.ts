@@ -138,7 +138,7 @@ async function canRemove(store: ObjectStore, folder: string): Promise<boolean> {
   try {
     await store.remove(keys);
   } catch (error) {
-    if (error instanceof RegrainError && error.code === "STORE_DENIED") return false;
+    if (error instanceof RegrainError && ["STORE_DENIED", "PERMISSION"].includes(error.code)) return false;
     throw error;
   }
   for (const key of keys) {

@@ -1,6 +1,9 @@
 /**
  * Where words go: results to stdout, everything else to stderr.
  *
+ * `--quiet` leaves errors alone there. With `--json` stderr has lines of JSON and nothing else: warnings, the error,
+ * and progress where it is asked for.
+ *
  * Messages start in lower case and end without a full stop; a hint stands on a line of its own. Colour only where a
  * person looks: on a terminal, unless `NO_COLOR` or `--color` says otherwise.
  */
@@ -54,15 +57,18 @@ export class Console {
 
   /** Something a person may want to know. */
   tell(line: string): void {
-    if (!this.quiet) this.err(line);
+    if (!this.quiet && !this.json) this.err(line);
   }
 
   /** Something that only `-v` shows. */
   detail(line: string): void {
-    if (this.verbose) this.err(this.paint("dim", line));
+    if (this.verbose && !this.json) this.err(this.paint("dim", line));
   }
 
+  /** Something that may be wrong; the work goes on. */
   warn(line: string): void {
+    if (this.quiet) return;
+    if (this.json) return this.err(JSON.stringify({ type: "warning", message: line }));
     this.err(`${this.paint("yellow", "warning:")} ${line}`);
   }
 

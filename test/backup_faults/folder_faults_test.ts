@@ -262,7 +262,7 @@ Deno.test("a half written object of a killed process is removed when it is a day
     assert.deepEqual(filesBelow(`${repo}/tmp`), []);
   }));
 
-Deno.test("a repository that may not be written is refused by its error, and still restores", () =>
+Deno.test("C10: a repository folder that may not be written or read is exit 6, and still restores", () =>
   withRepository((repo, folder) => {
     const image = `${folder}/image`;
     const source = `${folder}/source.vmdk`;
@@ -271,7 +271,7 @@ Deno.test("a repository that may not be written is refused by its error, and sti
       '# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType="vmfs"\nRW 2048 ZERO\n',
     );
     const permissions = ["-A", `--deny-write=${repo}`];
-    const denied = { code: "STORE_DENIED", exit: 7 };
+    const denied = { code: "PERMISSION", exit: 6 };
     const there = ["--repo", repo];
     regrainRefuses(denied, ["backup", source, ...there, "--name", "vm/new"], { permissions });
     regrainExits(0, ["restore", "vm/disk", image, ...there], { permissions });

@@ -132,6 +132,7 @@ export class CrashMachine {
       nameFile: (path) => ({ path: `/${path}`, identity: undefined }),
       list: () => [...this.files.keys()],
       modifiedMs: () => 0,
+      roomAt: () => ({ obstacle: undefined, freeBytes: undefined }),
       openLog: (path, { create }) => this.openLog(path, create),
       replaceFile: (path, bytes) => this.replaceFile(path, bytes),
       rewriteFile: (path, bytes) => this.replaceFile(path, bytes),
