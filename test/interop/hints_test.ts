@@ -228,6 +228,49 @@ const ROWS: Row[] = [
     hint: /(--format raw)/,
     follow: ([flags]) => ["compare", "disk.vmdk", "want.img", ...flags!.split(" ")],
   },
+  {
+    situation: "the target is not there",
+    files: { ...BASE_FILES, ...delta() },
+    args: ["apply", DELTA, "vm.img"],
+    code: "TARGET_MISSING",
+    exit: 2,
+    hint: /^copy the base there first; (--create) makes an empty one/,
+    follow(_, cwd) {
+      Deno.copyFileSync(join(cwd, BASE.flat), join(cwd, "vm.img"));
+      regrainExits(0, ["apply", DELTA, "vm.img"], { cwd });
+      assertFileHolds(join(cwd, "vm.img"), DISK);
+      return ["compare", "vm.img", "want.img"];
+    },
+  },
+  {
+    situation: "the target is larger than the disk",
+    files: { ...BASE_FILES, ...delta(), "vm.img": new Uint8Array([...flat, ...new Uint8Array(4096)]) },
+    args: ["apply", DELTA, "vm.img"],
+    code: "SIZE_MISMATCH",
+    exit: 5,
+    hint: /(--force) /,
+    follow: ([flag]) => ["apply", DELTA, "vm.img", flag!],
+  },
+  {
+    situation: "the target is a flat disk called like a sparse one",
+    files: { ...BASE_FILES, ...delta(), "vm.vmdk": flat },
+    args: ["apply", DELTA, "vm.vmdk"],
+    code: "TARGET_UNSUITABLE",
+    exit: 2,
+    hint: /(--format raw)/,
+    follow(found, cwd) {
+      regrainExits(0, ["apply", DELTA, "vm.vmdk", ...found[0]!.split(" ")], { cwd });
+      return ["compare", "vm.vmdk", "want.img", "--format", "raw"];
+    },
+  },
+  {
+    situation: "a sparse file has no descriptor, and is taken for a whole disk",
+    files: { "some.vmdk": buildHosted({ ...LINK, grainSectors: 128, grains: dataGrains([1]) }).bytes },
+    args: ["map", "--chain", "some.vmdk"],
+    code: "NOT_A_DISK",
+    hint: /(--force) takes it for a disk without a parent/,
+    follow: ([flag]) => ["map", "--chain", "some.vmdk", flag!],
+  },
 ];
 
 /** Every descriptor of a lost one is kept under another name, for who finds it again. */
