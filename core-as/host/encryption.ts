@@ -11,6 +11,9 @@
 /** Keys of a descriptor, in lower case. */
 type Values = ReadonlyMap<string, string>;
 
+/** As VMware spells them. */
+const SPELLED = new Map([["keyid", "keyID"], ["encryptionkeys", "encryptionKeys"]]);
+
 /** What says that a disk is encrypted, as written there, or `undefined` when nothing does. */
 export function encryptionOf(at: { header: Values; ddb: Values }): string | undefined {
   const filters = filtersOf(at.ddb).filter((name) => /crypt/i.test(name));
@@ -28,5 +31,7 @@ export function filtersOf(ddb: Values): string[] {
 }
 
 function keysOf(values: Values, pattern: RegExp): string[] {
-  return [...values].filter(([key, value]) => pattern.test(key) && value !== "").map(([key]) => key);
+  return [...values].filter(([key, value]) => pattern.test(key) && value !== "").map(([key]) => {
+    return SPELLED.get(key) ?? key;
+  });
 }

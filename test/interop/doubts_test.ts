@@ -118,10 +118,10 @@ const ENCRYPTED: [who: string, lines: string[], sign: RegExp][] = [
   [
     "vSphere",
     ["keyID=1", KEYS, 'ddb.iofilters = "vmwarevmcrypt"'],
-    /keyid, encryptionkeys, ddb\.iofilters vmwarevmcrypt/,
+    /keyID, encryptionKeys, ddb\.iofilters vmwarevmcrypt/,
   ],
-  ["an older vSphere", ["keyID=1", KEYS], /keyid, encryptionkeys/],
-  ["Workstation", [KEYS], /encryptionkeys/],
+  ["an older vSphere", ["keyID=1", KEYS], /keyID, encryptionKeys/],
+  ["Workstation", [KEYS], /encryptionKeys/],
   ["a list of filters", ['ddb.iofilters = "vmwarelwd,vmwarevmcrypt"'], /ddb\.iofilters vmwarevmcrypt/],
 ];
 
