@@ -2,12 +2,13 @@
  * The code of backups and collections through every order in which their operations on a store can come about. A kill
  * needs no step of its own: every state on the way is looked at, and from there nobody need ever move again.
  *
- * `REGRAIN_EXHAUSTIVE=1` adds the large explorations, which take minutes.
+ * `REGRAIN_DEEP=1` adds the large explorations, which take minutes.
  */
 import assert from "node:assert/strict";
 import { Rng } from "../../fixtures/mod.ts";
 import { LEASE_MS } from "../../cli/backup/intents.ts";
 import { MemoryStore } from "../helpers/memory_store.ts";
+import { ONLY_DEEP } from "../helpers/tiers.ts";
 import { type Actors, explore, type Explored } from "./explorer.ts";
 import { Invariants, type Objects } from "./invariants.ts";
 import { assertRecoversFrom } from "./recovery.ts";
@@ -134,8 +135,7 @@ for (const [name, actors] of Object.entries(SMALL)) {
 }
 
 for (const [name, actors] of Object.entries(LARGE)) {
-  const ignore = Deno.env.get("REGRAIN_EXHAUSTIVE") !== "1";
-  Deno.test({ name: `every interleaving keeps what was promised: ${name}`, ignore }, async () => {
+  Deno.test({ name: `every interleaving keeps what was promised: ${name}`, ...ONLY_DEEP }, async () => {
     const explored = await assertSafe(name, actors);
     await assertRecovers(explored, { samples: 300, seed: 8 });
   });

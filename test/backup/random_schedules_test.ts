@@ -7,6 +7,7 @@ import { Rng } from "../../fixtures/mod.ts";
 import type { ObjectInfo } from "../../core-as/host/repo/mod.ts";
 import { LEASE_MS } from "../../cli/backup/intents.ts";
 import { MemoryStore } from "../helpers/memory_store.ts";
+import { countOf } from "../helpers/tiers.ts";
 import { liveIntents, wakes } from "./explorer.ts";
 import { Invariants, objectsIn } from "./invariants.ts";
 import { assertRecoversFrom } from "./recovery.ts";
@@ -23,7 +24,7 @@ import {
 import { NOW_MS } from "./store_states.ts";
 
 const FIRST_SEED = Number(Deno.env.get("REGRAIN_SEED") ?? 2026);
-const SCHEDULES = Number(Deno.env.get("REGRAIN_SCHEDULES") ?? 1000);
+const SCHEDULES = Number(Deno.env.get("REGRAIN_SCHEDULES") ?? countOf({ share: 300, full: 5000 }));
 const CHUNKS = 8;
 const LETTERS = "abcdefgh..";
 

@@ -16,6 +16,7 @@ import { sameBytes } from "../helpers/bytes.ts";
 import { memorySource } from "../helpers/memory.ts";
 import { run, testWithPeers, withMount, withTempDir } from "../helpers/peers.ts";
 import { FailingStore, type Failure } from "./failing_store.ts";
+import { inTime } from "../helpers/hangs.ts";
 import {
   assertReadsAs,
   assertTidy,
@@ -35,22 +36,6 @@ const BEFORE = diskOf("AB.CCD", 512 * 7);
 const AFTER = diskOf(`AE.CFG${"abcdefghijklmnopqrstuvwxyz".repeat(2)}`, 512 * 7);
 const DISKS = { before: BEFORE, after: AFTER };
 const FAILURES: readonly Failure[] = ["once", "from-there-on", "lost"];
-/** Longer than any of these runs takes, even on a busy machine. */
-const HANG_MS = 60_000;
-
-/** Fails when something neither ends nor throws. */
-async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: hangs`)), HANG_MS);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** The code of the error that something ends with; `undefined` when it goes well. */
 async function codeOf(what: string, promise: Promise<unknown>): Promise<string | undefined> {
   try {

@@ -1,4 +1,5 @@
 /** Which mutants there are, and how each is told from the others by name. */
+import { isTaken } from "../helpers/tiers.ts";
 import type { MutationBase } from "./mutation_bases.ts";
 
 export interface PlannedMutant {
@@ -14,6 +15,14 @@ export function planMutants(bases: readonly MutationBase[], count: number): Plan
     const share = Math.ceil(count * base.weight / total);
     return Array.from({ length: share }, (_, number) => ({ base, number }));
   });
+}
+
+/** One mutant in so many is of the share that `deno task test` takes. */
+const SHARE_ONE_IN = 5;
+
+/** What this tier takes of a plan: mutants of every base, the first of each among them, and of every kind of damage. */
+export function shareOf(plan: readonly PlannedMutant[], runSeed: number): PlannedMutant[] {
+  return plan.filter((planned) => planned.number === 0 || isTaken(seedOf(planned, runSeed), SHARE_ONE_IN));
 }
 
 /** `cowd-grain-1#17`: with the seed of the run it makes the same mutant again. */

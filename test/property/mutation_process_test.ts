@@ -6,11 +6,13 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { regrainCommand } from "../helpers/cli.ts";
 import { applyReference } from "../helpers/reference.ts";
+import { countOf } from "../helpers/tiers.ts";
 import { type MutationBase, mutationBases } from "./mutation_bases.ts";
 import { nameOf, planMutants, type PlannedMutant, seedOf } from "./mutation_plan.ts";
 import { mutate } from "./mutations.ts";
 
-const COUNT = Number(Deno.env.get("REGRAIN_PROCESS_MUTATIONS") ?? "240");
+/** A process takes a third of a second: a share of them is what `deno task test` has time for. */
+const COUNT = Number(Deno.env.get("REGRAIN_PROCESS_MUTATIONS") ?? countOf({ share: 54, full: 240 }));
 const SEED = Number(Deno.env.get("REGRAIN_SEED") ?? "1");
 const ONLY = Deno.env.get("REGRAIN_MUTANT");
 /** Processes at a time. */

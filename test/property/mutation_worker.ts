@@ -4,7 +4,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { judgeMutant } from "./mutation_judge.ts";
 import { mutationBases } from "./mutation_bases.ts";
-import { nameOf, planMutants, seedOf } from "./mutation_plan.ts";
+import { nameOf, planMutants, seedOf, shareOf } from "./mutation_plan.ts";
 import { addVerdict, emptyTally, type Tally } from "./mutation_tally.ts";
 import { mutate } from "./mutations.ts";
 
@@ -39,7 +39,8 @@ async function run(task: WorkerTask): Promise<WorkerReport> {
   const bases = mutationBases();
   const pool = bases.flatMap(({ files }) => Object.values(files));
   const texts = pool.filter(({ length }) => length < 4096).map((bytes) => new TextDecoder().decode(bytes));
-  const plan = planMutants(bases, task.count);
+  const whole = planMutants(bases, task.count);
+  const plan = task.only === undefined ? shareOf(whole, task.seed) : whole;
   const progress = new Int32Array(task.progress);
   const tally = emptyTally();
   const failures: string[] = [];
@@ -71,4 +72,7 @@ async function run(task: WorkerTask): Promise<WorkerReport> {
   return { tally, failures, grownBytes };
 }
 
-self.onmessage = async ({ data }: MessageEvent<WorkerTask>) => self.postMessage(await run(data));
+/** An answer to `"alive?"` says that this thread has its turn, and is not at work: it waits for something. */
+self.onmessage = async ({ data }: MessageEvent<WorkerTask | "alive?">) => {
+  self.postMessage(data === "alive?" ? "alive" : await run(data));
+};
