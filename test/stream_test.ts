@@ -1,7 +1,7 @@
 /** Every disk through a pipe: the same as by its name, or an error, and never wrong bytes. */
 import assert from "node:assert/strict";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import type { ReadNext } from "../core-as/host/forward/mod.ts";
+import type { ReadNext, Scratch } from "../core-as/host/forward/mod.ts";
 import { openLink, RegrainError, SECTOR_SIZE } from "../core-as/host/mod.ts";
 import { Spill } from "../cli/stream/spill.ts";
 import { unpacked } from "../cli/stream/unpack.ts";
@@ -413,3 +413,33 @@ testWithPeers("real disks come out of a pipe as they do out of their files", ["s
     }
   }
 });
+
+for (const fixture of CASES.filter(({ expect }) => expect === "ok")) {
+  const bytes = await singleFile(fixture);
+  if (!bytes || fixture.name.startsWith("stream-footer")) continue;
+  Deno.test(`D15: ${fixture.name} comes out right when next to nothing may wait in memory`, async () => {
+    const byName = await applyByName(bytes);
+    const byPipe = await applyByPipe(pipeOf(bytes), { windowBytes: SMALL_WINDOW, maxWaiting: 2 });
+    assert.ok(sameBytes(byPipe.target.bytes, byName.target.bytes), "the bytes differ");
+    assert.deepEqual(byPipe.counts, byName.counts);
+  });
+}
+
+const IN_FRONT = ["sesparse-all-four-kinds", "sesparse-runs", "hosted-version-2-zero-grains", "stream-front"];
+
+for (const name of IN_FRONT) {
+  Deno.test(`D15: ${name}: what finds no room is refused before the first write`, async () => {
+    const bytes = await fileOf(name);
+    const scratch: Scratch = {
+      append() {
+        throw new RegrainError("NO_SPACE", "no room");
+      },
+      read: () => assert.fail("nothing was kept"),
+    };
+    let target: MemoryTarget | undefined;
+    const onTarget = (opened: MemoryTarget) => target = opened;
+    const options = { windowBytes: SMALL_WINDOW, maxWaiting: 0, scratch, onTarget };
+    assert.equal(await codeOf(applyByPipe(pipeOf(bytes), options)), "NO_SPACE");
+    assert.deepEqual(target!.operations, []);
+  });
+}

@@ -179,10 +179,17 @@ function withAppliedHint(
 ): RegrainError {
   if (request.dryRun) return error;
   const moved = done.writtenBytes + done.sparedBytes + done.zeroedBytes;
-  const how = request.undo === undefined
-    ? "applying the whole delta again completes it"
-    : `regrain apply ${request.undo} ${request.target} takes them back; after that the delta can be applied again ` +
-      "with another file for --undo; one begun before that would take back only a part";
-  const progress = `${moved} bytes were applied before that; ${how}`;
-  return error.withHint(error.hint === undefined ? progress : `${error.hint}; ${progress}`);
+  const before = `${moved} bytes were applied before that`;
+  const taken = `regrain apply ${request.undo} ${request.target} takes them back`;
+  if (request.undo !== undefined) {
+    const how =
+      `${before}; ${taken}; after that the delta can be applied again with another file for --undo; ` +
+      "one begun before that would take back only a part";
+    return error.withHint(error.hint === undefined ? how : `${error.hint}; ${how}`);
+  }
+  return error.withHint(
+    error.hint === undefined
+      ? `${before}; applying the whole delta again completes it`
+      : `${error.hint}: that completes the ${moved} bytes that were applied before`,
+  );
 }

@@ -123,7 +123,7 @@ function openSpill(flags: PipeFlags, console: Console): Spill {
     limitBytes,
     onCreate: () =>
       console.warn(
-        "stdin: data comes before the table that says where it belongs; it is kept in a temporary file in " +
+        "stdin: a part of it has to be kept until its turn comes; it is kept in a temporary file in " +
           `${folder}, at most ${formatSize(limitBytes)}`,
       ),
   });

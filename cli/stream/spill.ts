@@ -64,7 +64,7 @@ export class Spill implements Scratch {
     if (folder === undefined) {
       throw new RegrainError(
         "UNSUPPORTED",
-        "the stream brings data before the table that says where it belongs, and --no-spill keeps nothing",
+        "a part of the stream has to be kept until its turn comes, and --no-spill keeps nothing",
         { path: "stdin", hint: "leave out --no-spill; or copy the file here and apply it by its name" },
       );
     }

@@ -286,7 +286,7 @@ Deno.test("D10: a directory larger than any disk needs is refused at once, the l
     field(56, 8, 100);
     const context = memoryContext({ "disk.vmdk": front });
     const files = { ...context.files, open: (path: string) => sparseSource(path, front, 2 ** 40) };
-    const link = await openLink("disk.vmdk", { ...context, files }, "vmdk");
+    const link = await openLink("disk.vmdk", { ...context, files }, "delta");
     return await surveyLink(core, link, { overlaps: false });
   };
   await assert.rejects(open(2 ** 36), (error: RegrainError) => {

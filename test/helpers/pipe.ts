@@ -84,6 +84,8 @@ export interface PipeOptions {
   /** Bytes read before they are looked at; with 1, every end of a read shows. */
   readonly fillBytes?: number;
   readonly scratch?: Scratch;
+  /** Pieces that are waited for in memory. */
+  readonly maxWaiting?: number;
   readonly force?: boolean;
   /** Holds the target when the apply fails. */
   readonly onTarget?: (target: MemoryTarget) => void;
@@ -113,7 +115,10 @@ export async function applyByPipe(read: ReadNext, options: PipeOptions = {}): Pr
   });
   const scratch = options.scratch ?? new MemoryScratch();
   const inflate = (packed: Uint8Array, maxOutputLength: number) => inflateSync(packed, { maxOutputLength });
-  const disk = await openForward({ core, input, sink, scratch }, { inflate, ignoreJournal: false });
+  const disk = await openForward({ core, input, sink, scratch, maxWaiting: options.maxWaiting }, {
+    inflate,
+    ignoreJournal: false,
+  });
   requireSound(disk.survey, { force: options.force ?? false });
   const target = oldTarget(disk.link.capacitySectors * SECTOR_SIZE);
   options.onTarget?.(target);

@@ -31,6 +31,7 @@ import { PackedGrains } from "./packed.ts";
 import { Loose, Passage, type Steps } from "./passage.ts";
 import { PassedBytes } from "./passed.ts";
 import { StretchQueue } from "./queue.ts";
+import { SharedScratch } from "./shared_scratch.ts";
 import type { Tools } from "./tables.ts";
 
 const FOOTER_FROM_END_BYTES = 2 * SECTOR_SIZE;
@@ -52,11 +53,12 @@ export class HeadPassage implements Steps {
   private readonly loose: Loose;
   private readonly grains: PackedGrains | undefined;
   /** Runs that have passed already. */
-  private readonly late = new StretchQueue(PIPE_NAME);
+  private readonly late: StretchQueue;
 
   private constructor(
     private readonly tools: Tools,
     private readonly passed: PassedBytes,
+    private readonly room: SharedScratch,
     opened: { header: HostedHeader; link: Link; survey: LinkSurvey; inflate: Inflater },
   ) {
     const { header, link, survey, inflate } = opened;
@@ -66,6 +68,7 @@ export class HeadPassage implements Steps {
     this.survey = survey;
     this.extent = link.extents[0]!.extent;
     this.loose = new Loose(core, sink);
+    this.late = new StretchQueue(room.part(), tools.maxWaiting);
     const { grainSectors, capacitySectors } = header;
     const shape = { grainSectors, capacitySectors, markers: hasGrainMarkers(header), inflate };
     this.grains = header.compressed ? new PackedGrains(shape, { sink, loose: this.loose }) : undefined;
@@ -81,20 +84,24 @@ export class HeadPassage implements Steps {
     tools: Tools,
     options: { inflate: Inflater; descriptor: Descriptor | undefined },
   ): Promise<HeadPassage> {
-    const { input, core, scratch } = tools;
-    const passed = new PassedBytes(core, scratch, Math.max(1, header.overheadSectors));
+    const { input, core } = tools;
+    const room = new SharedScratch(tools.scratch);
+    const passed = new PassedBytes(core, room.part(), Math.max(1, header.overheadSectors));
     const limitSectors = await passHead(header, tools, passed);
     passed.sizeBytes = input.sizeBytes ?? Math.min(UNKNOWN_SIZE_BYTES, limitSectors * SECTOR_SIZE);
     const extent = await openHosted(passed, { inflate: options.inflate, packed: true });
     const link = linkOfExtent(extent, options.descriptor, "the file holds no descriptor");
     const survey = await surveyLink(core, link, { overlaps: false });
-    return new HeadPassage(tools, passed, { header, link, survey, ...options });
+    return new HeadPassage(tools, passed, room, { header, link, survey, ...options });
   }
 
   async run(): Promise<void> {
     const { input, sink } = this.tools;
-    const passage = new Passage(input, sink, this.extent.grainSectors!);
-    const parts = await this.turnRound(passage.queue);
+    const queue = new StretchQueue(this.room.part(), this.tools.maxWaiting);
+    const passage = new Passage(input, sink, this.extent.grainSectors!, queue);
+    // All that is waited for has found its room before the first write.
+    const parts = await this.turnRound(queue);
+    await this.handRest();
     await this.takeLate(parts);
     await passage.run(this);
     if (this.grains) await this.requireNoOtherFooter();
@@ -127,36 +134,43 @@ export class HeadPassage implements Steps {
 
   /** Walks the tables and sorts their runs by place; returns the parts of the file that are no grains. */
   private async turnRound(queue: StretchQueue): Promise<Part[]> {
-    const { core, input, sink } = this.tools;
     const parts: Part[] = [...this.extent.regions];
-    const here = input.sector;
+    const here = this.tools.input.sector;
     const observer = { ...STRICT, table: (part: Part) => parts.push(part) };
-    const disk = new Disk(core, [this.link]);
+    const disk = new Disk(this.tools.core, [this.link]);
     for await (const { list } of disk.walk(observer)) {
       for (let i = 0; i < list.count; i++) {
-        const start = list.start(i);
-        const length = list.length(i);
         const place = list.place(i);
-        if (place === DAMAGED_PLACE) throw damagedRun(disk, start);
-        if (place === ZERO_PLACE) await sink.zero(start, length);
-        else if (place === HOLE_PLACE) await sink.hole(start, length);
-        else this.addRun(queue, { place, start, length, here });
+        if (place === DAMAGED_PLACE) throw damagedRun(disk, list.start(i));
+        if (place < 0) continue;
+        await this.addRun(queue, { place, start: list.start(i), length: list.length(i), here });
       }
-      queue.commit();
-      this.late.commit();
+      await queue.commit();
+      await this.late.commit();
     }
     return requireApart(parts);
   }
 
-  private addRun(
+  /** Hands over what is no data. */
+  private async handRest(): Promise<void> {
+    const { core, sink } = this.tools;
+    for await (const { list } of new Disk(core, [this.link]).walk(STRICT)) {
+      for (let i = 0; i < list.count; i++) {
+        if (list.place(i) === ZERO_PLACE) await sink.zero(list.start(i), list.length(i));
+        else if (list.place(i) === HOLE_PLACE) await sink.hole(list.start(i), list.length(i));
+      }
+    }
+  }
+
+  private async addRun(
     queue: StretchQueue,
     run: { place: number; start: number; length: number; here: number },
-  ): void {
+  ): Promise<void> {
     const { place, start, length, here } = run;
     const unit = this.grains ? this.extent.grainSectors! : 1;
     const passed = Math.min(length, roundUp(Math.max(0, here - place), unit));
-    if (passed > 0) this.late.add(place, passed, start);
-    if (passed < length) queue.add(place + passed, length - passed, start + passed);
+    if (passed > 0) await this.late.add(place, passed, start);
+    if (passed < length) await queue.add(place + passed, length - passed, start + passed);
   }
 
   /** Hands over what was kept, in the order of the file, so that what overlaps shows. */
@@ -173,7 +187,7 @@ export class HeadPassage implements Steps {
       reached = late.place + taken.fileSectors;
       const part = parts[next];
       if (part && part.sector < reached) throw overlap(`the grain of sector ${late.target}`, part.sector);
-      late.consume(taken.diskSectors);
+      await late.consume(taken.diskSectors);
     }
   }
 

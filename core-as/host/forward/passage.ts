@@ -8,7 +8,7 @@ import { RegrainError } from "../errors.ts";
 import { MIB, SECTOR_SIZE } from "../units.ts";
 import type { Core } from "../wasm.ts";
 import { type ForwardInput, PIPE_NAME } from "./input.ts";
-import { StretchQueue } from "./queue.ts";
+import type { StretchQueue } from "./queue.ts";
 import { CUT_SECTORS, type ForwardSink } from "./sink.ts";
 
 /** Part of the kernels' buffer that is kept for data that does not stand in the window: unpacked, or kept before. */
@@ -54,12 +54,12 @@ export interface Steps {
 }
 
 export class Passage {
-  readonly queue = new StretchQueue(PIPE_NAME);
-
+  /** @param queue What is waited for; empty yet. */
   constructor(
     private readonly input: ForwardInput,
     private readonly sink: ForwardSink,
     private readonly grainSectors: number,
+    readonly queue: StretchQueue,
   ) {}
 
   /** Passes everything that is expected, and what becomes so on the way. */
@@ -71,7 +71,11 @@ export class Passage {
       else if (queue.place < here) throw sharedPiece(queue);
       else if (queue.target < 0) await steps.table(-1 - queue.target);
       else if (steps.packed) await this.packed(steps.packed);
-      else if (!this.grains()) await this.moreGrains();
+      else {
+        const length = this.grains();
+        if (length === 0) await this.moreGrains();
+        else await queue.consume(length);
+      }
     }
   }
 
@@ -87,18 +91,17 @@ export class Passage {
     }
   }
 
-  /** Hands over as much of the next run as stands in the window; false when that is too little. */
-  private grains(): boolean {
+  /** Hands over as much of the next run as stands in the window; 0 sectors when that is too little. */
+  private grains(): number {
     const { input, queue } = this;
     let length = Math.min(queue.length, input.availableSectors);
     if (length < queue.length && !input.ended) {
       length -= Math.min(length, (queue.target + length) % CUT_SECTORS);
     }
-    if (length === 0) return false;
+    if (length === 0) return 0;
     this.sink.data(queue.target, length, input.at / SECTOR_SIZE);
     input.advance(length * SECTOR_SIZE);
-    queue.consume(length);
-    return true;
+    return length;
   }
 
   private async moreGrains(): Promise<void> {
@@ -110,7 +113,7 @@ export class Passage {
   private async packed(step: NonNullable<Steps["packed"]>): Promise<void> {
     const { queue } = this;
     await step(queue.target);
-    queue.consume(Math.min(queue.length, this.grainSectors));
+    await queue.consume(Math.min(queue.length, this.grainSectors));
   }
 
   private truncated(): RegrainError {

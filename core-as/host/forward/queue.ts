@@ -6,23 +6,18 @@
  * and every piece is moved a logarithmic number of times. Pieces that continue each other in the file and on the
  * disk become one.
  *
+ * More of them than memory is kept for go, sorted, where there is room, and come back a page at a time.
+ *
  * This module is browser compatible.
  */
-import { RegrainError } from "../errors.ts";
-import { formatCount } from "../units.ts";
+import type { MaybePromise } from "../source.ts";
+import type { Scratch } from "./kept.ts";
+import { append, emptyLevel, type Level, PIECE_BYTES, spillLevel } from "./level.ts";
 
-/** Pieces that may be waiting, 20 bytes each and twice that while levels are merged: 96 MiB. */
+/** Pieces held in memory, 20 bytes each and twice that while levels are merged: 96 MiB. */
 export const MAX_WAITING = 2_500_000;
 /** Pieces sorted at a time; 2^15 of them beside a sector below 2^38 fit the 53 bits of a key. */
 const BATCH_PIECES = 32_768;
-
-interface Level {
-  readonly place: Float64Array;
-  readonly length: Uint32Array;
-  readonly target: Float64Array;
-  head: number;
-  count: number;
-}
 
 export class StretchQueue {
   /** File sector of the next piece. */
@@ -31,7 +26,11 @@ export class StretchQueue {
   length = 0;
   /** Its first sector on the disk; below 0 for the grain table number `-1 - target`. */
   target = 0;
+  /** In memory; sizes descend. */
   private readonly levels: Level[] = [];
+  /** Those of which one page is in memory. */
+  private readonly spilled: Level[] = [];
+  private spilledBytes = 0;
   private next: Level | undefined;
   private waiting = 0;
   private readonly batch = { place: new Float64Array(BATCH_PIECES), length: new Uint32Array(BATCH_PIECES) };
@@ -39,15 +38,19 @@ export class StretchQueue {
   private batchCount = 0;
   private batchSorted = true;
 
-  constructor(private readonly path: string, private readonly maxWaiting = MAX_WAITING) {}
+  /**
+   * @param scratch Room of this queue's own.
+   * @param maxWaiting Pieces held in memory.
+   */
+  constructor(private readonly scratch: Scratch, private readonly maxWaiting = MAX_WAITING) {}
 
   /** False when nothing is expected any more. */
   get hasNext(): boolean {
     return this.next !== undefined;
   }
 
-  /** Adds a piece; `commit` makes it count. */
-  add(place: number, length: number, target: number): void {
+  /** Adds a piece; `commit` makes it count. Where it answers, that has to be awaited. */
+  add(place: number, length: number, target: number): MaybePromise<void> {
     const { batch, batchTarget } = this;
     const last = this.batchCount - 1;
     if (last >= 0) {
@@ -58,22 +61,24 @@ export class StretchQueue {
       }
       if (place < batch.place[last]!) this.batchSorted = false;
     }
-    if (this.batchCount === BATCH_PIECES) this.commit();
+    const full = this.batchCount === BATCH_PIECES ? this.commit() : undefined;
     batch.place[this.batchCount] = place;
     batch.length[this.batchCount] = length;
     batchTarget[this.batchCount++] = target;
+    return full;
   }
 
-  commit(): void {
+  commit(): MaybePromise<void> {
     if (this.batchCount === 0) return;
     this.push(this.batchSorted ? this.batchAsLevel() : this.sortedBatch());
     this.batchCount = 0;
     this.batchSorted = true;
+    if (this.waiting > this.maxWaiting) return this.spill();
     this.pickNext();
   }
 
-  /** Takes `sectors` off the front of the next piece. */
-  consume(sectors: number): void {
+  /** Takes `sectors` off the front of the next piece. Where it answers, that has to be awaited. */
+  consume(sectors: number): MaybePromise<void> {
     const level = this.next!;
     if (sectors < this.length) {
       this.place += sectors;
@@ -85,8 +90,33 @@ export class StretchQueue {
       return;
     }
     level.head++;
-    this.waiting--;
-    if (level.head === level.count) this.levels.splice(this.levels.indexOf(level), 1);
+    if (!level.isSpilled) this.waiting--;
+    if (level.head === level.count) {
+      if (level.more) return this.nextPage(level);
+      this.drop(level);
+    }
+    this.pickNext();
+  }
+
+  private async nextPage(level: Level): Promise<void> {
+    await level.more!();
+    if (level.head === level.count) this.drop(level);
+    this.pickNext();
+  }
+
+  private drop(level: Level): void {
+    const levels = level.isSpilled ? this.spilled : this.levels;
+    levels.splice(levels.indexOf(level), 1);
+  }
+
+  /** Puts everything that is in memory where there is room. */
+  private async spill(): Promise<void> {
+    let all = this.levels.pop()!;
+    while (this.levels.length > 0) all = this.merge(this.levels.pop()!, all);
+    const pieces = all.count - all.head;
+    this.spilled.push(await spillLevel(all, this.scratch, this.spilledBytes));
+    this.spilledBytes += pieces * PIECE_BYTES;
+    this.waiting = 0;
     this.pickNext();
   }
 
@@ -98,6 +128,7 @@ export class StretchQueue {
       target: this.batchTarget.slice(0, count),
       head: 0,
       count,
+      isSpilled: false,
     };
   }
 
@@ -123,13 +154,6 @@ export class StretchQueue {
       this.levels.length = i;
       this.levels.push(this.merge(a, b));
     }
-    if (this.waiting <= this.maxWaiting) return;
-    const message = `${formatCount(this.waiting)} pieces of data are waited for at the same time, ` +
-      `${formatCount(this.maxWaiting)} is the most that memory is kept for: too fragmented for one pass`;
-    throw new RegrainError("LIMIT_EXCEEDED", message, {
-      path: this.path,
-      hint: "copy the file here and apply it by its name",
-    });
   }
 
   private merge(a: Level, b: Level): Level {
@@ -151,34 +175,13 @@ export class StretchQueue {
     for (const level of this.levels) {
       if (!best || level.place[level.head]! < best.place[best.head]!) best = level;
     }
+    for (const level of this.spilled) {
+      if (!best || level.place[level.head]! < best.place[best.head]!) best = level;
+    }
     this.next = best;
     if (!best) return;
     this.place = best.place[best.head]!;
     this.length = best.length[best.head]!;
     this.target = best.target[best.head]!;
   }
-}
-
-function emptyLevel(room: number): Level {
-  return {
-    place: new Float64Array(room),
-    length: new Uint32Array(room),
-    target: new Float64Array(room),
-    head: 0,
-    count: 0,
-  };
-}
-
-function append(level: Level, place: number, length: number, target: number): void {
-  const last = level.count - 1;
-  if (last >= 0 && target >= 0) {
-    const lastLength = level.length[last]!;
-    if (level.place[last]! + lastLength === place && level.target[last]! + lastLength === target) {
-      level.length[last] = lastLength + length;
-      return;
-    }
-  }
-  level.place[level.count] = place;
-  level.length[level.count] = length;
-  level.target[level.count++] = target;
 }

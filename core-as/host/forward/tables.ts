@@ -8,11 +8,14 @@
  */
 import { RegrainError } from "../errors.ts";
 import { explainDamage, NO_TABLE, type TableExtent, type TableLayout } from "../grain_tables.ts";
+import type { MaybePromise } from "../source.ts";
 import { ceilDiv, SECTOR_SIZE } from "../units.ts";
 import { type Core, HOLE_PLACE, ZERO_PLACE } from "../wasm.ts";
 import { type ForwardInput, PIPE_NAME, UNKNOWN_SIZE_BYTES } from "./input.ts";
 import { Kept, type Scratch } from "./kept.ts";
 import { Loose, Passage, type Steps } from "./passage.ts";
+import { StretchQueue } from "./queue.ts";
+import { SharedScratch } from "./shared_scratch.ts";
 import type { ForwardSink } from "./sink.ts";
 
 export interface Tools {
@@ -20,6 +23,8 @@ export interface Tools {
   readonly input: ForwardInput;
   readonly sink: ForwardSink;
   readonly scratch: Scratch;
+  /** Pieces that a queue holds in memory; tests make it small. */
+  readonly maxWaiting?: number | undefined;
 }
 
 export class TablePassage implements Steps {
@@ -33,11 +38,17 @@ export class TablePassage implements Steps {
   /** Tables that the directory names and that have not come yet. */
   private tablesToCome = 0;
   private directoryPassed = false;
+  /** Zeros by their sector on the disk, held back until all tables have come: nothing is written before that. */
+  private readonly heldZeros: StretchQueue | undefined;
 
   constructor(private readonly extent: TableExtent, private readonly tools: Tools) {
     this.layout = extent.layout;
-    this.passage = new Passage(tools.input, tools.sink, this.layout.grainSectors);
-    this.kept = new Kept(PIPE_NAME, tools.scratch);
+    const room = new SharedScratch(tools.scratch);
+    const queue = () => new StretchQueue(room.part(), tools.maxWaiting);
+    this.passage = new Passage(tools.input, tools.sink, this.layout.grainSectors, queue());
+    const areTablesInFront = this.layout.tableFloorSector < this.layout.grainFloorSector;
+    this.heldZeros = areTablesInFront ? queue() : undefined;
+    this.kept = new Kept(PIPE_NAME, room.part());
     this.loose = new Loose(tools.core, tools.sink);
     this.tableBytes = this.layout.entriesPerTable * this.layout.entryBytes;
     this.tableSectors = ceilDiv(this.tableBytes, SECTOR_SIZE);
@@ -75,9 +86,22 @@ export class TablePassage implements Steps {
     if (!await input.require(this.tableBytes)) throw input.truncated(`the end of grain table ${index}`);
     core.tables.set(input.bytes(this.tableBytes));
     await input.advancePadded(this.tableBytes);
-    this.passage.queue.consume(this.passage.queue.length);
+    await this.passage.queue.consume(this.passage.queue.length);
     this.tablesToCome--;
     await this.decode(index, sector);
+    if (this.tablesToCome === 0) await this.handZeros();
+  }
+
+  private zero(start: number, length: number): MaybePromise<void> {
+    return this.heldZeros ? this.heldZeros.add(start, length, start) : this.tools.sink.zero(start, length);
+  }
+
+  private async handZeros(): Promise<void> {
+    const { heldZeros } = this;
+    while (heldZeros?.hasNext) {
+      await this.tools.sink.zero(heldZeros.place, heldZeros.length);
+      await heldZeros.consume(heldZeros.length);
+    }
   }
 
   private async directory(): Promise<void> {
@@ -100,7 +124,7 @@ export class TablePassage implements Steps {
         else if (sector < firstSector) late.push({ index: index + i, sector });
         else {
           this.requireOutside(sector, this.tableSectors, `grain table ${index + i}`);
-          this.passage.queue.add(sector, this.tableSectors, -1 - (index + i));
+          await this.passage.queue.add(sector, this.tableSectors, -1 - (index + i));
           this.tablesToCome++;
         }
       }
@@ -108,8 +132,9 @@ export class TablePassage implements Steps {
       await input.advancePadded(entries * directoryEntryBytes);
     }
     this.directoryPassed = true;
-    this.passage.queue.commit();
+    await this.passage.queue.commit();
     for (const { index, sector } of late) await this.lateTable(index, sector);
+    if (this.tablesToCome === 0) await this.handZeros();
   }
 
   /** The stretch of a table that does not exist. */
@@ -152,16 +177,17 @@ export class TablePassage implements Steps {
       const start = list.start(i);
       const length = list.length(i);
       const place = list.place(i);
-      if (place === ZERO_PLACE) await sink.zero(start, length);
+      if (place === ZERO_PLACE) await this.zero(start, length);
       else if (place === HOLE_PLACE) await sink.hole(start, length);
       else {
         this.requireOutside(place, length, `the grain of sector ${start}`);
         const passed = Math.min(length, Math.max(0, here - place));
         if (passed > 0) late.push({ place, length: passed, start });
-        if (passed < length) this.passage.queue.add(place + passed, length - passed, start + passed);
+        if (passed < length) await this.passage.queue.add(place + passed, length - passed, start + passed);
       }
     }
-    this.passage.queue.commit();
+    await this.passage.queue.commit();
+    await this.heldZeros?.commit();
     for (const run of late) await this.lateGrains(run);
   }
 
