@@ -1,5 +1,5 @@
 /** After an apply the base holds what the child was: it takes the child's CID and longContentID. */
-import { type LinkIdentity, withContentId } from "../../core-as/host/mod.ts";
+import { type LinkIdentity, parseDescriptor, withContentId } from "../../core-as/host/mod.ts";
 import type { Io } from "../io/mod.ts";
 import { readTargetDescriptor } from "./prepare.ts";
 
@@ -27,6 +27,39 @@ export async function setContentId(
 ): Promise<void> {
   const real = io.realPath(path) ?? path;
   io.rewriteFile(real, withContentId(await readTargetDescriptor(path, io), ids));
+}
+
+/** What an undo file knows of a descriptor before the apply. */
+export interface DescriptorBefore {
+  readonly ids: { readonly cid: number; readonly longContentId: string | undefined };
+  /** All of it, where it was kept. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/**
+ * Takes back what {@link adoptContentId} did: byte for byte when the descriptor has only other ids since, and by its
+ * ids alone when somebody has edited it.
+ */
+export async function giveBackContentId(path: string, before: DescriptorBefore, io: Io): Promise<void> {
+  const { ids, bytes } = before;
+  const present = await readTargetDescriptor(path, io);
+  if (bytes === undefined || !hasOnlyOtherIds(present, bytes, { path, cid: ids.cid })) {
+    await setContentId(path, ids, io);
+  } else io.rewriteFile(io.realPath(path) ?? path, bytes);
+}
+
+function hasOnlyOtherIds(
+  present: Uint8Array,
+  before: Uint8Array,
+  expected: { path: string; cid: number },
+): boolean {
+  const { path } = expected;
+  // An apply that was ended between its last two steps and run again has kept the new ids as the old ones.
+  if (parseDescriptor(before, path).cid !== expected.cid) return false;
+  const { cid, ddb } = parseDescriptor(present, path);
+  if (cid === undefined) return false;
+  const again = withContentId(before, { cid, longContentId: ddb.get("longcontentid") });
+  return again.length === present.length && again.every((byte, i) => byte === present[i]);
 }
 
 /** Any id that has no meaning of its own. */

@@ -29,7 +29,7 @@ import { adoptContentId } from "./content_id.ts";
 import type { ApplyCounts } from "./engine.ts";
 import { discardMade } from "./made_target.ts";
 import { PipeSink, type PipeSinkOptions } from "./pipe_sink.ts";
-import { type PreparedTarget, prepareTarget, type TargetRequest } from "./prepare.ts";
+import { type PreparedTarget, prepareTarget, readTargetDescriptor, type TargetRequest } from "./prepare.ts";
 import { UndoSaver } from "./undo.ts";
 import { baseIds, randomUndoId } from "./undo_name.ts";
 import { UndoTarget } from "./undo_target.ts";
@@ -113,8 +113,10 @@ export async function applyPipe(
       const end = { ...endOf(disk, sink), ...slack, target: prepared };
       if (request.dryRun || !prepared) return { ...end, cid: undefined, undoWarnings: [] };
       await prepared.target.flush();
-      const cid = prepared.base ? await adoptContentId(prepared.base, link, tools.io) : undefined;
-      await undo?.saver.finish(undo.target.untouched);
+      const { base } = prepared;
+      const descriptor = base && undo ? await readTargetDescriptor(base.path, tools.io) : undefined;
+      const cid = base ? await adoptContentId(base, link, tools.io) : undefined;
+      await undo?.saver.finish(undo.target.untouched, descriptor);
       return { ...end, cid, undoWarnings: undo?.saver.warnings ?? [] };
     } catch (error) {
       throw error instanceof RegrainError

@@ -26,7 +26,7 @@ import {
   requireResumable,
 } from "./journal.ts";
 import { inBothLanes, type LaneForHire } from "./lanes.ts";
-import type { PreparedDeltas, PreparedTarget } from "./prepare.ts";
+import { type PreparedDeltas, type PreparedTarget, readTargetDescriptor } from "./prepare.ts";
 import { UndoSaver } from "./undo.ts";
 import { baseIds, MAX_NAMED, type PlacedHash, randomUndoId } from "./undo_name.ts";
 import { hashBlocks, nonZeroBlocks, Thinned, UntouchedBlocks } from "./untouched.ts";
@@ -102,8 +102,9 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
       });
     await target.flush();
     await options.verify?.();
+    const descriptor = base && undo ? await readTargetDescriptor(base.path, io) : undefined;
     const cid = base ? await adoptContentId(base, disk.links[0]!, io) : undefined;
-    await undo?.saver.finish(undo.untouched);
+    await undo?.saver.finish(undo.untouched, descriptor);
     journal?.finish();
     return { counts, resumedBytes, cid, undoWarnings: undo?.saver.warnings ?? [] };
   } catch (error) {

@@ -213,7 +213,7 @@ export class UndoSaver {
    *
    * @param untouched Blocks that were left alone.
    */
-  async finish(untouched: readonly number[]): Promise<void> {
+  async finish(untouched: readonly number[], descriptor?: Uint8Array): Promise<void> {
     const blocks = await nonZeroBlocks(this.target, { blocks: untouched, limit: MAX_UNTOUCHED });
     const alone = blocks.map((block) => ({
       offsetBytes: block * UNTOUCHED_BLOCK_BYTES,
@@ -222,6 +222,7 @@ export class UndoSaver {
     const trailer = {
       written: await hashEach(this.target, this.outline.pieces()),
       untouched: await hashEach(this.target, alone),
+      descriptor,
     };
     this.log.write(this.endAt + 1, await encodeTrailer(trailer));
     this.log.sync();

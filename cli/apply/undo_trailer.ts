@@ -3,7 +3,8 @@
  * blocks it left alone. Readers of rbd-diff stop at the end record, so it harms none. It is written once, since
  * until then the end record moves.
  */
-import { MIB, readBytes, type Source } from "../../core-as/host/mod.ts";
+import { Buffer } from "node:buffer";
+import { KIB, MIB, readBytes, type Source } from "../../core-as/host/mod.ts";
 import { sha256Hex } from "./content_hash.ts";
 
 /** A stretch of the disk with the hash of what it held when the apply was whole. */
@@ -19,7 +20,12 @@ export interface UndoTrailer {
   readonly written: readonly KnownStretch[];
   /** Blocks that the apply left alone, none of them all zeros. */
   readonly untouched: readonly KnownStretch[];
+  /** The descriptor of a VMDK target as it was before it took the delta's ids, byte for byte. */
+  readonly descriptor?: Uint8Array | undefined;
 }
+
+/** A longer descriptor is not kept: its ids, which the header has, come back into the one that is there. */
+const MAX_DESCRIPTOR_BYTES = 256 * KIB;
 
 const MAGIC = "regrain-undo-trailer";
 /** The first line: magic, length in bytes, SHA-256. */
@@ -30,7 +36,13 @@ const MAX_BYTES = MIB;
 export async function encodeTrailer(trailer: UndoTrailer): Promise<Uint8Array> {
   const short = (stretches: readonly KnownStretch[]) =>
     stretches.map(({ offsetBytes, lengthBytes, hash }) => [offsetBytes, lengthBytes, hash]);
-  const text = JSON.stringify({ written: short(trailer.written), untouched: short(trailer.untouched) });
+  const { descriptor } = trailer;
+  const kept = descriptor !== undefined && descriptor.length <= MAX_DESCRIPTOR_BYTES;
+  const text = JSON.stringify({
+    written: short(trailer.written),
+    untouched: short(trailer.untouched),
+    descriptor: kept ? Buffer.from(descriptor).toString("base64") : undefined,
+  });
   const bytes = new TextEncoder().encode(text);
   return new TextEncoder().encode(`${MAGIC} ${bytes.length} ${await sha256Hex(bytes)}\n${text}\n`);
 }
@@ -50,13 +62,14 @@ export async function readTrailer(source: Source, offsetBytes: number): Promise<
 }
 
 function trailerOf(value: unknown): UndoTrailer | undefined {
-  const { written, untouched } = (value ?? {}) as Record<string, unknown>;
+  const { written, untouched, descriptor } = (value ?? {}) as Record<string, unknown>;
   const stretches = [written, untouched].map((list) =>
     Array.isArray(list) ? list.map(stretchOf) : [undefined]
   );
   if (stretches.some((list) => list.includes(undefined))) return undefined;
   const [known, alone] = stretches as [KnownStretch[], KnownStretch[]];
-  return { written: known, untouched: alone };
+  const before = typeof descriptor === "string" ? Buffer.from(descriptor, "base64") : undefined;
+  return { written: known, untouched: alone, descriptor: before && Uint8Array.from(before) };
 }
 
 function stretchOf(value: unknown): KnownStretch | undefined {

@@ -1,6 +1,6 @@
 /** `regrain apply UNDO_FILE TARGET`: takes an apply back, or applies what `rbd export-diff` wrote. */
 import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
-import { setContentId } from "../apply/content_id.ts";
+import { giveBackContentId } from "../apply/content_id.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
 import { discardMade } from "../apply/made_target.ts";
 import { type ApplyRequest, type PreparedTarget, prepareTarget } from "../apply/prepare.ts";
@@ -97,7 +97,8 @@ async function carryOut(
         progress.update({ doneBytes: workBytesOf(now), parts: partsOf(now) });
       },
       async whenDurable() {
-        if (base && ids) await setContentId(base.path, ids, io);
+        const bytes = prepared.trailer?.descriptor;
+        if (base && ids) await giveBackContentId(base.path, { ids, bytes }, io);
       },
     });
     progress.end();
