@@ -6,6 +6,7 @@
  */
 import {
   baseName,
+  chainTooDeep,
   type Context,
   decideFormat,
   type Descriptor,
@@ -95,9 +96,7 @@ class Finder {
         throw new RegrainError("CHAIN_CYCLE", "the chain comes back to this link", { path });
       }
       if (seen.size === MAX_CHAIN_LINKS) {
-        throw new RegrainError("CHAIN_TOO_DEEP", `the chain has more than ${MAX_CHAIN_LINKS} links`, {
-          path,
-        });
+        throw chainTooDeep(path);
       }
       seen.add(real);
       path = await this.addLink(path, seen.size === 1 ? "image" : "parent");

@@ -14,7 +14,9 @@ import { resolveName } from "./resolve.ts";
 import { isKnownDelta, type LinkIdentity } from "./verdict.ts";
 
 /** Longer chains have not been seen; vSphere allows 32. */
-export const MAX_CHAIN_LINKS = 64;
+export const MAX_DELTAS = 64;
+/** Deltas, and the base. */
+export const MAX_CHAIN_LINKS = MAX_DELTAS + 1;
 
 /** A chain without its base, for writing onto a copy of that base. */
 export interface Deltas {
@@ -62,9 +64,7 @@ async function descend(
       }
       seen.add(real);
       if (seen.size > MAX_CHAIN_LINKS) {
-        throw new RegrainError("CHAIN_TOO_DEEP", `the chain has more than ${MAX_CHAIN_LINKS} links`, {
-          path: leaf,
-        });
+        throw chainTooDeep(leaf);
       }
       // What a descriptor names as its parent is a VMDK by that; the leaf is what the user says it is.
       const role: Role = links.length > 0 ? "parent" : options.keepBase ? "image" : "delta";
@@ -87,6 +87,14 @@ async function descend(
   }
 }
 
+/** The error of a chain that goes on below {@link MAX_CHAIN_LINKS}. */
+export function chainTooDeep(path: string): RegrainError {
+  return new RegrainError("CHAIN_TOO_DEEP", `the chain has more than ${MAX_DELTAS} deltas above its base`, {
+    path,
+    hint: "apply the older deltas to a copy of the base first, then the newer ones to that copy",
+  });
+}
+
 /** The way down a chain: refuses to go round in circles, or on for ever. */
 class Descent {
   private readonly seen = new Set<string>();
@@ -99,7 +107,7 @@ class Descent {
     }
     this.seen.add(real);
     if (this.seen.size <= MAX_CHAIN_LINKS) return;
-    throw new RegrainError("CHAIN_TOO_DEEP", `the chain has more than ${MAX_CHAIN_LINKS} links`, { path });
+    throw chainTooDeep(path);
   }
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { buildDescriptor, caseNamed } from "../../fixtures/mod.ts";
 import { memoryContext, memorySource } from "../../test/helpers/memory.ts";
-import { MAX_CHAIN_LINKS, openChain, openDeltas } from "./chain.ts";
+import { openChain, openDeltas } from "./chain.ts";
 import { RegrainError } from "./errors.ts";
 
 /** A chain of empty deltas of a descriptor each, all ZERO extents; the newest is `0.vmdk`. */
@@ -17,9 +17,14 @@ function longChain(links: number): Record<string, Uint8Array> {
   ]));
 }
 
-Deno.test("a chain may have 64 links and no more", async () => {
-  assert.equal((await openChain("0.vmdk", memoryContext(longChain(MAX_CHAIN_LINKS)))).length, 64);
-  await assert.rejects(openChain("0.vmdk", memoryContext(longChain(65))), { code: "CHAIN_TOO_DEEP" });
+Deno.test("D16: a chain may have 64 deltas above its base; one more is refused with a hint", async () => {
+  assert.equal((await openChain("0.vmdk", memoryContext(longChain(65)))).length, 65);
+  await assert.rejects(openChain("0.vmdk", memoryContext(longChain(66))), (error: RegrainError) => {
+    assert.equal(error.code, "CHAIN_TOO_DEEP");
+    assert.match(error.message, /more than 64 deltas above its base/);
+    assert.ok(error.hint);
+    return true;
+  });
 });
 
 Deno.test("the base of a chain of deltas is read by its descriptor alone: its data may be elsewhere", async () => {

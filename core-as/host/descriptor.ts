@@ -95,7 +95,7 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
     throw new RegrainError(
       "LIMIT_EXCEEDED",
       `a descriptor of ${bytes.length} bytes, at most 1 MiB is believed`,
-      { path },
+      { path, hint: "shorter file names, or fewer extents, make it smaller" },
     );
   }
   const decoded = decodeDescriptor(bytes, path);
@@ -114,6 +114,7 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
         throw new RegrainError("LIMIT_EXCEEDED", `more than ${MAX_EXTENTS} extent lines`, {
           path,
           offsetBytes,
+          hint: "no known program splits a disk into so many: make fewer, larger extents of it",
         });
       }
       extents.push(extent);

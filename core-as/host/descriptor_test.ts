@@ -279,6 +279,19 @@ Deno.test("sizes beyond any disk are refused", () => {
   refused("RW 1 ZERO\n".repeat(40_001), "LIMIT_EXCEEDED");
 });
 
+Deno.test("D16: 40,000 extents are read, one more is refused with a hint; so is a byte beyond 1 MiB", () => {
+  assert.equal(parse("RW 1 ZERO\n".repeat(40_000)).extents.length, 40_000);
+  assert.ok(refused("RW 1 ZERO\n".repeat(40_001), "LIMIT_EXCEEDED").hint);
+  // With the names that programs give, the mebibyte ends before that.
+  const line = 'RW 4192256 SPARSE "disk-s00001.vmdk"\n';
+  const count = Math.floor(MAX_DESCRIPTOR_BYTES / line.length);
+  assert.ok(count > 17_000 && count < 40_000);
+  const small = line.replace("4192256", "0000063");
+  assert.equal(parse(small.repeat(count)).extents.length, count);
+  assert.equal(parse(" ".repeat(MAX_DESCRIPTOR_BYTES)).extents.length, 0);
+  assert.ok(refused(" ".repeat(MAX_DESCRIPTOR_BYTES + 1), "LIMIT_EXCEEDED").hint);
+});
+
 Deno.test("of two equal keys the first is taken, with a note when they differ", () => {
   assert.deepEqual(parse("CID=1\ncid=1\n").notes, []);
   const { cid, ddb, notes } = parse('CID=1\nCID=2\nddb.uuid = "a"\nddb.uuid = "b"\n');
