@@ -14,6 +14,7 @@ import {
   type RegrainError,
   SECTOR_SIZE,
   type Target,
+  uuidOf,
 } from "../../core-as/host/mod.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
 import type { ApplyRequest, PreparedDeltas, PreparedTarget } from "../apply/prepare.ts";
@@ -84,6 +85,12 @@ export function warnUnappliedParent(
     console.warn(`${oldest.path} does not say whether it has a parent: what it does not hold stays as it is`);
   }
   const hint = oldest.descriptor?.parentFileNameHint;
+  const uuid = oldest.descriptor && uuidOf(oldest.descriptor, "parent");
+  if (hint === undefined && uuid !== undefined) {
+    console.warn(
+      `the parent of ${oldest.path} is told by ddb.uuid.parent ${uuid} alone: whether ${target} is it is not known`,
+    );
+  }
   if (!request.chain && hint !== undefined && /-\d{6}\.vmdk$/.test(hint)) {
     console.warn(
       `the parent of ${oldest.path} is ${hint}, by its name a delta too: it must have been applied before`,

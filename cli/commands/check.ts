@@ -1,6 +1,6 @@
 /** `regrain check`: every damage of an image, with where it stands. */
 import {
-  judgeChain,
+  judgeApply,
   type Link,
   type LinkSurvey,
   openChain,
@@ -9,6 +9,7 @@ import {
 } from "../../core-as/host/mod.ts";
 import { CheckReport } from "./check_report.ts";
 import { verdictLine } from "./describe.ts";
+import { judgementJson, judgementLines } from "./describe_judgement.ts";
 import { type DiskFlags, type Session, startSession } from "./session.ts";
 
 export interface CheckFlags extends DiskFlags {
@@ -26,14 +27,16 @@ export async function runCheck(images: readonly string[], flags: CheckFlags): Pr
     const links = flags.chain
       ? await openChain(image, session.context)
       : [await openLink(image, session.context, "image")];
-    const verdicts = judgeChain(links);
     report.beginImage(image);
     const surveys = await surveyAll(links, { session, report });
+    const judgement = judgeApply({ links, findings: surveys.map(({ findings }) => findings) });
+    const { verdicts } = judgement;
     const imageSound = surveys.every(({ findings: { counts } }) => counts.damage + counts.doubt === 0) &&
       verdicts.every(({ refused }) => !refused);
     sound &&= imageSound;
     const lines = verdicts.map((verdict) => `${verdict.child} on ${verdict.parent}: ${verdictLine(verdict)}`);
-    report.endImage({ sound: imageSound, json: { verdicts }, lines });
+    if (flags.chain) lines.push(...judgementLines(judgement).map((line) => `apply: ${line}`));
+    report.endImage({ sound: imageSound, json: { verdicts, judgement: judgementJson(judgement) }, lines });
     for (const link of links) link.close();
   }
   session.console.flush();

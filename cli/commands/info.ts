@@ -4,7 +4,8 @@ import {
   formatCid,
   formatSize,
   identifyParents,
-  judgeChain,
+  judgeApply,
+  type Judgement,
   type Link,
   type LinkIdentity,
   type LinkSurvey,
@@ -14,7 +15,6 @@ import {
   type RegrainError,
   SECTOR_SIZE,
   surveyLink,
-  type Verdict,
 } from "../../core-as/host/mod.ts";
 import { type Console, layoutPairs } from "../ui/mod.ts";
 import {
@@ -27,6 +27,7 @@ import {
   surveyJson,
   verdictLine,
 } from "./describe.ts";
+import { judgementJson, judgementLines } from "./describe_judgement.ts";
 import { type DiskFlags, type Session, startSession } from "./session.ts";
 
 /** What is behind more findings than these is left to `check`. */
@@ -38,9 +39,10 @@ interface Report {
   readonly survey: LinkSurvey;
   /** By their descriptors, newest first. */
   readonly parents: readonly LinkIdentity[];
-  readonly verdicts: readonly Verdict[];
   /** Paths of deltas beside it that stand on it. */
   readonly newer: readonly string[];
+  /** Whether it can be applied onto what lies below. */
+  readonly judgement: Judgement;
   /** Why the chain ends before its base. */
   readonly chainError: RegrainError | undefined;
 }
@@ -74,8 +76,8 @@ async function inspect(image: string, { context }: Session): Promise<Report> {
   const link = await openLink(image, context, "image");
   const survey = await surveyLink(context.core, link, { overlaps: true });
   const { parents, error } = await identifyParents(link, context);
-  const verdicts = judgeChain([link, ...parents]);
-  return { link, survey, parents, verdicts, newer: await newerBeside(link, context), chainError: error };
+  const judgement = judgeApply({ links: [link, ...parents], findings: [survey.findings] });
+  return { link, survey, parents, judgement, newer: await newerBeside(link, context), chainError: error };
 }
 
 function reportJson(image: string, report: Report): unknown {
@@ -84,7 +86,8 @@ function reportJson(image: string, report: Report): unknown {
     ...linkJson(report.link),
     ...surveyJson(report.survey),
     chain: [report.link, ...report.parents].map(({ path }) => path),
-    verdicts: report.verdicts,
+    verdicts: report.judgement.verdicts,
+    judgement: judgementJson(report.judgement),
     newer: report.newer,
     chainError: report.chainError === undefined
       ? null
@@ -141,10 +144,11 @@ function printExtents(link: Link, console: Console): void {
 }
 
 function printChain(report: Report, console: Console): void {
-  for (const verdict of report.verdicts) {
+  for (const verdict of report.judgement.verdicts) {
     console.out(`  parent ${verdict.parent}`);
     console.out(`    ${verdictLine(verdict)}`);
   }
   if (report.newer.length > 0) console.out(`  ${newerLine(report.newer)}`);
   if (report.chainError) console.out(`  chain: ${report.chainError.message}`);
+  for (const line of judgementLines(report.judgement)) console.out(`  apply: ${line}`);
 }

@@ -12,7 +12,14 @@ import { RegrainError } from "./errors.ts";
 import type { Findings } from "./findings.ts";
 import { unsoundness } from "./survey.ts";
 import { SECTOR_SIZE } from "./units.ts";
-import { isKnownBase, judgeChain, type LinkIdentity, refusalOf, type Verdict } from "./verdict.ts";
+import {
+  isDeltaName,
+  isKnownBase,
+  judgeChain,
+  type LinkIdentity,
+  refusalOf,
+  type Verdict,
+} from "./verdict.ts";
 
 /** What is known of a chain and of the disk below it. */
 export interface Known {
@@ -229,7 +236,9 @@ function commandOf(
 ): string | undefined {
   const isSurveyed = deltas.every((_, i) => known.findings[i]);
   const isDoubtful = (known.against?.length ?? 0) > 0;
-  if (deltas.length === 0 || refusals.length > 0 || !isSurveyed || isDoubtful) return undefined;
+  // A delta below that is not here must have been applied before, and nothing tells whether it was.
+  const lacksDelta = !base && isDeltaName(deltas.at(-1)?.descriptor?.parentFileNameHint ?? "");
+  if (deltas.length === 0 || refusals.length > 0 || !isSurveyed || isDoubtful || lacksDelta) return undefined;
   return applyCommand({
     deltas: deltas.map(({ path }) => path).reverse(),
     target: base && isWritable(base) ? base.path : TARGET,

@@ -45,6 +45,7 @@ Deno.test("C2: what was not read yet, or has no base here, is unknown and says w
   assert.equal(alone.state, "unknown");
   assert.match(alone.unknowns.join(), /its parent "vm.vmdk" is not here/);
   assert.equal(alone.command, "regrain apply vm-000001.vmdk vm-000002.vmdk TARGET");
+  assert.equal(judgeApply({ links: [two], findings: [sound] }).command, undefined);
 });
 
 Deno.test("C2: a raw image of the right size is unknown, and what speaks against its content takes the command", () => {
