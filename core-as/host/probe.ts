@@ -55,7 +55,8 @@ function kindOf(head: Uint8Array): Kind {
   return looksLikeDescriptor(head) ? "descriptor" : "raw";
 }
 
-function foreignOf(head: Uint8Array): string | undefined {
+/** The format of another program that bytes start with. */
+export function foreignOf(head: Uint8Array): string | undefined {
   const text = Array.from(head, (byte) => String.fromCharCode(byte)).join("");
   return FOREIGN.find(({ at, magic }) => text.startsWith(magic, at))?.name;
 }

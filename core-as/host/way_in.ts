@@ -14,6 +14,7 @@ import {
   rawDespite,
   type Role,
 } from "./format_choice.ts";
+import { otherThanRaw, otherThanVmdk } from "./other_formats.ts";
 import { looksLike, notADisk, type Probe, probe } from "./probe.ts";
 import type { Source } from "./source.ts";
 import { SECTOR_SIZE } from "./units.ts";
@@ -52,7 +53,15 @@ async function vmdkWay(file: Source, context: Deciding, role: Role): Promise<Way
   if (seen.kind === "descriptor") return { as: "descriptor" };
   const beside = file.isDisk || file.isDevice ? undefined : await findDescriptorBeside(file.path, context);
   if (beside !== undefined) return { as: "beside", path: beside };
-  if (seen.kind === "raw") return refused(notADisk(file, seen, hintForNoVmdk(file, seen, role)));
+  if (seen.kind === "raw") {
+    const other = await otherThanVmdk(file, seen, { role, files: context.files });
+    if (other) {
+      return refused(
+        new RegrainError("NOT_A_DISK", `no VMDK: it is ${other.what}`, { path: file.path, hint: other.way }),
+      );
+    }
+    return refused(notADisk(file, seen, hintForNoVmdk(file, seen, role)));
+  }
   return { as: "bare", seen };
 }
 
@@ -64,6 +73,15 @@ async function rawWay(file: Source, context: Deciding): Promise<WayIn> {
   if (await isDescriptorOfOwnExtent(file, seen, (path) => context.files.exists(path))) {
     context.warn(descriptorDespite(file.path));
     return { as: "descriptor" };
+  }
+  const other = file.isDevice
+    ? undefined
+    : await otherThanRaw(file, seen, { role: "image", files: context.files });
+  if (other) {
+    const hint = `${other.way}; --format raw takes its bytes as they are, as if they were a disk`;
+    return refused(
+      new RegrainError("NOT_A_DISK", `no raw disk: it is ${other.what}`, { path: file.path, hint }),
+    );
   }
   if (file.sizeBytes % SECTOR_SIZE !== 0) return refused(oddSize(file, seen));
   const sentence = rawDespite(file, seen);
