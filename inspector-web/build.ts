@@ -1,13 +1,14 @@
 /// <reference lib="deno.ns" />
 /**
  * Builds the page: `deno task inspector`. One file holds everything: the script of the page, that of its worker as text
- * (a page of `file://` may start a worker from a blob only), the kernels in base64, the style. Both scripts are packed,
- * and a few lines of the template unpack them. The result is deterministic; a test compares it with the committed file.
+ * (a page of `file://` may start a worker from a blob only), the kernels, the style. All are packed, and a few lines of
+ * the template unpack them. The result is deterministic; a test compares it with the committed file.
  *
  * There are two of them: one that shows disks, and the same with zstd in it, nearly twice as large, which shows backup
  * repositories, too. There zstd stays packed text until a repository is opened.
  */
 import { fileURLToPath } from "node:url";
+import { decode85, encode85 } from "./shared/base85.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 /** Most that each page may weigh. */
@@ -27,7 +28,8 @@ export async function buildPages(): Promise<Pages> {
     bundle("zstd/main.ts", "esm").then(asScript).then(pack),
     Deno.readFile(new URL("zstd.wasm", import.meta.resolve("@bokuweb/zstd-wasm"))).then(pack),
   ]);
-  const parts = { style: inlineStyle(style), wasm: wasm.toBase64(), worker, page };
+  const [packedStyle, packedWasm] = await Promise.all([pack(inlineStyle(style)), pack(wasm)]);
+  const parts = { decode: decode85.toString(), style: packedStyle, wasm: packedWasm, worker, page };
   return {
     "inspector": fillTemplate(template, { ...parts, zstd: "", zstdWasm: "" }),
     "inspector-repository": fillTemplate(template, { ...parts, zstd, zstdWasm }),
@@ -52,10 +54,10 @@ export function fillTemplate(template: string, parts: Readonly<Record<string, st
   return template.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => parts[name]!);
 }
 
-/** What is deflated, as base64: a third of the size of a text, and nothing in it ends an element. */
+/** What is deflated, in base 85: a third of the size of a text, and nothing in it ends an element. */
 export async function pack(plain: string | Uint8Array<ArrayBuffer>): Promise<string> {
   const packed = new Blob([plain]).stream().pipeThrough(new CompressionStream("deflate-raw"));
-  return (await new Response(packed).bytes()).toBase64();
+  return encode85(await new Response(packed).bytes());
 }
 
 /** A style without its comments and its layout, which nobody reads in the page. */

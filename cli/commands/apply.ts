@@ -3,6 +3,7 @@ import { type ApplyPlan, type Disk, probe, RegrainError } from "../../core-as/ho
 import type { ApplyCounts } from "../apply/engine.ts";
 import { type ApplyRequest, intentOf, prepareDeltas, prepareTarget } from "../apply/prepare.ts";
 import { requireJournalPlace } from "../apply/journal.ts";
+import { requireLikelyBase } from "../apply/likely_base.ts";
 import { isWorthwhile, type LaneForHire, SecondLane } from "../apply/lanes.ts";
 import { discardMade } from "../apply/made_target.ts";
 import { requireRoomBeside } from "../apply/room_beside.ts";
@@ -119,6 +120,7 @@ async function applyDeltas(request: ApplyRequest, flags: ApplyFlags, session: Se
     const target = await prepareTarget(request, intent, { io, context });
     try {
       requireOnePurpose(flags, asParts(target?.target), io);
+      for (const warning of await requireLikelyBase(prepared.disk, target, request)) console.warn(warning);
       await warnNewer(session, prepared.disk.links[0]!);
       tellPlan(console, request, prepared, target);
       if (request.dryRun) await tellOperations(console, request, { prepared, target });

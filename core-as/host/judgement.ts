@@ -168,7 +168,7 @@ export function wrongBase(verdict: Verdict, child: LinkIdentity, base: LinkIdent
 function sizeRefusal(disk: LinkIdentity, base: LinkIdentity): Reason | undefined {
   const [wanted, found] = [disk.capacitySectors, base.capacitySectors];
   if (wanted === undefined || found === undefined || wanted === found) return undefined;
-  const sizes = `it has ${found * SECTOR_SIZE} bytes, the disk ${wanted * SECTOR_SIZE}`;
+  const sizes = `the target has ${found * SECTOR_SIZE} bytes, the disk ${wanted * SECTOR_SIZE}`;
   if (found < wanted) {
     const hint =
       "the copy may not be complete, or the disk was grown since: compare its size with the disk's";

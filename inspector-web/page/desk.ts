@@ -36,6 +36,13 @@ export class Desk {
     this.askFindings();
   }
 
+  askJudgement(): void {
+    const { opened } = this.store.state;
+    this.client.ask({ type: "judgement" }).then((judgement) => {
+      if (this.store.state.opened === opened) this.store.set({ judgement, surveyed: undefined });
+    }, (error) => this.fail(error));
+  }
+
   askFindings(): void {
     this.client.ask({ type: "findings" }).then(
       (findings) => this.store.set({ findings }),

@@ -1,12 +1,11 @@
-/** What was opened, in numbers and in words; and what an apply would write. */
+/** What was opened, in numbers and in words. */
 import { formatCount, formatSize } from "../../core-as/host/units.ts";
-import type { LinkFacts, Opened, SnapshotFacts, Totals, View } from "../shared/protocol.ts";
-import { formatDuration, formatExact, formatShare } from "../shared/units.ts";
+import type { Opened, SnapshotFacts, Totals, View } from "../shared/protocol.ts";
+import { formatExact, formatShare } from "../shared/units.ts";
 import type { Inspector } from "./inspector.ts";
+import { Judgement, Verdicts } from "./judgement.tsx";
 import type { PageState } from "./store.ts";
-import { isDelta, linkOf, roleOf, scanWords, timeWords, viewName, viewsOf } from "./words.ts";
-
-const SPEEDS_MBPS = [50, 100, 200, 500, 1000, 3000];
+import { linkOf, roleOf, scanWords, timeWords, viewName, viewsOf } from "./words.ts";
 
 export function Facts({ state, inspector }: { state: PageState; inspector: Inspector }) {
   const { opened, view, scan } = state;
@@ -44,9 +43,14 @@ export function Facts({ state, inspector }: { state: PageState; inspector: Inspe
         <Fact name="Data" value={totals && formatExact(totals.dataBytes)} testId="fact-data" />
         <Fact name="Zeros" value={totals && formatExact(totals.zeroBytes)} testId="fact-zero" />
         <Fact
-          name="Holes"
+          name="Unchanged"
           value={opened.snapshot ? undefined : totals && formatExact(totals.holeBytes)}
           testId="fact-hole"
+        />
+        <Fact
+          name="Damaged"
+          value={totals && totals.damagedBytes > 0 ? formatExact(totals.damagedBytes) : undefined}
+          testId="fact-damaged"
         />
         <Fact
           name="Filled"
@@ -64,8 +68,8 @@ export function Facts({ state, inspector }: { state: PageState; inspector: Inspe
         )}
       </p>
       <Verdicts links={opened.links} />
+      <Judgement state={state} inspector={inspector} />
       {opened.remarks.map((remark) => <p key={remark} class="remark">{remark}</p>)}
-      {isDelta(opened, view) && <Cost state={state} inspector={inspector} />}
     </section>
   );
 }
@@ -101,63 +105,6 @@ function Fact({ name, value, testId }: { name: string; value: string | undefined
     <div>
       <dt>{name}</dt>
       <dd data-testid={testId}>{value}</dd>
-    </div>
-  );
-}
-
-/** Where all is well one line says so, and what stands behind it is folded. */
-function Verdicts({ links }: { links: readonly LinkFacts[] }) {
-  const verdicts = links.map((link) => <Verdict key={link.name} link={link} />);
-  const judged = links.filter(({ verdict }) => verdict);
-  if (judged.length < 2 || judged.some(({ verdict }) => !verdict?.matches)) return <>{verdicts}</>;
-  return (
-    <details class="verdict good">
-      <summary>
-        <strong>✓ All {judged.length} links match their parents</strong>
-      </summary>
-      {verdicts}
-    </details>
-  );
-}
-
-/** Whether a link stands on the one that it was made on. */
-function Verdict({ link }: { link: LinkFacts }) {
-  if (!link.verdict) return null;
-  const { matches, sentences } = link.verdict;
-  return (
-    <div class={matches ? "verdict good" : "verdict bad"}>
-      <p>
-        <strong>{matches ? "✓ Matches its parent" : "✗ Does not match its parent"}</strong>{" "}
-        <span>{link.name}</span>
-      </p>
-      {sentences.map((sentence) => <p key={sentence}>{sentence}</p>)}
-    </div>
-  );
-}
-
-/** What applying the link would write; zeros are counted as if they were written, which is the slowest case. */
-function Cost({ state, inspector }: { state: PageState; inspector: Inspector }) {
-  const totals = state.scan?.totals;
-  if (!totals) return null;
-  const writtenBytes = totals.dataBytes + totals.zeroBytes;
-  const seconds = writtenBytes / (state.speedMbps * 1e6);
-  const time = `${seconds < 1 ? "" : "at most "}${formatDuration(seconds)}`;
-  return (
-    <div class="cost" data-testid="cost">
-      <p>
-        Applying this link writes <strong>{formatSize(totals.dataBytes)}</strong> of data and zeroes{" "}
-        <strong>{formatSize(totals.zeroBytes)}</strong>: {time}{" "}
-        {state.scan?.finished === false && "for what is scanned so far "}
-        <label>
-          at{" "}
-          <select
-            value={String(state.speedMbps)}
-            onChange={({ currentTarget }) => inspector.store.set({ speedMbps: Number(currentTarget.value) })}
-          >
-            {SPEEDS_MBPS.map((speed) => <option key={speed} value={String(speed)}>{speed} MB/s</option>)}
-          </select>
-        </label>
-      </p>
     </div>
   );
 }

@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { type Answers, CHANGED, UNKNOWN_BELOW } from "../shared/protocol.ts";
 import { formatOffset } from "../shared/units.ts";
-import { type Block, SIGNS } from "./hex_rows.tsx";
+import { type Block, isDamagedAt, SIGNS } from "./hex_rows.tsx";
 import { hexByte, inspect } from "./hex_text.ts";
 import type { Inspector } from "./inspector.ts";
 import type { PageState } from "./store.ts";
@@ -76,6 +76,13 @@ export function CursorWords({ block, state }: { block: Block; state: PageState }
   const at = state.hexOffsetBytes - block.offsetBytes;
   const { bytes, below, changes } = block.answer;
   if (at < 0 || at >= bytes.length) return null;
+  if (isDamagedAt(block, at)) {
+    return (
+      <p class="cursor-words" data-testid="hex-live" aria-live="polite">
+        {formatOffset(state.hexOffsetBytes)}: damaged, nobody knows what is here
+      </p>
+    );
+  }
   const old = below && changes?.[at] === CHANGED ? `, changed: ${hexByte(below[at])} below it` : "";
   const unknown = changes?.[at] === UNKNOWN_BELOW ? ", what lies below was not given" : "";
   return (
@@ -111,8 +118,9 @@ export function PartOfFile(
   );
 }
 
-export function Readings({ bytes, at }: { bytes: Uint8Array; at: number }) {
-  if (at < 0 || at >= bytes.length) return null;
+export function Readings({ block, at }: { block: Block; at: number }) {
+  const { bytes } = block.answer;
+  if (at < 0 || at >= bytes.length || isDamagedAt(block, at)) return null;
   return (
     <table class="readings">
       <caption>The bytes at the cursor as numbers</caption>

@@ -21,6 +21,19 @@ export interface Look {
 /** In front of a row: it changes what lies below; nobody knows; what lies below. */
 export const SIGNS = { changed: "≠", unknown: "?", old: "−" } as const;
 const HOLE = -2;
+const DAMAGED = -3;
+/** In the place of a byte that nobody knows. */
+const NO_BYTE = "--";
+
+/** Whose a byte of a block is; negative where it is no link's. */
+export function ownerAt({ offsetBytes, answer }: Block, at: number): number | undefined {
+  return answer.owners?.[Math.floor((offsetBytes + at) / 512) - Math.floor(offsetBytes / 512)];
+}
+
+/** True where the file says what cannot be, so that nobody knows the byte. */
+export function isDamagedAt(block: Block, at: number): boolean {
+  return ownerAt(block, at) === DAMAGED;
+}
 
 export function Rows({ block, look }: { block: Block; look: Look }) {
   const count = Math.ceil(block.answer.bytes.length / ROW_BYTES);
@@ -43,8 +56,9 @@ interface RowProps {
 }
 
 function Row({ block: { offsetBytes, answer }, look, start }: RowProps & { look: Look }) {
-  const { bytes, owners, changes } = answer;
-  const owner = owners?.[Math.floor((offsetBytes + start) / 512) - Math.floor(offsetBytes / 512)];
+  const { bytes, changes } = answer;
+  const owner = ownerAt({ offsetBytes, answer }, start);
+  const isDamaged = owner === DAMAGED;
   const cells = Array.from({ length: ROW_BYTES }, (_, i) => bytes[start + i]);
   const kinds = changes?.subarray(start, start + ROW_BYTES);
   const tint = owner === undefined || owner < 0
@@ -63,7 +77,10 @@ function Row({ block: { offsetBytes, answer }, look, start }: RowProps & { look:
   };
   const sign = signOf(kinds);
   return (
-    <div class={owner === HOLE ? "row hole" : "row"} style={{ borderLeftColor: tint }}>
+    <div
+      class={owner === HOLE ? "row hole" : isDamaged ? "row damaged" : "row"}
+      style={{ borderLeftColor: tint }}
+    >
       <span class="offset">{(offsetBytes + start).toString(16).padStart(10, "0")}</span>
       {changes && <span class="sign" aria-hidden="true">{sign}</span>}
       <span class="bytes">
@@ -73,12 +90,12 @@ function Row({ block: { offsetBytes, answer }, look, start }: RowProps & { look:
             class={classOf(i)}
             onClick={() => byte !== undefined && look.select(offsetBytes + start + i)}
           >
-            {hexByte(byte)}
+            {isDamaged ? NO_BYTE : hexByte(byte)}
             {" "}
           </span>
         ))}
       </span>
-      <span class="ascii">{cells.map(asciiByte).join("")}</span>
+      <span class="ascii">{isDamaged ? "✗ damaged" : cells.map(asciiByte).join("")}</span>
       {kinds && sign !== " " && <span class="spoken">{spokenChanges(kinds)}</span>}
     </div>
   );

@@ -118,7 +118,7 @@ export function HexView({ state, inspector, theme }: Props) {
       </div>
       {isReadable && <CursorWords block={shown} state={state} />}
       {hexSource !== "disk" && <PartOfFile file={hexSource.file} state={state} inspector={inspector} />}
-      {isReadable && <Readings bytes={shown.answer.bytes} at={hexOffsetBytes - shown.offsetBytes} />}
+      {isReadable && <Readings block={shown} at={hexOffsetBytes - shown.offsetBytes} />}
     </section>
   );
 }

@@ -4,7 +4,8 @@ import type { PageState } from "./store.ts";
 
 export function RunLengths({ state }: { state: PageState }) {
   const histogram = state.scan?.histogram;
-  if (!histogram || !histogram.counts.some((count) => count > 0)) return null;
+  const damagedBytes = state.scan?.totals.damagedBytes ?? 0;
+  if (!histogram || (!histogram.counts.some((count) => count > 0) && damagedBytes === 0)) return null;
   const most = Math.max(...histogram.bytes);
   return (
     <section data-testid="histogram" aria-labelledby="histogram-title">
@@ -34,6 +35,11 @@ export function RunLengths({ state }: { state: PageState }) {
           )}
         </tbody>
       </table>
+      {damagedBytes > 0 && (
+        <p class="remark">
+          ✗ {formatSize(damagedBytes)} are damaged and in no row: nobody knows what is there.
+        </p>
+      )}
     </section>
   );
 }

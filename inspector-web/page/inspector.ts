@@ -30,6 +30,7 @@ export class Inspector extends Desk {
     else if (notice.notice === "damaged") this.#showDamage();
     else if (notice.notice === "checked") this.work.showChecked(notice.checked);
     else if (notice.notice === "compared") this.store.set({ compared: notice.compared });
+    else if (notice.notice === "surveyed") this.store.set({ surveyed: notice.surveyed });
     else if (notice.notice === "searched") this.work.showSearched(notice.searched);
     else if (notice.notice === "scan" && notice.state.view === this.store.state.view) {
       this.store.set({ scan: notice.state });

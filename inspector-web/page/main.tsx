@@ -19,22 +19,14 @@ function textOf(id: string): string {
   return text;
 }
 
-function startWorker(): Worker {
+/** Left by the template, which has unpacked this script by it. */
+declare function unpacked(element: HTMLElement): Response;
+
+function startWorker(wasm: ArrayBuffer): Worker {
   const url = URL.createObjectURL(new Blob([textOf("worker-source")], { type: "text/javascript" }));
   const worker = new Worker(url);
-  const { buffer } = bytesOf(textOf("core-wasm"));
-  worker.postMessage({ wasm: buffer }, [buffer]);
+  worker.postMessage({ wasm }, [wasm]);
   return worker;
-}
-
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64.trim()), (letter) => letter.charCodeAt(0));
-}
-
-/** What `build.ts` packed. */
-function unpacked(element: HTMLElement): Response {
-  const stream = new Blob([bytesOf(element.textContent ?? "")]).stream();
-  return new Response(stream.pipeThrough(new DecompressionStream("deflate-raw")));
 }
 
 /** zstd, where the page was built with it; packed until a repository is opened. */
@@ -60,16 +52,19 @@ function snapshot({ state }: Store): unknown {
   const { opened, opening, scan, view, tab, curve, troubles, areas, findings, compared } = state;
   const { fromSector, sectorsPerCell, cursorSector, hexSource, hexOffsetBytes, warning } = state;
   const { found, search, theme, speedMbps, repository, difference, checked, checking } = state;
+  const { judgement, steps } = state;
   const position = { fromSector, sectorsPerCell, cursorSector, hexSource, hexOffsetBytes };
   return structuredClone({
     ...{ opened, opening, scan, view, tab, curve, troubles, areas, findings, compared, warning, position },
-    ...{ found, search, theme, speedMbps, repository, difference, checked, checking },
+    ...{ found, search, theme, speedMbps, repository, difference, checked, checking, judgement, steps },
   });
 }
 
-function start(): void {
+async function start(): Promise<void> {
   const store = new Store();
-  const worker = startWorker() as Worker & { onmessage: ((event: MessageEvent<Told>) => void) | null };
+  const worker = startWorker(await unpacked(document.getElementById("core-wasm")!).arrayBuffer()) as
+    & Worker
+    & { onmessage: ((event: MessageEvent<Told>) => void) | null };
   const client = new Client(worker, (notice) => inspector.heard(notice));
   const inspector = new Inspector(store, client, unpackZstd);
   const kept = openKeep();
@@ -88,4 +83,4 @@ function start(): void {
   else void inspector.opening.openFiles(files, false, leaf);
 }
 
-start();
+void start();

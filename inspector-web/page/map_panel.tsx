@@ -193,7 +193,7 @@ function Legend({ state, theme }: { state: PageState; theme: ThemeName }) {
       </span>
       {!state.opened?.snapshot && (
         <span>
-          <i style={{ background: hexOf(palette.density[0] ?? 0) }} /> nothing (parent shows)
+          <i style={{ background: hexOf(palette.density[0] ?? 0) }} /> unchanged, the parent shows
         </span>
       )}
       {state.scan?.finished === false && (
@@ -202,7 +202,7 @@ function Legend({ state, theme }: { state: PageState; theme: ThemeName }) {
         </span>
       )}
       <span>
-        <i style={{ background: hexOf(palette.damage) }} /> damage
+        <i style={{ background: hexOf(palette.damage) }} /> damaged ✕, nobody knows what is there
       </span>
       <span class="quiet">{scanWords(state.scan)}</span>
     </p>

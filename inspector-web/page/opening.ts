@@ -136,6 +136,7 @@ export class Opening {
   #look(): void {
     this.desk.startScan();
     this.desk.askTables();
+    this.desk.askJudgement();
   }
 
   #giveUp(opening: number, error: unknown): void {

@@ -11,6 +11,7 @@ export function Partitions({ state, inspector }: { state: PageState; inspector: 
   const names = areaNames(areas.areas);
   // A whole disk is all data or zeros: only a delta says what changes.
   const hasChanges = opened !== undefined && isDelta(opened, state.view);
+  const isDamaged = areas.areas.some(({ damagedBytes }) => damagedBytes > 0);
   const show = (startBytes: number, lengthBytes: number) => {
     inspector.navigation.showTab("map");
     inspector.store.set({ cursorSector: startBytes / 512, hexOffsetBytes: startBytes });
@@ -33,6 +34,7 @@ export function Partitions({ state, inspector }: { state: PageState; inspector: 
               <th scope="col" class="number">Size</th>
               <th scope="col" class="number">Data</th>
               <th scope="col" class="number">Zeros</th>
+              {isDamaged && <th scope="col" class="number">Damaged</th>}
               {hasChanges && <th scope="col" class="number">Changed</th>}
             </tr>
           </thead>
@@ -50,6 +52,7 @@ export function Partitions({ state, inspector }: { state: PageState; inspector: 
                 <td class="number">{formatSize(area.lengthBytes)}</td>
                 <td class="number">{formatSize(area.dataBytes)}</td>
                 <td class="number">{formatSize(area.zeroBytes)}</td>
+                {isDamaged && <td class="number">{formatSize(area.damagedBytes)}</td>}
                 {hasChanges && (
                   <td class="number">
                     <meter

@@ -6,7 +6,7 @@ import { formatOffset, formatShare, type Landmarks } from "../shared/units.ts";
 const KINDS = {
   data: "data",
   zero: "zeros",
-  hole: "nothing here, the parent shows",
+  hole: "unchanged, the parent shows",
   damaged: "damaged, nobody knows what is here",
 } as const;
 
@@ -74,7 +74,7 @@ export function cellWords(cell: Cell, sectorsPerCell: number): string {
     cell.data > 0 ? `${formatShare(cell.data, 1)} data` : "",
     cell.zero > 0 ? `${formatShare(cell.zero, 1)} zeroed` : "",
   ].filter((part) => part !== "");
-  return `${where} ${parts.length === 0 ? "empty" : parts.join(", ")}.`;
+  return `${where} ${parts.length === 0 ? "unchanged" : parts.join(", ")}.`;
 }
 
 function changeWords({ change, data }: Cell): string {

@@ -10,11 +10,13 @@ import type {
   Checked,
   Compared,
   Difference,
+  JudgementFacts,
   Opened,
   RepositoryFacts,
   ScanState,
   Searched,
   StructureNode,
+  Surveyed,
   Trouble,
   View,
 } from "../shared/protocol.ts";
@@ -51,6 +53,10 @@ export interface PageState {
   readonly areas: Answers["areas"] | undefined;
   readonly findings: Answers["findings"] | undefined;
   readonly compared: Compared | undefined;
+  /** When all tables were read; before that `opened` has what is known at once. */
+  readonly judgement: JudgementFacts | undefined;
+  /** How far the tables are read for it. */
+  readonly surveyed: Surveyed | undefined;
   readonly structure: StructureNode | undefined;
   readonly structureFile: string | undefined;
   /** Newest first. */
@@ -89,6 +95,8 @@ export const EMPTY: PageState = {
   areas: undefined,
   findings: undefined,
   compared: undefined,
+  judgement: undefined,
+  surveyed: undefined,
   structure: undefined,
   structureFile: undefined,
   troubles: [],

@@ -1,6 +1,7 @@
 /** What one leaves with: the run list, the picture, the command, a link. */
 import { useState } from "preact/hooks";
 import type { Inspector } from "./inspector.ts";
+import { judgementOf } from "./judgement.tsx";
 import { hashOf, type PageState } from "./store.ts";
 import { viewName } from "./words.ts";
 
@@ -41,15 +42,48 @@ export function TakeAway({ state, inspector }: { state: PageState; inspector: In
           Copy link to this view
         </button>
       </p>
-      {opened.command !== undefined && (
-        <p class="command">
-          <code data-testid="command" tabIndex={0}>{opened.command}</code>{" "}
-          <button type="button" onClick={() => copy(opened.command ?? "", "command")}>Copy command</button>
-        </p>
-      )}
+      <Command state={state} copy={copy} />
       <p class="quiet" role="status">{copied}</p>
     </section>
   );
+}
+
+/** The command, where it is known to work; else the reason why there is none. */
+function Command({ state, copy }: { state: PageState; copy: (text: string, what: string) => void }) {
+  const { command, reason } = commandOf(state);
+  if (command === undefined) {
+    return reason === undefined ? null : <p class="command" data-testid="no-command">{reason}</p>;
+  }
+  return (
+    <>
+      <p class="command">
+        <code data-testid="command" tabIndex={0}>{command}</code>{" "}
+        <button type="button" onClick={() => copy(command, "command")}>Copy command</button>
+      </p>
+      {/ TARGET\b/.test(command) && (
+        <p class="quiet">
+          TARGET is what it is written to: an image or a block device with a copy of the base.
+        </p>
+      )}
+    </>
+  );
+}
+
+function commandOf(state: PageState): { readonly command?: string | undefined; readonly reason?: string } {
+  const { opened, findings } = state;
+  if (opened?.restore !== undefined) {
+    const damaged = findings?.findings.find(({ severity }) => severity === "damage");
+    if (!damaged) return { command: opened.restore };
+    return { reason: `No command: the snapshot is damaged and would not be restored: ${damaged.message}` };
+  }
+  const judgement = judgementOf(state);
+  if (!judgement || judgement.state === "nothing") return {};
+  const [refusal] = judgement.refusals;
+  if (refusal) return { reason: `No command: regrain apply refuses it. ${refusal.message}` };
+  if (!judgement.isFinal) return { reason: "The command is shown when all tables have been checked." };
+  const [against] = judgement.against;
+  if (against !== undefined) return { reason: `No command: this is likely another base. ${against}` };
+  return { command: judgement.command };
 }
 
 function save(blob: Blob, name: string): void {

@@ -1,5 +1,13 @@
 /** What the worker answers to each request. */
-import type { AreaFacts, FindingFact, LinkFacts, SectorFacts, StructureNode, View } from "./disk_facts.ts";
+import type {
+  AreaFacts,
+  FindingFact,
+  JudgementFacts,
+  LinkFacts,
+  SectorFacts,
+  StructureNode,
+  View,
+} from "./disk_facts.ts";
 import type { Checked, Compared } from "./progress.ts";
 import type { Difference, RepositoryFacts, SnapshotFacts } from "./repository_facts.ts";
 
@@ -44,6 +52,8 @@ export interface Answers {
     readonly findings: readonly FindingFact[];
     readonly counts: Readonly<Record<"damage" | "doubt" | "note", number>>;
   };
+  /** When all tables were read. */
+  judgement: JudgementFacts;
   structure: StructureNode;
   owners: { readonly owners: Int16Array };
   compare: Compared;
@@ -58,14 +68,16 @@ export interface Opened {
   readonly capacitySectors: number;
   /** What was dropped and belongs to nothing, each with the reason; what is missing. */
   readonly remarks: readonly string[];
-  /** The very command that would apply the deltas, or `undefined` where there is no delta. */
-  readonly command: string | undefined;
+  /** Whether the deltas can be applied, as far as that is known before their tables are read. */
+  readonly judgement: JudgementFacts;
   /** True when only a map was opened: there are no bytes to look at. */
   readonly mapOnly: boolean;
   /** What is looked at first: all deltas merged, or the link that was asked for by name. */
   readonly start: View;
   /** Of the snapshot that is shown, when it is one. */
   readonly snapshot?: SnapshotFacts;
+  /** The command that restores that snapshot. */
+  readonly restore?: string;
 }
 
 /**

@@ -83,6 +83,7 @@ export type Request =
   | { readonly type: "stop-next" }
   | { readonly type: "areas"; readonly view: View }
   | { readonly type: "findings" }
+  | { readonly type: "judgement" }
   /** Of long tables the first entries are told, and the one at the byte `around`. */
   | { readonly type: "structure"; readonly file: string; readonly around?: number }
   /** Which link owns each cell of a merged view. */

@@ -1,5 +1,5 @@
 /** Partitions and file systems, and how much of each a view changes. */
-import { type Batch, RegrainError, SECTOR_SIZE, type Source } from "../../core-as/host/mod.ts";
+import { SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import {
   type Area,
   type AreaTotal,
@@ -9,62 +9,11 @@ import {
   surveyGuest,
 } from "../../core-as/host/guest/mod.ts";
 import type { Answers, AreaFacts } from "../shared/protocol.ts";
-import type { Stretch } from "../../core-as/host/guest/pieces.ts";
 import type { SectorRange } from "./geometry.ts";
 import type { Sum } from "./pyramid.ts";
-import { DATA, type DiskRuns, HOLE, kindName, type Runs, walkRuns, ZERO } from "./runs.ts";
+import { GuestView } from "./guest_view.ts";
+import { DAMAGED, DATA, type DiskRuns, kindName, type Runs, walkRuns, ZERO } from "./runs.ts";
 import type { Scan } from "./scan.ts";
-
-/** The disk as its guest sees it, damage read over. */
-class GuestView implements Source {
-  readonly path: string;
-  readonly sizeBytes: number;
-  /** Where a chunk of a backup was to be read that is damaged: zeros are shown instead. */
-  readonly unread = new Set<number>();
-
-  constructor(private readonly disk: DiskRuns) {
-    this.path = disk.name;
-    this.sizeBytes = disk.capacitySectors * SECTOR_SIZE;
-  }
-
-  async read(batch: Batch, buffer: Uint8Array): Promise<void> {
-    for (let i = 0; i < batch.count; i++) {
-      const offsetBytes = batch.offsetBytes[i]!;
-      const at = batch.at[i]!;
-      const lengthBytes = batch.lengthBytes[i]!;
-      if (offsetBytes + lengthBytes > this.sizeBytes) {
-        throw new RegrainError("READ_SHORT", `the disk ends at byte ${this.sizeBytes}`, { path: this.path });
-      }
-      await this.readOver(offsetBytes, buffer.subarray(at, at + lengthBytes));
-    }
-  }
-
-  private async readOver(offsetBytes: number, buffer: Uint8Array): Promise<void> {
-    try {
-      await this.disk.read(offsetBytes, buffer);
-    } catch (error) {
-      if (!(error instanceof RegrainError) || !error.code.startsWith("CHUNK_")) throw error;
-      buffer.fill(0);
-      this.unread.add(offsetBytes);
-    }
-  }
-
-  /** False where a part of a stretch is in the base, which is not here. */
-  async isKnown({ offsetBytes, lengthBytes }: Stretch): Promise<boolean> {
-    if (this.disk.disk.isWhole) return true;
-    const from = Math.floor(offsetBytes / SECTOR_SIZE);
-    const to = Math.min(this.disk.capacitySectors, Math.ceil((offsetBytes + lengthBytes) / SECTOR_SIZE));
-    let isKnown = true;
-    await walkRuns(this.disk, { from, to }, ({ kind }) => {
-      if (kind === HOLE) isKnown = false;
-    });
-    return isKnown;
-  }
-
-  close(): void {
-    // The links belong to the bench.
-  }
-}
 
 /** @param merged All links: a partition table is mostly in the base. */
 export async function surveyAreas(merged: DiskRuns): Promise<GuestSurvey> {
@@ -115,8 +64,11 @@ export async function scannedTotals({ areas }: GuestSurvey, scan: Scan): Promise
   const totals: AreaTotal[] = [];
   for (const { startBytes, lengthBytes } of areas) {
     const range = { from: startBytes / SECTOR_SIZE, to: (startBytes + lengthBytes) / SECTOR_SIZE };
-    const { data, zero } = scan.finished ? await exactSum(scan, range) : scan.pyramid.sumOf(range);
-    totals.push({ dataBytes: Math.round(data) * SECTOR_SIZE, zeroBytes: Math.round(zero) * SECTOR_SIZE });
+    const { data, zero, damaged } = scan.finished ? await exactSum(scan, range) : scan.pyramid.sumOf(range);
+    const [dataBytes, zeroBytes, damagedBytes] = [data, zero, damaged].map((sectors) =>
+      Math.round(sectors) * SECTOR_SIZE
+    ) as [number, number, number];
+    totals.push({ dataBytes, zeroBytes, damagedBytes });
   }
   return totals;
 }
@@ -131,6 +83,7 @@ async function exactSum({ pyramid, runs }: Scan, { from, to }: SectorRange): Pro
     await walkRuns(runs, range, ({ kind, length }) => {
       if (kind === DATA) sum.data += length;
       else if (kind === ZERO) sum.zero += length;
+      else if (kind === DAMAGED) sum.damaged += length;
     });
   }
   return sum;
@@ -162,7 +115,7 @@ function notKnown(reason: string): string {
   return `not known: ${reason}`;
 }
 
-function factsOf(area: Area, unknown: string): Omit<AreaFacts, "dataBytes" | "zeroBytes"> {
+function factsOf(area: Area, unknown: string): Omit<AreaFacts, keyof AreaTotal> {
   const { kind, startBytes, lengthBytes, partition, fileSystem } = area;
   return {
     kind,

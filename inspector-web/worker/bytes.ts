@@ -7,6 +7,7 @@ import type { DiskRuns } from "./runs.ts";
 /** Owners of zeros and of nothing. */
 const ZERO = -1;
 const HOLE = -2;
+const DAMAGED = -3;
 /** No view shows more at once. */
 const MAX_BYTES = 16 * MIB;
 
@@ -63,7 +64,9 @@ function changesOf(upper: Read, lower: Read, offsetBytes: number): Uint8Array<Ar
   for (let i = 0; i < changes.length; i++) {
     const sector = Math.floor((offsetBytes % SECTOR_SIZE + i) / SECTOR_SIZE);
     if (upper.owners[sector] === HOLE) continue;
-    if (lower.owners[sector] === HOLE) changes[i] = UNKNOWN_BELOW;
+    // Where either is damaged nobody knows what differs.
+    const isUnknown = [upper.owners[sector], lower.owners[sector]].includes(DAMAGED);
+    if (isUnknown || lower.owners[sector] === HOLE) changes[i] = UNKNOWN_BELOW;
     else if (upper.bytes[i] !== lower.bytes[i]) changes[i] = CHANGED;
   }
   return changes;

@@ -7,28 +7,42 @@ import {
   SECTOR_SIZE,
   type Verdict,
 } from "../../core-as/host/mod.ts";
-import type { FileFacts, LinkFacts, Opened, View } from "../shared/protocol.ts";
+import type { FileFacts, JudgementFacts, LinkFacts, Opened, View } from "../shared/protocol.ts";
 import { deltasOf } from "./bench.ts";
-import { commandFor } from "./command.ts";
+import { firstJudgement } from "./judgement.ts";
 import type { MapRuns } from "./map_json.ts";
 import type { Chain } from "./open.ts";
 
 /** @param start Index of the link that was asked for. */
 export function openedChain(
-  { links, verdicts, isWhole, remarks }: Chain,
+  chain: Chain,
   names: readonly string[],
   start: number,
 ): Opened {
+  const { links, verdicts, isWhole, remarks } = chain;
   return {
     links: links.map((link, i) => linkFacts(link, verdicts[i])),
     isWhole,
     capacitySectors: links[0]!.capacitySectors,
     remarks: [...remarks, ...names],
-    command: commandFor(links),
+    judgement: firstJudgement(chain),
     mapOnly: false,
     start: firstView(links, start),
   };
 }
+
+/** Where there are no deltas that could be applied. */
+export const NO_JUDGEMENT: JudgementFacts = {
+  state: "nothing",
+  isFinal: true,
+  deltas: 0,
+  refusals: [],
+  unknowns: [],
+  agreed: [],
+  against: [],
+  command: undefined,
+  plan: undefined,
+};
 
 /** All deltas merged are what an apply writes: they come first, unless an older link was asked for by name. */
 function firstView(links: readonly Link[], asked: number): View {
@@ -53,7 +67,7 @@ export function openedMap(runs: MapRuns, file: FileFacts, remarks: readonly stri
     isWhole: false,
     capacitySectors: runs.capacitySectors,
     remarks: [...remarks, "only a map was opened: there are no bytes to look at"],
-    command: undefined,
+    judgement: NO_JUDGEMENT,
     mapOnly: true,
     start: 0,
   };
@@ -73,7 +87,7 @@ function linkFacts(link: Link, verdict: Verdict | undefined): LinkFacts {
     parentHint: descriptor?.parentFileNameHint,
     isBase,
     files: filesOf(link),
-    verdict: verdict && { matches: verdict.state !== "mismatch", sentences: verdict.reasons },
+    verdict: verdict && { state: verdict.state, sentences: verdict.reasons },
   };
 }
 

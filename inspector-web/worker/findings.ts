@@ -1,5 +1,12 @@
 /** Everything the tables of all links say that cannot be. */
-import { type Extent, Link, type PlacedExtent, SECTOR_SIZE, surveyLink } from "../../core-as/host/mod.ts";
+import {
+  type Extent,
+  Link,
+  type LinkSurvey,
+  type PlacedExtent,
+  SECTOR_SIZE,
+  surveyLink,
+} from "../../core-as/host/mod.ts";
 import type { Answers, FindingFact, Surveyed } from "../shared/protocol.ts";
 import type { Bench } from "./bench.ts";
 import { breathe } from "./lock.ts";
@@ -64,18 +71,26 @@ class Progress {
   }
 }
 
+/** What was found in all links, newest first, and the same in words. */
+export interface ChainSurvey {
+  readonly surveys: readonly LinkSurvey[];
+  readonly answer: Answers["findings"];
+}
+
 /** A survey cannot be cut into steps, so it is made on a bench of its own. */
-export async function findingsOf(
+export async function surveyChain(
   { chain, kernels }: Bench,
   tell: (surveyed: Surveyed) => void,
-): Promise<Answers["findings"]> {
+): Promise<ChainSurvey> {
   const findings: FindingFact[] = [];
   const counts = { damage: 0, doubt: 0, note: 0 };
   const progress = new Progress(tell);
   const { core, lock } = kernels;
   const links = chain.links.map((link) => progress.watch(link, core.kernels.seenSectors()));
+  const surveys: LinkSurvey[] = [];
   for (const link of links) {
     const survey = await lock.run(() => surveyLink(core, link, { overlaps: true }));
+    surveys.push(survey);
     for (const severity of ["damage", "doubt", "note"] as const) {
       counts[severity] += survey.findings.counts[severity];
     }
@@ -83,5 +98,5 @@ export async function findingsOf(
       findings.push({ severity, kind, file: path, offsetBytes, message });
     }
   }
-  return { findings, counts };
+  return { surveys, answer: { findings, counts } };
 }

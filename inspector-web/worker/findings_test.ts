@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { caseNamed } from "../../fixtures/mod.ts";
 import { openedBench } from "../../test/helpers/opened.ts";
 import type { Surveyed } from "../shared/protocol.ts";
-import { findingsOf } from "./findings.ts";
+import { surveyChain } from "./findings.ts";
 
 for (const name of ["stream-footer", "cowd-every-sector-written", "chain-two-cowd-links", "split-sparse"]) {
   Deno.test(`${name}: the search for damage says how far it is`, async () => {
@@ -14,7 +14,7 @@ for (const name of ["stream-footer", "cowd-every-sector-written", "chain-two-cow
     // A second goes by with every look at the clock.
     performance.now = () => ms += 1000;
     try {
-      const { counts } = await findingsOf(bench, (surveyed) => told.push(surveyed));
+      const { answer: { counts } } = await surveyChain(bench, (surveyed) => told.push(surveyed));
       assert.equal(counts.damage, 0);
     } finally {
       performance.now = now;

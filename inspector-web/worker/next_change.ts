@@ -12,8 +12,9 @@ import { type DiskRuns, HOLE, LENIENT, type PlacedRun, ZERO } from "./runs.ts";
 const PIECE_SECTORS = 4 * MIB / SECTOR_SIZE;
 /** Runs of the view are listed for this much of the disk at a time. */
 const SPAN_SECTORS = 1024 * MIB / SECTOR_SIZE;
-/** Owner of a sector that no link holds; see `DiskRuns.read`. */
+/** Owners of a sector that no link holds, and of one that is damaged; see `DiskRuns.read`. */
 const NO_OWNER = -2;
+const DAMAGED_OWNER = -3;
 /** Of a sector that equals the parent's. */
 const SAME = -1;
 
@@ -169,8 +170,10 @@ export class ChangeFinder {
     const first = new Int16Array(to - from).fill(SAME);
     const [words, parents] = [new Uint32Array(upper.buffer), new Uint32Array(lower.buffer)];
     for (let i = 0; i < first.length; i++) {
-      if (upperOwners[i] === NO_OWNER) continue;
-      first[i] = lowerOwners[i] === NO_OWNER ? 0 : firstDifference(words, parents, i);
+      // Of what is damaged nobody knows whether it is a change; of what the parent has nobody knows what was there.
+      if (upperOwners[i]! <= NO_OWNER) continue;
+      const isUnknown = lowerOwners[i]! === NO_OWNER || lowerOwners[i] === DAMAGED_OWNER;
+      first[i] = isUnknown ? 0 : firstDifference(words, parents, i);
     }
     return { from, first };
   }

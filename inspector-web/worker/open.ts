@@ -6,8 +6,9 @@ import {
   type Descriptor,
   type ImageFormat,
   isDelta,
-  judge,
-  type Link,
+  isKnownBase,
+  judgeChain,
+  Link,
   type LinkIdentity,
   MAX_CHAIN_LINKS,
   openLink,
@@ -37,6 +38,12 @@ export interface Chain {
   readonly verdicts: readonly (Verdict | undefined)[];
   /** True when it reaches a base, so that every sector is known. */
   readonly isWhole: boolean;
+  /** The links, and the base of which only the descriptor is here. */
+  readonly identities: readonly LinkIdentity[];
+  /** True when the last of those is a base. */
+  readonly hasBase: boolean;
+  /** Why a link below the last one cannot be opened, unless that is a base that is merely not here. */
+  readonly broken: RegrainError | undefined;
   readonly remarks: readonly string[];
 }
 
@@ -200,24 +207,26 @@ function leftOver(items: readonly Item[]): string[] {
  */
 export async function openPlan(plan: Plan, context: Context): Promise<Chain> {
   const links: Link[] = [];
-  const verdicts: (Verdict | undefined)[] = [];
+  let missing: LinkIdentity | undefined;
+  let broken: RegrainError | undefined;
   const remarks = [...plan.remarks];
-  for (const [i, name] of plan.names.entries()) {
-    const above = links[i - 1];
+  for (const name of plan.names) {
+    const above = links.at(-1);
     const item = plan.items.find((each) => each.name === name);
     const { role = "image", format } = item ?? {};
     const opened = await tryOpen(name, { ...context, format }, role);
     if (item?.remark !== undefined) remarks.push(item.remark);
-    const identity: LinkIdentity = opened instanceof RegrainError
-      ? { path: name, descriptor: item?.descriptor, capacitySectors: item?.descriptor?.capacitySectors }
-      : opened;
-    if (above) verdicts.push(judge(above, identity));
-    if (opened instanceof RegrainError) {
-      if (!above) throw opened;
-      remarks.push(`what lies below ${above.path} cannot be shown: ${opened.message}`);
-      return { links, verdicts, isWhole: false, remarks };
+    if (opened instanceof Link) {
+      links.push(opened);
+      continue;
     }
-    links.push(opened);
+    if (!above) throw opened;
+    remarks.push(`what ${above.path} was made on cannot be shown: ${opened.message}`);
+    missing = identityOf(name, plan);
+    // Of a base that is not here its descriptor says enough.
+    const isAbsent = opened.code === "NOT_FOUND" && isKnownBase(missing);
+    if (!isAbsent) broken = opened;
+    break;
   }
   const shared = sharedFile(links.flatMap(({ extents }) => extents));
   if (shared !== undefined) {
@@ -226,8 +235,23 @@ export async function openPlan(plan: Plan, context: Context): Promise<Chain> {
     });
   }
   const last = links.at(-1)!;
-  if (last.delta === true) remarks.push(missingParent(last));
-  return { links, verdicts: [...verdicts, undefined], isWhole: last.isBase, remarks };
+  if (!missing && last.delta === true) remarks.push(missingParent(last));
+  const all = missing ? [...links, missing] : links;
+  const identities = broken ? links : all;
+  return {
+    links,
+    verdicts: [...judgeChain(all), ...(missing ? [] : [undefined])],
+    isWhole: last.isBase,
+    identities,
+    hasBase: isKnownBase(identities.at(-1)!),
+    broken,
+    remarks,
+  };
+}
+
+function identityOf(name: string, { items }: Plan): LinkIdentity {
+  const descriptor = items.find((each) => each.name === name)?.descriptor;
+  return { path: name, descriptor, capacitySectors: descriptor?.capacitySectors };
 }
 
 async function tryOpen(name: string, context: Context, role: Role): Promise<Link | RegrainError> {

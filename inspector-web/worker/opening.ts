@@ -65,7 +65,7 @@ export async function openSnapshot(
     opened: {
       ...openedChain(bench.chain, [], 0),
       snapshot: repository.factsOfSnapshot(id),
-      command: restoreCommand(snapshot.snapshot, repository.reader.store.label),
+      restore: restoreCommand(snapshot.snapshot, repository.reader.store.label),
     },
   };
 }

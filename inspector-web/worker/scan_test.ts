@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { Batch, RegrainError } from "../../core-as/host/mod.ts";
 import { BlobSource } from "./blob_source.ts";
-import { quoteForShell } from "./command.ts";
 import { mergeReads } from "./merged_reads.ts";
 import { Pyramid } from "./pyramid.ts";
 import { DATA, HOLE, type PlacedRun, ZERO } from "./runs.ts";
@@ -110,10 +109,4 @@ Deno.test("a blob is not read past its end, nor when it was closed", async () =>
   await assert.rejects(source.read(batch, new Uint8Array(6)), code("READ_SHORT"));
   life.ended = true;
   await assert.rejects(source.read(batch, new Uint8Array(6)), code("READ_FAILED"));
-});
-
-Deno.test("quoteForShell() leaves nothing to the shell, and makes no flag", () => {
-  assert.equal(quoteForShell("vm-000001.vmdk"), "vm-000001.vmdk");
-  assert.equal(quoteForShell("a b$(x)'s.img"), "'a b$(x)'\\''s.img'");
-  assert.equal(quoteForShell("--force"), "./--force");
 });

@@ -126,6 +126,8 @@ export class Session {
         return this.required().surveys.areas(asked.view);
       case "findings":
         return this.required().surveys.findings();
+      case "judgement":
+        return this.required().surveys.judgement();
       case "structure":
         return this.structure(asked.file, asked.around);
       case "compare":

@@ -1,10 +1,12 @@
 /** What is told of the disk as a whole, its parts and its damage; looked for once, and kept. */
 import type { GuestSurvey } from "../../core-as/host/guest/mod.ts";
 import { RegrainError } from "../../core-as/host/mod.ts";
-import type { Answers, Notice, View } from "../shared/protocol.ts";
+import type { Answers, JudgementFacts, Notice, View } from "../shared/protocol.ts";
 import { areaAnswer, labelOf, scannedTotals, surveyAreas, unknownAreas, walkedTotals } from "./areas.ts";
 import { Bench, type KernelSet } from "./bench.ts";
-import { findingsOf } from "./findings.ts";
+import { NO_JUDGEMENT } from "./facts.ts";
+import { type ChainSurvey, surveyChain } from "./findings.ts";
+import { finalJudgement } from "./judgement.ts";
 import type { LongWork } from "./long_work.ts";
 import type { OpenDisk } from "./open_disk.ts";
 
@@ -12,7 +14,8 @@ export class Surveys {
   private guest: Promise<GuestSurvey> | undefined;
   /** The same when it is there: nobody waits for it to learn the name of an area. */
   private known: GuestSurvey | undefined;
-  private found: Promise<Answers["findings"]> | undefined;
+  private surveyed: Promise<{ bench: Bench; survey: ChainSurvey }> | undefined;
+  private judged: Promise<JudgementFacts> | undefined;
   private marks: Promise<void> | undefined;
 
   constructor(
@@ -52,16 +55,30 @@ export class Surveys {
       await (this.marks ??= snapshot.placeMarks());
       return snapshot.findings();
     }
-    return await (this.found ??= this.survey());
+    return (await (this.surveyed ??= this.survey())).survey.answer;
+  }
+
+  /** Whether the deltas can be applied: what that needs is looked for once. */
+  async judgement(): Promise<JudgementFacts> {
+    const { map, snapshot } = this.disk;
+    if (map || snapshot) return NO_JUDGEMENT;
+    return await (this.judged ??= this.judge());
+  }
+
+  private async judge(): Promise<JudgementFacts> {
+    const surveyed = await (this.surveyed ??= this.survey());
+    return await finalJudgement(await this.work.bench(), surveyed);
   }
 
   /** A survey reads all that a scan reads: it waits for that, and what is seen first is there first. */
-  private async survey(): Promise<Answers["findings"]> {
+  private async survey(): Promise<{ bench: Bench; survey: ChainSurvey }> {
     const { scans, plan, files, life } = this.disk;
     await scans.idle();
     if (!plan || life.ended) throw new RegrainError("USAGE", "nothing is open");
-    return await findingsOf(await Bench.open(this.kernels.survey, plan, files), (surveyed) => {
+    const bench = await Bench.open(this.kernels.survey, plan, files);
+    const survey = await surveyChain(bench, (surveyed) => {
       if (!life.ended) this.tell({ notice: "surveyed", surveyed });
     });
+    return { bench, survey };
   }
 }

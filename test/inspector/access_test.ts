@@ -121,7 +121,7 @@ testWithPeers(
       });
       await page.locator("body").press("2");
       await page.locator("body").press("n");
-      const changed = page.locator(".hex .differs").first();
+      const changed = page.locator(".hex .differs:not(.chosen)").first();
       await changed.waitFor();
       assert.match(await changed.evaluate((byte) => getComputedStyle(byte).textDecorationLine), /underline/);
       const cursor = page.locator(".hex .chosen");

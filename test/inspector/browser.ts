@@ -21,6 +21,7 @@ export type PageState =
   & Pick<Everything, "opening" | "opened" | "view" | "tab" | "scan" | "troubles" | "warning">
   & Pick<Everything, "repository" | "difference" | "checked" | "checking" | "findings">
   & Pick<Everything, "areas" | "compared" | "found" | "search" | "curve" | "theme" | "speedMbps">
+  & Pick<Everything, "judgement" | "steps">
   & {
     readonly position: Pick<
       Everything,

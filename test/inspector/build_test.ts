@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { buildPages, fillTemplate, inlineStyle, pack } from "../../inspector-web/build.ts";
+import { decode85 } from "../../inspector-web/shared/base85.ts";
 import { PAGE_PATH, REPOSITORY_PAGE_PATH } from "./browser.ts";
 
 const POLICY = {
@@ -14,7 +15,7 @@ const POLICY = {
 };
 
 function unpack(packed: string): Promise<string> {
-  const bytes = new Blob([Uint8Array.fromBase64(packed)]).stream();
+  const bytes = new Blob([decode85(packed)]).stream();
   return new Response(bytes.pipeThrough(new DecompressionStream("deflate-raw"))).text();
 }
 
@@ -53,12 +54,12 @@ Deno.test("the policy of the page lets nothing in and nothing out", () => {
     return [directive.slice(0, space), directive.slice(space + 1)] as const;
   });
   assert.deepEqual(Object.fromEntries(directives), POLICY);
-  assert.ok(built.indexOf("Content-Security-Policy") < built.indexOf("<style"), "the policy comes late");
+  assert.ok(built.indexOf("Content-Security-Policy") < built.indexOf("<script"), "the policy comes late");
 });
 
 Deno.test("the page names nothing that lies elsewhere, on the network or on the machine that built it", async () => {
-  const packed = [...built.matchAll(/id="(?:worker|page)-source">([^<]*)</g)].map((match) => match[1]!);
-  assert.equal(packed.length, 2);
+  const packed = [...built.matchAll(/id="(?:style|worker|page)-source">([^<]*)</g)].map((match) => match[1]!);
+  assert.equal(packed.length, 3);
   const all = [built, ...await Promise.all(packed.map(unpack))].join("\n");
   const addresses = all.match(/\bhttps?:\/\/[^\s"'`)]*/g) ?? [];
   assert.deepEqual([...new Set(addresses)].filter((each) => !each.startsWith("http://www.w3.org/")), []);
@@ -67,20 +68,22 @@ Deno.test("the page names nothing that lies elsewhere, on the network or on the 
   assert.doesNotMatch(all, /\bfile:\/\/\/\w|sourceMappingURL/);
 });
 
-Deno.test("the elements of the page end where they should", () => {
+Deno.test("the elements of the page end where they should", async () => {
   const scripts = [...built.matchAll(/<script\b[^>]*>([^]*?)<\/script>/g)];
   const opening = [...built.matchAll(/<script type="[^"]*" id="([^"]*)">/g)].map((match) => match[1]);
   assert.deepEqual(opening, [
     "served",
+    "style-source",
     "core-wasm",
     "worker-source",
     "zstd-source",
     "zstd-wasm",
     "page-source",
   ]);
-  assert.equal(scripts.length, 7);
+  assert.equal(scripts.length, 8);
   assert.doesNotMatch(built, /<!--/);
-  assert.deepEqual([...Uint8Array.fromBase64(scripts[1]![1]!).subarray(0, 4)], [0, 0x61, 0x73, 0x6d]);
+  assert.match(await unpack(scripts[1]![1]!), /^:root\{/);
+  assert.match(await unpack(scripts[2]![1]!), /^\0asm/);
 });
 
 Deno.test("pack() is undone by what the page does", async () => {

@@ -118,11 +118,11 @@ testWithPeers(
   () =>
     inPage(async (watched) => {
       const { opened: sound } = await drop(watched.page, SOUND);
-      assert.equal(sound!.links[0]!.verdict!.matches, true);
+      assert.equal(sound!.links[0]!.verdict!.state, "match");
       const { opened, troubles } = await drop(watched.page, caseNamed("refused-chain-cid-mismatch").make());
       const verdict = opened?.links[0]?.verdict;
       const said = troubles[0]?.message ?? verdict?.sentences.join(" ") ?? "";
-      assert.ok(verdict?.matches !== true && /CID/.test(said), said);
+      assert.ok(verdict?.state === "mismatch" && /CID/.test(said), said);
     }),
 );
 

@@ -49,10 +49,12 @@ export function cutAtPartitions(partitions: readonly Partition[], sizeBytes: num
   return areas;
 }
 
-/** Bytes of an area by kind; what was not added, or is a hole, is in neither. */
+/** Bytes of an area by kind; what was not added, or is a hole, is in none of them. */
 export interface AreaTotal {
   dataBytes: number;
   zeroBytes: number;
+  /** Nobody knows what is there. */
+  damagedBytes: number;
 }
 
 /** Adds up runs by area, as they come: which partition changes by how much. */
@@ -69,12 +71,12 @@ export class AreaTotals {
     const last = areas.at(-1);
     this.starts = Float64Array.from(areas, ({ startBytes }) => startBytes);
     this.endBytes = last ? last.startBytes + last.lengthBytes : 0;
-    this.totals = areas.map(() => ({ dataBytes: 0, zeroBytes: 0 }));
+    this.totals = areas.map(() => ({ dataBytes: 0, zeroBytes: 0, damagedBytes: 0 }));
   }
 
-  /** Adds a run, which may span areas. What lies outside all of them is ignored, and so are holes and damage. */
+  /** Adds a run, which may span areas. What lies outside all of them is ignored, and so are holes. */
   add(startBytes: number, lengthBytes: number, kind: RunKind): void {
-    if (kind === "hole" || kind === "damaged" || this.totals.length === 0) return;
+    if (kind === "hole" || this.totals.length === 0) return;
     const toBytes = Math.min(this.endBytes, startBytes + lengthBytes);
     let from = Math.max(this.starts[0]!, startBytes);
     if (from >= toBytes) return;
@@ -83,6 +85,7 @@ export class AreaTotals {
       const end = Math.min(toBytes, this.endOf(this.current));
       const total = this.totals[this.current]!;
       if (kind === "data") total.dataBytes += end - from;
+      else if (kind === "damaged") total.damagedBytes += end - from;
       else total.zeroBytes += end - from;
       from = end;
       if (from >= toBytes) return;
