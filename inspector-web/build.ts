@@ -8,7 +8,7 @@
  * repositories, too. There zstd stays packed text until a repository is opened.
  */
 import { fileURLToPath } from "node:url";
-import { decode85, encode85 } from "./shared/base85.ts";
+import { decode85, encode85 } from "./base85.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 /** Most that each page may weigh. */

@@ -27,7 +27,7 @@ const PARTS = [
   ["apply", /^cli\/apply\//],
   ["capability", /^cli\/[a-z_]+\//],
   ["page", /^inspector-web\/dist\/inspector(-repository)?\.html$/],
-  ["inspector-build", /^inspector-web\/build\.ts$/],
+  ["inspector-build", /^inspector-web\/(build|base85)\.ts$/],
   ["inspector", /^inspector-web\//],
   ["fixtures", /^fixtures\//],
 ] as const;

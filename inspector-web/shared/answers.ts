@@ -1,13 +1,6 @@
 /** What the worker answers to each request. */
-import type {
-  AreaFacts,
-  FindingFact,
-  JudgementFacts,
-  LinkFacts,
-  SectorFacts,
-  StructureNode,
-  View,
-} from "./disk_facts.ts";
+import type { AreaFacts, FindingFact, LinkFacts, SectorFacts, StructureNode, View } from "./disk_facts.ts";
+import type { JudgementFacts } from "./judgement_facts.ts";
 import type { Checked, Compared } from "./progress.ts";
 import type { Difference, RepositoryFacts, SnapshotFacts } from "./repository_facts.ts";
 

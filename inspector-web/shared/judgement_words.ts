@@ -1,5 +1,5 @@
 /** The judgement in one sentence; what the page says first. */
-import type { JudgementFacts } from "./disk_facts.ts";
+import type { JudgementFacts } from "./judgement_facts.ts";
 
 /** Colour of a judgement, and its first words. Each begins with a sign, so that none is told by colour alone. */
 export function headOf(

@@ -6,6 +6,7 @@
  */
 export * from "./answers.ts";
 export * from "./disk_facts.ts";
+export * from "./judgement_facts.ts";
 export * from "./notices.ts";
 export * from "./progress.ts";
 export * from "./repository_facts.ts";

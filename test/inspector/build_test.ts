@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { buildPages, fillTemplate, inlineStyle, pack } from "../../inspector-web/build.ts";
-import { decode85 } from "../../inspector-web/shared/base85.ts";
+import { decode85, encode85 } from "../../inspector-web/base85.ts";
+import { checkAsync, fc } from "../helpers/property.ts";
 import { PAGE_PATH, REPOSITORY_PAGE_PATH } from "./browser.ts";
 
 const POLICY = {
@@ -84,6 +85,19 @@ Deno.test("the elements of the page end where they should", async () => {
   assert.doesNotMatch(built, /<!--/);
   assert.match(await unpack(scripts[1]![1]!), /^:root\{/);
   assert.match(await unpack(scripts[2]![1]!), /^\0asm/);
+});
+
+Deno.test("decode85() undoes encode85(), whatever the length, and the text ends no element", async () => {
+  await checkAsync(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+      const text = encode85(bytes);
+      assert.deepEqual(decode85(text), bytes);
+      assert.doesNotMatch(text, /[&'"<>\\`\s]/);
+      assert.equal(text.length, Math.ceil(bytes.length * 5 / 4));
+      return Promise.resolve();
+    }),
+    { runs: 200 },
+  );
 });
 
 Deno.test("pack() is undone by what the page does", async () => {

@@ -1,8 +1,6 @@
 /**
  * Bytes as text that needs no escape in HTML, five letters for four bytes: base64 takes a fifteenth more. The letters
  * are those from `#` to `}` without the ones that mean something to HTML or to a string.
- *
- * This module is browser compatible.
  */
 
 /** The inverse of {@link decode85}. */
