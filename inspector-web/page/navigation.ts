@@ -57,7 +57,9 @@ export class Navigation {
     const last = Math.max(0, opened.capacitySectors - 1);
     const sector = Math.min(last, Math.floor((place.offsetBytes ?? 0) / 512));
     if (place.offsetBytes !== undefined) {
-      this.desk.store.set({ cursorSector: sector, fromSector: sector, hexOffsetBytes: sector * 512 });
+      // A link to a byte leads to that byte, as the next change does.
+      const hexOffsetBytes = Math.min(place.offsetBytes, opened.capacitySectors * 512 - 1);
+      this.desk.store.set({ cursorSector: sector, fromSector: sector, hexOffsetBytes });
     }
     if (place.sectorsPerCell !== undefined) this.desk.store.set({ sectorsPerCell: place.sectorsPerCell });
     if (place.sectorsPerCell !== undefined) this.desk.map?.place(sector, place.sectorsPerCell);
