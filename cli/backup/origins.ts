@@ -96,9 +96,13 @@ export function cidText({ descriptor }: Link): string | undefined {
  * A stream, whose size is known when it has ended.
  *
  * @param next Reads into a buffer what there is, at least a byte; 0 at the end.
+ * @param onEnd Told how many bytes came, before anything of them is visible; throws when that cannot be all.
  */
-export function planStream(next: (into: Uint8Array) => MaybePromise<number>): BackupPlan {
-  const stream = new StreamReader(next);
+export function planStream(
+  next: (into: Uint8Array) => MaybePromise<number>,
+  onEnd: (sizeBytes: number) => MaybePromise<void> = () => undefined,
+): BackupPlan {
+  const stream = new StreamReader(next, onEnd);
   return {
     sizeBytes: undefined,
     method: "stream",
@@ -115,12 +119,18 @@ export function planStream(next: (into: Uint8Array) => MaybePromise<number>): Ba
 class StreamReader {
   private readonly ahead = new Uint8Array(4096);
   private aheadBytes = 0;
+  private readBytes = 0;
 
-  constructor(private readonly next: (into: Uint8Array) => MaybePromise<number>) {}
+  constructor(
+    private readonly next: (into: Uint8Array) => MaybePromise<number>,
+    private readonly onEnd: (sizeBytes: number) => MaybePromise<void>,
+  ) {}
 
   async atEnd(): Promise<boolean> {
     if (this.aheadBytes === 0) this.aheadBytes = await this.next(this.ahead);
-    return this.aheadBytes === 0;
+    if (this.aheadBytes > 0) return false;
+    await this.onEnd(this.readBytes);
+    return true;
   }
 
   /**
@@ -137,6 +147,7 @@ class StreamReader {
       if (count === 0) break;
       at += count;
     }
+    this.readBytes += at;
     return at;
   }
 }

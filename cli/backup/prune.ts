@@ -6,6 +6,7 @@ import { unhealedMarks } from "./marks.ts";
 import type { Repository } from "./repository.ts";
 import { type Candidate, type Fate, isEmptyPolicy, type RetentionPolicy, selectKept } from "./retention.ts";
 import { type ListedSnapshot, readSnapshots } from "./snapshots.ts";
+import { shrunkDisks } from "./shrunk.ts";
 import { findHits } from "./places.ts";
 
 /** A snapshot with what is needed to tell of it and to remove it. */
@@ -14,6 +15,8 @@ export interface PruneCandidate extends Candidate {
   /** `VM/DISK`; of a damaged manifest the part of its key that stands for it. */
   readonly disk: string;
   readonly damage: RegrainError | undefined;
+  /** Of the disk; `undefined` when the manifest cannot be read. */
+  readonly sizeBytes: number | undefined;
 }
 
 export interface PruneOptions {
@@ -43,6 +46,7 @@ export async function prune(repository: Repository, options: PruneOptions): Prom
   }
   const fates = selectKept(await readCandidates(repository, options.source), options.policy);
   const doomed = fates.filter(({ isKept }) => !isKept).map(({ snapshot }) => snapshot);
+  for (const sentence of shrunkDisks(fates, new Set(doomed.map(({ id }) => id)))) options.onNotice(sentence);
   if (options.dryRun || doomed.length === 0) return { fates, removed: doomed.map(({ id }) => id) };
   // Looked at again at the last moment: a hold may have come since.
   const held = await heldIds(repository);
@@ -69,6 +73,7 @@ async function readCandidates(repository: Repository, source: string | undefined
     name,
     disk: snapshot?.source.name ?? name.source,
     damage,
+    sizeBytes: snapshot?.sizeBytes,
   }));
 }
 

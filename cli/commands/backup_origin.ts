@@ -4,23 +4,21 @@ import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { type AuditReport, auditUnchanged } from "../backup/audit.ts";
 import { parseChangedAreas } from "../backup/changed_areas.ts";
 import type { Lanes } from "../backup/lanes.ts";
-import { cidText, type DiskOrigin, planChanged, planFull, planStream } from "../backup/origins.ts";
+import { cidText, type DiskOrigin, planChanged, planFull } from "../backup/origins.ts";
 import type { BackupPlan } from "../backup/plan.ts";
 import type { Repository } from "../backup/repository.ts";
-import { openStdin } from "../stream/stdin.ts";
 import { PIPE } from "./apply_flags.ts";
+import { checkStream, isStream, openStream, type StreamFlags } from "./backup_stream.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import { warnNewer } from "./describe.ts";
 import type { Session } from "./session.ts";
 import { OpenedSnapshot } from "./snapshot_files.ts";
 import { openWholeDisk } from "./whole_disk.ts";
 
-export interface OriginFlags {
-  readonly name: string;
+export interface OriginFlags extends StreamFlags {
   readonly delta?: string | undefined;
   readonly changed?: string | undefined;
   readonly audit?: string | undefined;
-  readonly force?: boolean | undefined;
 }
 
 /** Where the content comes from: opened, and to be closed. */
@@ -38,14 +36,15 @@ interface OriginMeans {
 /** Refuses flags that do not go together. */
 export function checkOrigin(source: string | undefined, flags: OriginFlags): void {
   const { delta, changed, audit } = flags;
+  checkStream(source, flags);
   if (delta !== undefined && source !== undefined && audit === undefined) {
     throw new RegrainError("USAGE", "with --delta there is no SOURCE: the snapshot before is the base", {
       hint: `regrain backup --delta ${delta} --repo R --name ${flags.name}`,
     });
   }
-  if (delta === undefined && source === undefined) {
+  if (delta === undefined && source === undefined && flags.fromCommand === undefined) {
     throw new RegrainError("USAGE", "nothing is named to back up", {
-      hint: "an image, a device, - or --delta",
+      hint: "an image, a device, -, --from-command or --delta",
     });
   }
   if (changed !== undefined && (source === undefined || source === PIPE || delta !== undefined)) {
@@ -76,7 +75,7 @@ export function shareOf(text: string): number {
 
 export async function openOrigin(source: string | undefined, means: OriginMeans): Promise<Origin> {
   const { flags, session } = means;
-  if (source === PIPE) return openStream(means);
+  if (isStream(source, flags)) return openStream(means);
   const disk = source === undefined ? undefined : await openDisk(source, means);
   try {
     if (flags.delta === undefined) return openSource(disk!, means);
@@ -87,15 +86,6 @@ export async function openOrigin(source: string | undefined, means: OriginMeans)
     disk?.close();
     throw error;
   }
-}
-
-function openStream({ session, flags }: OriginMeans): Origin {
-  const next = openStdin(session.io, `dd if=/dev/vg/vm bs=4M | regrain backup - --name ${flags.name}`);
-  return {
-    plan: () => Promise.resolve(planStream(next)),
-    sizeBytes: undefined,
-    [Symbol.dispose]: () => undefined,
-  };
 }
 
 type OpenedDisk = DiskOrigin & { readonly core: Core; close(): void };

@@ -42,6 +42,20 @@ function backupCommand(finish: Finish) {
       "with --changed, or --delta and a SOURCE: look at a share such as 1% of what is said to be unchanged; a change " +
         "there is told, and the whole disk is read",
     )
+    .option(
+      "--from-command <CMD>",
+      "no SOURCE: CMD, run by sh, writes the disk to its stdout; nothing is stored unless it ends with exit status 0",
+    )
+    .option(
+      "--size <SIZE>",
+      "of a stream: the bytes it must have, such as 40G; one that ends before is not stored",
+    )
+    .addOption(
+      new Option("--unpack <packing>", "of a stream: unpack it; by its look alone nothing is unpacked")
+        .choices(
+          ["gzip", "zstd"] as const,
+        ),
+    )
     .option("--rate-limit <SIZE>", "read at most SIZE bytes a second, such as 50M")
     .option("--tag <TAG>", "a word to find the snapshot by; may be given again", collect)
     .option(
@@ -53,7 +67,7 @@ function backupCommand(finish: Finish) {
     .option(
       "--force",
       "store a chain whose links do not belong together, a disk that never was; lay a delta over a snapshot that " +
-        "it was not made against",
+        "it was not made against; store a stream that is shorter than the snapshot before it",
     );
   return withCommon(withWatching(withOpening(withRepository(command)).addOption(progressOption())))
     .addHelpText(
@@ -63,6 +77,7 @@ function backupCommand(finish: Finish) {
         "regrain backup --delta vm-000001-delta.vmdk --repo /backups --name web01/disk-0",
         "regrain backup vm.img --changed areas.json --repo /backups --name web01/disk-0",
         "dd if=/dev/vg0/vm bs=4M | regrain backup - --repo s3://bucket/vms --name web01/disk-0",
+        "regrain backup --from-command 'ssh esx dd if=/dev/vg0/vm bs=4M' --repo /backups --name web01/disk-0",
       ),
     )
     .action(async (source, flags) =>

@@ -25,21 +25,33 @@ const HEAD_BYTES = 4;
  * cannot be unpacked.
  */
 export async function unpacked(read: ReadNext, onPacked: (packing: Packing) => void): Promise<ReadNext> {
-  const head = new Uint8Array(HEAD_BYTES);
+  const { head, whole } = await peeked(read, HEAD_BYTES);
+  const packing = packingOf(head);
+  if (packing === undefined) return whole;
+  onPacked(packing);
+  return unpackedAs(packing, whole);
+}
+
+/** Unpacks what is said to be packed so. */
+export function unpackedAs(packing: Packing, read: ReadNext): ReadNext {
+  return pulled(packing === "gzip" ? gunzipped(read) : unzstd(read));
+}
+
+/** The first bytes of a stream, and the stream with them in front again. */
+export async function peeked(read: ReadNext, most: number): Promise<{ head: Uint8Array; whole: ReadNext }> {
+  const buffer = new Uint8Array(most);
   let length = 0;
-  while (length < HEAD_BYTES) {
-    const got = await read(head.subarray(length));
+  while (length < most) {
+    const got = await read(buffer.subarray(length));
     if (got === 0) break;
     length += got;
   }
-  const whole = after(head.subarray(0, length), read);
-  const packing = packingOf(head.subarray(0, length));
-  if (packing === undefined) return whole;
-  onPacked(packing);
-  return pulled(packing === "gzip" ? gunzipped(whole) : unzstd(whole));
+  const head = buffer.subarray(0, length);
+  return { head, whole: after(head, read) };
 }
 
-function packingOf(head: Uint8Array): Packing | undefined {
+/** How a stream that begins so is packed, by its look. */
+export function packingOf(head: Uint8Array): Packing | undefined {
   if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
   return head.length >= 4 && startsZstd(head) ? "zstd" : undefined;
 }

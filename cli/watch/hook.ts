@@ -6,10 +6,7 @@
  */
 import { snakeCase } from "./names.ts";
 import type { RunFacts } from "./run_facts.ts";
-
-const PASSED_ON = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"];
-/** Windows starts nothing without it. */
-const PASSED_ON_WINDOWS = ["SystemRoot", "ComSpec", "TEMP", "USERPROFILE"];
+import { shellCommand } from "./shell.ts";
 
 /** The facts as a hook gets them. */
 export function hookEnvironment(facts: RunFacts): Record<string, string> {
@@ -38,18 +35,12 @@ export function hookEnvironment(facts: RunFacts): Record<string, string> {
  * @returns why it failed, if it did.
  */
 export async function runHook(command: string, facts: RunFacts): Promise<string | undefined> {
-  const isWindows = Deno.build.os === "windows";
-  const [shell, flag] = isWindows ? ["cmd", "/c"] as const : ["/bin/sh", "-c"] as const;
-  const names = isWindows ? [...PASSED_ON, ...PASSED_ON_WINDOWS] : PASSED_ON;
-  const passedOn = names.flatMap((name) => {
-    const value = variable(name);
-    return value === undefined ? [] : [[name, value]];
-  });
+  const { program, args, env } = shellCommand(command);
   try {
-    const child = new Deno.Command(shell, {
-      args: [flag, command],
+    const child = new Deno.Command(program, {
+      args: [...args],
       clearEnv: true,
-      env: { ...Object.fromEntries(passedOn), ...hookEnvironment(facts) },
+      env: { ...env, ...hookEnvironment(facts) },
       stdin: "null",
       stdout: "piped",
       stderr: "inherit",
@@ -62,9 +53,4 @@ export async function runHook(command: string, facts: RunFacts): Promise<string 
     if (error instanceof Error) return `could not be started: ${error.message}`;
     throw error;
   }
-}
-
-function variable(name: string): string | undefined {
-  if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return undefined;
-  return Deno.env.get(name);
 }

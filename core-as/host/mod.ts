@@ -26,6 +26,7 @@ export * from "./judgement.ts";
 export * from "./link.ts";
 export * from "./names.ts";
 export * from "./plan.ts";
+export { HEAD_BYTES } from "./descriptor_text.ts";
 export * from "./probe.ts";
 export * from "./resolve.ts";
 export * from "./source.ts";

@@ -78,6 +78,12 @@ Deno.test("regrain restore --delta needs no more than the target itself", () =>
     assertFileHolds(out, DISK);
   }));
 
+Deno.test("regrain backup --from-command needs the repository, and to run the shell", () =>
+  withDisk(({ repo, image }) => {
+    const args = ["backup", "--from-command", `cat ${image}`, "--name", NAME, "--repo", repo];
+    assertLeast(args, [`--allow-read=${repo}`, `--allow-write=${repo}`, "--allow-run=/bin/sh"]);
+  }));
+
 Deno.test("regrain gc needs to read and write the repository, and nothing else", () =>
   withDisk(({ repo }) => {
     const garbage = `${repo}/chunks/ab`;

@@ -1,0 +1,88 @@
+/** The output of a command as a stream of bytes; how the command ended says whether that was all. */
+import { RegrainError } from "../../core-as/host/errors.ts";
+import type { ReadNext } from "../../core-as/host/forward/mod.ts";
+
+export interface CommandStream extends Disposable {
+  readonly read: ReadNext;
+  /** To be called at the end of the stream: waits for the command, and throws when it failed. */
+  succeeded(): Promise<void>;
+}
+
+/** What is started; its environment is all that it gets. */
+export interface StartedCommand {
+  /** As the user wrote it, for messages. */
+  readonly text: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const FLAG = "--from-command";
+
+/** @throws {RegrainError} `PERMISSION`, `OPEN_FAILED` when it cannot be started. */
+export function openCommand(command: StartedCommand): CommandStream {
+  const child = start(command);
+  const reader = child.stdout.getReader();
+  let piece = new Uint8Array(0);
+  let hasEnded = false;
+  return {
+    async read(into) {
+      while (piece.length === 0) {
+        const { done, value } = await reader.read();
+        if (done) return 0;
+        piece = value;
+      }
+      const length = Math.min(piece.length, into.length);
+      into.set(piece.subarray(0, length));
+      piece = piece.subarray(length);
+      return length;
+    },
+    async succeeded() {
+      const { code, signal } = await child.status;
+      hasEnded = true;
+      if (code === 0 && signal === null) return;
+      const how = signal === null ? `ended with exit status ${code}` : `was ended by ${signal}`;
+      throw new RegrainError("READ_FAILED", `the command of ${FLAG} ${how}, and nothing is stored`, {
+        path: command.text,
+      });
+    },
+    [Symbol.dispose]() {
+      if (!hasEnded) endEarly(child);
+    },
+  };
+}
+
+function start({ text, program, args, env }: StartedCommand) {
+  try {
+    return new Deno.Command(program, {
+      args: [...args],
+      clearEnv: true,
+      env: { ...env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    if (cause instanceof Deno.errors.NotCapable) {
+      throw new RegrainError("PERMISSION", `${FLAG} runs a shell, which Deno does not allow`, {
+        path: text,
+        cause,
+        hint: `--allow-run=${program}`,
+      });
+    }
+    throw new RegrainError("OPEN_FAILED", `the command of ${FLAG} could not be started: ${cause.message}`, {
+      path: text,
+      cause,
+    });
+  }
+}
+
+function endEarly(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGTERM");
+  } catch (error) {
+    // It has ended by itself meanwhile.
+    if (!(error instanceof TypeError)) throw error;
+  }
+}
