@@ -24,6 +24,7 @@ import type { BackupPlan } from "./plan.ts";
 import type { Repository } from "./repository.ts";
 import { retainContent, retainUntil } from "./retain.ts";
 import { latestSnapshot } from "./snapshots.ts";
+import { CLOCK_TOLERANCE_MS, spanWords } from "./times.ts";
 
 /** A backup that was taken for dead starts again; one that is so every time gives up. */
 const MAX_ATTEMPTS = 5;
@@ -49,6 +50,8 @@ export interface BackupRequest {
   plan(parent: Snapshot | undefined): Promise<BackupPlan>;
   /** Looks for chunks of the parent that are not in the store, and stores them anew. */
   readonly heal?: boolean;
+  /** Set when this is a copy: it has the time of the original, and among the snapshots the place its clock says. */
+  readonly copyOf?: Pick<Snapshot, "created"> | undefined;
   /** For so long, at least, the store is to let nobody remove what the snapshot needs. */
   readonly retainMs?: number | undefined;
   onProgress?(progress: BackupProgress): void;
@@ -80,11 +83,12 @@ export async function backUp(repository: Repository, request: BackupRequest): Pr
   const superseded: string[] = [];
   let carried: Carried | undefined;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const intent = await Intent.open(repository, source);
+    const intent = await Intent.open(repository, source, await nextId(repository, { source, ...request }));
     const work = new Attempt(repository, request, { source, intent });
     const made = await runUnlessLost(work, { intent, carried, request });
     if (made !== undefined && await intent.stands()) {
       await intent.done(work.retainUntilMs);
+      if (request.copyOf === undefined) tellClock(intent, request);
       await removeSuperseded(repository, superseded, request);
       return { snapshot: made.snapshot, restarts: attempt };
     }
@@ -96,6 +100,26 @@ export async function backUp(repository: Repository, request: BackupRequest): Pr
     path: repository.store.label,
     hint: "look at the clock of the store, and at who runs regrain gc",
   });
+}
+
+/** Says when this machine and the store do not agree on the time: the snapshot carries that of this machine. */
+function tellClock({ aheadMs = 0 }: Intent, request: BackupRequest): void {
+  if (Math.abs(aheadMs) <= CLOCK_TOLERANCE_MS) return;
+  request.onNotice(
+    `the clock of this machine is ${spanWords(aheadMs)} ${
+      aheadMs > 0 ? "ahead of" : "behind"
+    } the store's: ` +
+      "the snapshot has the time of this machine; set the clock",
+  );
+}
+
+/** The id of the next snapshot of a source: after all there are, whatever the clocks said when these were made. */
+async function nextId(
+  repository: Repository,
+  { source, copyOf }: { source: string; copyOf?: BackupRequest["copyOf"] },
+): Promise<string> {
+  if (copyOf !== undefined) return repository.newId();
+  return repository.newId((await repository.listSnapshots(source)).at(-1)?.id);
 }
 
 /** What was collected under a backup that was taken for dead is missing to it; that is a reason to start again only. */
@@ -215,7 +239,7 @@ class Attempt {
       repository: repository.description.id,
       id: this.of.intent.id,
       source: { name: this.request.name, key: this.of.source },
-      created: new Date(repository.world.nowMs()).toISOString(),
+      created: this.request.copyOf?.created ?? new Date(repository.world.nowMs()).toISOString(),
       tool: repository.world.tool,
       host: repository.world.host,
       parent: parent?.id,

@@ -99,6 +99,7 @@ export async function copySnapshot(
   const report = await backUp(to, {
     name: snapshot.source.name,
     tags: snapshot.tags,
+    copyOf: snapshot,
     lanes: options.lanes,
     plan: async (parent) => {
       const original = known.originals.find((each) =>

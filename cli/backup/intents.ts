@@ -30,15 +30,28 @@ const FAILED = "failed";
 export class Intent {
   private beats = 0;
   private beatMs: number;
+  private readonly putMs: number;
+  private storeMs: number | undefined;
 
   private constructor(private readonly repository: Repository, readonly id: string) {
-    this.beatMs = repository.world.nowMs();
+    this.beatMs = this.putMs = repository.world.nowMs();
   }
 
-  /** Step 1 of a backup: from now on, no collection removes what this backup may use without waiting for it. */
-  static async open(repository: Repository, source: string): Promise<Intent> {
+  /**
+   * How far the clock of this machine was ahead of the store's when the intent was put, in milliseconds; `undefined`
+   * before {@link stands} has looked.
+   */
+  get aheadMs(): number | undefined {
+    return this.storeMs === undefined ? undefined : this.putMs - this.storeMs;
+  }
+
+  /**
+   * Step 1 of a backup: from now on, no collection removes what this backup may use without waiting for it.
+   *
+   * @param id That of the snapshot to be.
+   */
+  static async open(repository: Repository, source: string, id: string): Promise<Intent> {
     const { host, tool } = repository.world;
-    const id = repository.newId();
     await repository.store.put(`active/${id}/${INTENT}`, encode({ source, host, tool }), { ifAbsent: true });
     return new Intent(repository, id);
   }
@@ -53,7 +66,9 @@ export class Intent {
 
   /** Step 6: whether the intent stood the whole time. */
   async stands(): Promise<boolean> {
-    return await this.repository.store.head(`active/${this.id}/${INTENT}`) !== undefined;
+    const found = await this.repository.store.head(`active/${this.id}/${INTENT}`);
+    this.storeMs ??= found?.modifiedMs;
+    return found !== undefined;
   }
 
   /** Instead of the last step: nobody waits for this backup any more, and a manifest of it is doubtful. */

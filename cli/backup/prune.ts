@@ -1,6 +1,6 @@
 /** Removing snapshots by rules. Only manifests are removed here; their chunks are the business of a collection. */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import { type Snapshot, type SnapshotName, ulidTimeMs } from "../../core-as/host/repo/mod.ts";
+import type { Snapshot, SnapshotName } from "../../core-as/host/repo/mod.ts";
 import { heldIds } from "./holds.ts";
 import { unhealedMarks } from "./marks.ts";
 import type { Repository } from "./repository.ts";
@@ -8,6 +8,7 @@ import { type Candidate, type Fate, isEmptyPolicy, type RetentionPolicy, selectK
 import { type ListedSnapshot, readSnapshots } from "./snapshots.ts";
 import { shrunkDisks } from "./shrunk.ts";
 import { findHits } from "./places.ts";
+import { isInFuture, madeMs } from "./times.ts";
 
 /** A snapshot with what is needed to tell of it and to remove it. */
 export interface PruneCandidate extends Candidate {
@@ -62,13 +63,15 @@ async function readCandidates(repository: Repository, source: string | undefined
   const held = await heldIds(repository);
   const listed = await Array.fromAsync(readSnapshots(repository, source));
   const hit = await hitByDamage(repository, listed);
+  const nowMs = repository.world.nowMs();
   return listed.map(({ name, snapshot, damage, isDoubtful }) => ({
     id: name.id,
     source: name.source,
-    timeMs: ulidTimeMs(name.id),
+    timeMs: madeMs({ name, snapshot }),
+    isAhead: isInFuture(madeMs({ name, snapshot }), nowMs),
     tags: snapshot?.tags ?? [],
     isHeld: held.has(name.id),
-    retainedUntil: retainedUntil(snapshot, repository.world.nowMs()),
+    retainedUntil: retainedUntil(snapshot, nowMs),
     state: snapshot === undefined ? "damaged" : isDoubtful || hit.has(name.id) ? "doubtful" : "sound",
     name,
     disk: snapshot?.source.name ?? name.source,

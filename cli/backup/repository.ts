@@ -15,6 +15,7 @@ import {
   sha256Hex,
   slugOf,
   ulid,
+  ulidTimeMs,
 } from "../../core-as/host/repo/mod.ts";
 import { DEFAULT_LEVEL, nativeCodec } from "./codec.ts";
 import type { LaneSetup } from "./lanes.ts";
@@ -113,9 +114,13 @@ export class Repository extends RepositoryReader {
     return new Repository(store, description, world, { keys, master, level });
   }
 
-  /** A new ULID, by the clock of this machine. */
-  newId(): string {
-    return ulid(this.world.nowMs(), this.world.random(10));
+  /**
+   * A new ULID: by the clock of this machine, and later than another one in any case. Ids are the order in which
+   * snapshots of a disk were made; a clock that was ahead once must not put what comes after it before it.
+   */
+  newId(after?: string): string {
+    const earliestMs = after === undefined ? 0 : ulidTimeMs(after) + 1;
+    return ulid(Math.max(this.world.nowMs(), earliestMs), this.world.random(10));
   }
 
   /**

@@ -24,6 +24,8 @@ export interface Candidate {
   readonly source: string;
   /** When it was made, in milliseconds since 1970. */
   readonly timeMs: number;
+  /** Its time has not come yet: the clock of its host was ahead. It counts for no rule, and is kept. */
+  readonly isAhead?: boolean | undefined;
   readonly tags: readonly string[];
   readonly isHeld: boolean;
   /** The day before which the store lets nobody remove it, while that is to come. */
@@ -59,7 +61,7 @@ export function selectKept<T extends Candidate>(snapshots: readonly T[], policy:
  */
 function judgeDisk<T extends Candidate>(disk: readonly T[], policy: RetentionPolicy): Fate<T>[] {
   const oldestFirst = [...disk].sort((a, b) => a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1));
-  const readable = oldestFirst.filter(({ state }) => state !== "damaged");
+  const readable = oldestFirst.filter(({ state, isAhead }) => state !== "damaged" && !isAhead);
   const sound = readable.filter(({ state }) => state === "sound");
   const [bySound, byAll] = [applyRules(sound, policy), applyRules(readable, policy)];
   // Whatever the rules say, the disk can be restored.
@@ -87,8 +89,12 @@ function applyRules<T extends Candidate>(
   return taken;
 }
 
-function protections({ isHeld, retainedUntil, state, tags }: Candidate, policy: RetentionPolicy): string[] {
+function protections(
+  { isHeld, isAhead, retainedUntil, state, tags }: Candidate,
+  policy: RetentionPolicy,
+): string[] {
   return [
+    ...isAhead ? ["its time lies in the future, not counted"] : [],
     ...isHeld ? ["held"] : [],
     ...retainedUntil === undefined ? [] : [`locked until ${retainedUntil}`],
     ...state === "damaged" ? ["damaged, left alone"] : [],

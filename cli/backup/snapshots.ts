@@ -1,8 +1,9 @@
 /** Finding snapshots: the latest of a disk, one by its id, one by a time. */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import { type Snapshot, type SnapshotName, ulidTimeMs } from "../../core-as/host/repo/mod.ts";
+import type { Snapshot, SnapshotName } from "../../core-as/host/repo/mod.ts";
 import { isDoubtful, listActive } from "./intents.ts";
 import type { Repository } from "./repository.ts";
+import { endOfTime, madeMs } from "./times.ts";
 
 /** A snapshot as lists show it. */
 export interface ListedSnapshot {
@@ -76,7 +77,7 @@ export function parseSnapshotSpec(spec: string): { name: string; which: string }
 
 /**
  * The snapshot that `VM/DISK@latest`, `@<first letters of an id>` or `@<time>` means; a time means the newest one that
- * is not younger.
+ * was made by its end: see {@link endOfTime}.
  *
  * @throws {RegrainError} `SNAPSHOT_MISSING` with what there is, `USAGE` when letters fit several.
  */
@@ -101,10 +102,35 @@ export async function findSnapshot(
       path: repository.store.label,
     });
   }
+  const endMs = endOfTime(which);
+  if (endMs !== undefined) return await snapshotOfTime(repository, { spec, source, endMs }, onSkipped);
   const snapshot = await repository.readSnapshot(pick(names, { which, name, label: repository.store.label }));
   if (snapshot !== undefined) return snapshot;
   throw new RegrainError("SNAPSHOT_MISSING", `${spec} was removed a moment ago`, {
     path: repository.store.label,
+  });
+}
+
+/** The newest snapshot that was made before a time; of two with one time the one that was made after the other. */
+async function snapshotOfTime(
+  repository: Repository,
+  { spec, source, endMs }: { spec: string; source: string; endMs: number },
+  onSkipped: (sentence: string) => void,
+): Promise<Snapshot> {
+  let found: { snapshot: Snapshot; timeMs: number } | undefined;
+  for await (const listed of readSnapshots(repository, source)) {
+    const { name: { id }, snapshot, damage, isDoubtful } = listed;
+    const timeMs = madeMs(listed);
+    if (timeMs >= endMs) continue;
+    if (damage !== undefined) onSkipped(`snapshot ${id} is passed over: ${damage.message}`);
+    else if (isDoubtful) {
+      onSkipped(`snapshot ${id} is passed over: its backup was taken for dead before it ended`);
+    } else if (found === undefined || timeMs >= found.timeMs) found = { snapshot: snapshot!, timeMs };
+  }
+  if (found !== undefined) return found.snapshot;
+  throw new RegrainError("SNAPSHOT_MISSING", `no snapshot is as old as ${spec} says`, {
+    path: repository.store.label,
+    hint: `regrain snapshots ${parseSnapshotSpec(spec).name} lists them with their times, in UTC`,
   });
 }
 
@@ -126,12 +152,9 @@ function pick(
       },
     );
   }
-  const timeMs = /^\d{4}-/.test(which) ? Date.parse(which) : NaN;
-  const byTime = Number.isNaN(timeMs) ? undefined : names.findLast(({ id }) => ulidTimeMs(id) <= timeMs);
-  if (byTime !== undefined) return byTime;
   throw new RegrainError("SNAPSHOT_MISSING", `no snapshot of ${JSON.stringify(name)} is meant by @${which}`, {
     path: label,
     hint:
-      "after the @: latest, the first letters of an id (four at least), or a time such as 2026-11-21T03:00:00Z",
+      "after the @: latest, the first letters of an id (four at least), or a time in UTC: 2026-11-21, 2026-11-21T03:00",
   });
 }

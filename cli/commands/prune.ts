@@ -1,9 +1,9 @@
 /** `regrain prune`: removes snapshots that no rule keeps. */
 import { plural, RegrainError } from "../../core-as/host/mod.ts";
-import { ulidTimeMs } from "../../core-as/host/repo/mod.ts";
 import { existingSource } from "../backup/choose.ts";
 import { prune, type PruneCandidate, type PruneReport } from "../backup/prune.ts";
 import type { Fate, RetentionPolicy } from "../backup/retention.ts";
+import { timeTexts } from "../backup/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
 
@@ -60,9 +60,10 @@ function countOf(text: string | undefined, flag: string): number {
 type Shown = { readonly console: Console; readonly dryRun: boolean };
 
 function printJson({ fates, removed }: PruneReport, { console, dryRun }: Shown): void {
+  const times = timesOf(fates);
   for (const { snapshot, isKept, reasons } of fates) {
     const { id, disk, state, tags } = snapshot;
-    const made = timeText(snapshot);
+    const made = times.get(id)!;
     console.outJson({ type: "snapshot", id, disk, made, state, tags, kept: isKept, reasons });
   }
   const kept = fates.length - removed.length;
@@ -71,7 +72,10 @@ function printJson({ fates, removed }: PruneReport, { console, dryRun }: Shown):
 
 function printTable({ fates, removed }: PruneReport, { console, dryRun }: Shown): void {
   const disks = Map.groupBy(fates, ({ snapshot }) => snapshot.source);
-  const rows = [...disks.values()].flatMap((disk) => disk.map((fate) => rowOf(fate, removed)));
+  const times = timesOf(fates);
+  const rows = [...disks.values()].flatMap((disk) =>
+    disk.map((fate) => rowOf(fate, times.get(fate.snapshot.id)!, removed))
+  );
   if (rows.length === 0) console.tell("there are no snapshots");
   else {
     const head = ["disk", "id", "made (UTC)", "", "why"];
@@ -87,14 +91,20 @@ function printTable({ fates, removed }: PruneReport, { console, dryRun }: Shown)
   }
 }
 
-function rowOf({ snapshot, isKept, reasons }: Fate<PruneCandidate>, removed: readonly string[]): string[] {
+function rowOf(
+  { snapshot, isKept, reasons }: Fate<PruneCandidate>,
+  made: string,
+  removed: readonly string[],
+): string[] {
   const { id, disk, state } = snapshot;
   const stays = isKept || !removed.includes(id);
   const why = isKept || !stays ? reasons.join(", ") : "held";
   const doubt = state === "doubtful" ? " (doubtful)" : "";
-  return [disk, id, timeText(snapshot), stays ? "keep" : "remove", `${why}${doubt}`];
+  return [disk, id, made, stays ? "keep" : "remove", `${why}${doubt}`];
 }
 
-function timeText({ id }: PruneCandidate): string {
-  return new Date(ulidTimeMs(id)).toISOString().slice(0, 19).replace("T", " ");
+/** The time of each snapshot in words, by its id. */
+function timesOf(fates: PruneReport["fates"]): Map<string, string> {
+  const disks = Map.groupBy(fates.map(({ snapshot }) => snapshot), ({ source }) => source);
+  return new Map([...disks.values()].flatMap((disk) => [...timeTexts(disk)]));
 }

@@ -1,8 +1,8 @@
 /** `regrain repo stats`: what a repository holds, and what would be free without one snapshot. */
 import { formatSize, plural } from "../../core-as/host/mod.ts";
-import { ulidTimeMs } from "../../core-as/host/repo/mod.ts";
 import { choose } from "../backup/choose.ts";
 import { type DiskStats, measure, type RepositoryStats } from "../backup/stats.ts";
+import { timeTexts } from "../backup/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
 
@@ -90,9 +90,12 @@ function diskRow({ name, snapshots, referencedBytes, needed, alone }: DiskStats)
 
 function printSnapshots({ name, snapshots }: DiskStats, console: Console): void {
   console.out(`${name}: what no other snapshot needs`);
+  const times = timeTexts(
+    snapshots.map(({ snapshot: { id, created } }) => ({ id, timeMs: Date.parse(created) })),
+  );
   const rows = snapshots.map(({ snapshot: { id }, alone }) => [
     `  ${id}`,
-    new Date(ulidTimeMs(id)).toISOString().slice(0, 19).replace("T", " "),
+    times.get(id)!,
     plural(alone.chunks, "chunk"),
     formatSize(alone.storedBytes),
   ]);

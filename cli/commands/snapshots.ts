@@ -1,9 +1,9 @@
 /** `regrain snapshots`: what backups there are. */
 import { formatSize, plural } from "../../core-as/host/mod.ts";
-import { ulidTimeMs } from "../../core-as/host/repo/mod.ts";
 import { existingSource } from "../backup/choose.ts";
 import { type Hold, readHolds } from "../backup/holds.ts";
 import { type ListedSnapshot, readSnapshots } from "../backup/snapshots.ts";
+import { isInFuture, madeMs, timeTexts } from "../backup/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
 
@@ -65,7 +65,10 @@ function printTable(listed: readonly ListedSnapshot[], { holds, console }: Shown
   const disks = [...Map.groupBy(listed, ({ name }) => name.source).values()]
     .map((disk) => ({ disk, name: nameOf(disk) }))
     .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-  const rows = disks.flatMap(({ disk }) => disk.map((each) => rowOf(each, holds)));
+  const rows = disks.flatMap(({ disk }) => {
+    const times = timeTexts(disk.map((each) => ({ id: each.name.id, timeMs: madeMs(each) })));
+    return disk.map((each) => rowOf(each, times.get(each.name.id)!, holds));
+  });
   const [head, ...lines] = layoutTable([HEAD, ...rows], ALIGNS);
   let at = 0;
   for (const { disk, name } of disks) {
@@ -93,13 +96,14 @@ function nameOf(disk: readonly ListedSnapshot[]): string {
     disk[0]!.name.source;
 }
 
-function rowOf({ name: { id }, snapshot, isDoubtful }: ListedSnapshot, holds: Shown["holds"]): string[] {
-  const made = new Date(ulidTimeMs(id)).toISOString().slice(0, 19).replace("T", " ");
+function rowOf(listed: ListedSnapshot, made: string, holds: Shown["holds"]): string[] {
+  const { name: { id }, snapshot, isDoubtful } = listed;
   const hold = holds.get(id);
   const signs = [
     ...snapshot?.tags ?? [],
     ...hold === undefined ? [] : [hold.reason === undefined ? "held" : `held (${hold.reason})`],
     ...isDoubtful ? ["doubtful"] : [],
+    ...isInFuture(madeMs(listed), Date.now()) ? ["time in the future"] : [],
     ...snapshot === undefined ? ["damaged"] : [],
   ];
   if (snapshot === undefined) return [`  ${id}`, made, "", "", "", "", "", "", signs.join(" ")];

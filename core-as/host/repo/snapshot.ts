@@ -155,7 +155,10 @@ async function readSnapshot(fields: Fields, path: string): Promise<Snapshot> {
   const root = fields.text("root", HEX_64);
   if (await contentRoot(pages) !== root) fields.fail("root", "the sum of the pages");
   const textOf = (from: Fields, name: string) => from.text(name);
-  const timeOf = (from: Fields, name: string) => from.text(name, TIME);
+  const timeOf = (from: Fields, name: string) => {
+    const text = from.text(name, TIME);
+    return Number.isNaN(Date.parse(text)) ? from.fail(name, "a time that exists") : text;
+  };
   const retainUntil = fields.optional("retainUntil", timeOf);
   return {
     format: "regrain-snapshot",
@@ -164,7 +167,7 @@ async function readSnapshot(fields: Fields, path: string): Promise<Snapshot> {
     repository: fields.text("repository", ULID),
     id: fields.text("id", ULID),
     source: { name: source.text("name"), key: source.text("key", /^[a-z0-9][a-z0-9-]{0,80}$/) },
-    created: fields.text("created", TIME),
+    created: timeOf(fields, "created"),
     tool: fields.text("tool"),
     host: fields.text("host"),
     parent: fields.optional("parent", (from, name) => from.text(name, ULID)),

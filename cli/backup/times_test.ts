@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { endOfTime, isInFuture, madeMs, timeTexts } from "./times.ts";
+
+const NOON_MS = Date.UTC(2026, 10, 28, 12);
+
+Deno.test("B4: a time is meant at the precision it is given, in UTC where no zone is named", () => {
+  const ends: [string, string][] = [
+    ["2026-11-28", "2026-11-29T00:00:00.000Z"],
+    ["2026-11-28T09:44", "2026-11-28T09:45:00.000Z"],
+    ["2026-11-28T09:44Z", "2026-11-28T09:45:00.000Z"],
+    ["2026-11-28 09:44:11", "2026-11-28T09:44:12.000Z"],
+    ["2026-11-28T09:44:11Z", "2026-11-28T09:44:12.000Z"],
+    ["2026-11-28T09:44:11.5Z", "2026-11-28T09:44:11.600Z"],
+    ["2026-11-28T09:44:11.123Z", "2026-11-28T09:44:11.124Z"],
+    ["2026-11-28T09:44:11+02:00", "2026-11-28T07:44:12.000Z"],
+    ["2026-11-28t09:44:11-0130", "2026-11-28T11:14:12.000Z"],
+  ];
+  for (const [text, end] of ends) assert.equal(new Date(endOfTime(text)!).toISOString(), end, text);
+});
+
+Deno.test("B4: what is no time of the calendar is no time", () => {
+  const texts = [
+    "latest",
+    "01KYC",
+    "2026",
+    "2026-11",
+    "2026-13-01",
+    "2026-11-28T25:00",
+    "2026-11-28T09",
+    "28.11.2026",
+  ];
+  for (const text of texts) assert.equal(endOfTime(text), undefined, text);
+});
+
+Deno.test("B4: a list shows milliseconds where two snapshots of a disk share a second", () => {
+  const texts = timeTexts([
+    { id: "a", timeMs: NOON_MS },
+    { id: "b", timeMs: NOON_MS + 1005 },
+    { id: "c", timeMs: NOON_MS + 1900 },
+  ]);
+  assert.deepEqual([...texts.values()], [
+    "2026-11-28 12:00:00",
+    "2026-11-28 12:00:01.005",
+    "2026-11-28 12:00:01.900",
+  ]);
+});
+
+Deno.test("B1: the time of a snapshot is that of its manifest, and of its id where that cannot be read", () => {
+  const name = { id: "01KB0000000000000000000000" };
+  assert.equal(madeMs({ name, snapshot: { created: "2026-11-28T12:00:00.000Z" } }), NOON_MS);
+  assert.ok(madeMs({ name, snapshot: undefined }) < NOON_MS);
+  assert.equal(isInFuture(NOON_MS + 59_000, NOON_MS), false, "clocks that are kept in step");
+  assert.equal(isInFuture(NOON_MS + 600_000, NOON_MS), true);
+});
