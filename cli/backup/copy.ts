@@ -14,6 +14,7 @@ import {
 import { backUp, type BackupProgress, type BackupReport } from "./backup.ts";
 import { ChunkSet } from "./chunk_set.ts";
 import type { Lanes } from "./lanes.ts";
+import { isDamage } from "./places.ts";
 import type { BackupPlan } from "./plan.ts";
 import type { Repository, World } from "./repository.ts";
 import { readSnapshots } from "./snapshots.ts";
@@ -167,8 +168,14 @@ async function touchedSince(
   const { snapshot, from, chunkBytes } = of;
   if (original === undefined || original.sizeBytes !== snapshot.sizeBytes) return "all";
   const touched = new ChunkSet(chunkCount({ sizeBytes: snapshot.sizeBytes, chunkBytes }));
-  for await (const run of diffSnapshots(from, original, snapshot)) {
-    if (run.kind !== "hole") touched.addBytes(run, chunkBytes);
+  try {
+    for await (const run of diffSnapshots(from, original, snapshot)) {
+      if (run.kind !== "hole") touched.addBytes(run, chunkBytes);
+    }
+  } catch (error) {
+    // A page of either map: what is read of the snapshot itself tells whether it is hit.
+    if (!isDamage(error)) throw error;
+    return "all";
   }
   return touched;
 }

@@ -10,7 +10,9 @@ import type { ChunkEntry, Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { ChunkSet } from "./chunk_set.ts";
 import { BufferPool, Gate, TaskGroup } from "./in_flight.ts";
 import type { Lanes } from "./lanes.ts";
+import { isDamage } from "./places.ts";
 import type { Repository } from "./repository.ts";
+import { fromOtherGeneration, type OnDamaged, salvagedPages } from "./salvage.ts";
 
 /** What stands in the target before: `zeros` in a new file, `unknown` is overwritten, `compare` is looked at first. */
 export type TargetContent = "zeros" | "unknown" | "compare";
@@ -39,6 +41,8 @@ export interface RestoreOptions {
   readonly lanes: Lanes;
   readonly content: TargetContent;
   readonly overlay?: Overlay | undefined;
+  /** What cannot be read becomes zeros and is told here; without it, that is an error. In no order. */
+  readonly onDamaged?: OnDamaged | undefined;
   /** @param idleBytes Of `doneBytes`, chunks of zeros that a new target had before: nothing was done about them. */
   onProgress?(counts: Readonly<RestoreCounts>, idleBytes: number): void;
 }
@@ -84,15 +88,17 @@ class Restore {
 
   async run(): Promise<RestoreCounts> {
     const { sizeBytes, chunkBytes } = this.snapshot;
+    const pages = salvagedPages(this.repository, this.snapshot, this.work.onDamaged);
     try {
-      for await (const { page, firstChunk } of this.repository.pages(this.snapshot)) {
+      for await (const { page, firstChunk, damage } of pages) {
         for (let i = 0; i < page.entries; i++) {
           const offsetBytes = (firstChunk + i) * chunkBytes;
           const lengthBytes = Math.min(chunkBytes, sizeBytes - offsetBytes);
           const entry = page.get(i);
           if (this.work.overlay?.touched.has(firstChunk + i)) {
             await this.tasks.start(() => this.makeOverlaid(firstChunk + i, { offsetBytes, lengthBytes }));
-          } else if (entry === undefined) await this.makeZero(offsetBytes, lengthBytes);
+          } else if (damage !== undefined) await this.makeDamaged(damage, { offsetBytes, lengthBytes });
+          else if (entry === undefined) await this.makeZero(offsetBytes, lengthBytes);
           else await this.tasks.start(() => this.makeData(entry, { offsetBytes, lengthBytes }));
         }
       }
@@ -126,17 +132,41 @@ class Restore {
       this.step(at.lengthBytes);
       return;
     }
-    const stored = await this.gets.run(() =>
-      this.repository.fetch({ kind: "chunks", ...entry }, at.lengthBytes)
-    );
-    this.counts.fetchedBytes += stored.bytes.length;
-    const { key, path, name } = stored;
-    const due = { key, path, id: name.id, plainBytes: at.lengthBytes };
-    const plain = await this.work.lanes.unseal(stored.bytes, due);
+    const plain = await this.fetchPlain(entry, at);
+    if (plain === undefined) return;
     await this.writing.run(() => this.write(plain, at.offsetBytes));
     // Left to the collector of garbage, hundreds of MiB of it would lie about.
     plain.buffer.transfer(0);
     this.step(at.lengthBytes);
+  }
+
+  /** The content of a chunk; `undefined` when it is damaged, and that was dealt with. */
+  private async fetchPlain(
+    entry: ChunkEntry,
+    at: { offsetBytes: number; lengthBytes: number },
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const name = { kind: "chunks", ...entry } as const;
+    try {
+      const stored = await this.gets.run(() => this.repository.fetch(name, at.lengthBytes));
+      this.counts.fetchedBytes += stored.bytes.length;
+      const { key, path, name: { id } } = stored;
+      return await this.work.lanes.unseal(stored.bytes, { key, path, id, plainBytes: at.lengthBytes });
+    } catch (error) {
+      if (this.work.onDamaged === undefined || !isDamage(error)) throw error;
+      const { repository, work: { lanes } } = this;
+      const other = await fromOtherGeneration(name, at.lengthBytes, { repository, lanes });
+      if (other === undefined) await this.writing.run(() => this.makeDamaged(error, at));
+      return other;
+    }
+  }
+
+  /** Zeros where nobody knows what stood: a target must not keep what it held there before. */
+  private async makeDamaged(
+    { message }: RegrainError,
+    at: { offsetBytes: number; lengthBytes: number },
+  ): Promise<void> {
+    this.work.onDamaged!({ ...at, reason: message });
+    await this.makeZero(at.offsetBytes, at.lengthBytes);
   }
 
   /** The overlay's reader has the kernels as well, so it is read where writing has its turn. */
@@ -144,7 +174,16 @@ class Restore {
     const { overlay, content } = this.work;
     return this.writing.run(async () => {
       const plain = (this.overlaid ??= new Uint8Array(this.snapshot.chunkBytes)).subarray(0, at.lengthBytes);
-      if (await overlay!.read(chunk, plain) === 0) {
+      let count: number;
+      try {
+        count = await overlay!.read(chunk, plain);
+      } catch (error) {
+        // What the overlay does not cover of this chunk comes from the snapshot.
+        if (this.work.onDamaged === undefined || !isDamage(error)) throw error;
+        await this.makeDamaged(error, at);
+        return;
+      }
+      if (count === 0) {
         await this.makeZero(at.offsetBytes, at.lengthBytes);
         return;
       }
@@ -238,20 +277,29 @@ function newCounts(): RestoreCounts {
   return { doneBytes: 0, fetchedBytes: 0, writtenBytes: 0, keptBytes: 0, zeroBytes: 0 };
 }
 
-/** Plain chunks of a snapshot in order, fetched ahead; zeros are given as zeros. */
+/** Plain chunks of a snapshot in order, fetched ahead; zeros are given as zeros, and damage too where it is told. */
 export async function* readInOrder(
   repository: Repository,
   snapshot: Snapshot,
   lanes: Lanes,
-  overlay?: Overlay,
+  over: { overlay?: Overlay | undefined; onDamaged?: OnDamaged | undefined } = {},
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const { overlay, onDamaged } = over;
   const { sizeBytes, chunkBytes } = snapshot;
   const ahead: Promise<Uint8Array<ArrayBuffer>>[] = [];
   const zeros = new Uint8Array(chunkBytes);
   const most = lanes.count * 2;
   const fetch = async (entry: ChunkEntry, plainBytes: number) => {
-    const { bytes, key, path, name } = await repository.fetch({ kind: "chunks", ...entry }, plainBytes);
-    return await lanes.unseal(bytes, { key, path, id: name.id, plainBytes });
+    const name = { kind: "chunks", ...entry } as const;
+    try {
+      const { bytes, key, path, name: { id } } = await repository.fetch(name, plainBytes);
+      return await lanes.unseal(bytes, { key, path, id, plainBytes });
+    } catch (error) {
+      if (onDamaged === undefined || !isDamage(error)) throw error;
+      const other = await fromOtherGeneration(name, plainBytes, { repository, lanes });
+      if (other === undefined) throw error;
+      return other;
+    }
   };
   const oneByOne = new Gate(1);
   const readOverlaid = async (chunk: number, plainBytes: number) => {
@@ -259,15 +307,31 @@ export async function* readInOrder(
     const count = await oneByOne.run(() => overlay!.read(chunk, plain));
     return count === 0 ? zeros.subarray(0, plainBytes) : plain;
   };
-  for await (const { page, firstChunk } of repository.pages(snapshot)) {
+  const orZeros = async (
+    reading: Promise<Uint8Array<ArrayBuffer>>,
+    at: { offsetBytes: number; lengthBytes: number },
+  ) => {
+    try {
+      return await reading;
+    } catch (error) {
+      if (onDamaged === undefined || !isDamage(error)) throw error;
+      onDamaged({ ...at, reason: error.message });
+      return zeros.subarray(0, at.lengthBytes);
+    }
+  };
+  for await (const { page, firstChunk, damage } of salvagedPages(repository, snapshot, onDamaged)) {
     for (let i = 0; i < page.entries; i++) {
-      const plainBytes = Math.min(chunkBytes, sizeBytes - (firstChunk + i) * chunkBytes);
+      const offsetBytes = (firstChunk + i) * chunkBytes;
+      const plainBytes = Math.min(chunkBytes, sizeBytes - offsetBytes);
       const entry = page.get(i);
-      const next = overlay?.touched.has(firstChunk + i)
+      const reading = overlay?.touched.has(firstChunk + i)
         ? readOverlaid(firstChunk + i, plainBytes)
+        : damage !== undefined
+        ? Promise.reject(damage)
         : entry === undefined
         ? Promise.resolve(zeros.subarray(0, plainBytes))
         : fetch(entry, plainBytes);
+      const next = orZeros(reading, { offsetBytes, lengthBytes: plainBytes });
       // Whoever takes it in its turn hears of a failure; until then it is not an unhandled one.
       next.catch(() => undefined);
       ahead.push(next);

@@ -1,8 +1,9 @@
 /** `regrain repo copy`: snapshots of one repository into another. */
 import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import { choose } from "../backup/choose.ts";
+import { choose, type Chosen } from "../backup/choose.ts";
 import { copySnapshot, CopyWorld, readCopies } from "../backup/copy.ts";
+import { isDamage } from "../backup/places.ts";
 import { Repository } from "../backup/repository.ts";
 import { readSnapshots } from "../backup/snapshots.ts";
 import { openStore } from "../store/address.ts";
@@ -35,11 +36,11 @@ export async function runRepoCopy(specs: readonly string[], flags: CopyFlags): P
       if (to.description.id === from.description.id) {
         throw new RegrainError("USAGE", "this is the same repository", { path: to.store.label });
       }
-      await copyAll({ from, to, world }, { snapshots, console, flags });
+      const isWhole = await copyAll({ from, to, world }, { snapshots, damaged, console, flags });
+      return isWhole ? 0 : EXIT_INCOMPLETE;
     } finally {
       to.close();
     }
-    return damaged.length === 0 ? 0 : EXIT_INCOMPLETE;
   } finally {
     from.close();
     console.flush();
@@ -69,16 +70,21 @@ async function openOther(flags: CopyFlags, world: CopyWorld): Promise<Repository
   }
 }
 
+/**
+ * Copies one after the other; one that is damaged does not keep the others from being copied.
+ *
+ * @returns false when one was left out.
+ */
 async function copyAll(
   repositories: { from: Repository; to: Repository; world: CopyWorld },
-  work: { snapshots: readonly Snapshot[]; console: Console; flags: CopyFlags },
-): Promise<void> {
+  work: Chosen & { console: Console; flags: CopyFlags },
+): Promise<boolean> {
   const { from, to, world } = repositories;
   const { snapshots, console, flags } = work;
   using lanes = lanesOf(to);
   const copies = await readCopies(to);
   const originals = (await Array.fromAsync(readSnapshots(from))).flatMap(({ snapshot }) => snapshot ?? []);
-  let [copied, storedBytes] = [0, 0];
+  let [copied, storedBytes, leftOut] = [0, 0, work.damaged.length];
   for (const snapshot of snapshots) {
     const progress = new Progress(console, flags.progress ?? "auto", snapshot.sizeBytes);
     const known = { copies, originals: originals.filter(({ source }) => source.key === snapshot.source.key) };
@@ -97,17 +103,35 @@ async function copyAll(
       }
       progress.end();
       tellOne(snapshot, copy, console);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      leftOut++;
+      progress.end();
+      tellLeftOut(snapshot, error, console);
     } finally {
       progress.end();
     }
   }
-  const there = snapshots.length - copied;
-  if (console.json) console.outJson({ type: "summary", copied, there, storedBytes });
+  const there = snapshots.length + work.damaged.length - copied - leftOut;
+  if (console.json) console.outJson({ type: "summary", copied, there, leftOut, storedBytes });
   else {
     console.out(
-      `${plural(copied, "snapshot")} copied, ${formatSize(storedBytes)} stored; ${there} were there already`,
+      `${plural(copied, "snapshot")} copied, ${formatSize(storedBytes)} stored; ${there} were there already` +
+        (leftOut === 0 ? "" : `; ${leftOut} damaged, left out`),
     );
   }
+  return leftOut === 0;
+}
+
+function tellLeftOut(
+  { id, source: { name } }: Snapshot,
+  { message, code }: RegrainError,
+  console: Console,
+): void {
+  if (console.json) console.outJson({ type: "snapshot", name, id, copy: null, damage: { code, message } });
+  console.warn(
+    `${name}@${id} is not copied: ${message}; regrain restore --damaged zeros writes what can be read of it`,
+  );
 }
 
 function tellOne(snapshot: Snapshot, copy: Snapshot | undefined, console: Console): void {

@@ -1,28 +1,26 @@
 /** `regrain restore`: a snapshot, with deltas over it if need be, onto a file, a device, or standard output. */
-import { formatSize, RegrainError, type Target } from "../../core-as/host/mod.ts";
+import { formatSize, RegrainError } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { RateLimit } from "../apply/rate_limited_target.ts";
 import type { Repository } from "../backup/repository.ts";
-import {
-  checkSize,
-  type Overlay,
-  readInOrder,
-  type RestoreCounts,
-  restoreTo,
-  type TargetContent,
-} from "../backup/restore.ts";
+import { checkSize, type Overlay, readInOrder, type RestoreCounts, restoreTo } from "../backup/restore.ts";
+import { type DamagedStretch, inOrder } from "../backup/salvage.ts";
 import { findSnapshot, parseSnapshotSpec } from "../backup/snapshots.ts";
-import { type Console, formatDuration, Progress } from "../ui/mod.ts";
+import { formatDuration, Progress } from "../ui/mod.ts";
 import { PIPE, rateLimitOf } from "./apply_flags.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import { interruptible, listenForSignals, passSafePoint } from "./interruption.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
+import { onDamagedOf, warnDamaged, withHint } from "./restore_damage.ts";
 import { behindTheEnd, planFormat, type RestoreFormat } from "./restore_format.ts";
+import { openPlace, type Place } from "./restore_place.ts";
 import { type LongFlags, type Session, startSession } from "./session.ts";
 import { type Watch, watched, type WatchFlags } from "./watched.ts";
 
 export interface RestoreFlags extends Omit<LongFlags, "format">, RepoFlags, WatchFlags {
   readonly apply?: string | undefined;
+  /** What stands for what cannot be read; without it that is an error. */
+  readonly damaged?: "zeros" | undefined;
   readonly delta?: boolean | undefined;
   readonly force?: boolean | undefined;
   /** What is made, not what is read: a delta is a VMDK by its place. */
@@ -40,13 +38,18 @@ interface RestoreWork {
   readonly session: Session;
   readonly flags: RestoreFlags;
   readonly watch: Watch;
+  /** What could not be read so far, and is zeros instead. */
+  readonly damaged: DamagedStretch[];
 }
+
+const EXIT_INCOMPLETE = 3;
 
 /** @param spec `VM/DISK@WHICH`. */
 export async function runRestore(spec: string, path: string, flags: RestoreFlags): Promise<number> {
   checkFlags(path, flags);
   const session = startSession({ ...flags, format: undefined });
   const { name } = parseSnapshotSpec(spec);
+  const damaged: DamagedStretch[] = [];
   try {
     return await watched({ operation: "restore", name, flags, session }, async (watch) => {
       watch.phase("open");
@@ -55,11 +58,11 @@ export async function runRestore(spec: string, path: string, flags: RestoreFlags
         watch.learn({ repository: repository.store.label });
         const snapshot = await findSnapshot(repository, spec, (sentence) => session.console.warn(sentence));
         watch.learn({ snapshot: snapshot.id, figures: { diskBytes: snapshot.sizeBytes } });
-        await restoreWithDelta(path, { repository, snapshot, session, flags, watch });
+        await restoreWithDelta(path, { repository, snapshot, session, flags, watch, damaged });
       } finally {
         repository.close();
       }
-      return 0;
+      return damaged.length === 0 ? 0 : EXIT_INCOMPLETE;
     });
   } finally {
     session.console.flush();
@@ -100,7 +103,7 @@ async function restoreWithDelta(
 }
 
 async function restoreToStdout(work: RestoreWork): Promise<void> {
-  const { repository, snapshot, overlay, session: { console }, flags, watch } = work;
+  const { repository, snapshot, overlay, session: { console }, flags, watch, damaged } = work;
   if (Deno.stdout.isTerminal()) throw new RegrainError("USAGE", "a disk is not written to a terminal");
   const bytesPerSecond = rateLimitOf(flags);
   const progress = new Progress(console, flags.progress ?? "auto", snapshot.sizeBytes);
@@ -110,15 +113,19 @@ async function restoreToStdout(work: RestoreWork): Promise<void> {
   using lanes = lanesOf(repository);
   let doneBytes = 0;
   try {
-    for await (const plain of readInOrder(repository, snapshot, lanes, overlay)) {
+    for await (
+      const plain of readInOrder(repository, snapshot, lanes, { overlay, onDamaged: onDamagedOf(work) })
+    ) {
       await passSafePoint(signals);
       for (let at = 0; at < plain.length;) at += Deno.stdout.writeSync(plain.subarray(at));
       doneBytes += plain.length;
       await limit?.account(plain.length);
       progress.update({ doneBytes, parts: {} });
     }
+    progress.end();
+    warnDamaged(inOrder(damaged), console);
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw withHint(error, { part: undefined, isPipe: true });
     throw new RegrainError(
       "WRITE_FAILED",
       `the reader of standard output went away after ${doneBytes} bytes`,
@@ -132,19 +139,11 @@ async function restoreToStdout(work: RestoreWork): Promise<void> {
   }
 }
 
-/** What is written to, under which name, and what is known to stand there. */
-interface Place {
-  readonly target: Target;
-  readonly content: TargetContent;
-  /** Puts what was written under the name that was asked for. */
-  finish(): void;
-}
-
 async function restoreToPath(path: string, work: RestoreWork): Promise<void> {
   const { snapshot, session: { console, io }, flags, watch } = work;
   const force = flags.force ?? false;
   const form = planFormat(flags.format ?? "raw", path, { ...work, io, force });
-  const place = openPlace(form.rawPath, work);
+  const place = openPlace(form.rawPath, snapshot.sizeBytes, { ...work.session, flags });
   const progress = new Progress(console, flags.progress ?? "auto", snapshot.sizeBytes);
   try {
     const counts = await fill(place, { ...work, progress });
@@ -152,9 +151,9 @@ async function restoreToPath(path: string, work: RestoreWork): Promise<void> {
     watch.phase("finish");
     await form.run();
     progress.end();
-    tell(counts, { snapshot, path, console, elapsedMs: progress.elapsedMs });
+    tell(counts, { ...work, path, elapsedMs: progress.elapsedMs });
   } catch (error) {
-    throw withHint(error, work);
+    throw withHint(error, { part: place.part });
   } finally {
     progress.end();
   }
@@ -189,6 +188,7 @@ async function write(place: Place, work: RestoreWork & { progress: Progress }): 
     content: place.content,
     overlay,
     lanes,
+    onDamaged: onDamagedOf(work),
     onProgress: (counts, idleBytes) => {
       const { doneBytes, fetchedBytes, keptBytes } = counts;
       watch.learn({ figures: { ...counts } });
@@ -202,70 +202,23 @@ async function write(place: Place, work: RestoreWork & { progress: Progress }): 
   });
 }
 
-function withHint(error: unknown, { flags }: RestoreWork): unknown {
-  const goesOn = error instanceof RegrainError &&
-    ["INTERRUPTED", "TERMINATED", "NO_SPACE", "WRITE_FAILED", "STORE_FAILED"].includes(error.code);
-  if (!goesOn || error.hint !== undefined) return error;
-  return error.withHint(
-    flags.delta
-      ? "the same command again completes it"
-      : "the same command again carries on with the .part file that was begun",
-  );
-}
-
-/**
- * A new file is written beside its name, and one that was begun is carried on with; what stands is changed in place.
- */
-function openPlace(path: string, { snapshot, session, flags }: RestoreWork): Place {
-  const { io, console } = session;
-  const status = io.stat(path);
-  const force = flags.force ?? false;
-  if (status?.kind === "device" || status !== undefined && flags.delta) {
-    const content = flags.delta ? "compare" : "unknown";
-    return { target: io.openTarget(path, { force }), content, finish: () => undefined };
-  }
-  if (status !== undefined && !force) {
-    throw new RegrainError("TARGET_UNSUITABLE", "the file exists already, and is not overwritten", {
-      path,
-      hint: "--delta changes it in place where it differs; --force puts a new file in its place",
-    });
-  }
-  const part = `${path}.part`;
-  const begun = io.stat(part)?.sizeBytes === snapshot.sizeBytes;
-  if (begun) console.tell(`${part} was begun before; what is right in it is kept`);
-  else if (io.stat(part) !== undefined) changeFolder(part, () => io.removeFile(part));
-  const create = begun ? {} : { create: { sizeBytes: snapshot.sizeBytes } };
-  return {
-    target: io.openTarget(part, { force, ...create }),
-    content: begun ? "compare" : "zeros",
-    finish: () => changeFolder(path, () => Deno.renameSync(part, path)),
-  };
-}
-
-/** What the system or Deno says to a change of names, as an error that has a code. */
-function changeFolder(path: string, change: () => void): void {
-  try {
-    change();
-  } catch (cause) {
-    if (!(cause instanceof Error) || cause instanceof RegrainError) throw cause;
-    const isDenied = cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied;
-    throw new RegrainError(isDenied ? "PERMISSION" : "WRITE_FAILED", cause.message, { path, cause });
-  }
-}
-
-function tell(
-  counts: RestoreCounts,
-  about: { snapshot: Snapshot; path: string; console: Console; elapsedMs: number },
-): void {
-  const { snapshot, path, console, elapsedMs } = about;
+function tell(counts: RestoreCounts, about: RestoreWork & { path: string; elapsedMs: number }): void {
+  const { snapshot, path, elapsedMs, session: { console } } = about;
+  const damaged = inOrder(about.damaged);
+  warnDamaged(damaged, console);
   if (console.json) {
     console.outJson({
       type: "summary",
-      status: "done",
+      status: damaged.length === 0 ? "done" : "incomplete",
       id: snapshot.id,
       target: path,
       root: snapshot.root,
       ...counts,
+      damaged: damaged.map(({ offsetBytes, lengthBytes, reason }) => ({
+        start: offsetBytes,
+        length: lengthBytes,
+        reason,
+      })),
       elapsedMs: Math.round(elapsedMs),
     });
     return;

@@ -96,6 +96,12 @@ function restoreCommand(finish: Finish) {
     .argument("<TARGET>", "a new file, a block device, or - for standard output")
     .option("--apply <DELTA>", "lay a delta, and those below it that came since, over the snapshot meanwhile")
     .option("--delta", "change an existing TARGET in place, where it differs")
+    .addOption(
+      new Option(
+        "--damaged <what>",
+        "what stands for what cannot be read: zeros, listed, exit 3; without it damage ends the restore",
+      ).choices(["zeros"] as const),
+    )
     .option("--force", "put the file in the place of one that exists; use a device that is in use")
     .addOption(
       new Option(
@@ -112,6 +118,7 @@ function restoreCommand(finish: Finish) {
         "regrain restore --delta web01/disk-0@2026-11-20T03:00:00Z /dev/vg0/vm --repo /backups",
         "regrain restore web01/disk-0@latest vm.qcow2 --format qcow2 --repo /backups",
         "regrain restore web01/disk-0@latest vm.img --apply vm-000001.vmdk --repo /backups",
+        "regrain restore web01/disk-0@latest vm.img --damaged zeros --repo /backups",
         "regrain restore web01/disk-0 - --repo /backups | ssh host dd of=/dev/vg0/vm bs=4M",
       ),
     )

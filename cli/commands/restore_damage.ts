@@ -1,0 +1,56 @@
+/** What `regrain restore` says of damage: how the rest is had, and what is zeros then. */
+import { formatCount, formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
+import { isDamage } from "../backup/places.ts";
+import type { DamagedStretch } from "../backup/salvage.ts";
+import type { Console } from "../ui/mod.ts";
+
+/**
+ * Adds to an error what can be done about it, and where what was written so far stands.
+ *
+ * @param where.part The file that was begun; `undefined` when there is none, as with a device or a pipe.
+ */
+export function withHint(error: unknown, where: { part: string | undefined; isPipe?: boolean }): unknown {
+  const { part, isPipe = false } = where;
+  if (isDamage(error)) {
+    return error.withHint(
+      "--damaged zeros restores the rest, with zeros in place of what cannot be read, and lists them: the disk is " +
+        "not the one that was backed up then" +
+        (part === undefined ? "" : `; what is restored so far is in ${part}`),
+    );
+  }
+  const goesOn = error instanceof RegrainError && !isPipe &&
+    ["INTERRUPTED", "TERMINATED", "NO_SPACE", "WRITE_FAILED", "STORE_FAILED"].includes(error.code);
+  if (!goesOn || error.hint !== undefined) return error;
+  return error.withHint(
+    part === undefined
+      ? "the same command again completes it"
+      : `the same command again carries on with ${part}, which was begun`,
+  );
+}
+
+/** Gathers what is damaged, where the flag says that it may be zeros. */
+export function onDamagedOf(
+  { flags, damaged }: { flags: { damaged?: "zeros" | undefined }; damaged: DamagedStretch[] },
+): ((stretch: DamagedStretch) => void) | undefined {
+  return flags.damaged === undefined ? undefined : (stretch) => damaged.push(stretch);
+}
+
+/** Beyond so many a person reads no more; `--json` has all of them. */
+const MOST_SHOWN = 20;
+
+export function warnDamaged(stretches: readonly DamagedStretch[], console: Console): void {
+  if (stretches.length === 0) return;
+  const shown = console.json ? stretches : stretches.slice(0, MOST_SHOWN);
+  for (const { offsetBytes, lengthBytes, reason } of shown) {
+    const last = offsetBytes + lengthBytes - 1;
+    console.warn(`bytes ${formatCount(offsetBytes)} to ${formatCount(last)} are zeros: ${reason}`);
+  }
+  const more = stretches.length - shown.length;
+  if (more > 0) {
+    console.warn(`${plural(more, "more stretch", "more stretches")} are zeros; --json lists them all`);
+  }
+  const sizeBytes = stretches.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+  console.warn(
+    `${formatSize(sizeBytes)} could not be read and are zeros: this is not the disk that was backed up`,
+  );
+}
