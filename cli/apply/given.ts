@@ -70,11 +70,25 @@ export async function withOrder(error: RegrainError, given: Given): Promise<Regr
     chain !== undefined && belongsTogether(given.base ? [...chain, given.base] : chain);
   const chain = [orderOf(given.links), await completed(given)].find(fits);
   if (chain === undefined) return error;
-  const { target, words } = given.request;
-  const deltas = chain.map(({ path }) => path).reverse();
-  const command = applyCommand({ deltas, target, flags: words ?? [] });
-  const what = deltas.length > given.links.length ? "with the deltas that are missing" : "as they were made";
-  return error.withHint(`${what}: ${command}${error.hint === undefined ? "" : `; ${error.hint}`}`);
+  return error.withHint(withFirst(lineOf(chain, given), error.hint));
+}
+
+/** The line that applies a chain, and what is other in it than in the one that was given. */
+function lineOf(chain: readonly LinkIdentity[], { links, request }: Given): string {
+  const { target, words = [] } = request;
+  const line = (deltas: readonly LinkIdentity[]) =>
+    applyCommand({ deltas: deltas.map(({ path }) => path).reverse(), target, flags: words });
+  const oldest = chain.at(-1)!;
+  // A target that is there is taken for the copy of the base that the deltas go onto.
+  if (isKnownBase(oldest) && chain.length > 1 && !words.includes("--create")) {
+    return `if ${target} is a copy of ${oldest.path}: ${line(chain.slice(0, -1))}`;
+  }
+  const what = chain.length > links.length ? "with the deltas that are missing" : "as they were made";
+  return `${what}: ${line(chain)}`;
+}
+
+function withFirst(line: string, hint: string | undefined): string {
+  return hint === undefined ? line : `${line}; ${hint}`;
 }
 
 function belongsTogether(links: readonly LinkIdentity[]): boolean {
@@ -110,7 +124,18 @@ async function completed({ links, context }: Given): Promise<LinkIdentity[] | un
   return undefined;
 }
 
-/** Refuses to overwrite all of a target by a disk that has no parent, unless it is meant. */
-export function requireDelta(oldest: LinkIdentity | undefined, { target, force }: GivenRequest): void {
-  if (oldest && !force && isKnownBase(oldest)) throw overwritesAll(oldest, target);
+/**
+ * Refuses to overwrite all of a target by a disk that has no parent, unless it is meant.
+ *
+ * @param links Newest first.
+ */
+export async function requireDelta(
+  links: readonly LinkIdentity[],
+  request: GivenRequest,
+  context: Context,
+): Promise<void> {
+  const oldest = links.at(-1);
+  if (!oldest || request.force || !isKnownBase(oldest)) return;
+  const error = overwritesAll(oldest, request.target);
+  throw links.length === 1 ? error : await withOrder(error, { links, request, context });
 }

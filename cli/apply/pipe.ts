@@ -74,6 +74,9 @@ export interface PipeResult {
   readonly isLeft: boolean;
 }
 
+/** What has passed by cannot be looked at again. */
+const CHECK_SAVED = "save the stream to a file first, with cat > FILE: regrain check FILE";
+
 /** @throws {RegrainError} what reading the stream and writing the target may; its hint says how far the work came. */
 export async function applyPipe(
   request: PipeRequest,
@@ -92,7 +95,7 @@ export async function applyPipe(
     { core, input, sink, scratch: tools.scratch },
     { inflate, ignoreJournal },
   );
-  requireSound(disk.survey, request);
+  requireSound(disk.survey, { force: request.force, check: CHECK_SAVED });
   const { link } = disk;
   const sizeBytes = link.capacitySectors * SECTOR_SIZE;
   const prepared = await prepareTarget(request, { sizeBytes, inputs: request.inputs, links: [link] }, tools);

@@ -174,7 +174,7 @@ export async function prepareTarget(
     const what = found.kind === "directory" ? "a directory" : "neither a file nor a block device";
     throw new RegrainError("TARGET_UNSUITABLE", `it is ${what}`, { path: request.target });
   }
-  requireDelta(intent.links.at(-1), request);
+  await requireDelta(intent.links, request, tools.context);
   const opened = await openExisting(request, intent, tools);
   try {
     requireNoInput(opened.identities, { request, intent, io });
@@ -296,7 +296,10 @@ export async function joinTarget(path: string, tools: { io: Io; context: Context
 
 function requireBase(delta: DeltaMark, path: string): void {
   if (delta !== true) return;
-  throw new RegrainError("TARGET_UNSUITABLE", "it is a delta itself, only a base can take one", { path });
+  throw new RegrainError("TARGET_UNSUITABLE", "it is a delta itself, only a base can take one", {
+    path,
+    hint: "the target comes last, and is the base or a raw copy of it",
+  });
 }
 
 function requireNoInput(

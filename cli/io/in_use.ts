@@ -5,6 +5,7 @@
  * O_EXCL does not ask about: files behind loop devices. It reads text files of the system through an interface,
  * so that both implementations use it and tests can hand it a system that does not exist.
  */
+import { quotePath } from "../../core-as/host/command_line.ts";
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { SECTOR_SIZE } from "../../core-as/host/units.ts";
 import { deviceName, encodeDevice, type Identity } from "./types.ts";
@@ -85,11 +86,13 @@ export function deviceBusy(system: SystemFiles, target: Candidate & { cause?: un
   const who = holders.length > 0
     ? `the device is part of ${holders.join(", ")}`
     : "another program, or a mount out of sight, has the device for itself";
-  const hint = holders.length > 0 ? `write to ${holders[0]}, or take it apart first` : undefined;
-  return new RegrainError("TARGET_BUSY", `${who} (EBUSY)`, {
-    path: target.path,
-    ...(hint === undefined ? {} : { hint }),
-  });
+  const hint = holders.length > 0
+    ? `write to ${holders[0]}, or take it apart first`
+    : `fuser -v ${
+      quotePath(target.path)
+    } names programs that have it open: stop them first; a mount out of ` +
+      "sight is that of a container, in /proc/PID/mountinfo";
+  return new RegrainError("TARGET_BUSY", `${who} (EBUSY)`, { path: target.path, hint });
 }
 
 /** The file behind a loop device, or behind the loop device that a partition is on. */

@@ -390,9 +390,11 @@ async function noteLooks(extent: Extent, file: Source): Promise<Extent> {
 
 function unsupportedType(line: ExtentLine, path: string): RegrainError {
   const raw = /RDM|RAW/.test(line.type);
+  const clone =
+    "clone the disk on the host onto a VMFS or NFS datastore (vmkfstools -i), and copy the clone here";
   const hint = raw
-    ? "its data is the LUN itself: copy that block device"
-    : "consolidate or clone the disk on the host first";
+    ? `its data is the LUN itself: copy that block device, and give the copy in the place of this; or ${clone}`
+    : clone;
   return new RegrainError(
     "UNSUPPORTED",
     `an extent of type ${line.type} (${line.fileName}) is no file that can be read`,

@@ -4,6 +4,7 @@
  *
  * This module is browser compatible.
  */
+import { quotePath } from "./command_line.ts";
 import { addRun, noRuns, type RunTotals } from "./disk.ts";
 import { wayOf } from "./doubts.ts";
 import { type ErrorCode, RegrainError } from "./errors.ts";
@@ -49,29 +50,40 @@ export async function surveyLink(
 /**
  * Throws when a survey found what makes an image unreadable, or readable in two ways.
  *
- * @param force Takes doubts as they come; damage is never taken.
+ * @param options `force` takes doubts as they come; damage is never taken. `check`: what says what is behind it, when
+ *   that is not `regrain check` of the path.
  * @throws {RegrainError} `TRUNCATED`, `DAMAGED` with the first place and the number of places.
  */
-export function requireSound({ link, findings }: LinkSurvey, options: { force: boolean }): void {
-  const error = unsoundness({ path: link.path, findings });
+export function requireSound(
+  { link, findings }: LinkSurvey,
+  options: { force: boolean; check?: string },
+): void {
+  const error = unsoundness({ path: link.path, findings, ...options });
   if (error && (findings.counts.damage > 0 || !options.force)) throw error;
 }
 
+/** What a survey found. */
+interface Surveyed {
+  readonly path: string;
+  readonly findings: Findings;
+  readonly check?: string;
+}
+
 /** The error for what a survey found: damage, else doubt; `undefined` when there is neither. */
-export function unsoundness(of: { path: string; findings: Findings }): RegrainError | undefined {
+export function unsoundness(of: Surveyed): RegrainError | undefined {
   const { damage, doubt } = of.findings.counts;
   if (damage > 0) return soundnessError(of, "damage", damage);
   return doubt > 0 ? soundnessError(of, "doubt", doubt) : undefined;
 }
 
 function soundnessError(
-  of: { path: string; findings: Findings },
+  of: Surveyed,
   severity: "damage" | "doubt",
   count: number,
 ): RegrainError {
   const first = of.findings.first(severity)!;
   const more = count > 1 ? ` (the first of ${count})` : "";
-  const command = `regrain check ${of.path}`;
+  const command = of.check ?? `regrain check ${quotePath(of.path)}`;
   const { path, offsetBytes } = first;
   return new RegrainError(codeOf(of.findings, severity), `${first.message}${more}`, {
     path,

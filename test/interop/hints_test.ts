@@ -2,66 +2,22 @@
  * Every hint is followed once: the situation, the error with its code, what the hint says, done, and the command works.
  * A hint that cannot be followed is worse than none.
  */
-import assert from "node:assert/strict";
 import { join } from "node:path";
-import {
-  BASE,
-  BASE_CID,
-  baseDisk,
-  baseFiles,
-  buildCowd,
-  buildDescriptor,
-  buildHosted,
-  dataGrains,
-  DELTA,
-  deltaFiles,
-  type Files,
-  overlay,
-} from "../../fixtures/mod.ts";
+import { BASE, baseDisk, buildHosted, dataGrains, DELTA } from "../../fixtures/mod.ts";
 import { assertFileHolds } from "../helpers/bytes.ts";
-import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
-import { withTempDir } from "../helpers/peers.ts";
-
-const CAPACITY = 2048;
-const LINK = { capacitySectors: CAPACITY, grainSectors: 1, seed: 3, grains: dataGrains([5, 700]) };
-const DISK = overlay(baseDisk(CAPACITY), LINK);
-
-const BASE_FILES = baseFiles({ capacitySectors: CAPACITY });
-const flat = BASE_FILES[BASE.flat]!;
-
-function delta(descriptor: Record<string, string | undefined> = {}, name = DELTA): Files {
-  const { bytes } = buildCowd(LINK);
-  return deltaFiles({ kind: "cowd", bytes, capacitySectors: CAPACITY, name, descriptor });
-}
-
-/** A descriptor whose one extent is called so. */
-function flatDescriptor(file: string, cid = BASE_CID, sectors = CAPACITY): Uint8Array<ArrayBuffer> {
-  const extents = [{ sectors, type: "FLAT", file, offsetSectors: 0 }];
-  return buildDescriptor({ createType: "monolithicFlat", cid, extents });
-}
-
-/** The files of the base in a folder of their own. */
-function baseIn(folder: string, descriptor = BASE_FILES[BASE.descriptor]!): Files {
-  return { [`${folder}/${BASE.descriptor}`]: descriptor, [`${folder}/${BASE.flat}`]: flat };
-}
-
-interface Row {
-  readonly situation: string;
-  readonly files: Files;
-  readonly args: readonly string[];
-  readonly code: string;
-  readonly exit?: number;
-  readonly hint: RegExp;
-  /**
-   * Does what the hint says.
-   *
-   * @param said What the hint's groups caught.
-   * @returns the arguments to try then.
-   */
-  follow(said: string[], cwd: string): readonly string[];
-  /** Exit status that shows that it worked; 0 by default. */
-  readonly works?: number;
-}
+import { regrainExits } from "../helpers/cli.ts";
+import {
+  BASE_FILES,
+  baseIn,
+  CAPACITY,
+  delta,
+  DISK,
+  FLAT,
+  flatDescriptor,
+  followHint,
+  LINK,
+  type Row,
+} from "../helpers/followed_hints.ts";
 
 /** Puts the disk that everything below should read as beside the others, for `compare`. */
 const SAME = ["compare", DELTA, "want.img"] as const;
@@ -112,7 +68,7 @@ const ROWS: Row[] = [
   },
   {
     situation: "an extent is not there",
-    files: { [BASE.descriptor]: BASE_FILES[BASE.descriptor]!, [`elsewhere/${BASE.flat}`]: flat },
+    files: { [BASE.descriptor]: BASE_FILES[BASE.descriptor]!, [`elsewhere/${BASE.flat}`]: FLAT },
     args: ["check", BASE.descriptor],
     code: "NOT_FOUND",
     hint: /^copy disk-flat\.vmdk into \., or name the folder it is in with (--search) DIR$/,
@@ -142,8 +98,8 @@ const ROWS: Row[] = [
     situation: "two names differ from the one in the descriptor in case alone",
     files: {
       [BASE.descriptor]: BASE_FILES[BASE.descriptor]!,
-      "Disk-flat.vmdk": flat,
-      "DISK-flat.vmdk": flat,
+      "Disk-flat.vmdk": FLAT,
+      "DISK-flat.vmdk": FLAT,
     },
     args: ["check", BASE.descriptor],
     code: "AMBIGUOUS_NAME",
@@ -164,6 +120,7 @@ const ROWS: Row[] = [
   {
     situation: "a delta has lost its descriptor",
     files: { ...BASE_FILES, ...delta() },
+    kept: { name: DELTA, as: "kept.vmdk" },
     args: ["compare", "disk-000001-delta.vmdk", "want.img"],
     code: "NOT_FOUND",
     hint: /^keep the (descriptor) .* beside the delta; (apply) takes a delta without it$/,
@@ -177,7 +134,7 @@ const ROWS: Row[] = [
   },
   {
     situation: "a flat copy was cut short",
-    files: { ...BASE_FILES, [BASE.flat]: flat.slice(0, 512 * 100), ...delta(), "again.img": flat },
+    files: { ...BASE_FILES, [BASE.flat]: FLAT.slice(0, 512 * 100), ...delta(), "again.img": FLAT },
     args: SAME,
     code: "TRUNCATED",
     hint: /copy the file (again); --force reads what is missing as zeros$/,
@@ -188,7 +145,7 @@ const ROWS: Row[] = [
   },
   {
     situation: "a flat copy was cut short, and the rest was zeros",
-    files: { ...BASE_FILES, [BASE.flat]: flat.slice(0, 512 * 100), ...delta() },
+    files: { ...BASE_FILES, [BASE.flat]: FLAT.slice(0, 512 * 100), ...delta() },
     args: ["map", "--chain", DELTA],
     code: "TRUNCATED",
     hint: /(--force) reads what is missing as zeros$/,
@@ -244,7 +201,7 @@ const ROWS: Row[] = [
   },
   {
     situation: "the target is larger than the disk",
-    files: { ...BASE_FILES, ...delta(), "vm.img": new Uint8Array([...flat, ...new Uint8Array(4096)]) },
+    files: { ...BASE_FILES, ...delta(), "vm.img": new Uint8Array([...FLAT, ...new Uint8Array(4096)]) },
     args: ["apply", DELTA, "vm.img"],
     code: "SIZE_MISMATCH",
     exit: 5,
@@ -253,7 +210,7 @@ const ROWS: Row[] = [
   },
   {
     situation: "the target is a flat disk called like a sparse one",
-    files: { ...BASE_FILES, ...delta(), "vm.vmdk": flat },
+    files: { ...BASE_FILES, ...delta(), "vm.vmdk": FLAT },
     args: ["apply", DELTA, "vm.vmdk"],
     code: "TARGET_UNSUITABLE",
     exit: 2,
@@ -273,25 +230,6 @@ const ROWS: Row[] = [
   },
 ];
 
-/** Every descriptor of a lost one is kept under another name, for who finds it again. */
-function arrange(row: Row, cwd: string): void {
-  for (const [name, bytes] of Object.entries({ "want.img": DISK, ...row.files })) {
-    Deno.mkdirSync(join(cwd, name, ".."), { recursive: true });
-    Deno.writeFileSync(join(cwd, name), bytes);
-  }
-  if (row.situation !== "a delta has lost its descriptor") return;
-  Deno.renameSync(join(cwd, DELTA), join(cwd, "kept.vmdk"));
-}
-
 for (const row of ROWS) {
-  Deno.test(`A17: the hint works when ${row.situation}`, () =>
-    withTempDir((folder) => {
-      const cwd = join(folder, "vm");
-      Deno.mkdirSync(cwd);
-      arrange(row, cwd);
-      const { hint = "" } = regrainRefuses({ code: row.code, exit: row.exit ?? 4 }, row.args, { cwd });
-      const match = row.hint.exec(hint);
-      assert.ok(match, `the hint is: ${hint}`);
-      regrainExits(row.works ?? 0, row.follow(match.slice(1), cwd), { cwd });
-    }));
+  Deno.test(`A17: the hint works when ${row.situation}`, () => followHint(row));
 }
