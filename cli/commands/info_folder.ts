@@ -51,7 +51,7 @@ function copyOf(base: LinkIdentity): string {
     extents.length === 1 && extent?.fileName !== undefined && extent.offsetSectors === 0 && isWritable(base)
   ) {
     const flat = joinPath(folderOf(base.path), looseNames(extent.fileName).last);
-    return `dd if=${quotePath(flat)} of=${TARGET} bs=4M conv=sparse`;
+    return `dd if=${quotePath(flat)} of=${TARGET} bs=4M`;
   }
   return applyCommand({ flags: ["--create"], deltas: [base.path], target: TARGET });
 }

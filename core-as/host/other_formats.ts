@@ -29,6 +29,10 @@ interface Known {
   way(path: string, role: Role): string;
 }
 
+/** What to do about a disk that was given as a delta: mostly the two changed places. */
+export const DELTAS_FIRST =
+  "a delta of VMware is needed here, and the target comes last: regrain apply DELTA... TARGET";
+
 /** A packed file is made plain, or goes through a pipe into `apply`, which unpacks what it knows. */
 const packed = (foreign: string, suffix: RegExp, tool: string): Known => ({
   foreign,
@@ -44,7 +48,8 @@ const packed = (foreign: string, suffix: RegExp, tool: string): Known => ({
 const converted = (foreign: string, suffix: RegExp, format: string): Known => ({
   foreign,
   suffix,
-  way(path) {
+  way(path, role) {
+    if (role === "delta") return DELTAS_FIRST;
     const image = `${suffix.test(path) ? path.replace(suffix, "") : path}.img`;
     return `qemu-img convert -f ${format} -O raw ${quotePath(path)} ${quotePath(image)}, and give that`;
   },

@@ -4,6 +4,7 @@ import { noise } from "../../test/helpers/planted.ts";
 import type { RegrainError } from "./errors.ts";
 import type { Role } from "./format_choice.ts";
 import { openLink } from "./link.ts";
+import { DELTAS_FIRST } from "./other_formats.ts";
 
 const starting = (text: string, at = 0) => {
   const bytes = noise(3).slice(0, 4096);
@@ -93,7 +94,7 @@ Deno.test("C9: of a delta that is packed the pipe is told that unpacks it", asyn
     ["vm-000001-delta.vmdk.gz", gzip, "gzip -dc vm-000001-delta.vmdk.gz | regrain apply - TARGET"],
     ["vm-000001-delta.vmdk", gzip, "gzip -dc vm-000001-delta.vmdk | regrain apply - TARGET"],
     ["d.zst", starting("\x28\xb5\x2f\xfd"), "zstd -dc d.zst | regrain apply - TARGET"],
-    ["d.qcow2", starting("QFI\xfb"), "qemu-img convert -f qcow2 -O raw d.qcow2 d.img, and give that"],
+    ["d.qcow2", starting("QFI\xfb"), DELTAS_FIRST],
     ["vm.vmx", plain, "regrain info . tells its disks, and the commands that move them"],
     ["vm-ctk.vmdk", starting("\xa2\x72\x19\xf6"), "give the disk it is about: vm.vmdk"],
   ];

@@ -14,7 +14,7 @@ import {
   rawDespite,
   type Role,
 } from "./format_choice.ts";
-import { otherThanRaw, otherThanVmdk } from "./other_formats.ts";
+import { DELTAS_FIRST, otherThanRaw, otherThanVmdk } from "./other_formats.ts";
 import { looksLike, notADisk, type Probe, probe } from "./probe.ts";
 import type { Source } from "./source.ts";
 import { SECTOR_SIZE } from "./units.ts";
@@ -112,8 +112,8 @@ function oddSize(file: Source, seen: Probe): RegrainError {
 
 /** What to do about a file that should be a VMDK and does not begin like one. */
 function hintForNoVmdk(file: Source, seen: Probe, role: Role): string | undefined {
+  if (role === "delta") return DELTAS_FIRST;
   if (seen.foreign !== undefined || file.sizeBytes % SECTOR_SIZE !== 0) return undefined;
-  if (role === "delta") return undefined;
   const flat = file.path.replace(/\.vmdk$/i, "") + "-flat.vmdk";
   const renamed = formatByName(file.path) === "vmdk" ? `, or its right name, ${flat}` : "";
   const risk = "a sparse file that lost its first bytes would read wrong";

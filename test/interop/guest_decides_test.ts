@@ -166,6 +166,17 @@ Deno.test("A13: a text as TARGET is never advised to be made larger, whatever is
     }
   }));
 
+Deno.test("C9: of a disk in a delta's place it is said that deltas come first and the target last", () =>
+  withTempDir(async (cwd) => {
+    await writeCase(caseNamed("cowd-plain"), cwd);
+    Deno.copyFileSync(`${cwd}/disk-flat.vmdk`, `${cwd}/copy.img`);
+    const args = ["apply", "copy.img", "disk-000001.vmdk"];
+    const { hint } = regrainRefuses({ code: "NOT_A_DISK", exit: 4 }, args, { cwd });
+    assert.match(hint!, /needed here, and the target comes last: regrain apply DELTA\.\.\. TARGET/);
+    regrainExits(0, ["apply", "disk-000001.vmdk", "copy.img"], { cwd });
+    assertFileHolds(`${cwd}/copy.img`, caseNamed("cowd-plain").expected!());
+  }));
+
 Deno.test("C9: a glob that names one delta twice is told so, with the command that works", () =>
   withTempDir(async (cwd) => {
     await writeDelta(cwd);
