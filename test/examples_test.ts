@@ -76,7 +76,8 @@ function standIn(line: string, folder: string): string {
     .replaceAll("/mnt/usb", `${folder}/usb`)
     .replaceAll(/(?<!\w)\/backups/g, `${folder}/backups`)
     .replaceAll(/@2026-\d\d-\d\dT[\d:]+Z/g, `@${new Date(Date.now() + 60_000).toISOString()}`)
-    .replaceAll("@01KAQZ", `@$(${FIRST_LETTERS})`);
+    .replaceAll("@01KAQZ", `@$(${FIRST_LETTERS})`)
+    .replaceAll("01KAQZ8Y3T5M", `$(${FIRST_LETTERS})`);
 }
 
 const leaves = leavesOf(readTree(createProgram(() => {}))).filter(({ name }) => name !== "help");

@@ -19,7 +19,7 @@ const SECTORS = 8192;
 /** Commands on backups. */
 const BACKUPS = [
   ...["backup", "restore", "snapshots", "diff", "verify"],
-  ...["prune", "hold", "release", "gc", "repo"],
+  ...["prune", "hold", "release", "forget", "gc", "repo"],
 ];
 
 /** Shell lines of a chapter, in order. */

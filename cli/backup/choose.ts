@@ -30,6 +30,27 @@ export async function findOne(
 }
 
 /**
+ * As {@link findOne}, for what needs no more than the id: a manifest that cannot be read is found by its id too, and
+ * the part of its key that stands for the disk is its name then.
+ */
+export async function findName(
+  repository: Repository,
+  spec: string,
+  onSkipped: (sentence: string) => void,
+): Promise<{ id: string; name: string }> {
+  try {
+    const { id, source } = await findOne(repository, spec, onSkipped);
+    return { id, name: source.name };
+  } catch (error) {
+    const isUnreadable = error instanceof RegrainError &&
+      ["SNAPSHOT_DAMAGED", "REPO_MIXED"].includes(error.code);
+    if (!isUnreadable || !BARE_ID.test(spec)) throw error;
+    const [only] = (await repository.listSnapshots()).filter(({ id }) => id.startsWith(spec.toUpperCase()));
+    return { id: only!.id, name: only!.source };
+  }
+}
+
+/**
  * The part of keys that stands for a disk.
  *
  * @throws {RegrainError} `SNAPSHOT_MISSING` when there is no snapshot of it.

@@ -25,6 +25,24 @@ export interface MarkOptions {
   onNotice(sentence: string): void;
 }
 
+/**
+ * What some snapshots refer to is not known, and so not what nobody refers to.
+ *
+ * It is the error of the first of them; `ids` names them all.
+ */
+export class UnreadableSnapshots extends RegrainError {
+  constructor(readonly ids: readonly string[], first: RegrainError) {
+    const { path, offsetBytes } = first;
+    super(first.code, first.reason, {
+      cause: first,
+      ...path === undefined ? {} : { path },
+      ...offsetBytes === undefined ? {} : { offsetBytes },
+      hint: "nothing is removed while nobody knows what it needs: " +
+        `regrain forget ${ids.join(" ")} removes what cannot be read`,
+    });
+  }
+}
+
 /** What the snapshots refer to. Manifests and pages never change, so each is read once. */
 export class References {
   readonly chunks = new IdTable();
@@ -35,18 +53,31 @@ export class References {
 
   constructor(private readonly repository: Repository, private readonly options: MarkOptions) {}
 
-  /** Reads every manifest that is there and was not read yet. */
+  /**
+   * Reads every manifest that is there and was not read yet.
+   *
+   * @throws {UnreadableSnapshots} when that fails for some; the others are read.
+   */
   async mark(): Promise<void> {
     this.damaged ??= await readDamaged(this.repository);
     const names = await this.repository.listSnapshots();
     const active = await listActive(this.repository);
+    const unreadable: { id: string; error: RegrainError }[] = [];
     for (const [i, name] of names.entries()) {
       this.options.onMark?.({ done: i, total: names.length });
       if (this.read.has(name.key)) continue;
-      await this.markSnapshot(name, isDoubtful(active.get(name.id)));
-      this.read.add(name.key);
+      try {
+        await this.markSnapshot(name, isDoubtful(active.get(name.id)));
+        this.read.add(name.key);
+      } catch (error) {
+        if (!(error instanceof RegrainError) || error.code.startsWith("STORE_")) throw error;
+        unreadable.push({ id: name.id, error });
+      }
     }
     this.snapshots = names.length;
+    if (unreadable.length > 0) {
+      throw new UnreadableSnapshots(unreadable.map(({ id }) => id), unreadable[0]!.error);
+    }
   }
 
   /** True when a snapshot needs it. Of damaged content any generation may be what a reader falls back to. */

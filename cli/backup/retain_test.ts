@@ -3,8 +3,10 @@ import { RegrainError } from "../../core-as/host/errors.ts";
 import type { ObjectInfo, PutOptions, Snapshot } from "../../core-as/host/repo/mod.ts";
 import { backUpLetters, memoryRepository } from "../../test/backup_cli/memory_repository.ts";
 import { MemoryStore } from "../../test/helpers/memory_store.ts";
+import { forget } from "./forget.ts";
 import { collectGarbage } from "./gc.ts";
 import { prune } from "./prune.ts";
+import { UnreadableSnapshots } from "./references.ts";
 import { refuseUnlockable, retainUntil } from "./retain.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -151,4 +153,22 @@ Deno.test("a store that cannot lock, or does not say, is refused", async () => {
   await assert.rejects(refuseUnlockable(new MemoryStore()), { code: "USAGE" });
   const { store } = await lockingRepository();
   await assert.rejects(refuseUnlockable(store), { code: "USAGE", message: /does not say/ });
+});
+
+Deno.test("B8: forget leaves what the store has locked, also where its manifest can say nothing any more", async () => {
+  const { store, repository } = await lockingRepository();
+  const locked = await backUpLetters(repository, "ab", "web01/disk-0", RETAINED);
+  const free = await backUpLetters(repository, "ac");
+  const [manifest] = await repository.listSnapshots();
+  const fatesOf = async (...ids: readonly string[]) =>
+    (await forget(repository, ids, { dryRun: false })).map(({ fate }) => fate);
+  assert.deepEqual(await fatesOf(locked.id), ["locked"]);
+  store.objects.set(manifest!.key, { ...store.objects.get(manifest!.key)!, bytes: new Uint8Array(0) });
+  assert.deepEqual(await fatesOf(locked.id, free.id), ["locked", "removed"]);
+  await assert.rejects(
+    collectGarbage(repository, { waitMs: 0, onNotice: () => undefined }),
+    UnreadableSnapshots,
+  );
+  store.isOver = true;
+  assert.deepEqual(await fatesOf(locked.id), ["removed"]);
 });

@@ -1,10 +1,11 @@
 /** `regrain gc`: removes what no snapshot refers to. */
-import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
+import { formatSize, plural, quoteWord, RegrainError } from "../../core-as/host/mod.ts";
 import { collectGarbage } from "../backup/gc.ts";
+import { UnreadableSnapshots } from "../backup/references.ts";
 import { VERSIONED } from "../store/probe.ts";
 import type { TellingStore } from "../../core-as/host/repo/mod.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
-import { openRepository, type RepoFlags } from "./repo_session.ts";
+import { openRepository, type RepoFlags, repositoryWords } from "./repo_session.ts";
 
 export interface GcFlags extends CommonFlags, RepoFlags {
   readonly dryRun?: boolean | undefined;
@@ -44,10 +45,27 @@ export async function runGc(flags: GcFlags): Promise<number> {
     }
     if (report.removedObjects > 0 && !flags.dryRun) await warnOfVersions(repository.store, console);
     return report.waitedFor.length > 0 ? EXIT_INCOMPLETE : 0;
+  } catch (error) {
+    throw error instanceof UnreadableSnapshots ? withForgetLine(error, flags) : error;
   } finally {
     repository.close();
     console.flush();
   }
+}
+
+/** What a snapshot needs is healed, where it can be, by a verification and the next backup; else it has to go. */
+function withForgetLine(error: UnreadableSnapshots, flags: GcFlags): RegrainError {
+  const line = ["regrain forget", ...error.ids, ...repositoryWords(flags).map(quoteWord)].join(" ");
+  const heals = error.code === "CHUNK_MISSING" || error.path?.includes("/maps/")
+    ? "; regrain verify and then a new backup may heal it first"
+    : error.code === "REPO_UNSUPPORTED"
+    ? "; or collect with the newer regrain that made it"
+    : "";
+  return error.withHint(
+    "nothing is removed while nobody knows what it needs. This gives it up, and the next gc what only it needed: " +
+      line +
+      heals,
+  );
 }
 
 /** A bucket may have been told to keep versions since the repository was made: it is asked now. */

@@ -1,5 +1,5 @@
 /** `regrain hold` and `regrain release`: what no rule may remove. */
-import { findOne } from "../backup/choose.ts";
+import { findName, findOne } from "../backup/choose.ts";
 import { hold, release } from "../backup/holds.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
@@ -29,10 +29,10 @@ export async function runRelease(spec: string, flags: CommonFlags & RepoFlags): 
   const console = new Console(flags);
   const repository = await openRepository(flags);
   try {
-    const { id, source } = await findOne(repository, spec, (sentence) => console.warn(sentence));
+    const { id, name } = await findName(repository, spec, (sentence) => console.warn(sentence));
     const wasHeld = await release(repository, id);
-    if (console.json) console.outJson({ type: "summary", id, name: source.name, held: false, wasHeld });
-    else console.out(`${source.name}@${id} ${wasHeld ? "is held no more" : "was not held"}`);
+    if (console.json) console.outJson({ type: "summary", id, name, held: false, wasHeld });
+    else console.out(`${name}@${id} ${wasHeld ? "is held no more" : "was not held"}`);
     return 0;
   } finally {
     repository.close();

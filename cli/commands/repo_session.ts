@@ -47,6 +47,21 @@ export function repositoryAddress(flags: RepoFlags): string {
   });
 }
 
+/** The flags that name the repository, as they are typed: for a command that is printed. */
+export function repositoryWords(flags: RepoFlags): string[] {
+  const { repo, passphraseFile, endpoint, region, profile, caFile, pathStyle } = flags;
+  const named = {
+    "--repo": repo,
+    "--passphrase-file": passphraseFile,
+    "--endpoint": endpoint,
+    "--region": region,
+    "--profile": profile,
+    "--ca-file": caFile,
+  };
+  const words = Object.entries(named).flatMap(([flag, value]) => value === undefined ? [] : [flag, value]);
+  return pathStyle ? [...words, "--path-style"] : words;
+}
+
 export async function openStoreOf(flags: RepoFlags): Promise<ObjectStore> {
   const console = new Console(flags);
   return await openStore(repositoryAddress(flags), flags, { warn: (line) => console.warn(line) });

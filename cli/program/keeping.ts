@@ -15,6 +15,7 @@ export function keepingCommands(finish: Finish): CommandUnknownOpts[] {
     holdCommand(finish),
     releaseCommand(finish),
     pruneCommand(finish),
+    forgetCommand(finish),
   ] as unknown as CommandUnknownOpts[];
 }
 
@@ -130,6 +131,29 @@ function pruneCommand(finish: Finish) {
     )
     .action(async (disk, flags) =>
       finish(await (await import("../commands/prune.ts")).runPrune(disk, flags))
+    );
+}
+
+function forgetCommand(finish: Finish) {
+  const command = new Command("forget")
+    .summary("remove snapshots by their ids")
+    .description(
+      "Removes snapshots by their ids, also those whose manifest is damaged, which no rule removes and which keep " +
+        "regrain gc from removing anything. What is held or locked stays; exit 3 then. Only lists are removed: " +
+        "regrain gc removes the chunks that nobody needs then.",
+    )
+    .argument("<ID...>", "an id, or eight letters and more that it begins with")
+    .option("-n, --dry-run", "say what would be removed, remove nothing");
+  return withCommon(withRepository(command))
+    .addHelpText(
+      "after",
+      examples(
+        "regrain forget --dry-run 01KAQZ8Y3T5M --repo /backups",
+        "regrain forget 01KAQZ8Y3T5M --repo /backups",
+      ),
+    )
+    .action(async (ids, flags) =>
+      finish(await (await import("../commands/forget.ts")).runForget(ids, flags))
     );
 }
 

@@ -1,7 +1,7 @@
 /** Repositories with something that cannot be read: what is whole comes out, and what is not is named. */
 import assert from "node:assert/strict";
 import { assertFileHolds, sameBytes, sha256 } from "../helpers/bytes.ts";
-import { regrainCommand } from "../helpers/cli.ts";
+import { regrainCommand, regrainExits } from "../helpers/cli.ts";
 import { withTempDir } from "../helpers/peers.ts";
 import { CHUNK, DISK, diskOf, RepositoryFolder } from "./repository_folder.ts";
 
@@ -93,4 +93,45 @@ Deno.test("B7: repo copy leaves a damaged snapshot out, copies those after it, a
     const again = repository.run(["repo", "copy", "--to", other.path], 3);
     assert.match(again.stderr, /web01\/first@\w+ is not copied: .*--damaged zeros/);
     assert.match(again.stdout, /0 snapshots copied, 0 B stored; 2 were there already; 1 damaged, left out/);
+  }));
+
+Deno.test("B8: while a manifest is unreadable gc removes nothing, and prints the forget line that works", () =>
+  withRepository((repository) => {
+    repository.backUp("abc");
+    const spoiled = repository.backUp("def");
+    const kept = repository.backUp("abcg");
+    repository.write(repository.keys("snaps/").find((key) => key.includes(spoiled))!, "");
+    const before = repository.keys("chunks/");
+    const { hint } = repository.refuses({ code: "SNAPSHOT_DAMAGED", exit: 4 }, ["gc"]);
+    assert.deepEqual(repository.keys("chunks/"), before);
+    const [, words] = /: regrain (forget .*)$/.exec(hint!)!;
+    assert.deepEqual(words!.split(" "), ["forget", spoiled, "--repo", repository.path]);
+    const dry = regrainExits(0, [...words!.split(" "), "--dry-run"]);
+    assert.match(dry.stdout, /which cannot be read, would be removed\n1 snapshot would be removed, 0 kept/);
+    regrainExits(0, words!.split(" "));
+    repository.run(["gc"]);
+    // Of d, e and f half of the last is cut off; nobody else has them.
+    assert.equal(repository.keys("chunks/").length, before.length - 3);
+    repository.assertHolds(kept, "abcg");
+  }));
+
+Deno.test("B8: forget leaves what is held, damaged or not, and refuses an id that is not there", () =>
+  withRepository((repository) => {
+    const first = repository.backUp("a");
+    const second = repository.backUp("b");
+    for (const id of [first, second]) repository.run(["hold", id]);
+    repository.flip(repository.keys("snaps/").find((key) => key.includes(second))!);
+    const { stderr } = repository.run(["forget", first, second], 3);
+    assert.match(stderr, new RegExp(`is held, and stays: regrain release ${second}`));
+    assert.equal(repository.keys("snaps/").length, 2);
+    repository.run(["release", second]);
+    const lines = repository.json(["forget", first, second.slice(0, 20)], 3);
+    assert.deepEqual(lines.slice(0, 2).map(({ id, fate, isDamaged }) => ({ id, fate, isDamaged })), [
+      { id: first, fate: "held", isDamaged: false },
+      { id: second, fate: "removed", isDamaged: true },
+    ]);
+    assert.equal(repository.keys("snaps/").length, 1);
+    repository.refuses({ code: "SNAPSHOT_MISSING", exit: 4 }, ["forget", first, second]);
+    repository.refuses({ code: "SNAPSHOT_MISSING", exit: 4 }, ["forget", "latest"]);
+    assert.equal(repository.keys("snaps/").length, 1);
   }));

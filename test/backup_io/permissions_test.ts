@@ -94,6 +94,20 @@ Deno.test("regrain gc needs to read and write the repository, and nothing else",
     regrainExits(0, ["gc", "--dry-run", "--repo", repo], { permissions: [`--allow-read=${repo}`] });
   }));
 
+Deno.test("B8: regrain forget needs to read and write the repository, and nothing else", () =>
+  withDisk(({ repo, image, run }) => {
+    const [folder] = [...Deno.readDirSync(`${repo}/snaps`)];
+    const idOf = () => [...Deno.readDirSync(`${repo}/snaps/${folder!.name}`)][0]!.name.slice(0, 26);
+    const args = ["forget", idOf(), "--repo", repo];
+    regrainExits(0, [...args, "--dry-run"], { permissions: [`--allow-read=${repo}`] });
+    for (const permissions of [[`--allow-read=${repo}`], [`--allow-write=${repo}`]]) {
+      const { code, stderr } = regrain([...args, "--json"], { permissions });
+      assert.ok(code === 6 || code === 7, stderr);
+    }
+    regrainExits(0, args, { permissions: [`--allow-read=${repo}`, `--allow-write=${repo}`] });
+    run(["backup", image, "--name", NAME]);
+  }));
+
 Deno.test("reading a snapshot in the place of an image needs to read the repository, and nothing else", () =>
   withDisk(({ repo }) => assertLeast(["info", `repo:${NAME}`, "--repo", repo], [`--allow-read=${repo}`])));
 

@@ -1,0 +1,64 @@
+/** `regrain forget`: removes snapshots by their ids. */
+import { plural } from "../../core-as/host/mod.ts";
+import { forget, type Forgotten } from "../backup/forget.ts";
+import { type CommonFlags, Console } from "../ui/mod.ts";
+import { openRepository, type RepoFlags } from "./repo_session.ts";
+
+export interface ForgetFlags extends CommonFlags, RepoFlags {
+  readonly dryRun?: boolean | undefined;
+}
+
+const EXIT_INCOMPLETE = 3;
+
+export async function runForget(ids: readonly string[], flags: ForgetFlags): Promise<number> {
+  const console = new Console(flags);
+  const dryRun = flags.dryRun ?? false;
+  const repository = await openRepository(flags);
+  try {
+    const forgotten = await forget(repository, ids, { dryRun });
+    for (const each of forgotten) tell(each, { console, dryRun });
+    const removed = forgotten.filter(({ fate }) => fate === "removed");
+    const kept = forgotten.length - removed.length;
+    if (console.json) {
+      console.outJson({
+        type: "summary",
+        dryRun,
+        removed: removed.length,
+        kept,
+        ids: removed.map(({ name }) => name.id),
+      });
+    } else {
+      console.out(
+        `${plural(removed.length, "snapshot")} ${dryRun ? "would be removed" : "removed"}, ${kept} kept`,
+      );
+      if (removed.length > 0 && !dryRun) {
+        console.tell("what only they need stays until regrain gc removes it");
+      }
+    }
+    return kept === 0 ? 0 : EXIT_INCOMPLETE;
+  } finally {
+    repository.close();
+    console.flush();
+  }
+}
+
+function tell(
+  { name: { id, source, key }, snapshot, fate }: Forgotten,
+  { console, dryRun }: { console: Console; dryRun: boolean },
+): void {
+  const disk = snapshot?.source.name;
+  if (console.json) {
+    console.outJson({
+      type: "snapshot",
+      id,
+      disk: disk ?? source,
+      key,
+      isDamaged: snapshot === undefined,
+      fate,
+    });
+  }
+  const what = disk === undefined ? `${key}, which cannot be read,` : `${disk}@${id}`;
+  if (fate === "held") console.warn(`${what} is held, and stays: regrain release ${id} takes the hold away`);
+  else if (fate === "locked") console.warn(`${what} is locked until a date, and stays`);
+  else if (!console.json) console.out(`${what} ${dryRun ? "would be" : "is"} removed`);
+}
