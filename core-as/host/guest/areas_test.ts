@@ -92,10 +92,11 @@ Deno.test("a run that spans areas is divided among them", () => {
   totals.add(90, 100, "data");
   totals.add(190, 10, "zero");
   totals.add(200, 10, "hole");
+  totals.add(140, 20, "damaged");
   assert.deepEqual(totals.totals, [
-    { dataBytes: 10, zeroBytes: 0 },
-    { dataBytes: 50, zeroBytes: 0 },
-    { dataBytes: 40, zeroBytes: 10 },
+    { dataBytes: 10, zeroBytes: 0, damagedBytes: 0 },
+    { dataBytes: 50, zeroBytes: 0, damagedBytes: 10 },
+    { dataBytes: 40, zeroBytes: 10, damagedBytes: 10 },
   ]);
 });
 
@@ -106,12 +107,12 @@ Deno.test("runs outside all areas are ignored, and those that reach out are cut"
     length: length!,
     kind: "data",
   }));
-  assert.deepEqual(sumByArea(areas, runs), [{ dataBytes: 20, zeroBytes: 0 }]);
+  assert.deepEqual(sumByArea(areas, runs), [{ dataBytes: 20, zeroBytes: 0, damagedBytes: 0 }]);
   assert.deepEqual(sumByArea([], runs), []);
 });
 
 Deno.test("sums by area are those of counting byte by byte, in whatever order runs come", () => {
-  const kinds = fc.constantFrom<RunKind>("data", "zero", "hole");
+  const kinds = fc.constantFrom<RunKind>("data", "zero", "hole", "damaged");
   const runs = fc.array(
     fc.record({
       start: fc.integer({ min: 0, max: 300 }),
@@ -129,11 +130,11 @@ Deno.test("sums by area are those of counting byte by byte, in whatever order ru
         lengthBytes,
       }));
       const expected = areas.map(({ startBytes, lengthBytes }) => {
-        const total = { dataBytes: 0, zeroBytes: 0 };
+        const total = { dataBytes: 0, zeroBytes: 0, damagedBytes: 0 };
         for (let byte = startBytes; byte < startBytes + lengthBytes; byte++) {
           for (const { start, length, kind } of runs) {
             if (byte < start || byte >= start + length || kind === "hole") continue;
-            total[kind === "data" ? "dataBytes" : "zeroBytes"]++;
+            total[`${kind}Bytes`]++;
           }
         }
         return total;
@@ -150,7 +151,7 @@ Deno.test("totals of disks of many TiB are exact", () => {
     lengthBytes: 31 * TIB,
   }];
   assert.deepEqual(sumByArea(areas, [{ start: 1, length: 62 * TIB, kind: "zero" }]), [
-    { dataBytes: 0, zeroBytes: 31 * TIB },
-    { dataBytes: 0, zeroBytes: 31 * TIB },
+    { dataBytes: 0, zeroBytes: 31 * TIB, damagedBytes: 0 },
+    { dataBytes: 0, zeroBytes: 31 * TIB, damagedBytes: 0 },
   ]);
 });
