@@ -2,11 +2,12 @@
 import {
   baseName,
   type Context,
+  copyDoubt,
   type Descriptor,
   descriptorBeside,
-  identifyParent,
   judgeChain,
   type LinkIdentity,
+  namedBeside,
   readLinkDescriptor,
   RegrainError,
 } from "../../core-as/host/mod.ts";
@@ -45,9 +46,11 @@ async function comparison(
 ): Promise<string[]> {
   const child = links.at(-1);
   if (child === undefined) return [];
-  const named = await identifyParent(child, context);
-  const { state, reasons } = judgeChain([...links, base], named ? [named] : []).at(-1)!;
-  if (state === "match") return [];
+  const beside = await namedBeside([...links, base], context);
+  const verdict = judgeChain([...links, base], beside).at(-1)!;
+  const { state, reasons } = verdict;
+  const doubt = copyDoubt(verdict, { child, base, beside });
+  if (state === "match") return doubt === undefined ? [] : [doubt];
   const said = reasons.join("; ");
   return [`${child.path} on ${base.path}, the descriptor of ${target}: ${state}: ${said}`];
 }

@@ -62,12 +62,15 @@ export interface Given {
   readonly context: Context;
   /** What they are applied onto, when that has a content id too. */
   readonly base?: LinkIdentity;
+  /** What the links name as their parents and is none of them. */
+  readonly beside?: readonly LinkIdentity[];
 }
 
 /** The same error with the line that works as its hint, where the deltas given, or those they name, make one chain. */
 export async function withOrder(error: RegrainError, given: Given): Promise<RegrainError> {
   const fits = (chain: readonly LinkIdentity[] | undefined) =>
-    chain !== undefined && belongsTogether(given.base ? [...chain, given.base] : chain);
+    chain !== undefined &&
+    belongsTogether(given.base ? [...chain, given.base] : chain, given.beside);
   const chain = [orderOf(given.links), await completed(given)].find(fits);
   if (chain === undefined) return error;
   return error.withHint(withFirst(lineOf(chain, given), error.hint));
@@ -91,8 +94,8 @@ function withFirst(line: string, hint: string | undefined): string {
   return hint === undefined ? line : `${line}; ${hint}`;
 }
 
-function belongsTogether(links: readonly LinkIdentity[]): boolean {
-  return judgeChain(links).every(({ state }) => state === "match");
+function belongsTogether(links: readonly LinkIdentity[], beside?: readonly LinkIdentity[]): boolean {
+  return judgeChain(links, beside).every(({ state }) => state === "match");
 }
 
 /** The links in the order in which each matches the one below it, newest first; `undefined` where there is none. */

@@ -5,16 +5,17 @@
 import {
   type ApplyPlan,
   type Context,
+  copyDoubt,
   type DeltaMark,
   Disk,
   doubtsOf,
   folderOf,
   hidesAll,
-  identifyParent,
   judgeChain,
   type Link,
   type LinkIdentity,
   type LinkSurvey,
+  namedBeside,
   openDeltas,
   openLink,
   parseDescriptor,
@@ -60,6 +61,8 @@ export interface PreparedDeltas {
   readonly plan: ApplyPlan;
   readonly surveys: readonly LinkSurvey[];
   readonly verdicts: readonly Verdict[];
+  /** What the deltas name as their parents and is none of them. */
+  readonly beside: readonly LinkIdentity[];
 }
 
 /** The target, opened and found suitable. */
@@ -90,8 +93,10 @@ export async function prepareDeltas(
   const disk = new Disk(context.core, links);
   onOpened(disk);
   try {
-    const verdicts = judgeChain(base ? [...links, base] : links);
-    if (!request.force) await requireOrder(verdicts, { links, request, context });
+    // By --chain each was found by the name that the one above it gives.
+    const beside = request.chain ? [] : await namedBeside(links, context);
+    const verdicts = judgeChain(base ? [...links, base] : links, beside);
+    if (!request.force) await requireOrder(verdicts, { links, request, context, beside });
     const surveys: LinkSurvey[] = [];
     for (const link of links) {
       const survey = await surveyLink(context.core, link, { overlaps: true });
@@ -100,7 +105,7 @@ export async function prepareDeltas(
     }
     // One link was walked already; a merge has to be walked to know what hides what.
     const plan = surveys.length === 1 ? planOf(disk, surveys[0]!) : await planApply(disk);
-    return { disk, plan, surveys, verdicts };
+    return { disk, plan, surveys, verdicts, beside };
   } catch (error) {
     disk.close();
     throw error;
@@ -246,16 +251,17 @@ async function openVmdkTarget(
   const encrypted = doubtsOf([link]).filter(({ kind }) => kind === "encrypted");
   requireNoDoubt(encrypted, request);
   const warnings: string[] = [];
-  const beside: LinkIdentity[] = [];
+  let beside: readonly LinkIdentity[] = [];
   const child = intent.links.at(-1);
   if (child) {
-    const named = await identifyParent(child, context);
-    if (named) beside.push(named);
+    beside = await namedBeside([...intent.links, link], context);
     const verdict = judgeChain([...intent.links, link], beside).at(-1)!;
     if (verdict.state !== "match" && !request.force) {
       const { links } = intent;
-      throw await withOrder(wrongBase(verdict, child, link), { links, request, context, base: link });
+      throw await withOrder(wrongBase(verdict, child, link), { links, request, context, beside, base: link });
     }
+    const doubt = copyDoubt(verdict, { child, base: link, beside });
+    if (doubt !== undefined) warnings.push(doubt);
     if (verdict.state !== "match") warnings.push(`taken by --force: ${verdict.reasons.join("; ")}`);
   }
   const identities: Identity[] = [];

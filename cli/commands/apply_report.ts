@@ -114,7 +114,7 @@ export async function tellOperations(
     judgeApply({
       links: [...disk.links, ...below],
       findings: surveys.map(({ findings }) => findings),
-      beside: of.target?.beside ?? [],
+      beside: of.target?.beside ?? of.prepared.beside,
       force: request.force,
     }),
   );

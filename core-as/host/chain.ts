@@ -158,6 +158,24 @@ export async function identifyParent(
   }
 }
 
+/**
+ * What the links name as their parents, as far as that is here and none of the links: where names are all there is to
+ * judge by, such a file says that another one of its name was given.
+ */
+export async function namedBeside(
+  links: readonly LinkIdentity[],
+  context: Context,
+): Promise<LinkIdentity[]> {
+  const given = new Set<string>();
+  for (const { path } of links) given.add(await context.files.realPath(path));
+  const beside: LinkIdentity[] = [];
+  for (const link of links) {
+    const named = await identifyParent(link, context);
+    if (named && !given.has(await context.files.realPath(named.path))) beside.push(named);
+  }
+  return beside;
+}
+
 /** What the descriptor at a path says, if it is that of a base. */
 async function identityOfBase(
   path: string,

@@ -17,6 +17,7 @@ import {
   isKnownBase,
   judgeChain,
   type LinkIdentity,
+  namedElsewhere,
   refusalOf,
   type Verdict,
 } from "./verdict.ts";
@@ -153,6 +154,17 @@ function refusalsOfBase(deltas: readonly LinkIdentity[], base: LinkIdentity, ver
   return size ? [...reasons, size] : reasons;
 }
 
+/** Where the name alone made the base match, and leads to another file: whether this one is a copy of that. */
+export function copyDoubt(
+  { state, basis }: Verdict,
+  { child, base, beside }: { child: LinkIdentity; base: LinkIdentity; beside: readonly LinkIdentity[] },
+): string | undefined {
+  const named = state === "match" && basis === "name" ? namedElsewhere(child, base, beside) : undefined;
+  return named &&
+    `whether ${base.path} is a copy of ${named.path}, which ${child.path} names as its parent: their ` +
+      "content ids are those of other links too, so nothing tells";
+}
+
 /** `WRONG_BASE` with both content ids. */
 export function wrongBase(verdict: Verdict, child: LinkIdentity, base: LinkIdentity): RegrainError {
   const cid = (value: number | undefined) => value === undefined ? "unknown" : formatCid(value);
@@ -198,6 +210,10 @@ function unknownsOf(known: Known, { deltas, base, verdicts }: Split): string[] {
   const verdict = verdicts[deltas.length - 1];
   if (!base || !verdict) unknowns.push(`what ${oldest.path} belongs on: ${whyNoBase(oldest)}`);
   else if (verdict.state === "unknown") unknowns.push(whyUnchecked(oldest, base, verdict));
+  else {
+    const doubt = copyDoubt(verdict, { child: oldest, base, beside: known.beside ?? [] });
+    if (doubt !== undefined) unknowns.push(doubt);
+  }
   return [...unknowns, ...known.against ?? []];
 }
 

@@ -71,7 +71,8 @@ export async function resolveName(
   if (loose.length > 0) {
     const { path } = await choose(loose, question, surroundings);
     surroundings.warn?.(
-      `${holder}: the ${what} "${name}" is not there, ${path} is taken for it: they differ in case or slashes only`,
+      `${holder}: the ${what} "${name}" is not there, ${path} is taken for it: they differ in case, in slashes or in ` +
+        "how accents are written only",
     );
     return path;
   }

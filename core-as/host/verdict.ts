@@ -10,7 +10,7 @@
  */
 import { type Descriptor, formatCid, isDelta, NEVER_WRITTEN, NO_PARENT, uuidOf } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
-import { baseName } from "./names.ts";
+import { baseName, foldName } from "./names.ts";
 
 /** What a verdict rests on; `numbers`: that of the names, as in `vm-000002-delta.vmdk`, and nothing else. */
 export type Basis = "cid" | "uuid" | "name" | "size" | "numbers" | "nothing";
@@ -107,7 +107,7 @@ function idEvidence(family: Family): Evidence {
   if (expected !== undefined && found !== undefined && expected !== found) return otherCid(expected, found);
   if (uuid && uuid.state !== "unknown") return uuid;
   if (expected !== undefined && found !== undefined) return equalCid(found, family);
-  return uuid ?? withoutCid(child, parent);
+  return uuid ?? withoutCid(family);
 }
 
 function hasParentCid({ descriptor }: LinkIdentity): boolean {
@@ -157,9 +157,31 @@ function equalCid(cid: number, family: Family): Evidence {
   const weak = cid === NEVER_WRITTEN
     ? `${said}, which every disk has that was never written to, so it proves little`
     : `${said}, and that of other links too, so it tells nothing`;
+  const other = otherThanNamed(family);
+  if (other !== undefined) return { state: "mismatch", basis: "name", reasons: [`${weak}; but ${other}`] };
   const state = named === undefined ? "unknown" : named ? "match" : "mismatch";
   const basis = named === undefined ? "nothing" : "name";
   return { state, basis, reasons: [`${weak}; ${reason}`, ...more] };
+}
+
+/**
+ * The name fits, and leads to another file than this: two VMs of one template call their files alike. A base may be a
+ * copy of the one that is named, a delta is not copied alone.
+ */
+function otherThanNamed({ child, parent, beside }: Family): string | undefined {
+  const named = isKnownBase(parent) ? undefined : namedElsewhere(child, parent, beside);
+  return named &&
+    `${named.path} is what it names as its parent, and that is another file than ${parent.path}`;
+}
+
+/** The link that a child names as its parent, where that is known, and is another file of the same name. */
+export function namedElsewhere(
+  child: LinkIdentity,
+  parent: LinkIdentity,
+  beside: readonly LinkIdentity[],
+): LinkIdentity | undefined {
+  if (!nameEvidence(child, parent).named) return undefined;
+  return beside.find((link) => link.path !== parent.path && nameEvidence(child, link).named);
 }
 
 /** True when the name given for the parent is that of a delta. */
@@ -189,12 +211,15 @@ function longContentIdReasons({ descriptor }: LinkIdentity, cid: number): string
 }
 
 /** One of the two has no content id: nothing is proven, but a name can still speak against it. */
-function withoutCid(child: LinkIdentity, parent: LinkIdentity): Evidence {
+function withoutCid(family: Family): Evidence {
+  const { child, parent } = family;
   const who = child.descriptor?.parentCid === undefined ? "the child" : "the parent";
   const missing = `content ids cannot be compared: ${who} has no descriptor that tells one`;
   // A copy of the base is called as the user likes; a delta, or a descriptor, has the name that others know it by.
   const hasOwnName = parent.descriptor !== undefined || parent.delta === true;
   const { named, reason } = nameEvidence(child, parent);
+  const other = otherThanNamed(family);
+  if (other !== undefined) return { state: "mismatch", basis: "name", reasons: [`${missing}; ${other}`] };
   if (named === true) return { state: "unknown", basis: "name", reasons: [`${missing}; ${reason}`] };
   if (named === false && hasOwnName) {
     return { state: "mismatch", basis: "name", reasons: [`${missing}; ${reason}`] };
@@ -214,7 +239,7 @@ function nameEvidence(
   const hint = child.descriptor?.parentFileNameHint;
   if (hint === undefined) return { named: undefined, reason: "and no name of a parent is given" };
   const last = lastPart(hint);
-  const named = namesOf(parent).some((name) => name.toLowerCase() === last.toLowerCase());
+  const named = namesOf(parent).some((name) => foldName(name) === foldName(last));
   return {
     named,
     reason: named

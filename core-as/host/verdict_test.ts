@@ -39,6 +39,8 @@ Deno.test("A1: the id of a disk never written to proves little: the name decides
   assert.equal(judge(child("/vmfs/volumes/ds/vm/parent.vmdk"), parent).state, "match");
   assert.equal(judge(child("C:\\vm\\PARENT.vmdk"), parent).state, "match");
   assert.equal(judge(child("other.vmdk"), parent).state, "mismatch");
+  const accented = identity("mo\u0308bel.vmdk", { cid: "fffffffe" });
+  assert.equal(judge(child("m\u00f6bel.vmdk"), accented).state, "match");
 });
 
 Deno.test("other ids do not match, and the error names the child, both ids and a way on", () => {

@@ -38,6 +38,33 @@ for (const cid of ["fffffffe", "7a1b2c3d"]) {
     }));
 }
 
+Deno.test("A1: a link of another VM of the same names is refused as a delta, and said of a base", () =>
+  withTempDir((cwd) => {
+    const [mine, other] = ["mine", "other"].map((folder) =>
+      new VmFolder(`${cwd}/${folder}`, { cids: Array(3).fill("fffffffe") })
+    );
+    Deno.writeFileSync(`${cwd}/copy.img`, mine!.base);
+    const mixed = ["mine/vm-000001.vmdk", "other/vm-000002.vmdk"];
+    for (const target of ["copy.img", "mine/vm.vmdk"]) {
+      const { message, hint } = regrainRefuses(BROKEN, ["apply", ...mixed, target], { cwd });
+      assert.match(
+        message,
+        /other\/vm-000001\.vmdk is what it names as its parent, and that is another file/,
+      );
+      assert.doesNotMatch(hint!, /as they were made/);
+    }
+    const onto = (target: string) =>
+      regrainExits(0, ["apply", "--dry-run", "other/vm-000001.vmdk", target], { cwd });
+    for (const target of ["mine/vm.vmdk", "mine/vm-flat.vmdk"]) {
+      assert.match(onto(target).stderr, /warning: whether mine\/vm\.vmdk is a copy of other\/vm\.vmdk/);
+    }
+    assert.doesNotMatch(onto("mine/vm.vmdk").stderr, /can be applied/);
+    assert.match(onto("./other/../other/vm.vmdk").stderr, /can be applied/);
+    assertFileHolds(mine!.extent(0), other!.base);
+    regrainExits(0, ["apply", "mine/vm-000001.vmdk", "./mine/vm-000002.vmdk", "copy.img"], { cwd });
+    assertFileHolds(`${cwd}/copy.img`, mine!.disk(1, 2));
+  }));
+
 Deno.test("A1: extents given in place of their descriptors are judged by these", () =>
   withTempDir((cwd) => {
     const vm = new VmFolder(cwd, { cids: Array(4).fill("fffffffe") });
