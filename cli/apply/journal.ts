@@ -7,6 +7,7 @@
  * target that was taken back or copied again; so places are kept, spread over what is done, that the apply changed.
  */
 import {
+  applyCommand,
   Batch,
   type Disk,
   readBytes,
@@ -26,6 +27,9 @@ import { parseUndoName, type UndoIds } from "./undo_name.ts";
 const MAX_JOURNAL_BYTES = 64 * 1024;
 /** Of what was written last, this much is looked at again before a resumed run believes the target. */
 const PROBE_BYTES = 64 * 1024;
+
+/** A target by its name. */
+type Named = Pick<Target, "path">;
 
 /** A stretch of the target with its hash. */
 export interface TailProbe {
@@ -161,19 +165,33 @@ async function probeTail(
 }
 
 /**
- * Makes sure that a new journal would not overwrite anything but an old one.
+ * Makes sure that a new journal would not overwrite anything but an old one that nobody needs any more. As long as a
+ * run of other deltas is unfinished, its journal is the one thing that knows.
  *
  * @returns that one, where it is of the same plan: what it knows holds for a run that begins again.
  * @throws {RegrainError} `TARGET_UNSUITABLE`.
  */
 export async function requireJournalPlace(
   path: string,
-  { plan, io }: { plan: string; io: Io },
+  { plan, target, io, force }: { plan: string; target: Named; io: Io; force: boolean },
 ): Promise<JournalState | undefined> {
   if (!io.stat(path)) return undefined;
+  const state = await readOldJournal(path, io);
+  if (state.plan === plan) return state.version === 2 ? state : undefined;
+  if (force || await wasTakenBack(state, io)) return undefined;
+  const others = "it is the journal of an apply of other deltas that is not finished";
+  throw new RegrainError("TARGET_UNSUITABLE", `${others}, and half of them may be on this target`, {
+    path,
+    hint:
+      `its own deltas and --resume finish it; before others, ${wayBack(path, state, target)}; for another ` +
+      "target name another file with --journal; --force replaces this one: what came of those deltas stays where " +
+      "these write nothing",
+  });
+}
+
+async function readOldJournal(path: string, io: Io): Promise<JournalState> {
   try {
-    const state = await readJournal(path, io);
-    return state.version === 2 && state.plan === plan ? state : undefined;
+    return await readJournal(path, io);
   } catch (cause) {
     if (!(cause instanceof RegrainError) || cause.code !== "RESUME_REFUSED") throw cause;
     throw new RegrainError(
@@ -185,6 +203,18 @@ export async function requireJournalPlace(
       },
     );
   }
+}
+
+/** How a target becomes what it was before an unfinished run. */
+function wayBack(path: string, { undo }: JournalState, target: Named): string {
+  if (undo) return `take it back with ${applyCommand({ deltas: [undo.path], target: target.path })}`;
+  return `copy the base again and remove ${path}`;
+}
+
+async function wasTakenBack({ undo }: JournalState, io: Io): Promise<boolean> {
+  if (!undo) return false;
+  const found = await readUndoIds(undo.path, io);
+  return found?.id === undo.id && found.state === "returned";
 }
 
 /**
@@ -206,10 +236,21 @@ export async function requireResumable(
     );
   }
   if (state.plan !== ids.plan) {
-    throw refusal(path, "the deltas are not those of the interrupted run, or were changed since");
+    throw refusal(
+      path,
+      "the deltas are not those of the interrupted run, or were changed since",
+      `resume with the deltas of that run; before others are applied, ${
+        wayBack(path, state, ids.target)
+      }; if they are ` +
+        `the same, copied again, remove ${path} and run again without --resume`,
+    );
   }
   if (state.targetBytes !== ids.target.sizeBytes) {
-    throw refusal(path, "the target does not have the size it had");
+    throw refusal(
+      path,
+      "the target does not have the size it had",
+      "give the target of that run; for another one, leave --resume out and name another file with --journal",
+    );
   }
   await requireSameUndo(path, { state, ...ids });
   await requireWritten(path, state, ids.target);
@@ -263,17 +304,19 @@ async function requireWritten(path: string, state: JournalState, target: Target)
         ? `at byte ${offsetBytes} the target is what it was before the interrupted run: it was taken back, or the ` +
           "base was copied again"
         : `at byte ${offsetBytes} the target does not hold what the interrupted run wrote`,
+      found === before ? AGAIN : COPY_AGAIN,
     );
   }
   if (tail === null || (await probeTail(target, tail)).sha256 === tail.sha256) return;
-  throw refusal(path, "the target does not hold what the interrupted run wrote last");
+  throw refusal(path, "the target does not hold what the interrupted run wrote last", COPY_AGAIN);
 }
 
-function refusal(
-  path: string,
-  why: string,
-  hint = "run again without --resume: that is as right, and only takes longer",
-): RegrainError {
+/** True only for the same deltas, and a target to which nothing else wrote. */
+const AGAIN = "run again without --resume, with these deltas: that is as right, and only takes longer";
+const COPY_AGAIN =
+  "it is another target, or something else wrote to it: copy the base again, then run without --resume";
+
+function refusal(path: string, why: string, hint = AGAIN): RegrainError {
   return new RegrainError("RESUME_REFUSED", why, { path, hint });
 }
 

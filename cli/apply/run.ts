@@ -44,6 +44,8 @@ export interface RunOptions {
   readonly checkpointBytes?: number;
   /** Carries on where the journal says that an interrupted run was. */
   readonly resume: boolean;
+  /** Replaces the journal of an unfinished run of other deltas. */
+  readonly force?: boolean;
   /** A second lane that was started, and what it must know; it is used where the order of writes is free. */
   readonly second?: LaneForHire | undefined;
   readonly onProgress: (counts: Readonly<ApplyCounts>) => void;
@@ -140,11 +142,11 @@ async function applyInLanes(work: RunWork, options: RunOptions, hire: LaneForHir
 
 /** What an earlier run left in the journal, and where a resumed one begins. */
 async function lookAtJournal(
-  { journal, resume, undo }: RunOptions,
+  { journal, resume, undo, force = false }: RunOptions,
   ids: { plan: string; target: Target; io: Io },
 ): Promise<{ found: JournalState | undefined; resumedBytes: number }> {
   if (journal === undefined) return { found: undefined, resumedBytes: 0 };
-  if (!resume) return { found: await requireJournalPlace(journal, ids), resumedBytes: 0 };
+  if (!resume) return { found: await requireJournalPlace(journal, { ...ids, force }), resumedBytes: 0 };
   const found = await requireResumable(journal, { ...ids, undo });
   return { found, resumedBytes: found.doneBytes };
 }

@@ -18,6 +18,7 @@
  * is whole, or that was taken back, is not continued: since then others may have written to the target.
  */
 import {
+  applyCommand,
   Batch,
   type Core,
   readBytes,
@@ -384,7 +385,7 @@ async function continuation(
   try {
     if (await isEmpty(source)) return undefined;
     const found = await prepareDiff(source);
-    requireContinuable(path, { found, sizeBytes: target.sizeBytes, expected });
+    requireContinuable(path, { found, target, expected });
     await requireOwnTarget(found, { target, force: false });
     return found;
   } catch (cause) {
@@ -408,7 +409,7 @@ const DONE: Partial<Record<UndoState, string>> = {
 
 function requireContinuable(
   path: string,
-  { found, sizeBytes, expected }: { found: PreparedDiff; sizeBytes: number; expected: NewUndoIds },
+  { found, target, expected }: { found: PreparedDiff; target: Target; expected: NewUndoIds },
 ): void {
   const { undo, diff } = found;
   if (undo === undefined) throw foreign(path, "it is no undo file");
@@ -416,12 +417,13 @@ function requireContinuable(
   if (done !== undefined) {
     throw foreign(path, `${done}: what the target holds by now would not be saved`);
   }
-  if (undo.version === 1) throw foreign(path, "an older version made it");
+  const first = takeBackFirst(path, target);
+  if (undo.version === 1) throw foreign(path, "an older version made it", first);
   if (!undo.isOrdered || !expected.isOrdered) {
-    throw foreign(path, "what comes through a pipe cannot continue it");
+    throw foreign(path, "what comes through a pipe cannot continue it", first);
   }
-  if (undo.plan === expected.plan && diff.meta.sizeBytes === sizeBytes) return;
-  throw foreign(path, "it was made by another apply, or for another target");
+  if (undo.plan === expected.plan && diff.meta.sizeBytes === target.sizeBytes) return;
+  throw foreign(path, "it was made by an apply of other deltas, or for another target", first);
 }
 
 /** True of a file without a byte that means anything: nothing is lost when it is begun again. */
@@ -431,9 +433,14 @@ async function isEmpty(source: Source): Promise<boolean> {
   return bytes.every((byte) => byte === 0);
 }
 
-function foreign(path: string, why: string): RegrainError {
-  return new RegrainError("TARGET_UNSUITABLE", `the undo file exists, and ${why}`, {
-    path,
-    hint: "name another file with --undo; an undo file is never overwritten",
-  });
+/** An apply that is not whole may have left a part of other deltas, which no second one covers. */
+function takeBackFirst(path: string, target: Target): string {
+  const command = applyCommand({ deltas: [path], target: target.path });
+  return `if its apply was on this target, take that back first with ${command}; then ${NAME_ANOTHER}`;
+}
+
+const NAME_ANOTHER = "name another file with --undo; an undo file is never overwritten";
+
+function foreign(path: string, why: string, hint = NAME_ANOTHER): RegrainError {
+  return new RegrainError("TARGET_UNSUITABLE", `the undo file exists, and ${why}`, { path, hint });
 }

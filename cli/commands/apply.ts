@@ -2,7 +2,7 @@
 import { type ApplyPlan, type Disk, probe, RegrainError } from "../../core-as/host/mod.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
 import { type ApplyRequest, intentOf, prepareDeltas, prepareTarget } from "../apply/prepare.ts";
-import { requireJournalPlace } from "../apply/journal.ts";
+import { fingerprintPlan, requireJournalPlace } from "../apply/journal.ts";
 import { requireLikelyBase } from "../apply/likely_base.ts";
 import { isWorthwhile, type LaneForHire, SecondLane } from "../apply/lanes.ts";
 import { discardMade } from "../apply/made_target.ts";
@@ -113,9 +113,10 @@ async function applyDeltas(request: ApplyRequest, flags: ApplyFlags, session: Se
     const { plan } = prepared;
     const need = { undoBytes: plan.writeBytes + plan.zeroBytes };
     for (const warning of requireRoomBeside(flags, need, io)) console.warn(warning);
-    // Only whether there is room for a journal: which plan an old one is of matters to the run alone.
-    if (flags.journal !== undefined && !flags.resume) {
-      await requireJournalPlace(flags.journal, { plan: "", io });
+    if (flags.journal !== undefined && !flags.resume && io.stat(flags.journal)) {
+      const oldPlan = await fingerprintPlan(prepared.disk, io);
+      const target = { path: request.target };
+      await requireJournalPlace(flags.journal, { plan: oldPlan, target, io, force: request.force });
     }
     const target = await prepareTarget(request, intent, { io, context });
     try {
@@ -157,6 +158,7 @@ async function carryOut(
       undo: flags.undo,
       journal: flags.journal,
       resume: flags.resume ?? false,
+      force: request.force,
       second: how.lane.hireToApply(plan),
       verify: async () => {
         if (!flags.verify && flags.hash === undefined) return;

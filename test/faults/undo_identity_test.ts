@@ -5,7 +5,7 @@ import { requireOwnTarget } from "../../cli/apply/recognise.ts";
 import { prepareDiff } from "../../cli/apply/undo_file.ts";
 import { parseUndoName, undoName } from "../../cli/apply/undo_name.ts";
 import { rbdDiffEnd, rbdDiffHeader, rbdDiffRecord } from "../../cli/stream/rbd_diff.ts";
-import { caseNamed, Rng, writeCase } from "../../fixtures/mod.ts";
+import { buildCowd, caseNamed, deltaFiles, overlay, Rng, writeCase } from "../../fixtures/mod.ts";
 import { sha256File } from "../helpers/bytes.ts";
 import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { UndoSaver } from "../../cli/apply/undo.ts";
@@ -23,6 +23,7 @@ import {
   core,
   crashes,
   JOURNAL,
+  LINK,
   machineWith,
   SAFE,
   type Safety,
@@ -145,6 +146,57 @@ Deno.test("D4: a journal of the version before is not resumed, and may be replac
   assert.match(refusal.hint!, /run again without --resume/);
   await apply(machine, { journal: JOURNAL });
   assert.deepEqual(machine.bytesOf(TARGET), AFTER);
+});
+
+/** The same machine with a delta that writes less in the place of the one that was. */
+function withOtherDelta(machine: CrashMachine): Uint8Array {
+  const other = { ...LINK, grains: LINK.grains.slice(LINK.grains.length / 3) };
+  const files = deltaFiles({ kind: "cowd", bytes: buildCowd(other).bytes, capacitySectors: SECTORS });
+  for (const [path, bytes] of Object.entries(files)) machine.io.replaceFile(path, bytes);
+  return overlay(BEFORE, other);
+}
+
+Deno.test("D4: other deltas do not replace the journal of an unfinished run, and the hint's way works", async () => {
+  const machine = await interrupted({ journal: JOURNAL });
+  const journal = machine.bytesOf(JOURNAL);
+  const wanted = withOtherDelta(machine);
+  const resume = () => apply(machine, { journal: JOURNAL, resume: true });
+  const resumed = await assertRefused(machine, { code: "RESUME_REFUSED", work: resume });
+  assert.match(resumed.hint!, /^resume with the deltas of that run; before others .* copy the base again/);
+  const anew = () => apply(machine, { journal: JOURNAL });
+  const refusal = await assertRefused(machine, { code: "TARGET_UNSUITABLE", work: anew });
+  assert.match(refusal.message, /apply of other deltas that is not finished/);
+  assert.match(refusal.hint!, /copy the base again and remove vm\.journal; .*--force replaces this one/);
+  assert.deepEqual(machine.bytesOf(JOURNAL), journal);
+  const half = machine.bytesOf(TARGET);
+  machine.io.replaceFile(TARGET, BEFORE);
+  machine.io.removeFile(JOURNAL);
+  await anew();
+  assert.deepEqual(machine.bytesOf(TARGET), wanted);
+  // With --force it is as it says: what came of the others stays.
+  machine.io.replaceFile(TARGET, half);
+  machine.io.replaceFile(JOURNAL, journal);
+  await apply(machine, { journal: JOURNAL, force: true });
+  assert.notDeepEqual(machine.bytesOf(TARGET), wanted);
+});
+
+Deno.test("D4: an unfinished run with an undo file is taken back before other deltas, as every hint says", async () => {
+  const machine = await interrupted(SAFE);
+  const wanted = withOtherDelta(machine);
+  const takeBack = /regrain apply vm\.undo vm\.img/;
+  for (const undo of [UNDO, "other.undo"]) {
+    const anew = () => apply(machine, { journal: JOURNAL, undo });
+    const { hint } = await assertRefused(machine, { code: "TARGET_UNSUITABLE", work: anew });
+    assert.match(hint!, takeBack);
+    const resume = () => apply(machine, { journal: JOURNAL, undo, resume: true });
+    assert.match((await assertRefused(machine, { code: "RESUME_REFUSED", work: resume })).hint!, takeBack);
+  }
+  const withoutJournal = () => apply(machine, { undo: UNDO });
+  const refusal = await assertRefused(machine, { code: "TARGET_UNSUITABLE", work: withoutJournal });
+  assert.match(refusal.hint!, takeBack);
+  await takeAllBack(machine);
+  await apply(machine, { journal: JOURNAL, undo: "other.undo" });
+  assert.deepEqual(machine.bytesOf(TARGET), wanted);
 });
 
 Deno.test("D5: an undo file that was taken back saves nothing more, and what a VM wrote since is kept", async () => {

@@ -183,3 +183,23 @@ testWithPeers("D14: a name that is not UTF-8 is said to be one, and a link, as t
     bash(`regrain apply undo2 link/${descriptor}`, 0);
     bash(`cmp image link/${flat} && cmp ${descriptor} link/${descriptor}`, 0);
   }));
+
+Deno.test("D4: a dry run refuses the journal of an unfinished run of other deltas too, and --force is as it says", () =>
+  withDelta(({ folder, delta, image }) => {
+    const journal = `${folder}/vm.journal`;
+    const state = { version: 2, plan: "0123456789abcdef", targetBytes: 0, doneBytes: 0, tail: null };
+    const text = JSON.stringify({ ...state, changed: [], undo: null });
+    Deno.writeTextFileSync(journal, text);
+    const before = Deno.readFileSync(image);
+    for (const dry of [["--dry-run"], []]) {
+      const args = ["apply", ...dry, "--journal", journal, delta, image];
+      const { hint } = regrainRefuses({ code: "TARGET_UNSUITABLE", exit: 2 }, args);
+      assert.match(
+        hint!,
+        /its own deltas and --resume finish it.* copy the base again and remove .*vm\.journal.* --force/,
+      );
+      assert.equal(Deno.readTextFileSync(journal), text);
+    }
+    assertFileHolds(image, before);
+    regrainExits(0, ["apply", "--force", "--journal", journal, delta, image]);
+  }));

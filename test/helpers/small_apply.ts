@@ -104,6 +104,7 @@ export interface Safety {
   readonly undo?: string;
   readonly journal?: string;
   readonly resume?: boolean;
+  readonly force?: boolean;
 }
 
 export async function apply(machine: CrashMachine, safety: Safety): Promise<RunResult> {
