@@ -6,23 +6,21 @@ import type { Repository } from "../backup/repository.ts";
 import { checkSize, type Overlay, readInOrder, type RestoreCounts, restoreTo } from "../backup/restore.ts";
 import { type DamagedStretch, inOrder } from "../backup/salvage.ts";
 import { findSnapshot, parseSnapshotSpec } from "../backup/snapshots.ts";
-import { formatDuration, Progress } from "../ui/mod.ts";
+import { formatDuration, noSpaceOnStdout, Progress } from "../ui/mod.ts";
 import { PIPE, rateLimitOf } from "./apply_flags.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import { interruptible, listenForSignals, passSafePoint } from "./interruption.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
 import { onDamagedOf, warnDamaged, withHint } from "./restore_damage.ts";
 import { behindTheEnd, planFormat, type RestoreFormat } from "./restore_format.ts";
-import { openPlace, type Place } from "./restore_place.ts";
+import { findTarget, openPlace, type Place, type PlaceFlags } from "./restore_place.ts";
 import { type LongFlags, type Session, startSession } from "./session.ts";
 import { type Watch, watched, type WatchFlags } from "./watched.ts";
 
-export interface RestoreFlags extends Omit<LongFlags, "format">, RepoFlags, WatchFlags {
+export interface RestoreFlags extends Omit<LongFlags, "format">, RepoFlags, WatchFlags, PlaceFlags {
   readonly apply?: string | undefined;
   /** What stands for what cannot be read; without it that is an error. */
   readonly damaged?: "zeros" | undefined;
-  readonly delta?: boolean | undefined;
-  readonly force?: boolean | undefined;
   /** What is made, not what is read: a delta is a VMDK by its place. */
   readonly format?: RestoreFormat | undefined;
   readonly rateLimit?: string | undefined;
@@ -125,6 +123,8 @@ async function restoreToStdout(work: RestoreWork): Promise<void> {
     progress.end();
     warnDamaged(inOrder(damaged), console);
   } catch (error) {
+    const noSpace = noSpaceOnStdout(error);
+    if (noSpace !== undefined) throw noSpace;
     if (!(error instanceof Deno.errors.BrokenPipe)) throw withHint(error, { part: undefined, isPipe: true });
     throw new RegrainError(
       "WRITE_FAILED",
@@ -139,11 +139,13 @@ async function restoreToStdout(work: RestoreWork): Promise<void> {
   }
 }
 
-async function restoreToPath(path: string, work: RestoreWork): Promise<void> {
-  const { snapshot, session: { console, io }, flags, watch } = work;
+async function restoreToPath(name: string, work: RestoreWork): Promise<void> {
+  const { snapshot, overlay, session: { console, io }, flags, watch } = work;
   const force = flags.force ?? false;
+  const path = findTarget(name, work.session);
   const form = planFormat(flags.format ?? "raw", path, { ...work, io, force });
-  const place = openPlace(form.rawPath, snapshot.sizeBytes, { ...work.session, flags });
+  const need = { snapshot, overlaidChunks: overlay?.touched.size ?? 0, copies: form.copies };
+  const place = openPlace(form.rawPath, need, { ...work.session, flags });
   const progress = new Progress(console, flags.progress ?? "auto", snapshot.sizeBytes);
   try {
     const counts = await fill(place, { ...work, progress });

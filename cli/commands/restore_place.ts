@@ -1,5 +1,6 @@
-/** Where `regrain restore` writes to, and what is known to stand there. */
-import { RegrainError, type Target } from "../../core-as/host/mod.ts";
+/** Where `regrain restore` writes to, and what is known to stand there; what cannot be a target is refused first. */
+import { folderOf, formatSize, quotePath, RegrainError, type Target } from "../../core-as/host/mod.ts";
+import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { TargetContent } from "../backup/restore.ts";
 import type { Session } from "./session.ts";
 
@@ -13,20 +14,122 @@ export interface Place {
   finish(): void;
 }
 
+/** Where new files are made that nobody meant: a volume that is not active, or a name with a slip in it. */
+const BELOW_DEV = /^\/dev(?!\/shm)(\/|$)/;
+
+/**
+ * The name that is written to: of a symbolic link to a file, or to none yet, the name that it leads to.
+ *
+ * @throws {RegrainError} `TARGET_UNSUITABLE`, `TARGET_MISSING` when no disk can be written there.
+ */
+export function findTarget(path: string, { io, console }: Pick<Session, "io" | "console">): string {
+  const status = io.stat(path);
+  if (status?.kind === "directory") {
+    throw new RegrainError("TARGET_UNSUITABLE", "is a folder, and a disk is written to a file or a device", {
+      path,
+      hint: `name the file in it, such as ${quotePath(`${path.replace(/\/+$/, "")}/disk.img`)}`,
+    });
+  }
+  if (status?.kind === "other") {
+    throw new RegrainError("TARGET_UNSUITABLE", "is neither a file nor a block device", {
+      path,
+      hint: "- writes to standard output",
+    });
+  }
+  const real = isLink(path) && status?.kind !== "device" ? io.nameFile(path).path : path;
+  if (status === undefined && BELOW_DEV.test(io.realPath(folderOf(real)) ?? real)) {
+    throw new RegrainError("TARGET_MISSING", "there is no such device", {
+      path: real,
+      hint:
+        "look for its right name with lsblk; a volume may have to be made or activated first, no file is made here",
+    });
+  }
+  if (real !== path) console.warn(`${path} is a symbolic link: the disk is written to ${real}`);
+  return real;
+}
+
+function isLink(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isSymlink;
+  } catch (error) {
+    const isHidden = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable ||
+      error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotADirectory;
+    // What is wrong with the name is said when it is opened.
+    if (isHidden) return false;
+    throw error;
+  }
+}
+
+/** What is going to be written. */
+export interface Need {
+  readonly snapshot: Snapshot;
+  /** Chunks that a delta over it may make data of. */
+  readonly overlaidChunks: number;
+  /** How many files of that size stand beside each other at the end. */
+  readonly copies: number;
+}
+
+/**
+ * Refuses to begin what may fill the file system: others that write there would fail as well.
+ *
+ * @param path The file, or the one that was begun; what it has already is not needed again.
+ * @throws {RegrainError} `NO_SPACE`.
+ */
+export function requireRoom(
+  path: string,
+  { snapshot, overlaidChunks, copies }: Need,
+  io: Session["io"],
+): void {
+  const { freeBytes } = io.roomAt(path);
+  if (freeBytes === undefined) return;
+  const { sizeBytes, chunkBytes, stats } = snapshot;
+  const dataBytes = Math.min(sizeBytes, (stats.chunks + overlaidChunks) * chunkBytes);
+  const needBytes = dataBytes * copies - allocatedBytes(path);
+  if (needBytes <= freeBytes) return;
+  throw new RegrainError(
+    "NO_SPACE",
+    `the disk may take ${formatSize(needBytes)} more, and ${formatSize(freeBytes)} are free there`,
+    {
+      path,
+      hint:
+        "make room, or name another place; --ignore-free-space begins all the same: zeros inside of the data may " +
+        "make it fit, else the file system gets full and others that write there fail",
+    },
+  );
+}
+
+function allocatedBytes(path: string): number {
+  try {
+    return (Deno.statSync(path).blocks ?? 0) * 512;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return 0;
+    throw error;
+  }
+}
+
+export interface PlaceFlags {
+  readonly force?: boolean | undefined;
+  readonly delta?: boolean | undefined;
+  readonly ignoreFreeSpace?: boolean | undefined;
+}
+
 /**
  * A new file is written beside its name, and one that was begun is carried on with; what stands is changed in place.
  */
 export function openPlace(
   path: string,
-  sizeBytes: number,
-  { io, console, flags }: Pick<Session, "io" | "console"> & {
-    flags: { force?: boolean | undefined; delta?: boolean | undefined };
-  },
+  need: Need,
+  { io, console, flags }: Pick<Session, "io" | "console"> & { flags: PlaceFlags },
 ): Place {
+  const { sizeBytes } = need.snapshot;
+  const checkRoom = (file: string) => {
+    if (!flags.ignoreFreeSpace) requireRoom(file, need, io);
+  };
   const status = io.stat(path);
   const force = flags.force ?? false;
   if (status?.kind === "device" || status !== undefined && flags.delta) {
     const content = flags.delta ? "compare" : "unknown";
+    if (status?.kind === "file" && status.sizeBytes === sizeBytes) checkRoom(path);
     return { target: io.openTarget(path, { force }), content, part: undefined, finish: () => undefined };
   }
   if (status !== undefined && !force) {
@@ -39,7 +142,8 @@ export function openPlace(
   const begun = io.stat(part)?.sizeBytes === sizeBytes;
   if (begun) console.tell(`${part} was begun before; what is right in it is kept`);
   else if (io.stat(part) !== undefined) changeFolder(part, () => io.removeFile(part));
-  const create = begun ? {} : { create: { sizeBytes: sizeBytes } };
+  checkRoom(part);
+  const create = begun ? {} : { create: { sizeBytes } };
   return {
     target: io.openTarget(part, { force, ...create }),
     content: begun ? "compare" : "zeros",

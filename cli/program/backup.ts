@@ -103,6 +103,7 @@ function restoreCommand(finish: Finish) {
       ).choices(["zeros"] as const),
     )
     .option("--force", "put the file in the place of one that exists; use a device that is in use")
+    .option("--ignore-free-space", "begin although the disk may not fit: the file system may get full")
     .addOption(
       new Option(
         "--format <format>",

@@ -7,7 +7,7 @@
  * Messages start in lower case and end without a full stop; a hint stands on a line of its own. Colour only where a
  * person looks: on a terminal, unless `NO_COLOR` or `--color` says otherwise.
  */
-import type { RegrainError } from "../../core-as/host/mod.ts";
+import { RegrainError } from "../../core-as/host/mod.ts";
 
 export type ColorMode = "auto" | "always" | "never";
 
@@ -52,7 +52,11 @@ export class Console {
     if (this.pending === "") return;
     const text = this.pending;
     this.pending = "";
-    writeAll(Deno.stdout, this.encoder.encode(text));
+    try {
+      writeAll(Deno.stdout, this.encoder.encode(text));
+    } catch (error) {
+      throw noSpaceOnStdout(error) ?? error;
+    }
   }
 
   /** Something a person may want to know. */
@@ -87,7 +91,12 @@ export class Console {
   /** Writes to stderr, whatever the flags say. */
   err(line: string): void {
     this.flush();
-    writeAll(Deno.stderr, this.encoder.encode(`${line}\n`));
+    try {
+      writeAll(Deno.stderr, this.encoder.encode(`${line}\n`));
+    } catch (error) {
+      // Where nobody can be told, the exit status still tells.
+      if (noSpaceOnStdout(error) === undefined) throw error;
+    }
   }
 
   paint(style: Style, text: string, stream: "out" | "err" = "err"): string {
@@ -109,4 +118,12 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
     Deno.exit(0);
   }
+}
+
+/** What the system says of a file behind standard output that is full, or of `/dev/full`; `undefined` of all else. */
+export function noSpaceOnStdout(error: unknown): RegrainError | undefined {
+  const isFull = error instanceof Error && "code" in error &&
+    ["ENOSPC", "EDQUOT", "EFBIG"].includes(String(error.code));
+  if (!isFull) return undefined;
+  return new RegrainError("NO_SPACE", "there is no space left behind standard output", { cause: error });
 }

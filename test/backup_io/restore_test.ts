@@ -46,7 +46,7 @@ testWithPeers(
       Deno.mkdirSync(path("small"));
       await withMount(path("small"), ["-t", "tmpfs", "-o", "size=16m", "none"], () => {
         const out = path("small/out.img");
-        const { hint } = refused("NO_SPACE", ["restore", NAME, out]);
+        const { hint } = refused("NO_SPACE", ["restore", NAME, out, "--ignore-free-space"]);
         assert.match(hint!, /carries on/);
         assert.throws(() => Deno.statSync(out), Deno.errors.NotFound);
         runProgram("mount", ["-o", "remount,size=80m", path("small")]);
@@ -55,6 +55,71 @@ testWithPeers(
       });
     }),
 );
+
+testWithPeers(
+  "B14: a file system that is too small is refused before it fills, also where a part was begun",
+  ["root-mount"],
+  () =>
+    withSnapshot(async ({ run, refused, path }) => {
+      Deno.mkdirSync(path("small"));
+      await withMount(path("small"), ["-t", "tmpfs", "-o", "size=16m", "none"], () => {
+        const out = path("small/out.img");
+        const { hint } = refused("NO_SPACE", ["restore", NAME, out]);
+        assert.match(hint!, /--ignore-free-space/);
+        assert.deepEqual([...Deno.readDirSync(path("small"))], [], "nothing is made");
+        run(["restore", NAME, out, "--ignore-free-space"], { exit: 6 });
+        refused("NO_SPACE", ["restore", NAME, out]);
+        runProgram("mount", ["-o", "remount,size=32m", path("small")]);
+        // What stands in the part is not needed again.
+        run(["restore", NAME, out]);
+        assertFileHolds(out, DISK);
+      });
+    }),
+);
+
+Deno.test("B14: a folder, a character device and a name below /dev are refused, and nothing is written", () =>
+  withSnapshot(({ refused, path }) => {
+    Deno.mkdirSync(path("images/inner"), { recursive: true });
+    for (const flags of [[], ["--force"], ["--delta"], ["--format", "qcow2"]]) {
+      const { hint } = refused("TARGET_UNSUITABLE", ["restore", NAME, path("images"), ...flags]);
+      assert.ok(hint!.includes(path("images/disk.img")), hint);
+    }
+    assert.deepEqual([...Deno.readDirSync(path("images"))].map(({ name }) => name), ["inner"]);
+    assert.throws(() => Deno.statSync(path("images.part")), Deno.errors.NotFound);
+    refused("TARGET_UNSUITABLE", ["restore", NAME, "/dev/full", "--force"]);
+    assert.ok(Deno.statSync("/dev/full").isCharDevice);
+    refused("TARGET_MISSING", ["restore", NAME, "/dev/regrain-no-such-device"]);
+  }));
+
+Deno.test("B14: a symbolic link is followed to the file, which may not be there yet, and that is said", () =>
+  withSnapshot(({ run, path }) => {
+    Deno.mkdirSync(path("big"));
+    const [link, real] = [path("vm-link.img"), path("big/vm.img")];
+    Deno.symlinkSync("big/vm.img", link);
+    for (const flags of [[], ["--force"]]) {
+      const { stderr } = run(["restore", NAME, link, ...flags]);
+      assert.ok(
+        stderr.includes(`${link} is a symbolic link: the disk is written to ${Deno.realPathSync(real)}`),
+      );
+      assert.equal(Deno.readLinkSync(link), "big/vm.img", "the link stays");
+      assertFileHolds(real, DISK);
+    }
+    assert.deepEqual([...Deno.readDirSync(path("big"))].map(({ name }) => name), ["vm.img"]);
+  }));
+
+Deno.test("B14: no space behind standard output is NO_SPACE, of a disk as of a list", () =>
+  withSnapshot(({ repo }) => {
+    for (const args of [`restore ${NAME} -`, "snapshots"]) {
+      const line = `exec "$0" run -A --no-prompt "$1" ${args} --repo ${repo} > /dev/full`;
+      const { code, stderr } = new Deno.Command("sh", {
+        args: ["-c", line, Deno.execPath(), new URL("../../cli/main.ts", import.meta.url).pathname],
+        stderr: "piped",
+      }).outputSync();
+      const said = new TextDecoder().decode(stderr);
+      assert.equal(code, 6, said);
+      assert.match(said, /there is no space left behind standard output/);
+    }
+  }));
 
 testWithPeers(
   "a restore over a larger device zeroes what was there, and leaves its end alone",
