@@ -32,15 +32,23 @@ export async function infoFolder(path: string, { context, console }: Session): P
 }
 
 /** The lines that move a disk: a copy of its base, and the deltas onto it. None where the chain is not whole. */
-export function movingCommands({ links, verdicts, error, current }: FolderDisk): string[] {
+export function movingCommands({ links, verdicts, error, current, orphans }: FolderDisk): string[] {
   const [base] = links;
   if (!base?.descriptor || !isKnownBase(base) || error || verdicts.some((verdict) => refusalOf(verdict))) {
     return [];
   }
   const last = current === undefined ? links.length - 1 : links.findIndex(({ path }) => path === current);
-  const leaf = links[last]!.path;
-  const deltas = last > 0 ? [applyCommand({ flags: ["--chain"], deltas: [leaf], target: TARGET })] : [];
-  return [copyOf(base), ...deltas];
+  const leaf = links[last]!;
+  const deltas = last > 0 ? [applyCommand({ flags: ["--chain"], deltas: [leaf.path], target: TARGET })] : [];
+  const later = orphans.length > 0 ? [applyCommand({ deltas: orphans, target: TARGET })] : [];
+  return [copyOf(base), ...grow(base, leaf), ...deltas, ...later];
+}
+
+/** A disk that was grown after its first snapshot needs a target that is larger than the base. */
+function grow(base: LinkIdentity, leaf: LinkIdentity): string[] {
+  if ((leaf.capacitySectors ?? 0) <= (base.capacitySectors ?? 0)) return [];
+  const bytes = leaf.capacitySectors! * SECTOR_SIZE;
+  return [`truncate -s ${bytes} ${TARGET}  # the disk was grown; a volume must have that size`];
 }
 
 /** A flat disk is its file; any other is written as a whole into a new one. */
@@ -56,7 +64,7 @@ function copyOf(base: LinkIdentity): string {
   return applyCommand({ flags: ["--create"], deltas: [base.path], target: TARGET });
 }
 
-function folderJson(folder: string, { vms, disks, missing, problems }: VmFolder): unknown {
+function folderJson(folder: string, { vms, disks, missing, problems, orphans }: VmFolder): unknown {
   return {
     folder,
     vms: vms.map(({ path, displayName, encrypted, disks }) => ({
@@ -70,12 +78,14 @@ function folderJson(folder: string, { vms, disks, missing, problems }: VmFolder)
       current: disk.current ?? null,
       chain: disk.links.map(linkJson),
       verdicts: disk.verdicts,
+      orphans: disk.orphans,
       chainError: disk.error === undefined
         ? null
         : { code: disk.error.code, message: disk.error.message, hint: disk.error.hint },
       commands: movingCommands(disk),
     })),
     missing,
+    orphans,
     problems: problems.map(({ code, message }) => ({ code, message })),
   };
 }
@@ -101,12 +111,17 @@ function printFolder(folder: string, found: VmFolder, console: Console): void {
   for (const { slot, fileName } of found.missing) {
     console.out(`  disk ${slot}: the .vmx names ${fileName}, which is not in this folder`);
   }
+  for (const path of found.orphans) {
+    console.out(
+      `  ${path}: by its name a delta, and no descriptor names it: which disk it is of is not known`,
+    );
+  }
   if (found.disks.length === 0) console.out("  no disk with a descriptor");
   for (const problem of found.problems) console.out(`  not read: ${problem.message}`);
 }
 
 function printDisk(disk: FolderDisk, { vms }: VmFolder, console: Console): void {
-  const { links, verdicts, error, slot, current } = disk;
+  const { links, verdicts, error, slot, current, orphans } = disk;
   const who = slot ?? (vms.length === 0 ? "" : "that no .vmx names");
   console.out(`  disk ${who}`.trimEnd());
   links.forEach((link, i) => {
@@ -118,13 +133,17 @@ function printDisk(disk: FolderDisk, { vms }: VmFolder, console: Console): void 
     const verdict = verdicts[verdicts.length - i];
     if (verdict && verdict.state !== "match") console.out(`      ${verdictLine(verdict)}`);
   });
+  for (const orphan of orphans) {
+    console.out(`    delta ${orphan}: without its descriptor, so that its parent cannot be checked;`);
+    console.out("      by its number it is newer than what is above: what the VM wrote since");
+  }
   if (error) console.out(`    chain: ${error.message}`);
   const newer = links.slice(links.findIndex(({ path }) => path === current) + 1);
   if (current !== undefined && newer.length > 0) {
     console.out(`    newer than the current one: ${newer.map(({ path }) => path).join(", ")}`);
   }
   const commands = movingCommands(disk);
-  if (commands.length === 0) console.out("    no command moves it: its chain is not whole");
+  if (commands.length === 0) console.out("    no command moves it as it is here");
   else console.out("    to move it:");
   for (const command of commands) console.out(`      ${command}`);
 }

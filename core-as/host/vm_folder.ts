@@ -9,11 +9,14 @@ import { identifyParents } from "./chain.ts";
 import type { Context } from "./context.ts";
 import { type Descriptor, isDelta, parseDescriptor } from "./descriptor.ts";
 import { readDescriptor } from "./descriptor_file.ts";
+import { doubtError, doubtsOf } from "./doubts.ts";
 import { RegrainError } from "./errors.ts";
 import { isDescriptorOfOwnExtent } from "./format_choice.ts";
 import { readEmbeddedDescriptor } from "./hosted_sparse.ts";
+import { type Link, openLink } from "./link.ts";
 import { baseName, descriptorBeside, folderOf, foldName, joinPath, looseNames } from "./names.ts";
 import { probe } from "./probe.ts";
+import { surveyLink, unsoundness } from "./survey.ts";
 import { judgeChain, type LinkIdentity, type Verdict } from "./verdict.ts";
 import { readVmx, type Vmx, type VmxDisk } from "./vmx.ts";
 
@@ -36,8 +39,10 @@ export interface FolderDisk {
   /** Oldest first. */
   readonly links: readonly LinkIdentity[];
   readonly verdicts: readonly Verdict[];
-  /** Why the way down ended before a base. */
+  /** Why the way down ended before a base, or which link cannot be opened: its extent is not there, say. */
   readonly error: RegrainError | undefined;
+  /** Deltas by their names, which no descriptor names: what the VM wrote later, oldest first. */
+  readonly orphans: readonly string[];
   /** The slot whose disk it is by a .vmx; `undefined` when none names a link of it. */
   readonly slot: string | undefined;
   /** Path of the link that the .vmx names: what the VM runs on. */
@@ -49,6 +54,8 @@ export interface VmFolder {
   readonly disks: readonly FolderDisk[];
   /** Disks that a .vmx names and that are not in the folder. */
   readonly missing: readonly VmxDisk[];
+  /** Deltas that no descriptor names, and no disk of the folder has the name for. */
+  readonly orphans: readonly string[];
   /** What could not be read, and why. */
   readonly problems: readonly RegrainError[];
 }
@@ -63,10 +70,32 @@ export async function surveyFolder(folder: string, context: Context): Promise<Vm
   const vms = await vmsIn(folder, names, { context, problems });
   const links = await linksIn(folder, names, { context, problems });
   const named = vms.flatMap(({ disks }) => disks);
+  const orphans = orphansIn(folder, names, links);
   const disks: FolderDisk[] = [];
-  for (const leaf of leavesOf(links)) disks.push(await diskOf(leaf, named, context));
+  for (const leaf of leavesOf(links)) disks.push(await diskOf(leaf, { named, orphans }, context));
   const missing = named.filter(({ fileName }) => !links.some(({ path }) => isNamed(path, fileName)));
-  return { vms, disks, missing, problems };
+  const owned = new Set(disks.flatMap((disk) => disk.orphans));
+  return { vms, disks, missing, problems, orphans: orphans.filter((path) => !owned.has(path)) };
+}
+
+const DELTA_NAME = /^(.*?)(?:-(\d{6}))?-(?:delta|sesparse)\.vmdk$/i;
+
+/** Deltas by their names that no descriptor names, in rising order of their numbers. */
+function orphansIn(folder: string, names: readonly string[], links: readonly DescribedLink[]): string[] {
+  const claimed = new Set(
+    links.flatMap(({ descriptor }) => descriptor.extents).flatMap(({ fileName }) =>
+      fileName === undefined ? [] : [foldName(looseNames(fileName).last)]
+    ),
+  );
+  return names.filter((name) => DELTA_NAME.test(name) && !claimed.has(foldName(name))).sort()
+    .map((name) => joinPath(folder, name));
+}
+
+/** True when a delta, by its name, was made of a disk after all that a descriptor tells of it. */
+function isOfDisk(orphan: string, { path }: Pick<LinkIdentity, "path">): boolean {
+  const [, disk, number] = DELTA_NAME.exec(baseName(orphan))!;
+  const [, stem, last] = /^(.*?)(?:-(\d{6}))?\.vmdk$/i.exec(baseName(path)) ?? [];
+  return stem !== undefined && foldName(stem) === foldName(disk!) && Number(number ?? 0) > Number(last ?? 0);
 }
 
 /**
@@ -89,7 +118,8 @@ export async function newerBeside(
     ).map(({ path }) => path).sort();
     newer.push(...below);
   }
-  return newer;
+  const newest = { path: newer.at(-1) ?? link.path };
+  return [...newer, ...orphansIn(folder, names, links).filter((orphan) => isOfDisk(orphan, newest))];
 }
 
 interface Means {
@@ -178,7 +208,11 @@ function isNamed(path: string, name: string): boolean {
   return foldName(baseName(path)) === foldName(looseNames(name).last);
 }
 
-async function diskOf(leaf: DescribedLink, named: readonly VmxDisk[], context: Context): Promise<FolderDisk> {
+async function diskOf(
+  leaf: DescribedLink,
+  { named, orphans }: { named: readonly VmxDisk[]; orphans: readonly string[] },
+  context: Context,
+): Promise<FolderDisk> {
   const { path, descriptor } = leaf;
   const newest: LinkIdentity = { path, descriptor, capacitySectors: descriptor.capacitySectors };
   const { parents, error } = await identifyParents(newest, context);
@@ -188,8 +222,38 @@ async function diskOf(leaf: DescribedLink, named: readonly VmxDisk[], context: C
   return {
     links: newestFirst.reverse(),
     verdicts: judgeChain([...newestFirst].reverse()),
-    error,
+    error: error ?? await firstUnreadable(newestFirst, context),
+    orphans: orphans.filter((orphan) => isOfDisk(orphan, newest)),
     slot: vmx?.slot,
     current: current?.path,
   };
+}
+
+/** What speaks against a link; the tables of deltas are read, those of a base may be long. */
+async function unsoundnessOf(link: Link, { core }: Context): Promise<RegrainError | undefined> {
+  try {
+    const [doubt] = doubtsOf([link]);
+    if (doubt || link.isBase) return doubt && doubtError(doubt);
+    const { findings } = await surveyLink(core, link, { overlaps: false });
+    return unsoundness({ findings, path: link.path });
+  } finally {
+    link.close();
+  }
+}
+
+/** Why a link cannot be opened: the descriptor says that there is a disk, its extents need not be there. */
+async function firstUnreadable(
+  links: readonly LinkIdentity[],
+  context: Context,
+): Promise<RegrainError | undefined> {
+  for (const { path } of links) {
+    try {
+      const unsound = await unsoundnessOf(await openLink(path, context, "parent"), context);
+      if (unsound) return unsound;
+    } catch (error) {
+      if (error instanceof RegrainError) return error;
+      throw error;
+    }
+  }
+  return undefined;
 }

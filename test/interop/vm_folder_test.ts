@@ -9,6 +9,7 @@ import {
   buildCowd,
   dataGrains,
   DELTA,
+  deltaFileName,
   deltaFiles,
   type Files,
   overlay,
@@ -119,7 +120,7 @@ Deno.test("A18: a folder of damaged descriptors, or of none, is listed as far as
     [BASE.descriptor]: new TextEncoder().encode("nothing"),
   }, (cwd) => {
     const { stdout } = regrainExits(0, ["info", "."], { cwd });
-    assert.match(stdout, /no command moves it: its chain is not whole/);
+    assert.match(stdout, /no command moves it as it is here/);
     assert.match(stdout, /not read: bad\.vmdk: /);
     Deno.mkdirSync(join(cwd, "empty"));
     assert.match(
@@ -135,3 +136,51 @@ function run(command: string, cwd: string): void {
   const { success, stderr } = new Deno.Command("sh", { args: ["-ec", script], cwd }).outputSync();
   assert.ok(success, `${command}: ${new TextDecoder().decode(stderr)}`);
 }
+
+Deno.test("A18: no command is printed for a chain whose files are missing, empty, cut or something else", async () => {
+  const delta = deltaFileName(DELTA, "cowd");
+  const spoils: [string, (files: Files) => void][] = [
+    ["the extent .* is not there", (files) => delete files[delta]],
+    ["the file is empty", (files) => files[delta] = new Uint8Array()],
+    ["not a VMDK", (files) => files[delta] = new Uint8Array(4096)],
+    ["past the end|ends", (files) => files[delta] = files[delta]!.slice(0, -1024)],
+    ["the extent .* is not there", (files) => delete files[BASE.flat]],
+    ["needs", (files) => files[BASE.flat] = files[BASE.flat]!.slice(0, 1000)],
+  ];
+  for (const [sentence, spoil] of spoils) {
+    const files = vmFiles(DELTA);
+    for (const name of Object.keys(files)) if (name.includes("000002")) delete files[name];
+    spoil(files);
+    await withVm(files, (cwd) => {
+      const { stdout } = regrainExits(0, ["info", "."], { cwd });
+      assert.match(stdout, new RegExp(`chain: .*(?:${sentence})`), stdout);
+      assert.match(stdout, /no command moves it as it is here/);
+      assert.doesNotMatch(stdout, /dd if=/);
+    });
+  }
+});
+
+Deno.test("A18: a delta that lost its descriptor is named, and is in the commands that move the disk", () =>
+  withTempDir((folder) => {
+    const files = vmFiles(NEWER);
+    delete files[NEWER];
+    for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(join(folder, name), bytes);
+    const { disks } = JSON.parse(regrainExits(0, ["info", "--json", "."], { cwd: folder }).stdout);
+    assert.deepEqual(disks[0].orphans, [deltaFileName(NEWER, "cowd")]);
+    for (const command of disks[0].commands) run(command.replace("TARGET", "target.img"), folder);
+    assertFileHolds(join(folder, "target.img"), ALL_BYTES);
+    assert.match(regrainExits(0, ["info", "."], { cwd: folder }).stdout, /its parent cannot be checked/);
+  }));
+
+Deno.test("A18: a disk that was grown after its snapshot is moved by the commands that are printed", () =>
+  withTempDir((folder) => {
+    const link = { capacitySectors: 4096, grainSectors: 1, seed: 8, grains: dataGrains([5, 4000]) };
+    const files = {
+      ...baseFiles({ capacitySectors: 2048 }),
+      ...deltaFiles({ kind: "cowd", bytes: buildCowd(link).bytes, capacitySectors: 4096 }),
+    };
+    for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(join(folder, name), bytes);
+    const { disks } = JSON.parse(regrainExits(0, ["info", "--json", "."], { cwd: folder }).stdout);
+    for (const command of disks[0].commands) run(command.replace("TARGET", "target.img"), folder);
+    assertFileHolds(join(folder, "target.img"), overlay(baseDisk(2048), link));
+  }));
