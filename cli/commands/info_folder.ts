@@ -1,6 +1,7 @@
 /** `regrain info FOLDER`: a VM, its disks, what stands on what, and the commands that move them. */
 import {
   applyCommand,
+  baseName,
   type FolderDisk,
   folderOf,
   formatCid,
@@ -109,7 +110,13 @@ function printFolder(folder: string, found: VmFolder, console: Console): void {
   if (found.vms.length === 0) console.out("  no .vmx: which link is the current one is not known");
   for (const disk of found.disks) printDisk(disk, found, console);
   for (const { slot, fileName } of found.missing) {
-    console.out(`  disk ${slot}: the .vmx names ${fileName}, which is not in this folder`);
+    const twin = looseNames(fileName).last;
+    const isHere = twin !== fileName &&
+      found.disks.some(({ links }) => links.some(({ path }) => baseName(path) === twin));
+    console.out(
+      `  disk ${slot}: the .vmx names ${fileName}, which is not in this folder` +
+        (isHere ? `; whether the ${twin} here is a copy of it is not known` : ""),
+    );
   }
   for (const path of found.orphans) {
     console.out(

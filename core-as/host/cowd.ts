@@ -11,6 +11,7 @@ import { BAD_TABLE, GrainTables, NO_TABLE, type TableExtent, type TableLayout } 
 import { readHeader, requireInside } from "./header.ts";
 import type { Source } from "./source.ts";
 import { ceilDiv, roundUp, SECTOR_SIZE } from "./units.ts";
+import { oddSizeFindings } from "./whole_sectors.ts";
 
 /** "COWD" as a little-endian u32. */
 export const COWD_MAGIC = 0x44574f43;
@@ -110,7 +111,7 @@ export async function openCowd(file: Source): Promise<TableExtent> {
     data: file,
     regions,
     facts,
-    findings: oddities(facts, fileSectors, file.path),
+    findings: [...oddSizeFindings(file), ...oddities(facts, fileSectors, file.path)],
     fill: (core, list, window, observer) => tables.fill(core, list, window, observer),
     entryOffset: (sector) => tables.entryOffset(sector),
   };

@@ -18,6 +18,10 @@ const WAYS: Readonly<Record<string, Way>> = {
     code: "TRUNCATED",
     hint: "the copy may not be complete: copy the file again; --force reads what is missing as zeros",
   },
+  "size-odd": {
+    code: "DAMAGED",
+    hint: "copy the file again, in binary mode; --force reads it as it is, shifted bytes and all",
+  },
   encrypted: {
     code: "ENCRYPTED",
     hint:

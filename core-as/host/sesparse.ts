@@ -12,6 +12,7 @@ import { BAD_TABLE, GrainTables, NO_TABLE, type TableExtent, type TableLayout } 
 import { type Header, readHeader, requireInside } from "./header.ts";
 import type { Source } from "./source.ts";
 import { ceilDiv, SECTOR_SIZE } from "./units.ts";
+import { oddSizeFindings } from "./whole_sectors.ts";
 
 /** First u64 of the file. */
 export const SESPARSE_MAGIC = 0xcafebaben;
@@ -124,7 +125,7 @@ export async function openSeSparse(file: Source, options: { ignoreJournal: boole
       ),
       ...facts,
     },
-    findings,
+    findings: [...oddSizeFindings(file), ...findings],
     fill: (core, list, window, observer) => tables.fill(core, list, window, observer),
     entryOffset: (sector) => tables.entryOffset(sector),
   };

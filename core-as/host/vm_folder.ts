@@ -70,12 +70,27 @@ export async function surveyFolder(folder: string, context: Context): Promise<Vm
   const vms = await vmsIn(folder, names, { context, problems });
   const links = await linksIn(folder, names, { context, problems });
   const named = vms.flatMap(({ disks }) => disks);
+  const slots = slotsOf(named, links);
   const orphans = orphansIn(folder, names, links);
   const disks: FolderDisk[] = [];
-  for (const leaf of leavesOf(links)) disks.push(await diskOf(leaf, { named, orphans }, context));
-  const missing = named.filter(({ fileName }) => !links.some(({ path }) => isNamed(path, fileName)));
+  for (const leaf of leavesOf(links)) disks.push(await diskOf(leaf, { slots, orphans }, context));
+  const missing = named.filter((disk) => !slots.has(disk));
   const owned = new Set(disks.flatMap((disk) => disk.orphans));
   return { vms, disks, missing, problems, orphans: orphans.filter((path) => !owned.has(path)) };
+}
+
+/**
+ * Which link each disk of a .vmx is. A name alone means a file of this folder. A path is only written for a disk that
+ * is elsewhere, so that a file of the same last name here is not taken for it.
+ */
+function slotsOf(named: readonly VmxDisk[], links: readonly DescribedLink[]): Map<VmxDisk, string> {
+  const slots = new Map<VmxDisk, string>();
+  for (const disk of named) {
+    if (looseNames(disk.fileName).last !== disk.fileName) continue;
+    const link = links.find(({ path }) => isNamed(path, disk.fileName));
+    if (link) slots.set(disk, link.path);
+  }
+  return slots;
 }
 
 const DELTA_NAME = /^(.*?)(?:-(\d{6}))?-(?:delta|sesparse)\.vmdk$/i;
@@ -210,22 +225,21 @@ function isNamed(path: string, name: string): boolean {
 
 async function diskOf(
   leaf: DescribedLink,
-  { named, orphans }: { named: readonly VmxDisk[]; orphans: readonly string[] },
+  { slots, orphans }: { slots: ReadonlyMap<VmxDisk, string>; orphans: readonly string[] },
   context: Context,
 ): Promise<FolderDisk> {
   const { path, descriptor } = leaf;
   const newest: LinkIdentity = { path, descriptor, capacitySectors: descriptor.capacitySectors };
   const { parents, error } = await identifyParents(newest, context);
   const newestFirst = [newest, ...parents];
-  const vmx = newestFirst.flatMap((link) => named.filter(({ fileName }) => isNamed(link.path, fileName)))[0];
-  const current = vmx && newestFirst.find((link) => isNamed(link.path, vmx.fileName));
+  const [slot, current] = [...slots].find(([, link]) => newestFirst.some((each) => each.path === link)) ?? [];
   return {
     links: newestFirst.reverse(),
     verdicts: judgeChain([...newestFirst].reverse()),
     error: error ?? await firstUnreadable(newestFirst, context),
     orphans: orphans.filter((orphan) => isOfDisk(orphan, newest)),
-    slot: vmx?.slot,
-    current: current?.path,
+    slot: slot?.slot,
+    current,
   };
 }
 

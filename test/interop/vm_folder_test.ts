@@ -184,3 +184,18 @@ Deno.test("A18: a disk that was grown after its snapshot is moved by the command
     for (const command of disks[0].commands) run(command.replace("TARGET", "target.img"), folder);
     assertFileHolds(join(folder, "target.img"), overlay(baseDisk(2048), link));
   }));
+
+Deno.test("A18: a disk on another datastore is not taken for one of the same name that is here", () =>
+  withVm(
+    { ...vmFiles(NEWER), "vm.vmx": vmxOf('scsi0:1.fileName = "/vmfs/volumes/ds2/vm/disk-000002.vmdk"') },
+    (cwd) => {
+      const { stdout } = regrainExits(0, ["info", "."], { cwd });
+      assert.match(stdout, /disk scsi0:1: the \.vmx names \/vmfs\/.*, which is not in this folder; whether/);
+      assert.match(stdout, /disk that no \.vmx names/);
+      assert.doesNotMatch(stdout, /current/);
+    },
+  ));
+
+function vmxOf(line: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`displayName = "web01"\n${line}\n`);
+}
