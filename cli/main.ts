@@ -17,7 +17,11 @@ export async function main(args: readonly string[]): Promise<number> {
   const console = new Console({ json: args.includes("--json"), color: colorIn(args) });
   for (const command of allCommands(program)) {
     command.exitOverride();
-    if (console.json) command.configureOutput({ writeErr: () => {} });
+    command.configureOutput({
+      writeErr: (text) => {
+        if (!console.json) console.err(text.replace(/\n$/, ""));
+      },
+    });
   }
   try {
     await program.parseAsync([...args], { from: "user" });

@@ -1,6 +1,6 @@
 /** `regrain backup`: a snapshot of a disk or a stream, or the snapshot before with a delta over it. */
 import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
-import { checkSourceName, type Snapshot } from "../../core-as/host/repo/mod.ts";
+import { checkSourceName, checkTag, type Snapshot } from "../../core-as/host/repo/mod.ts";
 import { RateLimit } from "../apply/rate_limited_target.ts";
 import { backUp, type BackupReport } from "../backup/backup.ts";
 import type { BackupPlan } from "../backup/plan.ts";
@@ -25,6 +25,7 @@ export interface BackupFlags extends LongFlags, RepoFlags, WatchFlags, OriginFla
 /** @param source Image, device, descriptor of a chain, `repo:` snapshot, or `-`; with `--delta` only for an audit. */
 export async function runBackup(source: string | undefined, flags: BackupFlags): Promise<number> {
   checkSourceName(flags.name);
+  for (const tag of flags.tag ?? []) checkTag(tag, "--tag");
   checkOrigin(source, flags);
   rateLimitOf(flags);
   const retainMs = retainMsOf(flags);

@@ -1,4 +1,5 @@
 /** `regrain hold` and `regrain release`: what no rule may remove. */
+import { checkWords } from "../../core-as/host/repo/mod.ts";
 import { findName, findOne } from "../backup/choose.ts";
 import { hold, release } from "../backup/holds.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
@@ -10,6 +11,7 @@ export interface HoldFlags extends CommonFlags, RepoFlags {
 
 /** @param spec `VM/DISK@WHICH`, or an id. */
 export async function runHold(spec: string, flags: HoldFlags): Promise<number> {
+  if (flags.reason !== undefined) checkWords(flags.reason, "--reason");
   const console = new Console(flags);
   const repository = await openRepository(flags);
   try {

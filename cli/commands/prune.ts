@@ -1,5 +1,6 @@
 /** `regrain prune`: removes snapshots that no rule keeps. */
 import { plural, RegrainError } from "../../core-as/host/mod.ts";
+import { checkTag } from "../../core-as/host/repo/mod.ts";
 import { existingSource } from "../backup/choose.ts";
 import { prune, type PruneCandidate, type PruneReport } from "../backup/prune.ts";
 import type { Fate, RetentionPolicy } from "../backup/retention.ts";
@@ -40,6 +41,7 @@ export async function runPrune(disk: string | undefined, flags: PruneFlags): Pro
 }
 
 function policyOf(flags: PruneFlags): RetentionPolicy {
+  for (const tag of flags.keepTag ?? []) checkTag(tag, "--keep-tag");
   return {
     last: countOf(flags.keepLast, "--keep-last"),
     hourly: countOf(flags.keepHourly, "--keep-hourly"),

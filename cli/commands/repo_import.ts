@@ -1,6 +1,6 @@
 /** `regrain repo import`: the backup of a disk that the tool before made becomes a snapshot. */
 import { formatSize, RegrainError } from "../../core-as/host/mod.ts";
-import { checkSourceName, type ObjectReader } from "../../core-as/host/repo/mod.ts";
+import { checkSourceName, checkTag, type ObjectReader } from "../../core-as/host/repo/mod.ts";
 import { planSeedImport, readSeedManifest } from "../backup/seed_import.ts";
 import { listSeedDisks, type SeedDisk } from "../backup/seed_layout.ts";
 import { openStore } from "../store/address.ts";
@@ -21,6 +21,7 @@ export interface ImportFlags extends LongFlags, RepoFlags, WatchFlags {
 /** @param address Bucket or folder of the tool before. */
 export async function runRepoImport(address: string, flags: ImportFlags): Promise<number> {
   checkSourceName(flags.name);
+  for (const tag of flags.tag ?? []) checkTag(tag, "--tag");
   rateLimitOf(flags);
   const session = startSession(flags);
   const { console } = session;

@@ -1,6 +1,7 @@
 /** `regrain repo key`: which passphrases open an encrypted repository. */
 import { RegrainError } from "../../core-as/host/mod.ts";
 import {
+  checkWords,
   DESCRIPTION_KEY,
   MAX_DESCRIPTION_BYTES,
   parseDescription,
@@ -21,6 +22,7 @@ const MAX_LABEL_CHARACTERS = 100;
 export async function runKeyAdd(flags: KeyAddFlags): Promise<number> {
   const console = new Console(flags);
   const label = flags.label ?? THE_WORLD.host;
+  checkWords(label, "--label");
   if (label.length > MAX_LABEL_CHARACTERS) {
     throw new RegrainError("USAGE", `a label has ${MAX_LABEL_CHARACTERS} characters at most`);
   }

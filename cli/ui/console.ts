@@ -6,8 +6,11 @@
  *
  * Messages start in lower case and end without a full stop; a hint stands on a line of its own. Colour only where a
  * person looks: on a terminal, unless `NO_COLOR` or `--color` says otherwise.
+ *
+ * Whatever is written passes here, and here alone what a terminal would act upon is made harmless: names in images,
+ * tags and hosts of a repository, words of a server may hold anything.
  */
-import { RegrainError } from "../../core-as/host/mod.ts";
+import { cutText, escapeToLine, escapeUnprintable, RegrainError } from "../../core-as/host/mod.ts";
 
 export type ColorMode = "auto" | "always" | "never";
 
@@ -21,6 +24,18 @@ export interface CommonFlags {
 
 const STYLES = { bold: "1", dim: "2", red: "31", green: "32", yellow: "33", blue: "34", cyan: "36" } as const;
 export type Style = keyof typeof STYLES;
+
+/** Stands for the escape character in colours of ours. Nobody else can know it, so nobody else's text gets coloured. */
+const OWN_ESCAPE = `\ue000${crypto.randomUUID()}`;
+
+/** A sentence of a megabyte tells nobody more than its beginning. A hint may be a long command line. */
+const MOST_OF_MESSAGE = 4 * 1024;
+const MOST_OF_HINT = 32 * 1024;
+
+/** One line of a message. */
+function message(text: string): string {
+  return escapeToLine(cutText(text, MOST_OF_MESSAGE));
+}
 
 export class Console {
   readonly json: boolean;
@@ -50,7 +65,7 @@ export class Console {
 
   flush(): void {
     if (this.pending === "") return;
-    const text = this.pending;
+    const text = shown(this.pending);
     this.pending = "";
     try {
       writeAll(Deno.stdout, this.encoder.encode(text));
@@ -61,38 +76,45 @@ export class Console {
 
   /** Something a person may want to know. */
   tell(line: string): void {
-    if (!this.quiet && !this.json) this.err(line);
+    if (!this.quiet && !this.json) this.err(cutText(line, MOST_OF_MESSAGE));
   }
 
   /** Something that only `-v` shows. */
   detail(line: string): void {
-    if (this.verbose && !this.json) this.err(this.paint("dim", line));
+    if (this.verbose && !this.json) this.err(this.paint("dim", cutText(line, MOST_OF_MESSAGE)));
   }
 
   /** Something that may be wrong; the work goes on. */
   warn(line: string): void {
     if (this.quiet) return;
-    if (this.json) return this.err(JSON.stringify({ type: "warning", message: line }));
-    this.err(`${this.paint("yellow", "warning:")} ${line}`);
+    if (this.json) {
+      return this.err(JSON.stringify({ type: "warning", message: cutText(line, MOST_OF_MESSAGE) }));
+    }
+    this.err(`${this.paint("yellow", "warning:")} ${message(line)}`);
   }
 
   /** An error with its hint: text for a person, one JSON line for a script. */
   error(error: RegrainError): void {
     this.flush();
+    const { code, path, offsetBytes, exit } = error;
+    const hint = error.hint === undefined ? undefined : cutText(error.hint, MOST_OF_HINT);
     if (this.json) {
-      const { code, message, path, offsetBytes, hint, exit } = error;
-      this.err(JSON.stringify({ type: "error", code, exit, message, path, offsetBytes, hint }));
+      const cut = {
+        message: cutText(error.message, MOST_OF_MESSAGE),
+        path: path === undefined ? undefined : cutText(path, MOST_OF_MESSAGE),
+      };
+      this.err(JSON.stringify({ type: "error", code, exit, ...cut, offsetBytes, hint }));
       return;
     }
-    this.err(`${this.paint("red", "error:")} ${error.message} ${this.paint("dim", `[${error.code}]`)}`);
-    if (error.hint !== undefined) this.err(`${this.paint("cyan", "hint:")} ${error.hint}`);
+    this.err(`${this.paint("red", "error:")} ${message(error.message)} ${this.paint("dim", `[${code}]`)}`);
+    if (hint !== undefined) this.err(`${this.paint("cyan", "hint:")} ${escapeToLine(hint)}`);
   }
 
   /** Writes to stderr, whatever the flags say. */
   err(line: string): void {
     this.flush();
     try {
-      writeAll(Deno.stderr, this.encoder.encode(`${line}\n`));
+      writeAll(Deno.stderr, this.encoder.encode(shown(`${line}\n`)));
     } catch (error) {
       // Where nobody can be told, the exit status still tells.
       if (noSpaceOnStdout(error) === undefined) throw error;
@@ -100,7 +122,7 @@ export class Console {
   }
 
   paint(style: Style, text: string, stream: "out" | "err" = "err"): string {
-    return this.colors(stream) ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
+    return this.colors(stream) ? `${OWN_ESCAPE}[${STYLES[style]}m${text}${OWN_ESCAPE}[0m` : text;
   }
 
   colors(stream: "out" | "err"): boolean {
@@ -108,6 +130,11 @@ export class Console {
     if (Deno.noColor) return false;
     return stream === "out" ? Deno.stdout.isTerminal() : Deno.stderr.isTerminal();
   }
+}
+
+/** What is written for a text. */
+function shown(text: string): string {
+  return escapeUnprintable(text).replaceAll(OWN_ESCAPE, "\x1b");
 }
 
 /** A reader that went away (`regrain map | head`) is not an error of ours. */

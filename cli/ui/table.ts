@@ -1,10 +1,13 @@
 /** Columns that line up, for people. */
+import { escapeToLine } from "../../core-as/host/mod.ts";
 
 /** How a column stands. */
 export type Align = "left" | "right";
 
 /** Lays out rows; the last column is not padded. Cells must be free of colour. */
-export function layoutTable(rows: readonly (readonly string[])[], aligns: readonly Align[]): string[] {
+export function layoutTable(from: readonly (readonly string[])[], aligns: readonly Align[]): string[] {
+  // Escaped before they are measured; and a row is a line, whatever a name holds.
+  const rows = from.map((row) => row.map(escapeToLine));
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, cell.length));

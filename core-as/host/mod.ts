@@ -27,6 +27,7 @@ export * from "./link.ts";
 export * from "./names.ts";
 export * from "./plan.ts";
 export { HEAD_BYTES } from "./descriptor_text.ts";
+export * from "./printable.ts";
 export * from "./probe.ts";
 export * from "./resolve.ts";
 export * from "./source.ts";

@@ -11,6 +11,7 @@
  * This module is browser compatible.
  */
 import { RegrainError } from "../errors.ts";
+import { isPrintable } from "../printable.ts";
 
 /** Bytes of a chunk's or page's id. */
 export const ID_BYTES = 32;
@@ -132,12 +133,35 @@ export function checkSourceName(name: string): void {
   const parts = name.split("/");
   const good = name.length <= MAX_NAME_CHARACTERS && !name.includes("@") &&
     parts.every((part) => part.trim() === part && part !== "" && part !== "." && part !== "..") &&
-    // deno-lint-ignore no-control-regex
-    !/[\x00-\x1f\x7f\\]/.test(name);
+    isPrintable(name) && !name.includes("\\");
   if (good) return;
   throw new RegrainError("USAGE", `${JSON.stringify(name)} is no name for a disk`, {
     hint:
       "such as web01/disk-0: no @, no \\, no control characters, no empty part, no . or .., 200 characters at most",
+  });
+}
+
+const MAX_TAG_CHARACTERS = 200;
+
+/**
+ * Checks words that a user gives and that others are shown: they may hold nothing that a terminal acts upon.
+ *
+ * @param what Where they come from, such as `--reason`.
+ * @throws {RegrainError} `USAGE`.
+ */
+export function checkWords(text: string, what: string): void {
+  if (isPrintable(text)) return;
+  throw new RegrainError("USAGE", `${what} ${JSON.stringify(text)} holds control characters`, {
+    hint: "characters that can be seen, in one line; nothing that turns the direction of writing",
+  });
+}
+
+/** @throws {RegrainError} `USAGE` when it is no tag. */
+export function checkTag(tag: string, flag: string): void {
+  checkWords(tag, flag);
+  if (tag.trim() === tag && tag !== "" && tag.length <= MAX_TAG_CHARACTERS) return;
+  throw new RegrainError("USAGE", `${flag} ${JSON.stringify(tag)} is no tag`, {
+    hint: `a word such as release: not empty, no blanks around it, ${MAX_TAG_CHARACTERS} characters at most`,
   });
 }
 
