@@ -12,7 +12,7 @@ import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import { interruptible, listenForSignals, passSafePoint } from "./interruption.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
 import { onDamagedOf, warnDamaged, withHint } from "./restore_damage.ts";
-import { behindTheEnd, planFormat, type RestoreFormat } from "./restore_format.ts";
+import { behindTheEnd, formatOf, planFormat, type RestoreFormat } from "./restore_format.ts";
 import { findTarget, openPlace, type Place, type PlaceFlags } from "./restore_place.ts";
 import { type LongFlags, type Session, startSession } from "./session.ts";
 import { type Watch, watched, type WatchFlags } from "./watched.ts";
@@ -69,7 +69,8 @@ export async function runRestore(spec: string, path: string, flags: RestoreFlags
 
 function checkFlags(path: string, flags: RestoreFlags): void {
   rateLimitOf(flags);
-  const { format = "raw", delta } = flags;
+  const { delta } = flags;
+  const format = formatOf(path, flags.format);
   if (format === "raw") return;
   if (path === PIPE) {
     throw new RegrainError("USAGE", `a disk of format ${format} is made in a file, not in a pipe`);
@@ -143,7 +144,7 @@ async function restoreToPath(name: string, work: RestoreWork): Promise<void> {
   const { snapshot, overlay, session: { console, io }, flags, watch } = work;
   const force = flags.force ?? false;
   const path = findTarget(name, work.session);
-  const form = planFormat(flags.format ?? "raw", path, { ...work, io, force });
+  const form = planFormat(formatOf(name, flags.format), path, { ...work, io, force });
   const need = { snapshot, overlaidChunks: overlay?.touched.size ?? 0, copies: form.copies };
   const place = openPlace(form.rawPath, need, { ...work.session, flags });
   const progress = new Progress(console, flags.progress ?? "auto", snapshot.sizeBytes);

@@ -5,6 +5,46 @@ import type { Io } from "../io/mod.ts";
 
 export type RestoreFormat = "raw" | "vmdk-flat" | "vmdk-sparse" | "stream" | "qcow2";
 
+/** Names that say what a file is; what writes it is `undefined` where the name says too little, or nothing does. */
+const NAMED: readonly {
+  readonly name: RegExp;
+  readonly format: RestoreFormat | undefined;
+  readonly hint: string;
+}[] = [
+  { name: /(-flat|-f\d{3})\.vmdk$/i, format: "raw", hint: "" },
+  {
+    name: /\.vmdk$/i,
+    format: undefined,
+    hint:
+      "--format vmdk-flat writes a descriptor with this name and the disk beside it; vmdk-sparse and stream write " +
+      "one file, by qemu-img",
+  },
+  { name: /\.qcow2?$/i, format: "qcow2", hint: "" },
+  {
+    name: /\.(vhdx?|vdi|vhds|ova|ovf|gz|zst|xz|bz2|zip)$/i,
+    format: undefined,
+    hint: "name it otherwise, and convert the raw disk then",
+  },
+];
+
+/**
+ * The format of a new file: the one that is given, else that of its name.
+ *
+ * @throws {RegrainError} `USAGE` when the name says another format than raw, and not which one exactly.
+ */
+export function formatOf(path: string, given: RestoreFormat | undefined): RestoreFormat {
+  if (given !== undefined) return given;
+  const named = NAMED.find(({ name }) => name.test(path));
+  if (named === undefined) return "raw";
+  if (named.format !== undefined) return named.format;
+  throw new RegrainError("USAGE", "the name is that of a format, and none is given", {
+    path,
+    hint:
+      `${named.hint}; --format raw writes the bytes of the disk under it, and whoever goes by the name reads ` +
+      "something else",
+  });
+}
+
 /** What qemu-img is told for each format that is left to it. */
 const CONVERSIONS: Partial<Record<RestoreFormat, readonly string[]>> = {
   "vmdk-sparse": ["-O", "vmdk", "-o", "subformat=monolithicSparse"],

@@ -107,8 +107,9 @@ function restoreCommand(finish: Finish) {
     .addOption(
       new Option(
         "--format <format>",
-        "what a new file is: raw; vmdk-flat (a descriptor and -flat.vmdk); vmdk-sparse, stream and qcow2 need qemu-img",
-      ).choices(["raw", "vmdk-flat", "vmdk-sparse", "stream", "qcow2"] as const).default("raw" as const),
+        "what a new file is: raw; vmdk-flat (a descriptor and -flat.vmdk); vmdk-sparse, stream, qcow2 need qemu-img; " +
+          "without it raw, but .qcow2 is qcow2, and other names of formats are refused",
+      ).choices(["raw", "vmdk-flat", "vmdk-sparse", "stream", "qcow2"] as const),
     )
     .option("--rate-limit <SIZE>", "write at most SIZE bytes a second, such as 50M");
   return withCommon(withWatching(withOpening(withRepository(command)).addOption(progressOption())))

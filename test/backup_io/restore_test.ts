@@ -107,6 +107,33 @@ Deno.test("B14: a symbolic link is followed to the file, which may not be there 
     assert.deepEqual([...Deno.readDirSync(path("big"))].map(({ name }) => name), ["vm.img"]);
   }));
 
+testWithPeers(
+  "B21: a name that ends in .qcow2 makes a qcow2, without --format",
+  ["qemu-img"],
+  () =>
+    withSnapshot(({ run, path }) => {
+      run(["restore", NAME, path("out.qcow2")]);
+      const info = JSON.parse(runProgram("qemu-img", ["info", "--output=json", path("out.qcow2")]));
+      assert.equal(info.format, "qcow2");
+      runProgram("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", path("out.qcow2"), path("back.img")]);
+      assertFileHolds(path("back.img"), DISK);
+      run(["restore", NAME, path("raw.qcow2"), "--format", "raw"]);
+      assertFileHolds(path("raw.qcow2"), DISK);
+    }),
+);
+
+Deno.test("B21: names of other formats are refused without --format, before the repository is opened", () =>
+  withSnapshot(({ run, refused, path }) => {
+    for (const name of ["vm.vmdk", "vm.VMDK", "vm.vhdx", "vm.vdi", "vm.img.gz"]) {
+      const { hint } = refused("USAGE", ["restore", "no/such@latest", path(name)]);
+      assert.match(hint!, /--format raw/);
+      assert.throws(() => Deno.statSync(path(name)), Deno.errors.NotFound);
+    }
+    refused("USAGE", ["restore", NAME, path("vm.qcow2"), "--delta"]);
+    run(["restore", NAME, path("vm-flat.vmdk")]);
+    assertFileHolds(path("vm-flat.vmdk"), DISK);
+  }));
+
 Deno.test("B14: no space behind standard output is NO_SPACE, of a disk as of a list", () =>
   withSnapshot(({ repo }) => {
     for (const args of [`restore ${NAME} -`, "snapshots"]) {
