@@ -73,6 +73,21 @@ Deno.test("gzip -c delta | regrain apply - target unpacks on the way, and a file
     assertFileHolds(`${folder}/vm.img`, fixture.expected!());
   }));
 
+Deno.test("D1: two deltas in one pipe end with exit 4 and the line that works, packed or not, in a dry run too", () =>
+  withCowd((folder, fixture) => {
+    const before = Deno.readFileSync(`${folder}/vm.img`);
+    for (const line of [`cat ${DELTA} ${DELTA}`, `gzip -c ${DELTA} ${DELTA}`]) {
+      for (const dry of ["--dry-run", ""]) {
+        Deno.writeFileSync(`${folder}/vm.img`, before);
+        const error = errorOf(exits(4, folder, `${line} | regrain apply ${dry} --json - vm.img`));
+        assert.match(error.message, /another disk follows the first, and was not applied/);
+        assert.match(error.hint!, /cat DELTA \| regrain apply - vm\.img, oldest first/);
+      }
+    }
+    assertFileHolds(`${folder}/vm.img`, fixture.expected!());
+    exits(0, folder, `cat ${DELTA} | regrain apply - vm.img`);
+  }));
+
 Deno.test("a pipe cut short ends with exit 4 and says how far it came; the whole delta completes it", () =>
   withCowd((folder, fixture) => {
     const error = errorOf(exits(4, folder, `head -c 400000 ${DELTA} | regrain apply --json - vm.img`));

@@ -1,5 +1,6 @@
 /** Every disk through a pipe: the same as by its name, or an error, and never wrong bytes. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import type { ReadNext, Scratch } from "../core-as/host/forward/mod.ts";
 import { openLink, RegrainError, SECTOR_SIZE } from "../core-as/host/mod.ts";
@@ -45,7 +46,7 @@ function unpack(bytes: Uint8Array, pieceBytes?: number): Promise<ReadNext> {
 }
 
 function joined(...parts: Uint8Array[]): Uint8Array {
-  return new Uint8Array(parts.flatMap((part) => [...part]));
+  return new Uint8Array(Buffer.concat(parts));
 }
 
 for (const fixture of CASES.filter(({ expect }) => expect === "ok")) {
@@ -64,6 +65,7 @@ for (const fixture of CASES.filter(({ expect }) => expect === "ok")) {
       const byPipe = await applyByPipe(read, { windowBytes, scratch });
       assert.ok(sameBytes(byPipe.target.bytes, byName.target.bytes), "the bytes differ");
       assert.deepEqual(byPipe.counts, byName.counts);
+      assert.equal(byPipe.slack.nextDiskAt, undefined);
       assert.equal(scratch.sizeBytes, 0, "something had to be kept");
     }
   });
@@ -347,6 +349,43 @@ Deno.test("garbage without end behind the last grain is left after a while", asy
   }, { windowBytes: 3 * 1024 * 1024 });
   assert.ok(garbageBytes < 1.1 * 2 ** 30);
   assert.ok(sameBytes(target.bytes, (await applyByName(bytes)).target.bytes));
+});
+
+const FOLLOWED = [
+  "cowd-plain",
+  "sesparse-all-four-kinds",
+  "hosted-monolithic",
+  "stream-footer",
+  "stream-front",
+  "stream-front-without-markers",
+];
+
+Deno.test("D1: a second delta in one pipe is noticed, wherever it begins and however reads cut it", async () => {
+  const rng = new Rng(11);
+  for (const name of FOLLOWED) {
+    const first = await fileOf(name);
+    const byName = await applyByName(first);
+    for (const next of FOLLOWED.slice(0, 4)) {
+      const start = (await fileOf(next)).subarray(0, 4096);
+      for (const gap of [new Uint8Array(0), new Uint8Array(1 + rng.int(3000)), rng.bytes(300_000)]) {
+        const both = joined(first, gap, start);
+        const read = pipeOf(both, 1 + rng.int(9000));
+        const { target, slack } = await applyByPipe(read, { windowBytes: SMALL_WINDOW });
+        assert.ok(sameBytes(target.bytes, byName.target.bytes), name);
+        assert.equal(slack.nextDiskAt, first.length + gap.length, `${name}, ${gap.length} bytes, ${next}`);
+      }
+    }
+  }
+});
+
+Deno.test("D1: what may follow a delta is no other one: zeros, garbage, a footer in front of padding", async () => {
+  for (const name of FOLLOWED) {
+    const first = await fileOf(name);
+    for (const gap of [new Uint8Array(5000), new Rng(3).bytes(300_001)]) {
+      const { slack } = await applyByPipe(pipeOf(joined(first, gap)), { windowBytes: SMALL_WINDOW });
+      assert.deepEqual(slack.nextDiskAt, undefined, name);
+    }
+  }
 });
 
 Deno.test("an error of the pipe passes through", async () => {

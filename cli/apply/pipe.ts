@@ -72,6 +72,8 @@ export interface PipeResult {
   readonly slackBytes: number;
   /** True when the stream went on and on, and its end was not waited for. */
   readonly isLeft: boolean;
+  /** Byte of the stream at which another disk begins, which was not applied. */
+  readonly nextDiskAt: number | undefined;
 }
 
 /** What has passed by cannot be looked at again. */

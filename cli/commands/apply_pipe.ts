@@ -1,6 +1,6 @@
 /** `regrain apply -`: a delta that comes through a pipe. */
-import { Disk, formatSize, GIB, parseSize, planOf, RegrainError } from "../../core-as/host/mod.ts";
-import type { ForwardDisk, ReadNext } from "../../core-as/host/forward/mod.ts";
+import { Disk, formatSize, GIB, parseSize, planOf, quotePath, RegrainError } from "../../core-as/host/mod.ts";
+import { type ForwardDisk, PIPE_NAME, type ReadNext } from "../../core-as/host/forward/mod.ts";
 import type { SparseMode } from "../apply/engine.ts";
 import { applyPipe, type PipeResult } from "../apply/pipe.ts";
 import type { PipeOperation } from "../apply/pipe_sink.ts";
@@ -89,6 +89,7 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
     });
     ui.progress!.end();
     tellEnd(console, request, { result, progress: ui.progress!, undo: flags.undo });
+    requireOneDisk(result, request);
   } finally {
     ui.progress?.end();
     ui.stopping?.[Symbol.dispose]();
@@ -144,6 +145,19 @@ function inputsOf({ io }: Session): readonly string[] {
   if (Deno.build.os !== "linux") return [];
   const kind = io.stat(STDIN_PATH)?.kind;
   return kind === "file" || kind === "device" ? [STDIN_PATH] : [];
+}
+
+/** The one that came is whole by now, and whoever sent two believes that both are. */
+function requireOneDisk({ nextDiskAt }: PipeResult, request: TargetRequest): void {
+  if (nextDiskAt === undefined) return;
+  const done = request.dryRun ? "is sound" : "is applied whole";
+  throw new RegrainError("UNSUPPORTED", "another disk follows the first, and was not applied", {
+    path: PIPE_NAME,
+    offsetBytes: nextDiskAt,
+    hint: `the first one ${done}; send each by itself: cat DELTA | regrain apply - ${
+      quotePath(request.target)
+    }, oldest first`,
+  });
 }
 
 function tellStart(

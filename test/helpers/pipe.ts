@@ -9,6 +9,7 @@ import {
   passSlack,
   type ReadNext,
   type Scratch,
+  type Slack,
 } from "../../core-as/host/forward/mod.ts";
 import {
   Disk,
@@ -103,7 +104,10 @@ function oldTarget(sizeBytes: number): MemoryTarget {
 }
 
 /** Applies what a pipe brings onto a target full of 0xa5. */
-export async function applyByPipe(read: ReadNext, options: PipeOptions = {}): Promise<Applied> {
+export async function applyByPipe(
+  read: ReadNext,
+  options: PipeOptions = {},
+): Promise<Applied & { slack: Slack }> {
   const sink = new PipeSink(core, { sparse: "auto" });
   const window = forwardWindow(core).subarray(0, options.windowBytes ?? 256 * KIB);
   const { fillBytes } = options;
@@ -125,8 +129,7 @@ export async function applyByPipe(read: ReadNext, options: PipeOptions = {}): Pr
   sink.attach(target, { isBase: disk.link.isBase, kind: target.kind });
   await disk.run();
   await sink.finish();
-  await passSlack(input);
-  return { target, counts: sink.counts };
+  return { target, counts: sink.counts, slack: await passSlack(input) };
 }
 
 /** Applies a file that has nothing beside it onto a target full of 0xa5. */

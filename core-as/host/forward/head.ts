@@ -124,6 +124,8 @@ export class HeadPassage implements Steps {
   private async requireNoOtherFooter(): Promise<void> {
     const { input } = this.tools;
     await input.drain(MAX_SLACK_BYTES, FOOTER_FROM_END_BYTES);
+    // Where another disk follows, the end is that one's.
+    if (input.stray.at !== undefined) return;
     if (!input.ended || input.availableBytes !== FOOTER_FROM_END_BYTES) return;
     const header = new Header(input.bytes(SECTOR_SIZE), PIPE_NAME, input.position);
     if (header.u32(0) !== HOSTED_MAGIC) return;

@@ -6,6 +6,7 @@
 import { RegrainError } from "../errors.ts";
 import type { Batch, MaybePromise, Source } from "../source.ts";
 import { GIB, MIB, roundUp, SECTOR_SIZE } from "../units.ts";
+import { StrayDisk } from "./stray_disk.ts";
 
 /** Reads the next bytes into `into`, as many as there are at the moment; 0 at the end. */
 export type ReadNext = (into: Uint8Array) => MaybePromise<number>;
@@ -43,6 +44,8 @@ export class ForwardInput {
   position = 0;
   /** True when the window holds the last bytes of the file. */
   ended = false;
+  /** Looks for another disk in what is drained. */
+  readonly stray = new StrayDisk();
   private from = 0;
   private to = 0;
 
@@ -136,14 +139,16 @@ export class ForwardInput {
   }
 
   /**
-   * Passes everything up to the end of the file, but for its last bytes.
+   * Passes everything up to the end of the file, but for its last bytes, and looks for another disk in it.
    *
    * @param limitBytes Where to give up waiting for the end.
+   * @param keepBytes At least a sector, until the file has ended.
    * @returns bytes passed.
    */
   async drain(limitBytes: number, keepBytes: number): Promise<number> {
     const from = this.position;
     for (;;) {
+      this.stray.look(this.bytes(this.availableBytes), this.position);
       const length = this.availableBytes - keepBytes;
       if (length > 0) this.advance(length - length % SECTOR_SIZE);
       if (this.ended || this.position - from > limitBytes) return this.position - from;

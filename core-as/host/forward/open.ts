@@ -135,12 +135,19 @@ export function headerSurvey(link: Link): LinkSurvey {
   return { link, findings, ...noRuns() };
 }
 
-/**
- * Passes what comes behind the last byte that means anything, so that whoever sends it can end in peace.
- *
- * @returns bytes passed; `isLeft` when there was more than anybody should send.
- */
-export async function passSlack(input: ForwardInput): Promise<{ slackBytes: number; isLeft: boolean }> {
-  const slackBytes = await input.drain(MAX_SLACK_BYTES, 0);
-  return { slackBytes, isLeft: !input.ended };
+/** What came behind the last byte that means anything. */
+export interface Slack {
+  readonly slackBytes: number;
+  /** True when there was more than anybody should send, and its end was not waited for. */
+  readonly isLeft: boolean;
+  /** Byte of the stream at which another disk begins. */
+  readonly nextDiskAt: number | undefined;
+}
+
+/** Passes what comes behind the disk, so that whoever sends it can end in peace. */
+export async function passSlack(input: ForwardInput): Promise<Slack> {
+  const from = input.position;
+  await input.drain(MAX_SLACK_BYTES, SECTOR_SIZE);
+  if (input.ended) await input.drain(0, 0);
+  return { slackBytes: input.position - from, isLeft: !input.ended, nextDiskAt: input.stray.at };
 }
