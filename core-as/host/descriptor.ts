@@ -105,7 +105,7 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
   const header = new Map<string, string>();
   const ddb = new Map<string, string>();
   const extents: ExtentLine[] = [];
-  for (const { line, offsetBytes } of decoded.lines) {
+  for (const { line, offsetBytes, isLast } of decoded.lines) {
     const trimmed = line.trim();
     if (trimmed === "" || trimmed.startsWith("#")) continue;
     const extent = parseExtentLine(trimmed, { path, offsetBytes });
@@ -123,7 +123,7 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
     const equals = trimmed.indexOf("=");
     const key = trimmed.slice(0, Math.max(0, equals)).trimEnd().toLowerCase();
     if (key === "" || key.includes('"')) {
-      junk.add(trimmed, offsetBytes);
+      junk.add(trimmed, offsetBytes, isLast);
       continue;
     }
     if (HOLDS_AN_EXTENT.test(trimmed)) throw swallowed(trimmed, { path, offsetBytes });
@@ -143,13 +143,17 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
   return assemble({ path, decoded, header, ddb, extents, notes, doubts });
 }
 
-/** A line that is no comment, no key and no extent, but may have been an extent: its words, or a name in quotes. */
-const LIKE_AN_EXTENT =
-  /^\W*(?:RW|RDONLY|NOACCESS)\b|^\S+\s+\d+\s+\S|\b(?:FLAT|SPARSE|ZERO|VMFS\w*|SESPARSE|VSANSPARSE)\b|\.vmdk\b/i;
+/**
+ * A line that is no comment, no key and no extent, but may have been an extent: its words, or a name in quotes. The
+ * words count even where they are run together, since a blank is lost as easily as a letter.
+ */
+const LIKE_AN_EXTENT = /^\W*(?:RW|RDONLY|NOACCESS)|^\S+\s+\d+\s+\S|FLAT|SPARSE|ZERO|VMFS|\.vmdk\b/i;
 /** A key line that lost its newline has taken the extent line after it into its value. */
 const HOLDS_AN_EXTENT = /(?:^|[^A-Z])(?:RW|RDONLY|NOACCESS)\s+\d+\s+[A-Z0-9]+/i;
 /** Words of the keys that say what a link is. */
 const LIKE_AN_IDENTITY = /cid|parent|hint/i;
+/** The start of a key or of an extent, if the text was cut there. */
+const LIKE_A_START = /^[A-Z]/i;
 
 /** Lines that mean nothing. They are left out, unless one may have been an extent: its disk would be another one. */
 class JunkLines {
@@ -159,7 +163,8 @@ class JunkLines {
 
   constructor(private readonly path: string) {}
 
-  add(line: string, offsetBytes: number): void {
+  /** @param isLast Nothing follows it, not even a newline. */
+  add(line: string, offsetBytes: number, isLast: boolean): void {
     const shown = `"${excerpt(line)}" is neither a key nor an extent`;
     if (LIKE_AN_EXTENT.test(line)) {
       throw new RegrainError("DESCRIPTOR_INVALID", `${shown}, and may have been one`, {
@@ -169,7 +174,9 @@ class JunkLines {
       });
     }
     const left = `the line at byte ${offsetBytes}, ${shown} and is left out`;
-    if (LIKE_AN_IDENTITY.test(line)) this.doubted ??= left;
+    if (isLast && LIKE_A_START.test(line)) {
+      this.doubted ??= `${left}; the text ends there, and may have been cut`;
+    } else if (LIKE_AN_IDENTITY.test(line)) this.doubted ??= left;
     else this.first ??= left;
     this.count++;
   }

@@ -250,6 +250,19 @@ Deno.test("A15: a line that means nothing, but was one about the parent, leaves 
   }
 });
 
+Deno.test("A15: a text that ends inside a word may have been cut, which leaves a doubt", () => {
+  for (const end of ["R", "RDONL", "ddb.uuid.par", "CI\0D=5eed0002\n", "vers\0\0\0"]) {
+    const { doubts, extents } = parse(PLAIN + end);
+    assert.match(doubts[0]!, /left out; the text ends there, and may have been cut/, end);
+    assert.equal(extents.length, 1);
+  }
+  for (const end of ["R\n", "~", "\u001a", "\u001a\0\0"]) {
+    assert.deepEqual(parse(PLAIN + end).doubts, [], end);
+  }
+  const wide = parse(utf16(`${PLAIN}RDONL`));
+  assert.match(wide.doubts[0]!, /may have been cut/);
+});
+
 Deno.test("A15: a line that may have been an extent is never left out", () => {
   const lines = [
     'XW 4096 VMFSSPARSE "disk-000001-delta.vmdk"',
@@ -264,6 +277,10 @@ Deno.test("A15: a line that may have been an extent is never left out", () => {
     "RW",
     'createType="vmfs"RW 4096 VMFSSPARSE "disk-000001-delta.vmdk"',
     'createType="vmfs" RW 4096 ZERO',
+    "RWZERO",
+    "4096ZERO",
+    "RW4096VMFSSPARSE",
+    "x96FLATpieces.bin",
   ];
   for (const line of lines) {
     const text = PLAIN.replace("# Extent", `${line}\n# Extent`);

@@ -16,8 +16,15 @@ export interface DescriptorText {
   readonly notes: readonly string[];
   /** Why names in it may be garbled, if they may. */
   readonly nameDoubt: string | undefined;
-  /** Every line, with the byte at which it starts. */
-  readonly lines: Iterable<{ readonly line: string; readonly offsetBytes: number }>;
+  readonly lines: Iterable<DescriptorLine>;
+}
+
+export interface DescriptorLine {
+  readonly line: string;
+  /** The byte at which it starts. */
+  readonly offsetBytes: number;
+  /** True of what follows the last newline, which is empty unless the text ends inside a line. */
+  readonly isLast: boolean;
 }
 
 type Mark = "utf-8" | "utf-16le" | "utf-16be";
@@ -43,8 +50,12 @@ const NO_TEXT = /[\x00-\x08\x0e-\x1f]/;
  */
 export function looksLikeDescriptor(bytes: Uint8Array): boolean {
   const { mark, body } = withoutMark(bytes.subarray(0, HEAD_BYTES));
-  const head = isWide(mark) ? unitsOf(body, mark) : charsOf(body);
-  for (const line of head.split(/\r?\n/)) {
+  return beginsLikeDescriptor(isWide(mark) ? unitsOf(body, mark) : charsOf(body));
+}
+
+/** The same of a text that is decoded already. */
+export function beginsLikeDescriptor(text: string): boolean {
+  for (const line of text.split(/\r?\n/)) {
     const trimmed = line.trim();
     if (NO_TEXT.test(trimmed)) return false;
     if (KNOWN_COMMENT.test(trimmed) || VERSION_LINE.test(trimmed)) return true;
@@ -171,22 +182,20 @@ export function changeText(bytes: Uint8Array, change: (text: string) => string):
 }
 
 /** Lines with the byte of each: in every encoding of one byte or more the byte 0x0a is a newline and nothing else. */
-function* linesOfBytes(
-  text: string,
-  body: Uint8Array,
-  markBytes: number,
-): Generator<{ line: string; offsetBytes: number }> {
+function* linesOfBytes(text: string, body: Uint8Array, markBytes: number): Generator<DescriptorLine> {
   let at = 0;
-  for (const line of text.split("\n")) {
-    yield { line, offsetBytes: markBytes + at };
+  const lines = text.split("\n");
+  for (const [i, line] of lines.entries()) {
+    yield { line, offsetBytes: markBytes + at, isLast: i === lines.length - 1 };
     at = body.indexOf(0x0a, at) + 1;
   }
 }
 
-function* linesOfUnits(text: string): Generator<{ line: string; offsetBytes: number }> {
+function* linesOfUnits(text: string): Generator<DescriptorLine> {
   let offsetBytes = 2;
-  for (const line of text.split("\n")) {
-    yield { line, offsetBytes };
+  const lines = text.split("\n");
+  for (const [i, line] of lines.entries()) {
+    yield { line, offsetBytes, isLast: i === lines.length - 1 };
     offsetBytes += (line.length + 1) * 2;
   }
 }

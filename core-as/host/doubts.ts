@@ -22,6 +22,11 @@ const WAYS: Readonly<Record<string, Way>> = {
     code: "DAMAGED",
     hint: "copy the file again, in binary mode; --force reads it as it is, shifted bytes and all",
   },
+  "descriptor-odd": {
+    code: "DAMAGED",
+    hint:
+      "mend the descriptor, or copy the file again; --force takes it as it is, the first of two that differ",
+  },
   encrypted: {
     code: "ENCRYPTED",
     hint:

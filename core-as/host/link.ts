@@ -5,6 +5,7 @@
  */
 import { openCowd } from "./cowd.ts";
 import { type Descriptor, type ExtentLine, isDelta, parseDescriptor, withNameDoubt } from "./descriptor.ts";
+import { beginsLikeDescriptor } from "./descriptor_text.ts";
 import { filtersOf } from "./encryption.ts";
 import { RegrainError } from "./errors.ts";
 import type { Extent, Finding, Observer } from "./extent.ts";
@@ -226,14 +227,15 @@ export function linkOfExtent(
   missing = "no descriptor beside it: which parent it belongs to cannot be checked",
 ): Link {
   const { path, capacitySectors: lengthSectors } = extent;
-  const findings = descriptor ? oddities(descriptor, path) : [];
+  const findings = descriptor ? [...oddities(descriptor, path), ...notWhole(descriptor, path)] : [];
   const said = descriptor?.extents[0]?.sizeSectors;
   if (said !== undefined && said !== lengthSectors) {
     findings.push(sizeDisagrees({ path, said, lengthSectors }));
   }
   if (!descriptor) findings.push({ severity: "note", kind: "no-descriptor", path, message: missing });
   const isHosted = extent.format === "hosted" || extent.format === "stream";
-  const delta = descriptor ? isDelta(descriptor) : isHosted ? undefined : true;
+  const isSaid = descriptor !== undefined && (isDelta(descriptor) || descriptor.extents.length > 0);
+  const delta = isSaid ? isDelta(descriptor) : isHosted ? undefined : true;
   return new Link(path, descriptor, [{ extent, startSector: 0, lengthSectors }], delta, findings);
 }
 
@@ -288,6 +290,22 @@ function oddities(descriptor: Descriptor, path: string): Finding[] {
     message,
   }));
   return [...odd, ...whatHostsAdd(descriptor, path)];
+}
+
+/**
+ * What speaks against a text inside a file of data. One that is cut, or of another place, says nothing of a parent, and
+ * that must not be taken for "there is none".
+ */
+function notWhole(descriptor: Descriptor, path: string): Finding[] {
+  const isOne = beginsLikeDescriptor(descriptor.text);
+  if (isOne && descriptor.extents.length > 0) return [];
+  const why = isOne ? "names no extent" : "does not begin like one";
+  return [{
+    severity: "doubt",
+    kind: "descriptor-odd",
+    path,
+    message: `the descriptor inside the file ${why}: what it says of a parent cannot be believed`,
+  }];
 }
 
 /** What a host of VMware puts between the disk and its files. */

@@ -105,6 +105,43 @@ Deno.test("A6: check says that a flat file is too short, at which byte it ends, 
     assert.match(regrainExits(0, ["info", BASE.descriptor], { cwd }).stdout, /1 doubt: not sound/);
   }));
 
+/** A delta in one file with its descriptor, the text in it changed, and the base. */
+function childInOneFile(change: (text: string) => string): Files {
+  const text = new TextDecoder().decode(buildDescriptor({
+    createType: "monolithicSparse",
+    cid: "5eed0002",
+    parentCid: "5eed0001",
+    parentFileNameHint: BASE.descriptor,
+    extents: [{ sectors: CAPACITY, type: "SPARSE", file: DELTA }],
+  }));
+  const descriptor = new TextEncoder().encode(change(text));
+  const { bytes } = buildHosted({ ...HOSTED_LINK, descriptor, descriptorSectors: 2 });
+  return { ...baseFiles({ capacitySectors: CAPACITY }), [DELTA]: bytes };
+}
+
+const HOSTED_LINK = { capacitySectors: CAPACITY, grainSectors: 16, seed: 4, grains: dataGrains([2, 90]) };
+const CUTS: [what: string, change: (text: string) => string, why: string][] = [
+  ["cut inside its first key", (text) => text.slice(0, text.indexOf("ersion=")), "may have been cut"],
+  ["cut before its extent", (text) => text.slice(0, text.indexOf("parentCID")), "names no extent"],
+  ["without its first byte", (text) => text.slice(1), "does not begin like one"],
+];
+
+for (const [what, change, why] of CUTS) {
+  Deno.test(`A15: a delta whose own descriptor is ${what} is never taken for a base`, () =>
+    withFiles(childInOneFile(change), (cwd) => {
+      regrainExits(0, ["repo", "init", "--repo", "r"], { cwd });
+      const expected = { code: "DAMAGED", hint: /mend the descriptor, or copy the file again; --force/ };
+      assert.match(
+        regrainExits(1, ["check", DELTA], { cwd }).stdout,
+        new RegExp(`doubt descriptor-odd: .*${why}`),
+      );
+      regrainRefuses({ code: "DAMAGED", exit: 4 }, ["backup", DELTA, ...REPO], { cwd });
+      Deno.writeFileSync(join(cwd, "vm.img"), baseDisk(CAPACITY));
+      refusedThenForced(cwd, ["apply", DELTA, "vm.img"], expected);
+      assertFileHolds(join(cwd, "vm.img"), overlay(baseDisk(CAPACITY), HOSTED_LINK));
+    }));
+}
+
 /** A descriptor with lines of its own. */
 function withLines(...lines: string[]): (bytes: Uint8Array) => Uint8Array<ArrayBuffer> {
   return (bytes) => {
