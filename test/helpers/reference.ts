@@ -4,7 +4,12 @@
  * refuses is damage that can be detected.
  */
 import { SECTOR_SIZE } from "../../core-as/host/units.ts";
-import { type DescriptorText, parseText, startsLikeDescriptor } from "./reference_descriptor.ts";
+import {
+  type DescriptorText,
+  parseEmbeddedText,
+  parseText,
+  startsLikeDescriptor,
+} from "./reference_descriptor.ts";
 import { embeddedText, readSparse, sparseFormatOf } from "./reference_extents.ts";
 import { type Place, type ReferenceExtent, Refusal, rule } from "./reference_file.ts";
 
@@ -152,7 +157,7 @@ class Chain {
     const { text: embedded, alone } = format === "hosted"
       ? embeddedText(bytes)
       : { text: undefined, alone: false };
-    const text = embedded && parseText(embedded);
+    const text = embedded && (alone ? parseText(embedded) : parseEmbeddedText(embedded));
     if (text && (text.extents.length > 1 || alone)) return this.byText(name, text);
     const extent = readSparse(bytes);
     const { capacitySectors } = extent;
@@ -198,6 +203,8 @@ class Chain {
     const name = this.resolve(line.fileName);
     const bytes = this.files[name]!;
     if (isFlat) {
+      const neededBytes = (offsetSectors + sectors) * SECTOR_SIZE;
+      rule(bytes.length >= neededBytes, "a flat file is shorter than its extent line");
       this.use(name, { from: offsetSectors, to: offsetSectors + sectors });
       return {
         capacitySectors: sectors,
@@ -225,8 +232,12 @@ class Chain {
     const direct = name.startsWith("/") ? undefined : inFolder(name);
     if (direct !== undefined && this.files[direct]) return direct;
     const last = lastPart(name);
-    rule(this.files[last] !== undefined, "a file is missing");
-    return last;
+    if (this.files[last]) return last;
+    // A machine that knows no case wrote it: only one file can be meant then, whichever way the slashes lean.
+    const wanted = name.split(/[\\/]/).at(-1)!.toLowerCase();
+    const alike = Object.keys(this.files).filter((file) => file.toLowerCase() === wanted);
+    rule(alike.length === 1, alike.length === 0 ? "a file is missing" : "a name that means two files");
+    return alike[0]!;
   }
 }
 

@@ -22,10 +22,38 @@ const ENCODINGS = ["utf-8", "windows-1252", "gbk", "big5", "shift_jis"];
 /** Keys whose value decides what is read. */
 const DECIDING = ["cid", "parentcid", "parentfilenamehint"];
 
-/** True when a file begins with the comment that every descriptor begins with. */
+/** How much of a file may be comments before it says what it is. */
+const HEAD_BYTES = 4096;
+
+/**
+ * True when a file begins like a descriptor: by the comment that names it, or by `version=N` before anything else that
+ * is no comment.
+ */
 export function startsLikeDescriptor(bytes: Uint8Array): boolean {
-  const head = latin1(bytes.subarray(0, 512)).replace(/^\xef\xbb\xbf/, "").trimStart().toLowerCase();
-  return /^#\s*disk\s+descriptorfile/.test(head);
+  return textStartsLikeDescriptor(latin1(bytes.subarray(0, HEAD_BYTES)));
+}
+
+function textStartsLikeDescriptor(text: string): boolean {
+  for (const line of text.replace(/^\xef\xbb\xbf/, "").split("\n").map((one) => one.trim())) {
+    if (line === "") continue;
+    const isPrintable = [...line].every((char) => char >= " " || (char >= "\t" && char <= "\r"));
+    if (!isPrintable) return false;
+    const [comment] = /^#.*/.exec(line) ?? [];
+    if (comment === undefined) return /^version *= *"?[0-9]+"?$/i.test(line.replaceAll("\t", " "));
+    const letters = comment.slice(1).replace(/\s/g, "").toLowerCase();
+    if (letters.startsWith("diskdescriptorfile")) return true;
+  }
+  return false;
+}
+
+/** Reads a descriptor that is inside a file of data: it must begin like one, and name that file's extent. */
+export function parseEmbeddedText(bytes: Uint8Array): DescriptorText {
+  const text = parseText(bytes);
+  const end = bytes.indexOf(0);
+  const own = latin1(end < 0 ? bytes : bytes.subarray(0, end));
+  rule(textStartsLikeDescriptor(own), "the text in the file does not begin like a descriptor");
+  rule(text.extents.length > 0, "the text in the file names no extent");
+  return text;
 }
 
 /** Reads a descriptor. */
@@ -35,10 +63,11 @@ export function parseText(bytes: Uint8Array): DescriptorText {
   const lines = latin1(end < 0 ? bytes : bytes.subarray(0, end)).replace(/^\xef\xbb\xbf/, "").split("\n");
   const pairs = new Map<string, string>();
   const extents: TextExtent[] = [];
-  for (const line of lines.map((one) => one.trim())) {
+  for (const [i, line] of lines.map((one) => one.trim()).entries()) {
     if (line === "" || line.startsWith("#")) continue;
     if (/^(RW|RDONLY|NOACCESS)\s/i.test(line)) extents.push(extentOf(line));
-    else addPair(pairs, line);
+    else if (isKeyLine(line)) addPair(pairs, line);
+    else requireHarmless(line, { isEnd: i === lines.length - 1 });
   }
   const decode = decoderOf(pairs.get("encoding"));
   const hint = pairs.get("parentfilenamehint");
@@ -47,7 +76,7 @@ export function parseText(bytes: Uint8Array): DescriptorText {
   const total = extents.reduce((sum, { sectors }) => sum + sectors, 0);
   rule(total <= MAX_SECTORS, "a disk of more than 62 TiB");
   return {
-    cid: cidOf(pairs.get("cid")),
+    cid: ownCidOf(pairs.get("cid")),
     parentCid,
     parentFileNameHint: hint ? decode(hint) : undefined,
     extents: extents.map((extent) => {
@@ -56,9 +85,27 @@ export function parseText(bytes: Uint8Array): DescriptorText {
   };
 }
 
+/** A key is words before the equals sign, without a quote. */
+function isKeyLine(line: string): boolean {
+  const [key, ...rest] = line.split("=");
+  return rest.length > 0 && key!.trim() !== "" && !key!.includes('"');
+}
+
+const EXTENT_WORDS = ["flat", "sparse", "zero", "vmfs", ".vmdk"];
+
+/** A line that means nothing may be passed over, if no extent and nothing about the parent is lost with it. */
+function requireHarmless(line: string, { isEnd }: { isEnd: boolean }): void {
+  const lower = line.toLowerCase();
+  const wasExtent = EXTENT_WORDS.some((word) => lower.includes(word)) ||
+    ["rw", "rdonly", "noaccess"].some((word) => lower.startsWith(word));
+  rule(!wasExtent, "a line that may have been an extent");
+  const wasAboutParent = ["cid", "parent", "hint"].some((word) => lower.includes(word));
+  rule(!wasAboutParent, "a line that may have been about the parent");
+  rule(!(isEnd && lower[0]! >= "a" && lower[0]! <= "z"), "the text ends inside a word");
+}
+
 function addPair(pairs: Map<string, string>, line: string): void {
   const equals = line.indexOf("=");
-  rule(equals > 0, "a line that is neither a key nor an extent");
   const key = line.slice(0, equals).trim().toLowerCase();
   const value = line.slice(equals + 1).trim();
   const bare = value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
@@ -89,6 +136,12 @@ function extentOf(line: string): TextExtent {
   const offsetSectors = Number(offset?.[1] ?? 0);
   rule(offsetSectors <= MAX_SECTORS, "an offset beyond any disk");
   return { access, sectors, type, fileName, offsetSectors };
+}
+
+/** What is longer than a CID is none: Xen Orchestra writes a decimal number of its own there. */
+function ownCidOf(text: string | undefined): number | undefined {
+  const isOther = text !== undefined && text.length > 8 && /^[0-9a-f]+$/i.test(text);
+  return isOther ? undefined : cidOf(text);
 }
 
 function cidOf(text: string | undefined): number | undefined {

@@ -247,7 +247,12 @@ export function embeddedText(all: Uint8Array): { text: Uint8Array | undefined; a
   const lengthBytes = sectors * SECTOR_SIZE;
   rule(lengthBytes <= 1024 * 1024, "an embedded descriptor of more than 1 MiB");
   rule(file.holds({ at, lengthBytes }), "embedded descriptor out of the file");
-  return { text: all.subarray(at, at + lengthBytes), alone: file.u64(12) === 0n };
+  const text = all.subarray(at, at + lengthBytes);
+  const end = text.indexOf(0);
+  const isEmpty = text.subarray(0, end < 0 ? lengthBytes : end).every((byte) => byte <= 0x20);
+  // A stream may leave its capacity to its footer.
+  const alone = file.u64(12) === 0n && file.u16(77) === 0;
+  return { text: isEmpty ? undefined : text, alone };
 }
 
 /** One grain table of a hosted file, as far as it can be believed. */
@@ -266,10 +271,11 @@ interface HostedWork {
 
 function readHosted(file: Bytes): ReferenceExtent {
   const front = hostedHeader(file, 0);
-  const footerAt = front.compressed ? footerPlace(file) : undefined;
+  const footerAt = front.compressed ? footerPlace(file, front) : undefined;
   const header = footerAt === undefined ? front : hostedHeader(file, footerAt);
   for (const field of ["flags", "capacitySectors", "grainSectors", "tableEntries"] as const) {
-    rule(header[field] === front[field], "the footer contradicts the header");
+    const isLeftToFooter = field === "capacitySectors" && front.capacitySectors === 0;
+    rule(isLeftToFooter || header[field] === front[field], "the footer contradicts the header");
   }
   const { capacitySectors, grainSectors, tableEntries } = header;
   rule(capacitySectors > 0, "capacity is 0");
@@ -298,15 +304,18 @@ function readHosted(file: Bytes): ReferenceExtent {
   }
   const tableSectors = Math.ceil(tableEntries * 4 / SECTOR_SIZE);
   const grains = new Map<number, "zero" | Stored>();
+  let tableEnd = 0;
   for (let number = 0; number < tableCount; number++) {
     const table = hostedTable(work, number);
     if (!table) continue;
     for (const sector of tablePlaces(work, number, table)) {
       claims.claim("table", { sector, sectors: tableSectors });
     }
-    if (footerAt !== undefined) {
+    // One marker may be in front of several tables.
+    if (footerAt !== undefined && table.sector !== tableEnd) {
       requireMarker(file, { sector: table.sector, sectors: tableSectors, type: 1 });
     }
+    tableEnd = table.sector + tableSectors;
     for (const [i, place] of table.entries.entries()) {
       const grain = number * tableEntries + i;
       if (place === 1) grains.set(grain, "zero");
@@ -317,16 +326,74 @@ function readHosted(file: Bytes): ReferenceExtent {
 }
 
 /** Byte offset of the footer, if the file has one. */
-function footerPlace(file: Bytes): number | undefined {
+function footerPlace(file: Bytes, front: HostedHeader): number | undefined {
   const at = file.sizeBytes - 2 * SECTOR_SIZE;
-  return at >= SECTOR_SIZE && at % SECTOR_SIZE === 0 && file.u32(at) === 0x564d444b ? at : undefined;
+  if (at >= SECTOR_SIZE && at % SECTOR_SIZE === 0 && file.u32(at) === 0x564d444b) return at;
+  const isNeeded = front.directory === undefined || front.capacitySectors === 0;
+  return isNeeded && hasMarkers(front) ? footerBehindMarkers(file, front) : undefined;
 }
 
-/** In front of every table of a stream that ends with a footer stands a marker of its kind. */
+/** Bytes may follow the end of a stream, so that only its markers, one after another, lead to the footer. */
+function footerBehindMarkers(file: Bytes, front: HostedHeader): number | undefined {
+  const { sector: textSector, sectors: textSectors } = front.descriptor;
+  let sector = Math.max(1, textSector + textSectors);
+  while (sector < file.sectors) {
+    const at = sector * SECTOR_SIZE;
+    const packedBytes = file.u32(at + 8);
+    const kind = file.u32(at + 12);
+    if (packedBytes > 0) {
+      sector += Math.ceil((12 + packedBytes) / SECTOR_SIZE);
+    } else if (kind === 3) {
+      const footerAt = at + SECTOR_SIZE;
+      const isThere = file.holds({ at: footerAt, lengthBytes: SECTOR_SIZE }) &&
+        file.u32(footerAt) === 0x564d444b;
+      return isThere ? footerAt : undefined;
+    } else {
+      const follow = file.u64(at);
+      if (follow > BigInt(file.sectors)) return undefined;
+      sector += 1;
+      if (follow > 0n) sector += Number(follow);
+      else if (kind === 1) sector = endOfUncountedTables(file, front, sector);
+      else if (kind === 2) sector += sectorsOfTables(front).directory;
+    }
+  }
+  return undefined;
+}
+
+/** Sectors of one table, and of the directory. */
+function sectorsOfTables(header: HostedHeader): { table: number; directory: number } {
+  const { capacitySectors, grainSectors, tableEntries } = header;
+  const tables = Math.ceil(capacitySectors / (grainSectors * tableEntries));
+  return {
+    table: Math.ceil(tableEntries * 4 / SECTOR_SIZE),
+    directory: Math.ceil(tables * 4 / SECTOR_SIZE),
+  };
+}
+
+/** Xen Orchestra writes one marker that counts nothing in front of all tables; the next marker is the directory's. */
+function endOfUncountedTables(file: Bytes, header: HostedHeader, first: number): number {
+  const { table, directory } = sectorsOfTables(header);
+  let sector = first + table;
+  for (; sector < file.sectors; sector += table) {
+    const at = sector * SECTOR_SIZE;
+    const isMarker = [0n, BigInt(directory)].includes(file.u64(at)) && file.u32(at + 8) === 0 &&
+      file.u32(at + 12) === 2;
+    const isBlank = file.all.subarray(at + 16, at + SECTOR_SIZE).every((byte) => byte === 0);
+    if (isMarker && isBlank) break;
+  }
+  return sector;
+}
+
+function hasMarkers({ flags }: HostedHeader): boolean {
+  return Math.floor(flags / 2 ** 17) % 2 === 1;
+}
+
+/** In front of the tables of a stream that ends with a footer there is a marker of their kind. */
 function requireMarker(file: Bytes, part: { sector: number; sectors: number; type: number }): void {
   const at = (part.sector - 1) * SECTOR_SIZE;
   rule(at >= 0, "a table without its marker");
-  const right = file.u64(at) === BigInt(part.sectors) && file.u32(at + 8) === 0 &&
+  // Xen Orchestra counts nothing.
+  const right = [0n, BigInt(part.sectors)].includes(file.u64(at)) && file.u32(at + 8) === 0 &&
     file.u32(at + 12) === part.type;
   rule(right, "a table without its marker");
 }
@@ -401,7 +468,7 @@ function hostedGrain(work: HostedWork, claims: Claims, at: { grain: number; plac
 function packedGrain(work: HostedWork, claims: Claims, grain: { grain: number; place: number }): Stored {
   const { file, header } = work;
   const at = grain.place * SECTOR_SIZE;
-  const markers = Math.floor(header.flags / 2 ** 17) % 2 === 1;
+  const markers = hasMarkers(header);
   const prefix = markers ? 12 : 4;
   rule(file.holds({ at, lengthBytes: prefix }), "grain marker out of the file");
   const startSector = grain.grain * header.grainSectors;
