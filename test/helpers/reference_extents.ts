@@ -41,6 +41,7 @@ const COWD_TABLE_ENTRIES = 4096;
 
 function readCowd(file: Bytes): ReferenceExtent {
   rule(file.sizeBytes >= 2048, "the file ends in its header");
+  rule(file.sizeBytes % SECTOR_SIZE === 0, "the file is no whole number of sectors");
   rule(file.u32(4) === 1, "version");
   const capacitySectors = file.u32(12);
   const grainSectors = file.u32(16);
@@ -105,6 +106,7 @@ const SE_REGIONS = [
 
 function readSeSparse(file: Bytes): ReferenceExtent {
   rule(file.sizeBytes >= SECTOR_SIZE, "the file ends in its header");
+  rule(file.sizeBytes % SECTOR_SIZE === 0, "the file is no whole number of sectors");
   rule(file.u64(8) === 0x0000000200000001n, "version");
   const capacitySectors = sectorCount(file, { at: 16, name: "capacity" });
   rule(capacitySectors > 0, "capacity is 0");
