@@ -301,7 +301,9 @@ function parseExtentLine(line: string, at: { path: string; offsetBytes: number }
     );
   }
   const type = match[3]!.toUpperCase();
-  const { fileName, rest } = splitFileName(match[4] ?? "", bad);
+  // Some write an offset on ZERO lines too, where it means nothing.
+  const named = type === "ZERO" && /^\d+$/.test(match[4] ?? "") ? "" : match[4] ?? "";
+  const { fileName, rest } = splitFileName(named, bad);
   if (fileName === undefined && type !== "ZERO") throw bad("no file is named");
   // Such a line has swallowed the one behind it, whose extent would be missing.
   if (fileName !== undefined && type === "ZERO") throw bad("a ZERO extent has no file");
@@ -311,6 +313,9 @@ function parseExtentLine(line: string, at: { path: string; offsetBytes: number }
   if (!(offsetSectors <= MAX_DISK_SECTORS)) throw bad("the offset is beyond any disk");
   return { access: match[1]!.toUpperCase() as Access, sizeSectors, type, fileName, offsetSectors };
 }
+
+/** A name, an offset, and what raw disks have behind it: `deviceIdentifier "naa.6000c29"`, `partitionUUID 6f0e`. */
+const WITH_ATTRIBUTES = /^"([^"]+)"(\s+\d+(?:\s+[A-Za-z]\w*\s+(?:"[^"]*"|[^\s"]+))+\s*)$/;
 
 /** The name stands in quotes and may hold some itself: it ends at the last quote that numbers may follow. */
 function splitFileName(
@@ -322,6 +327,8 @@ function splitFileName(
     const word = /^(\S+)(.*)$/.exec(text)!;
     return { fileName: word[1]!, rest: word[2]! };
   }
+  const attributed = WITH_ATTRIBUTES.exec(text);
+  if (attributed) return { fileName: attributed[1]!, rest: attributed[2]! };
   const last = text.lastIndexOf('"');
   const end = /^(?:\s|$)/.test(text.slice(last + 1)) ? last : text.indexOf('"', 1);
   if (end < 2) throw bad("the file name is not in quotes");

@@ -182,6 +182,22 @@ Deno.test("an extent line may go on after the offset", () => {
   });
 });
 
+Deno.test("A15: what raw disks have behind the offset is no part of the name", () => {
+  const rest = [
+    'deviceIdentifier "naa.6000c29"',
+    "partitionUUID 6f0e2a7d-0000-0000-0000-000000000000",
+    'partitionUUID 6f0e deviceIdentifier "naa 6000 c29"',
+  ];
+  for (const words of rest) {
+    const [extent] = withExtent(`RW 8 FLAT "my disk.img" 63 ${words}`).extents;
+    assert.deepEqual([extent!.fileName, extent!.offsetSectors], ["my disk.img", 63], words);
+  }
+  const { extents } = parse('RW 63 FLAT "pt.img" 0\nNOACCESS 1000 ZERO 0\nRW 8 ZERO 0\n');
+  assert.deepEqual(extents.map(({ fileName }) => fileName), ["pt.img", undefined, undefined]);
+  refused('RW 8 ZERO "a"\n', "DESCRIPTOR_INVALID");
+  refused("RW 8 ZERO 0RW 8 ZERO\n", "DESCRIPTOR_INVALID");
+});
+
 Deno.test("every kind of extent line counts, in order", () => {
   const lines = [
     'RW 10 FLAT "a" 0',

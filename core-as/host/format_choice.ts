@@ -9,7 +9,7 @@
  */
 import { parseDescriptor } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
-import { baseName, descriptorBeside, folderOf, joinPath } from "./names.ts";
+import { baseName, descriptorBeside, folderOf, isVmdkName, joinPath } from "./names.ts";
 import { looksLike, type Probe } from "./probe.ts";
 import { type MaybePromise, readBytes, type Source } from "./source.ts";
 
@@ -23,13 +23,12 @@ export type ImageFormat = "raw" | "vmdk";
  */
 export type Role = "image" | "delta" | "parent";
 
-const VMDK_NAME = /\.vmdk$/i;
 /** An extent that is nothing but a piece of the disk. */
 const FLAT_NAME = /-(?:flat|f\d{3,})\.vmdk$/i;
 
 /** What a name says. */
 export function formatByName(path: string): ImageFormat {
-  return VMDK_NAME.test(path) && !FLAT_NAME.test(path) ? "vmdk" : "raw";
+  return isVmdkName(path) && !FLAT_NAME.test(path) ? "vmdk" : "raw";
 }
 
 /**

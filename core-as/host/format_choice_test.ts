@@ -44,6 +44,11 @@ Deno.test("A0: a name says VMDK when it ends in .vmdk and is not that of a flat 
     ["vm-FLAT.vmdk", "raw"],
     ["vm-f001.vmdk", "raw"],
     ["vm-f12.vmdk", "vmdk"],
+    ["vm.vmdk.REDO_a1B2c3", "vmdk"],
+    ["folder/vm.vmdk-delta.REDO_a1B2c3", "vmdk"],
+    ["vm.REDO_a1B2c3", "vmdk"],
+    ["vm.vmdk.REDO_a1B2c3.img", "raw"],
+    ["vm.vmdk.redo_log", "raw"],
     ["vm.img", "raw"],
     ["vm.vmdk.img", "raw"],
     ["vm.vmdk/disk", "raw"],
@@ -220,4 +225,20 @@ Deno.test("D14: a raw image of odd size is refused with its size, and --format r
   const padded = new Uint8Array(1536);
   padded.set(odd);
   assertReads(await readImage("x.img", { "x.img": odd }, { format: "raw" }), padded);
+});
+
+Deno.test("A9: a sparse file of version 4 may be one that Workstation has encrypted, and that is said by name", async () => {
+  const file = caseNamed("hosted-version-2-zero-grains");
+  const [path, bytes] = Object.entries(file.make()).find(([, each]) => each[0] === 0x4b)!;
+  bytes[4] = 4;
+  const context = memoryContext({ [path]: bytes });
+  await assert.rejects(openLink(path, context, "delta"), (error: RegrainError) => {
+    assert.equal(error.code, "UNSUPPORTED");
+    assert.match(
+      error.message,
+      /version 4, 1 to 3 are known: it may be a disk that Workstation or Fusion has encrypted/,
+    );
+    assert.match(error.hint!, /decrypt it there first/);
+    return true;
+  });
 });

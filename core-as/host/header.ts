@@ -44,8 +44,13 @@ export class Header {
     code: "HEADER_INVALID" | "LIMIT_EXCEEDED" | "UNSUPPORTED" | "TRUNCATED",
     message: string,
     at: number,
+    hint?: string,
   ): RegrainError {
-    return new RegrainError(code, message, { path: this.path, offsetBytes: this.offsetBytes + at });
+    return new RegrainError(code, message, {
+      path: this.path,
+      offsetBytes: this.offsetBytes + at,
+      ...(hint === undefined ? {} : { hint }),
+    });
   }
 }
 

@@ -195,7 +195,7 @@ export function parseHosted(header: Header): HostedHeader {
   }
   const version = header.u32(4);
   if (version < 1 || version > 3) {
-    throw header.error("UNSUPPORTED", `hosted sparse version ${version}, 1 to 3 are known`, 4);
+    throw unknownVersion(header, version);
   }
   const flags = header.u32(8);
   const unknown = (flags & ~KNOWN_INCOMPATIBLE) >>> 16;
@@ -244,6 +244,16 @@ export function parseHosted(header: Header): HostedHeader {
     unclean: header.u8(72) !== 0,
     compressed: algorithm === 1,
   };
+}
+
+/** What Workstation writes for an encrypted disk is not public; a version beyond the public ones may be that. */
+function unknownVersion(header: Header, version: number): RegrainError {
+  const message = `hosted sparse version ${version}, 1 to 3 are known`;
+  if (version < 4) return header.error("UNSUPPORTED", message, 4);
+  const maybe = `${message}: it may be a disk that Workstation or Fusion has encrypted`;
+  const hint =
+    "if the VM is encrypted, decrypt it there first, and copy the disk again; nothing else reads it";
+  return header.error("UNSUPPORTED", maybe, 4, hint);
 }
 
 /** A sparse file costs nothing and may be as large as it likes: its directory is bounded by what disks need. */

@@ -120,9 +120,24 @@ export function isDeviceName(name: string): boolean {
   return /^\\\\[.?]\\/.test(name) || /^\/dev\/|^\/vmfs\/devices\//.test(name);
 }
 
+/** What the redo log of a nonpersistent disk is called: `vm.vmdk.REDO_a1B2c3`, its extent `vm.vmdk-delta.REDO_a1B2c3`. */
+const REDO_NAME = /\.REDO_[A-Za-z0-9]{6}$/;
+
+/** True for the name of a redo log. */
+export function isRedoName(name: string): boolean {
+  return REDO_NAME.test(name);
+}
+
+/** True for a name that VMware gives a VMDK, or an extent of one. */
+export function isVmdkName(name: string): boolean {
+  return /\.vmdk$/i.test(name) || isRedoName(name);
+}
+
 const EXTENT_SUFFIX = /(?:-delta|-sesparse|-flat|-[sf]\d{3,})\.vmdk$/i;
+const REDO_EXTENT_SUFFIX = /(?:-delta|-sesparse)(?=\.REDO_[A-Za-z0-9]{6}$)/;
 
 /** The descriptor that would name an extent file: `vm-000001-delta.vmdk` belongs to `vm-000001.vmdk`. */
 export function descriptorBeside(path: string): string | undefined {
+  if (REDO_EXTENT_SUFFIX.test(path)) return path.replace(REDO_EXTENT_SUFFIX, "");
   return EXTENT_SUFFIX.test(path) ? path.replace(EXTENT_SUFFIX, ".vmdk") : undefined;
 }

@@ -10,7 +10,7 @@
  */
 import { type Descriptor, formatCid, isDelta, NEVER_WRITTEN, NO_PARENT, uuidOf } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
-import { baseName, foldName } from "./names.ts";
+import { baseName, foldName, isRedoName } from "./names.ts";
 
 /** What a verdict rests on; `numbers`: that of the names, as in `vm-000002-delta.vmdk`, and nothing else. */
 export type Basis = "cid" | "uuid" | "name" | "size" | "numbers" | "nothing";
@@ -191,7 +191,7 @@ function namesDelta({ descriptor }: LinkIdentity): boolean {
 
 /** True for a name that VMware gives a delta, such as `vm-000001.vmdk`, whichever folder it is in. */
 export function isDeltaName(name: string): boolean {
-  return NUMBERED.test(lastPart(name));
+  return NUMBERED.test(lastPart(name)) || isRedoName(lastPart(name));
 }
 
 /** The delta that is named as the parent, when the base has taken its content id since: an apply leaves it there. */
@@ -254,7 +254,7 @@ export function namesOf({ path, descriptor }: LinkIdentity): string[] {
   const extents = descriptor?.extents.flatMap(({ fileName }) =>
     fileName === undefined ? [] : lastPart(fileName)
   );
-  return [own, own.replace(/-(?:delta|sesparse|flat)(?=\.vmdk$)/i, ""), ...extents ?? []];
+  return [own, own.replace(/-(?:delta|sesparse|flat)(?=\.(?:vmdk|REDO_\w{6})$)/i, ""), ...extents ?? []];
 }
 
 /** Last part of a name as any system writes it: with slashes, backslashes, or a datastore in brackets. */

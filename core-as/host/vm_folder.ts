@@ -14,7 +14,7 @@ import { RegrainError } from "./errors.ts";
 import { isDescriptorOfOwnExtent } from "./format_choice.ts";
 import { readEmbeddedDescriptor } from "./hosted_sparse.ts";
 import { type Link, openLink } from "./link.ts";
-import { baseName, descriptorBeside, folderOf, foldName, joinPath, looseNames } from "./names.ts";
+import { baseName, descriptorBeside, folderOf, foldName, isVmdkName, joinPath, looseNames } from "./names.ts";
 import { probe } from "./probe.ts";
 import { surveyLink, unsoundness } from "./survey.ts";
 import { judgeChain, type LinkIdentity, type Verdict } from "./verdict.ts";
@@ -161,7 +161,7 @@ async function vmsIn(folder: string, names: readonly string[], means: Means): Pr
 
 async function linksIn(folder: string, names: readonly string[], means: Means): Promise<DescribedLink[]> {
   const links: DescribedLink[] = [];
-  for (const name of names.filter((each) => /\.vmdk$/i.test(each)).sort().slice(0, MAX_FILES)) {
+  for (const name of names.filter(isVmdkName).sort().slice(0, MAX_FILES)) {
     const path = joinPath(folder, name);
     const descriptor = await orProblem(means, () => descriptorIn(path, means.context));
     if (descriptor) links.push({ path, descriptor });

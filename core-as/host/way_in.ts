@@ -104,9 +104,12 @@ function oddSize(file: Source, seen: Probe): RegrainError {
   const hint = "if it is one: --format raw takes it with zeros up to the end of its last sector; " +
     "a copy that was cut short lacks more than that";
   if (looks === undefined) return new RegrainError("NOT_A_DISK", size, { path, hint });
+  const asVmdk =
+    `--format vmdk reads it as the VMDK that it begins like; --format raw takes its bytes as they are, ` +
+    "with zeros up to the end of the last sector: right only for a disk whose guest wrote that";
   return new RegrainError("NOT_A_DISK", `${size}, and it begins like ${looks}`, {
     path,
-    hint: seen.kind === "raw" ? hint : `if it is ${looks}: --format vmdk; ${hint}`,
+    hint: seen.kind === "raw" ? hint : asVmdk,
   });
 }
 
