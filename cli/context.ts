@@ -25,6 +25,15 @@ export interface OpenFlags {
   readonly format?: ImageFormat | undefined;
 }
 
+/** The flags that say what is found where, as they are typed, for a command that is printed. */
+export function openingWords({ search = [], allowOutside, ignoreJournal }: OpenFlags): string[] {
+  return [
+    ...search.flatMap((folder) => ["--search", folder]),
+    ...allowOutside ? ["--allow-outside"] : [],
+    ...ignoreJournal ? ["--ignore-journal"] : [],
+  ];
+}
+
 /** @param warn Told what was taken in one of two ways, each sentence once. */
 export function createContext(
   io: Io,

@@ -222,8 +222,8 @@ function applyCommand(finish: (status: number) => void) {
     .summary("write deltas onto an image file or block device")
     .description(
       "Writes what one delta or more, or an undo file, hold onto a target. " +
-        "Everything is checked before the first byte is written; " +
-        "running it again is always safe.",
+        "Everything is checked before the first byte is written (of a pipe: what stands in front). " +
+        "What was interrupted is completed by running it again, but not once a VM has run on the target.",
     )
     .argument(
       "<DELTA...>",

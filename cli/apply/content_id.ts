@@ -9,14 +9,18 @@ import { readTargetDescriptor } from "./prepare.ts";
  * A child without a descriptor tells no id; then the base gets a random one, so that no link made against the old
  * content matches it by mistake.
  *
- * @returns the CID that the base has now.
+ * @returns the CID that the base has now; `undefined` where its descriptor has no line for one, and gets none.
  */
-export async function adoptContentId(base: LinkIdentity, child: LinkIdentity, io: Io): Promise<number> {
+export async function adoptContentId(
+  base: LinkIdentity,
+  child: LinkIdentity,
+  io: Io,
+): Promise<number | undefined> {
   const known = child.descriptor?.cid;
   const cid = known ?? randomCid();
   const longContentId = known === undefined ? undefined : child.descriptor?.ddb.get("longcontentid");
   await setContentId(base.path, { cid, longContentId }, io);
-  return cid;
+  return parseDescriptor(await readTargetDescriptor(base.path, io), base.path).cid;
 }
 
 /** Rewrites the ids in a descriptor, and leaves all else of it as it is, its owner and access rights too. */

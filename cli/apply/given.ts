@@ -13,6 +13,7 @@ import {
   judgeChain,
   type Link,
   type LinkIdentity,
+  openLink,
   overwritesAll,
   RegrainError,
   sharedFile,
@@ -54,12 +55,45 @@ export async function requireEachOnce(
   throw await withOrder(error, { links: once, request, context });
 }
 
+/** What lies beside the disks of a VM and holds none of them, so that `vm-000001*` catches it too. */
+const NO_DISK = /(?:-ctk\.vmdk|\.(?:vmx|vmxf|vmsd|vmsn|vmem|vswp|nvram|log))$/i;
+
+/** The same error of one of the files given, with the line that leaves out all that hold no disk, where that works. */
+export async function withoutOthers(
+  error: RegrainError,
+  request: GivenRequest & { readonly deltas: readonly string[] },
+  context: Context,
+): Promise<RegrainError> {
+  const rest = request.deltas.filter((path) => !NO_DISK.test(path));
+  if (rest.length === 0 || rest.length === request.deltas.length) return error;
+  const links: Link[] = [];
+  try {
+    const seen = new Set<string>();
+    for (const path of rest) {
+      const link = await openLink(path, context, "delta");
+      const real = await context.files.realPath(link.path);
+      if (seen.has(real)) link.close();
+      else links.unshift(link);
+      seen.add(real);
+    }
+    return await withOrder(error, { links, request, context, isCleaned: true });
+  } catch (other) {
+    // What else is wrong in the list is said when this is mended.
+    if (other instanceof RegrainError) return error;
+    throw other;
+  } finally {
+    for (const link of links) link.close();
+  }
+}
+
 /** What is needed to find the line that works. */
 export interface Given {
   /** Newest first. */
   readonly links: readonly LinkIdentity[];
   readonly request: GivenRequest;
   readonly context: Context;
+  /** True when something was left out that is no delta. */
+  readonly isCleaned?: boolean;
   /** What they are applied onto, when that has a content id too. */
   readonly base?: LinkIdentity;
   /** What the links name as their parents and is none of them. */
@@ -77,7 +111,8 @@ export async function withOrder(error: RegrainError, given: Given): Promise<Regr
 }
 
 /** The line that applies a chain, and what is other in it than in the one that was given. */
-function lineOf(chain: readonly LinkIdentity[], { links, request }: Given): string {
+function lineOf(chain: readonly LinkIdentity[], given: Given): string {
+  const { links, request } = given;
   const { target, words = [] } = request;
   const line = (deltas: readonly LinkIdentity[]) =>
     applyCommand({ deltas: deltas.map(({ path }) => path).reverse(), target, flags: words });
@@ -86,7 +121,11 @@ function lineOf(chain: readonly LinkIdentity[], { links, request }: Given): stri
   if (isKnownBase(oldest) && chain.length > 1 && !words.includes("--create")) {
     return `if ${target} is a copy of ${oldest.path}: ${line(chain.slice(0, -1))}`;
   }
-  const what = chain.length > links.length ? "with the deltas that are missing" : "as they were made";
+  const what = chain.length > links.length
+    ? "with the deltas that are missing"
+    : given.isCleaned
+    ? "without what holds no disk"
+    : "as they were made";
   return `${what}: ${line(chain)}`;
 }
 

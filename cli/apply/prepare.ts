@@ -34,7 +34,7 @@ import {
 import { type Identity, type Io, sameStorage, systemError } from "../io/mod.ts";
 import { warningsBeside } from "./flat_beside.ts";
 import { FlatTarget } from "./flat_target.ts";
-import { type Given, requireDelta, requireEachOnce, withOrder } from "./given.ts";
+import { type Given, requireDelta, requireEachOnce, withOrder, withoutOthers } from "./given.ts";
 import { MadeTarget } from "./made_target.ts";
 import { judgedTargetForm, refuseVmdkName, targetForm } from "./target_form.ts";
 import { requireSize } from "./target_size.ts";
@@ -120,13 +120,22 @@ export async function openLinks(
   if (request.chain) return await openDeltas(request.deltas[0]!, context);
   const links: Link[] = [];
   try {
-    for (const path of request.deltas) links.unshift(await openLink(path, context, "delta"));
+    for (const path of request.deltas) links.unshift(await openGiven(path, request, context));
     await requireEachOnce(links, request, context);
     await requireDeltasAboveFirst(links, request, context);
     return { links, base: undefined };
   } catch (error) {
     for (const link of links) link.close();
     throw error;
+  }
+}
+
+async function openGiven(path: string, request: ApplyRequest, context: Context): Promise<Link> {
+  try {
+    return await openLink(path, context, "delta");
+  } catch (error) {
+    if (!(error instanceof RegrainError) || error.code !== "NOT_A_DISK") throw error;
+    throw await withoutOthers(error, request, context);
   }
 }
 

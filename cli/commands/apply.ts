@@ -179,6 +179,7 @@ async function carryOut(
     tellSummary(console, {
       target: request.target,
       base: work.target.base?.path,
+      newest: work.prepared.disk.links[0]!,
       undo: flags.undo,
       isNew: isNewTarget(work.target),
       result,

@@ -208,6 +208,7 @@ function tellEnd(
   tellSummary(console, {
     target: request.target,
     base,
+    newest: survey.link,
     undo: end.undo,
     isNew: isNewTarget(target),
     result: { counts, resumedBytes: 0, cid, undoWarnings },

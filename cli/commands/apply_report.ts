@@ -116,6 +116,7 @@ export async function tellOperations(
       findings: surveys.map(({ findings }) => findings),
       beside: of.target?.beside ?? of.prepared.beside,
       force: request.force,
+      flags: (request.words ?? []).filter((word) => word !== "--dry-run"),
     }),
   );
 }
@@ -195,6 +196,8 @@ export function tellSummary(
     target: string;
     /** Descriptor of a VMDK target. */
     base: string | undefined;
+    /** What was applied, or the newest of it; `undefined` when it was taken back. */
+    newest?: Link;
     undo: string | undefined;
     isNew?: boolean;
     result: RunResult;
@@ -227,9 +230,8 @@ export function tellSummary(
     });
     return;
   }
-  if (base !== undefined && cid !== undefined) {
-    console.tell(`${base}: CID is ${formatCid(cid)} now, the delta's`);
-  }
+  const cidSentence = done.newest ? cidNow(cid, done.newest) : cid && `CID is ${formatCid(cid)} again`;
+  if (base !== undefined && cidSentence) console.tell(`${base}: ${cidSentence}`);
   if (undo !== undefined) {
     console.tell(
       `${undo}: regrain apply ${undo} ${target} takes back what this run overwrote, while nothing else writes to it`,
@@ -247,6 +249,13 @@ export function tellSummary(
       `${formatDuration(elapsedMs)}, ${formatSize(bytesPerSecond)}/s`,
   );
   if (verified) tellVerified(console, { path: target, isVmdk: base !== undefined, verified });
+}
+
+/** What became of the content id of a base. */
+function cidNow(cid: number | undefined, { descriptor }: Link): string {
+  if (cid === undefined) return "it has no CID and gets none, so nothing will tell that the delta is in it";
+  const whose = cid === descriptor?.cid ? "the delta's" : "a new one, since the delta tells none";
+  return `CID is ${formatCid(cid)} now, ${whose}`;
 }
 
 /** What a target could not do the good way; a target of several files has those of each. */

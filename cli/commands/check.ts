@@ -7,6 +7,7 @@ import {
   openLink,
   surveyLink,
 } from "../../core-as/host/mod.ts";
+import { openingWords } from "../context.ts";
 import { CheckReport } from "./check_report.ts";
 import { verdictLine } from "./describe.ts";
 import { judgementJson, judgementLines } from "./describe_judgement.ts";
@@ -29,7 +30,11 @@ export async function runCheck(images: readonly string[], flags: CheckFlags): Pr
       : [await openLink(image, session.context, "image")];
     report.beginImage(image);
     const surveys = await surveyAll(links, { session, report });
-    const judgement = judgeApply({ links, findings: surveys.map(({ findings }) => findings) });
+    const judgement = judgeApply({
+      links,
+      findings: surveys.map(({ findings }) => findings),
+      flags: openingWords(flags),
+    });
     const { verdicts } = judgement;
     const imageSound = surveys.every(({ findings: { counts } }) => counts.damage + counts.doubt === 0) &&
       verdicts.every(({ refused }) => !refused);

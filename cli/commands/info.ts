@@ -16,6 +16,7 @@ import {
   SECTOR_SIZE,
   surveyLink,
 } from "../../core-as/host/mod.ts";
+import { openingWords } from "../context.ts";
 import { type Console, layoutPairs } from "../ui/mod.ts";
 import {
   exactSize,
@@ -55,11 +56,11 @@ export async function runInfo(images: readonly string[], flags: DiskFlags): Prom
     if (session.io.stat(image)?.kind === "directory") {
       if (i > 0 && !session.console.json) session.console.out();
       const { infoFolder } = await import("./info_folder.ts");
-      const document = await infoFolder(image, session);
+      const document = await infoFolder(image, session, openingWords(flags));
       if (session.console.json) documents.push(document);
       continue;
     }
-    const report = await inspect(image, session);
+    const report = await inspect(image, session, openingWords(flags));
     if (session.console.json) documents.push(reportJson(image, report));
     else {
       if (i > 0) session.console.out();
@@ -72,11 +73,11 @@ export async function runInfo(images: readonly string[], flags: DiskFlags): Prom
   return 0;
 }
 
-async function inspect(image: string, { context }: Session): Promise<Report> {
+async function inspect(image: string, { context }: Session, words: readonly string[]): Promise<Report> {
   const link = await openLink(image, context, "image");
   const survey = await surveyLink(context.core, link, { overlaps: true });
   const { parents, error } = await identifyParents(link, context);
-  const judgement = judgeApply({ links: [link, ...parents], findings: [survey.findings] });
+  const judgement = judgeApply({ links: [link, ...parents], findings: [survey.findings], flags: words });
   return { link, survey, parents, judgement, newer: await newerBeside(link, context), chainError: error };
 }
 

@@ -24,25 +24,37 @@ import type { Session } from "./session.ts";
 /** Stands for the device or image that the disk moves to. */
 const TARGET = "TARGET";
 
-/** @returns what `--json` shows; the console has the same as text otherwise. */
-export async function infoFolder(path: string, { context, console }: Session): Promise<unknown> {
+/**
+ * @param words Flags that files are found with, which the commands repeat.
+ * @returns what `--json` shows; the console has the same as text otherwise.
+ */
+export async function infoFolder(
+  path: string,
+  { context, console }: Session,
+  words: readonly string[],
+): Promise<unknown> {
   const found = await surveyFolder(path, context);
-  if (console.json) return folderJson(path, found);
-  printFolder(path, found, console);
+  if (console.json) return folderJson(path, found, words);
+  printFolder(path, { found, words }, console);
   return undefined;
 }
 
 /** The lines that move a disk: a copy of its base, and the deltas onto it. None where the chain is not whole. */
-export function movingCommands({ links, verdicts, error, current, orphans }: FolderDisk): string[] {
+export function movingCommands(
+  { links, verdicts, error, current, orphans }: FolderDisk,
+  words: readonly string[],
+): string[] {
   const [base] = links;
   if (!base?.descriptor || !isKnownBase(base) || error || verdicts.some((verdict) => refusalOf(verdict))) {
     return [];
   }
   const last = current === undefined ? links.length - 1 : links.findIndex(({ path }) => path === current);
   const leaf = links[last]!;
-  const deltas = last > 0 ? [applyCommand({ flags: ["--chain"], deltas: [leaf.path], target: TARGET })] : [];
-  const later = orphans.length > 0 ? [applyCommand({ deltas: orphans, target: TARGET })] : [];
-  return [copyOf(base), ...grow(base, leaf), ...deltas, ...later];
+  const deltas = last > 0
+    ? [applyCommand({ flags: [...words, "--chain"], deltas: [leaf.path], target: TARGET })]
+    : [];
+  const later = orphans.length > 0 ? [applyCommand({ flags: words, deltas: orphans, target: TARGET })] : [];
+  return [copyOf(base, words), ...grow(base, leaf), ...deltas, ...later];
 }
 
 /** A disk that was grown after its first snapshot needs a target that is larger than the base. */
@@ -53,7 +65,7 @@ function grow(base: LinkIdentity, leaf: LinkIdentity): string[] {
 }
 
 /** A flat disk is its file; any other is written as a whole into a new one. */
-function copyOf(base: LinkIdentity): string {
+function copyOf(base: LinkIdentity, words: readonly string[]): string {
   const extents = base.descriptor!.extents;
   const [extent] = extents;
   if (
@@ -62,10 +74,14 @@ function copyOf(base: LinkIdentity): string {
     const flat = joinPath(folderOf(base.path), looseNames(extent.fileName).last);
     return `dd if=${quotePath(flat)} of=${TARGET} bs=4M`;
   }
-  return applyCommand({ flags: ["--create"], deltas: [base.path], target: TARGET });
+  return applyCommand({ flags: [...words, "--create"], deltas: [base.path], target: TARGET });
 }
 
-function folderJson(folder: string, { vms, disks, missing, problems, orphans }: VmFolder): unknown {
+function folderJson(
+  folder: string,
+  { vms, disks, missing, problems, orphans }: VmFolder,
+  words: readonly string[],
+): unknown {
   return {
     folder,
     vms: vms.map(({ path, displayName, encrypted, disks }) => ({
@@ -83,7 +99,7 @@ function folderJson(folder: string, { vms, disks, missing, problems, orphans }: 
       chainError: disk.error === undefined
         ? null
         : { code: disk.error.code, message: disk.error.message, hint: disk.error.hint },
-      commands: movingCommands(disk),
+      commands: movingCommands(disk, words),
     })),
     missing,
     orphans,
@@ -102,13 +118,20 @@ function linkJson({ path, descriptor, capacitySectors }: LinkIdentity): unknown 
   };
 }
 
-function printFolder(folder: string, found: VmFolder, console: Console): void {
+/** What a folder holds, and the flags it was found with. */
+interface Listed {
+  readonly found: VmFolder;
+  readonly words: readonly string[];
+}
+
+function printFolder(folder: string, listed: Listed, console: Console): void {
+  const { found } = listed;
   console.out(console.paint("bold", folder, "out"));
   for (const { path, displayName, encrypted } of found.vms) {
     console.out(`  VM ${displayName ?? "without a name"} (${path})${encrypted ? ", encrypted" : ""}`);
   }
   if (found.vms.length === 0) console.out("  no .vmx: which link is the current one is not known");
-  for (const disk of found.disks) printDisk(disk, found, console);
+  for (const disk of found.disks) printDisk(disk, listed, console);
   for (const { slot, fileName } of found.missing) {
     const twin = looseNames(fileName).last;
     const isHere = twin !== fileName &&
@@ -127,7 +150,7 @@ function printFolder(folder: string, found: VmFolder, console: Console): void {
   for (const problem of found.problems) console.out(`  not read: ${problem.message}`);
 }
 
-function printDisk(disk: FolderDisk, { vms }: VmFolder, console: Console): void {
+function printDisk(disk: FolderDisk, { found: { vms }, words }: Listed, console: Console): void {
   const { links, verdicts, error, slot, current, orphans } = disk;
   const who = slot ?? (vms.length === 0 ? "" : "that no .vmx names");
   console.out(`  disk ${who}`.trimEnd());
@@ -149,7 +172,7 @@ function printDisk(disk: FolderDisk, { vms }: VmFolder, console: Console): void 
   if (current !== undefined && newer.length > 0) {
     console.out(`    newer than the current one: ${newer.map(({ path }) => path).join(", ")}`);
   }
-  const commands = movingCommands(disk);
+  const commands = movingCommands(disk, words);
   if (commands.length === 0) console.out("    no command moves it as it is here");
   else console.out("    to move it:");
   for (const command of commands) console.out(`      ${command}`);

@@ -227,7 +227,7 @@ Deno.test("D14: a raw image of odd size is refused with its size, and --format r
   assertReads(await readImage("x.img", { "x.img": odd }, { format: "raw" }), padded);
 });
 
-Deno.test("A9: a sparse file of version 4 may be one that Workstation has encrypted, and that is said by name", async () => {
+Deno.test("A9: a sparse file of version 4 may be one that Workstation has encrypted, which is said", async () => {
   const file = caseNamed("hosted-version-2-zero-grains");
   const [path, bytes] = Object.entries(file.make()).find(([, each]) => each[0] === 0x4b)!;
   bytes[4] = 4;

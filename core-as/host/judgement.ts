@@ -37,6 +37,8 @@ export interface Known {
   readonly against?: readonly string[];
   /** What a user takes by `--force` is no refusal then. */
   readonly force?: boolean;
+  /** Flags that the links were found with, as they are typed: the command repeats them. */
+  readonly flags?: readonly string[];
 }
 
 export interface Judgement {
@@ -258,7 +260,7 @@ function commandOf(
   return applyCommand({
     deltas: deltas.map(({ path }) => path).reverse(),
     target: base && isWritable(base) ? base.path : TARGET,
-    flags: known.force ? ["--force"] : [],
+    flags: [...known.flags ?? [], ...known.force ? ["--force"] : []],
   });
 }
 

@@ -120,7 +120,7 @@ export function isDeviceName(name: string): boolean {
   return /^\\\\[.?]\\/.test(name) || /^\/dev\/|^\/vmfs\/devices\//.test(name);
 }
 
-/** What the redo log of a nonpersistent disk is called: `vm.vmdk.REDO_a1B2c3`, its extent `vm.vmdk-delta.REDO_a1B2c3`. */
+/** The redo log of a nonpersistent disk is called `vm.vmdk.REDO_a1B2c3`, its extent `vm.vmdk-delta.REDO_a1B2c3`. */
 const REDO_NAME = /\.REDO_[A-Za-z0-9]{6}$/;
 
 /** True for the name of a redo log. */

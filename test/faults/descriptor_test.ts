@@ -111,3 +111,24 @@ testWithPeers(
       }
     }),
 );
+
+Deno.test("D9: what becomes of the CID is said as it is: the delta's, a new one, none, or the old one again", () => {
+  const [described, bare] = [DELTA, "disk-000001-delta.vmdk"];
+  const plain = DESCRIPTORS["no longContentID"]!;
+  const without = plain.split("\n").filter((line) => !/^\s*cid/.test(line)).join("\n");
+  return withBase(plain, undefined, ({ folder, base }) => {
+    const cwd = folder;
+    const told = (...args: string[]) => regrainExits(0, ["apply", ...args], { cwd }).stderr;
+    assert.match(told("--undo", "u", described, base), /CID is [0-9a-f]{8} now, the delta's\n/);
+    assert.match(told("u", base), /CID is 5eed0001 again\n/);
+    Deno.writeTextFileSync(base, without);
+    assert.match(told("--force", described, base), /it has no CID and gets none, so nothing will tell/);
+    assert.equal(Deno.readTextFileSync(base), without);
+    Deno.removeSync(`${folder}/${described}`);
+    Deno.writeTextFileSync(base, plain);
+    assert.match(
+      told("--force", bare, base),
+      /CID is [0-9a-f]{8} now, a new one, since the delta tells none/,
+    );
+  });
+});

@@ -229,3 +229,54 @@ Deno.test("C2: apply --dry-run says what was judged, also as JSON, and refuses a
     assert.equal(summary.judgement.command, "regrain apply vm-000001.vmdk vm.vmdk");
     assert.equal(dry("vm-000002.vmdk", "vm.vmdk").code, 5);
   }));
+
+Deno.test("C9: a glob that catches the changed-block map gets the line without it, each delta once", () =>
+  withTempDir((cwd) => {
+    const vm = new VmFolder(cwd, { cids: PROPER });
+    Deno.writeFileSync(
+      `${cwd}/vm-000001-ctk.vmdk`,
+      new Uint8Array([0xa2, 0x72, 0x19, 0xf6, ...Array(508).fill(0)]),
+    );
+    Deno.writeTextFileSync(`${cwd}/vm-000001.log`, "no disk\n");
+    vm.copy();
+    const globbed = ["vm-000001-ctk.vmdk", "vm-000001-delta.vmdk", "vm-000001.log", "vm-000001.vmdk"];
+    const args = ["apply", "--undo", "u", ...globbed, "vm-000002.vmdk", "copy.img"];
+    const { message, hint } = regrainRefuses({ code: "NOT_A_DISK", exit: 4 }, args, { cwd });
+    assert.match(message, /changed-block map/);
+    assert.match(
+      hint!,
+      /^without what holds no disk: regrain apply --undo u vm-000001\.vmdk vm-000002\.vmdk copy\.img;/,
+    );
+    follow(hint, cwd);
+    assertFileHolds(`${cwd}/copy.img`, vm.disk(1, 2));
+  }));
+
+Deno.test("A0: the redo log of a nonpersistent disk is a VMDK by its name, by its descriptor and by its extent", () =>
+  withTempDir((cwd) => {
+    const vm = new VmFolder(cwd, { cids: PROPER.slice(0, 2) });
+    const [redo, extent] = ["vm.vmdk.REDO_TkLU1V", "vm.vmdk-delta.REDO_TkLU1V"];
+    Deno.renameSync(vm.extent(1), `${cwd}/${extent}`);
+    const text = Deno.readTextFileSync(vm.descriptor(1)).replace("vm-000001-delta.vmdk", extent);
+    Deno.removeSync(vm.descriptor(1));
+    Deno.writeTextFileSync(`${cwd}/${redo}`, text);
+    Deno.writeFileSync(`${cwd}/want.img`, vm.disk(1));
+    for (const name of [redo, extent]) {
+      regrainExits(0, ["compare", name, "want.img"], { cwd });
+      vm.copy();
+      regrainExits(0, ["apply", name, "copy.img"], { cwd });
+      assertFileHolds(`${cwd}/copy.img`, vm.disk(1));
+    }
+    assert.match(regrainExits(0, ["info", "."], { cwd }).stdout, /delta vm\.vmdk\.REDO_TkLU1V: /);
+    // By another name it is no raw disk either, and both ways on work.
+    Deno.renameSync(`${cwd}/${redo}`, `${cwd}/odd.txt`);
+    const { hint } = regrainRefuses({ code: "NOT_A_DISK", exit: 4 }, ["compare", "odd.txt", "want.img"], {
+      cwd,
+    });
+    assert.match(
+      hint!,
+      /^--format vmdk reads it as the VMDK that it begins like; --format raw takes its bytes/,
+    );
+    const asVmdk = ["compare", "odd.txt", "want.img", "--format", "vmdk", "--format-b", "raw"];
+    regrainExits(0, asVmdk, { cwd });
+    regrainExits(1, ["compare", "odd.txt", "want.img", "--format", "raw"], { cwd });
+  }));

@@ -7,6 +7,8 @@ import {
   baseDisk,
   baseFiles,
   buildCowd,
+  buildDescriptor,
+  buildHosted,
   dataGrains,
   DELTA,
   deltaFileName,
@@ -199,3 +201,76 @@ Deno.test("A18: a disk on another datastore is not taken for one of the same nam
 function vmxOf(line: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`displayName = "web01"\n${line}\n`);
 }
+
+Deno.test("A18: the commands for a base of several files, or a sparse one, make the disk anew without --force", () =>
+  withTempDir((folder) => {
+    const sparse = { ...FIRST, grainSectors: 128, grains: dataGrains([1, 3]) };
+    const half = CAPACITY / 2;
+    const halves = [0, 1].map((i) => baseDisk(CAPACITY).slice(i * half * 512, (i + 1) * half * 512));
+    const bases: Record<string, { files: Files; bytes: Uint8Array }> = {
+      split: {
+        files: {
+          "disk-f001.vmdk": halves[0]!,
+          "disk-f002.vmdk": halves[1]!,
+          [BASE.descriptor]: buildDescriptor({
+            createType: "twoGbMaxExtentFlat",
+            cid: BASE_CID,
+            extents: [1, 2].map((i) => ({
+              sectors: half,
+              type: "FLAT",
+              file: `disk-f00${i}.vmdk`,
+              offsetSectors: 0,
+            })),
+          }),
+        },
+        bytes: baseDisk(CAPACITY),
+      },
+      sparse: {
+        files: {
+          [BASE.descriptor]: buildHosted({
+            ...sparse,
+            descriptor: buildDescriptor({
+              createType: "monolithicSparse",
+              cid: BASE_CID,
+              extents: [{ sectors: CAPACITY, type: "SPARSE", file: BASE.descriptor }],
+            }),
+          }).bytes,
+        },
+        bytes: overlay(new Uint8Array(CAPACITY * 512), sparse),
+      },
+    };
+    for (const [kind, { files, bytes }] of Object.entries(bases)) {
+      const cwd = join(folder, kind);
+      Deno.mkdirSync(cwd);
+      const { [BASE.flat]: _, ...others } = vmFiles(NEWER);
+      for (const [name, content] of Object.entries({ ...others, ...files })) {
+        Deno.writeFileSync(join(cwd, name), content);
+      }
+      const [disk] = JSON.parse(regrainExits(0, ["info", "--json", "."], { cwd }).stdout).disks;
+      assert.deepEqual(disk.commands, [
+        "regrain apply --create disk.vmdk TARGET",
+        "regrain apply --chain disk-000002.vmdk TARGET",
+      ]);
+      for (const command of disk.commands) run(command.replace("TARGET", "vm.img"), cwd);
+      assertFileHolds(join(cwd, "vm.img"), overlay(overlay(bytes, FIRST), SECOND));
+    }
+  }));
+
+Deno.test("A19: commands that are printed repeat the flags that the links were found with", () =>
+  withTempDir((cwd) => {
+    for (const [name, bytes] of Object.entries(vmFiles(NEWER))) {
+      const folder = name.startsWith("disk-00000") || name.endsWith(".vmx") ? "vm" : "base";
+      Deno.mkdirSync(join(cwd, folder), { recursive: true });
+      Deno.writeFileSync(join(cwd, folder, name), bytes);
+    }
+    const found = ["--search", "base", "--allow-outside"];
+    const { disks: [disk] } = JSON.parse(regrainExits(0, ["info", "--json", ...found, "vm"], { cwd }).stdout);
+    for (const command of disk.commands) run(command.replace("TARGET", "copy.img"), cwd);
+    assertFileHolds(join(cwd, "copy.img"), ALL_BYTES);
+    const leaf = join("vm", NEWER);
+    const info = JSON.parse(regrainExits(0, ["info", "--json", ...found, join("vm", DELTA)], { cwd }).stdout);
+    assert.equal(info.judgement.command, `regrain apply ${found.join(" ")} vm/${DELTA} base/disk.vmdk`);
+    const checked = regrainExits(0, ["check", "--chain", ...found, leaf], { cwd }).stdout;
+    run(/command: (regrain .*)/.exec(checked)![1]!, cwd);
+    assertFileHolds(join(cwd, "base", BASE.flat), ALL_BYTES);
+  }));
