@@ -1,6 +1,6 @@
 /** Reading undo files, and rbd-diff files of other programs. */
-import { RegrainError, SECTOR_SIZE, type Source } from "../../core-as/host/mod.ts";
-import { RbdDiff, type RbdDiffRecord } from "../stream/rbd_diff.ts";
+import { KIB, quotePath, readBytes, RegrainError, SECTOR_SIZE, type Source } from "../../core-as/host/mod.ts";
+import { isRbdDiff, RbdDiff, type RbdDiffRecord } from "../stream/rbd_diff.ts";
 import { RecordOutline } from "./record_outline.ts";
 import { parseUndoName, type UndoIds } from "./undo_name.ts";
 import { readTrailer, type UndoTrailer } from "./undo_trailer.ts";
@@ -48,10 +48,44 @@ export async function prepareDiff(source: Source): Promise<PreparedDiff> {
     outline.add(record);
     for (const sector of named) if (holds(record, sector)) saved.set(sector, savedAt(record, sector));
   }
-  const trailer = undo?.version === 2 ? await readTrailer(source, endBytes + 1) : undefined;
+  const read = undo?.version === 2 ? await readTrailer(source, endBytes + 1) : undefined;
+  const { trailer } = read ?? {};
   const prepared = { source, diff, ...totals, endBytes, outline, undo, trailer, saved };
+  await requireAlone(source, { endBytes: read?.endBytes ?? endBytes + 1, isUndo: undo !== undefined });
   requireInside(prepared);
   return prepared;
+}
+
+/** What follows a stream is looked at up to here: padding of a sector or a block is zeros. */
+const FOLLOWING_BYTES = 64 * KIB;
+
+/**
+ * Two streams in one file are not one, and only the first would be taken. Past the end of an undo file may be the rest
+ * of records that did not count yet.
+ */
+async function requireAlone(
+  source: Source,
+  { endBytes, isUndo }: { endBytes: number; isUndo: boolean },
+): Promise<void> {
+  const lengthBytes = Math.min(FOLLOWING_BYTES, source.sizeBytes - endBytes);
+  if (lengthBytes <= 0) return;
+  const bytes = await readBytes(source, endBytes, lengthBytes);
+  const { path } = source;
+  const alone = `head -c ${endBytes} ${quotePath(path)} > FIRST makes a file of the first alone`;
+  const at = { path, offsetBytes: endBytes };
+  if (isRbdDiff(bytes)) {
+    const rest = `tail -c +${endBytes + 1} ${quotePath(path)} > REST one of what follows`;
+    const hint = `${alone}, ${rest}: apply FIRST, then REST`;
+    throw new RegrainError("UNSUPPORTED", "another stream follows the first, and would not be applied", {
+      ...at,
+      hint,
+    });
+  }
+  if (isUndo || bytes.every((byte) => byte === 0)) return;
+  throw new RegrainError("DAMAGED", "something follows the end of the stream, which is no other stream", {
+    ...at,
+    hint: `it may be another file than it should be; if it is the right one, ${alone}`,
+  });
 }
 
 /** Where an undo file that is whole says something of its target, that is there, and inside of the image. */

@@ -47,8 +47,11 @@ export async function encodeTrailer(trailer: UndoTrailer): Promise<Uint8Array> {
   return new TextEncoder().encode(`${MAGIC} ${bytes.length} ${await sha256Hex(bytes)}\n${text}\n`);
 }
 
-/** @returns `undefined` when none is there, or not a whole one. */
-export async function readTrailer(source: Source, offsetBytes: number): Promise<UndoTrailer | undefined> {
+/** @returns with where it ends in the file; `undefined` when none is there, or not a whole one. */
+export async function readTrailer(
+  source: Source,
+  offsetBytes: number,
+): Promise<{ trailer: UndoTrailer; endBytes: number } | undefined> {
   const lineBytes = Math.min(MAX_LINE_BYTES, source.sizeBytes - offsetBytes);
   if (lineBytes <= 0) return undefined;
   const line = LINE.exec(new TextDecoder("latin1").decode(await readBytes(source, offsetBytes, lineBytes)));
@@ -58,7 +61,9 @@ export async function readTrailer(source: Source, offsetBytes: number): Promise<
   if (startBytes + Number(length) > source.sizeBytes) return undefined;
   const bytes = await readBytes(source, startBytes, Number(length));
   if (await sha256Hex(bytes) !== sum) return undefined;
-  return trailerOf(JSON.parse(new TextDecoder().decode(bytes)));
+  const trailer = trailerOf(JSON.parse(new TextDecoder().decode(bytes)));
+  // A line feed ends it.
+  return trailer && { trailer, endBytes: startBytes + bytes.length + 1 };
 }
 
 function trailerOf(value: unknown): UndoTrailer | undefined {

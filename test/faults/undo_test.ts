@@ -213,3 +213,67 @@ async function killOnceUndoGrows(args: readonly string[], undo: string): Promise
   child.kill("SIGKILL");
   await child.status;
 }
+
+Deno.test("D6: two undo files in one are refused before anything is written, and the hint's way takes both back", () =>
+  withTempDir(async (folder) => {
+    const chain = caseNamed("chain-two-cowd-links");
+    await writeCase(chain, folder);
+    const image = `${folder}/vm.img`;
+    Deno.copyFileSync(`${folder}/${chain.base!.flat!}`, image);
+    const before = sha256File(image);
+    const deltas = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) =>
+      /-\d{6}\.vmdk$/.test(name)
+    );
+    assert.equal(deltas.length, 2);
+    for (const [i, name] of deltas.sort().entries()) {
+      regrainExits(0, ["apply", "--undo", `${folder}/${i}.undo`, `${folder}/${name}`, image]);
+    }
+    assertFileHolds(image, chain.expected!());
+    const both = `${folder}/both.undo`;
+    const parts = [1, 0].map((i) => Deno.readFileSync(`${folder}/${i}.undo`));
+    Deno.writeFileSync(both, Uint8Array.from(parts.flatMap((part) => [...part])));
+    const { message, hint } = regrainRefuses({ code: "UNSUPPORTED", exit: 4 }, ["apply", both, image]);
+    assert.match(message, new RegExp(`another stream follows .* byte ${parts[0]!.length}`));
+    assertFileHolds(image, chain.expected!());
+    followSplit(folder, hint!);
+    for (const name of ["FIRST", "REST"]) regrainExits(0, ["apply", `${folder}/${name}`, image]);
+    assert.equal(sha256File(image), before);
+  }));
+
+/** Runs the commands of a hint that cut a file in two. */
+function followSplit(folder: string, hint: string): void {
+  const commands = hint.match(/(head|tail) -c \S+ \S+ > \S+/g) ?? [];
+  for (const command of commands) run("bash", ["-c", `cd ${folder} && ${command}`]);
+}
+
+Deno.test("D6: what follows the end of an rbd-diff is no part of it, and is refused unless it is zeros", () =>
+  withTempDir((folder) => {
+    const [path, image] = [`${folder}/two.diff`, `${folder}/vm.img`];
+    const write = (offsetBytes: number, byte: number) => {
+      const bytes = new Uint8Array(12 + 9 + 17 + 512 + 1).fill(byte);
+      const view = new DataView(bytes.buffer);
+      bytes.set(new TextEncoder().encode("rbd diff v1\ns"));
+      view.setBigUint64(13, BigInt(MIB), true);
+      view.setUint8(21, 0x77);
+      view.setBigUint64(22, BigInt(offsetBytes), true);
+      view.setBigUint64(30, 512n, true);
+      view.setUint8(550, 0x65);
+      return [...bytes];
+    };
+    const wanted = new Uint8Array(MIB);
+    Deno.writeFileSync(image, wanted);
+    const make = (...parts: number[][]) => Deno.writeFileSync(path, Uint8Array.from(parts.flat()));
+    const args = ["apply", path, image];
+    make(write(0, 1), write(4096, 2));
+    followSplit(folder, regrainRefuses({ code: "UNSUPPORTED", exit: 4 }, args).hint!);
+    assertFileHolds(image, wanted);
+    for (const name of ["FIRST", "REST"]) regrainExits(0, ["apply", `${folder}/${name}`, image]);
+    wanted.fill(1, 0, 512).fill(2, 4096, 4608);
+    assertFileHolds(image, wanted);
+    make(write(8192, 3), [1, 2, 3]);
+    followSplit(folder, regrainRefuses({ code: "DAMAGED", exit: 4 }, args).hint!);
+    regrainExits(0, ["apply", `${folder}/FIRST`, image]);
+    make(write(16384, 4), [0, 0, 0]);
+    regrainExits(0, args);
+    assertFileHolds(image, wanted.fill(3, 8192, 8704).fill(4, 16384, 16896));
+  }));
