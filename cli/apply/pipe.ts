@@ -121,7 +121,7 @@ export async function applyPipe(
       const { base } = prepared;
       const descriptor = base && undo ? await readTargetDescriptor(base.path, tools.io) : undefined;
       const cid = base ? await adoptContentId(base, link, tools.io) : undefined;
-      await undo?.saver.finish(undo.target.untouched, descriptor);
+      await undo?.saver.finish(undo.target.untouched, { descriptor, cidAfter: cid });
       return { ...end, cid, undoWarnings: undo?.saver.warnings ?? [] };
     } catch (error) {
       throw error instanceof RegrainError

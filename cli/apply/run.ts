@@ -106,7 +106,7 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
     await options.verify?.();
     const descriptor = base && undo ? await readTargetDescriptor(base.path, io) : undefined;
     const cid = base ? await adoptContentId(base, disk.links[0]!, io) : undefined;
-    await undo?.saver.finish(undo.untouched, descriptor);
+    await undo?.saver.finish(undo.untouched, { descriptor, cidAfter: cid });
     journal?.finish();
     return { counts, resumedBytes, cid, undoWarnings: undo?.saver.warnings ?? [] };
   } catch (error) {

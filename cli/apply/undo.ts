@@ -213,8 +213,12 @@ export class UndoSaver {
    * The apply is whole and durable: the file is not continued from now on, and knows its target by much more.
    *
    * @param untouched Blocks that were left alone.
+   * @param base Of a VMDK target: its descriptor before, and its CID now.
    */
-  async finish(untouched: readonly number[], descriptor?: Uint8Array): Promise<void> {
+  async finish(
+    untouched: readonly number[],
+    base: { descriptor?: Uint8Array | undefined; cidAfter?: number | undefined } = {},
+  ): Promise<void> {
     const blocks = await nonZeroBlocks(this.target, { blocks: untouched, limit: MAX_UNTOUCHED });
     const alone = blocks.map((block) => ({
       offsetBytes: block * UNTOUCHED_BLOCK_BYTES,
@@ -223,7 +227,7 @@ export class UndoSaver {
     const trailer = {
       written: await hashEach(this.target, this.outline.pieces()),
       untouched: await hashEach(this.target, alone),
-      descriptor,
+      ...base,
     };
     this.log.write(this.endAt + 1, await encodeTrailer(trailer));
     this.log.sync();

@@ -22,6 +22,8 @@ export interface UndoTrailer {
   readonly untouched: readonly KnownStretch[];
   /** The descriptor of a VMDK target as it was before it took the delta's ids, byte for byte. */
   readonly descriptor?: Uint8Array | undefined;
+  /** The CID that the apply gave it. */
+  readonly cidAfter?: number | undefined;
 }
 
 /** A longer descriptor is not kept: its ids, which the header has, come back into the one that is there. */
@@ -42,6 +44,7 @@ export async function encodeTrailer(trailer: UndoTrailer): Promise<Uint8Array> {
     written: short(trailer.written),
     untouched: short(trailer.untouched),
     descriptor: kept ? Buffer.from(descriptor).toString("base64") : undefined,
+    cidAfter: trailer.cidAfter,
   });
   const bytes = new TextEncoder().encode(text);
   return new TextEncoder().encode(`${MAGIC} ${bytes.length} ${await sha256Hex(bytes)}\n${text}\n`);
@@ -67,14 +70,19 @@ export async function readTrailer(
 }
 
 function trailerOf(value: unknown): UndoTrailer | undefined {
-  const { written, untouched, descriptor } = (value ?? {}) as Record<string, unknown>;
+  const { written, untouched, descriptor, cidAfter } = (value ?? {}) as Record<string, unknown>;
   const stretches = [written, untouched].map((list) =>
     Array.isArray(list) ? list.map(stretchOf) : [undefined]
   );
   if (stretches.some((list) => list.includes(undefined))) return undefined;
   const [known, alone] = stretches as [KnownStretch[], KnownStretch[]];
   const before = typeof descriptor === "string" ? Buffer.from(descriptor, "base64") : undefined;
-  return { written: known, untouched: alone, descriptor: before && Uint8Array.from(before) };
+  return {
+    written: known,
+    untouched: alone,
+    descriptor: before && Uint8Array.from(before),
+    cidAfter: typeof cidAfter === "number" ? cidAfter : undefined,
+  };
 }
 
 function stretchOf(value: unknown): KnownStretch | undefined {

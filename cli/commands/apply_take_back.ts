@@ -1,7 +1,7 @@
 /** `regrain apply UNDO_FILE TARGET`: takes an apply back, or applies what `rbd export-diff` wrote. */
-import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
-import { giveBackContentId } from "../apply/content_id.ts";
+import { formatCid, formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
+import { IdsBefore } from "../apply/ids_before.ts";
 import { discardMade } from "../apply/made_target.ts";
 import { type ApplyRequest, type PreparedTarget, prepareTarget } from "../apply/prepare.ts";
 import { requireOwnTarget } from "../apply/recognise.ts";
@@ -52,9 +52,11 @@ export async function runTakeBack(request: ApplyRequest, flags: ApplyFlags, sess
         await requireOwnTarget(prepared, { target: target.target, force: request.force });
       for (const warning of known?.warnings ?? []) console.warn(`${path}: ${warning}`);
       if (undo && !known?.isReturned) console.tell(`${path}: it takes back only what the apply overwrote`);
+      const ids = await IdsBefore.find(prepared, { target, path: request.target }, { io, context });
+      if (!known?.isReturned) await ids?.requireOwn(request.force);
       if (request.dryRun) tellDryRun(console);
-      else if (known?.isReturned) tellReturned(console, { path, target: request.target });
-      else await carryOut(request, { prepared, target: target! }, { flags, session });
+      else if (known?.isReturned) await tellReturned(console, { path, target: request.target, ids });
+      else await carryOut(request, { prepared, target: target!, ids }, { flags, session });
     } catch (error) {
       discardMade(target?.target);
       throw error;
@@ -66,21 +68,29 @@ export async function runTakeBack(request: ApplyRequest, flags: ApplyFlags, sess
   }
 }
 
-/** It was done before, and nothing was written since. */
-function tellReturned(console: Console, { path, target }: { path: string; target: string }): void {
-  if (console.json) console.outJson({ type: "summary", status: "taken-back-before", target });
-  else {console.tell(
-      `${path}: it was taken back before, and ${target} holds what it held: nothing was written`,
-    );}
+/** It was done before, and nothing was written since; the ids of a descriptor may still have to come back. */
+async function tellReturned(
+  console: Console,
+  { path, target, ids }: { path: string; target: string; ids: IdsBefore | undefined },
+): Promise<void> {
+  const isCompleted = await ids?.complete() ?? false;
+  const doubt = await ids?.doubt();
+  if (doubt !== undefined) console.warn(doubt);
+  const cid = isCompleted ? formatCid(ids!.cid) : undefined;
+  if (console.json) return console.outJson({ type: "summary", status: "taken-back-before", target, cid });
+  const before = `${path}: it was taken back before, and ${target} holds what it held`;
+  console.tell(
+    cid === undefined ? `${before}: nothing was written` : `${before}; CID of ${ids!.path} is ${cid} again`,
+  );
 }
 
 async function carryOut(
   request: ApplyRequest,
-  work: { prepared: PreparedDiff; target: PreparedTarget },
+  work: { prepared: PreparedDiff; target: PreparedTarget; ids: IdsBefore | undefined },
   how: { flags: ApplyFlags; session: Session },
 ): Promise<void> {
   const { console, io, context } = how.session;
-  const { prepared, target: { base } } = work;
+  const { prepared, ids } = work;
   const progress = new Progress(console, how.flags.progress ?? "auto", plannedBytesOf(prepared));
   using stopping = interruptible(work.target.target, {
     console,
@@ -90,20 +100,25 @@ async function carryOut(
   const { target } = stopping;
   let done: ApplyCounts | undefined;
   try {
-    const ids = prepared.undo?.base;
     const counts = await takeBack({ core: context.core, io, prepared, target }, {
       onProgress(now) {
         done = now;
         progress.update({ doneBytes: workBytesOf(now), parts: partsOf(now) });
       },
       async whenDurable() {
-        const bytes = prepared.trailer?.descriptor;
-        if (base && ids) await giveBackContentId(base.path, { ids, bytes }, io);
+        await ids?.giveBack();
       },
     });
     progress.end();
     const result = { counts, resumedBytes: 0, cid: ids?.cid, undoWarnings: [] };
-    tellSummary(console, { target: request.target, base: base?.path, undo: undefined, result, progress });
+    tellSummary(console, {
+      target: request.target,
+      base: ids?.path,
+
+      undo: undefined,
+      result,
+      progress,
+    });
   } catch (error) {
     progress.end();
     if (!(error instanceof RegrainError) || done === undefined) throw error;

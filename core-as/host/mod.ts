@@ -28,6 +28,7 @@ export * from "./names.ts";
 export * from "./plan.ts";
 export { HEAD_BYTES } from "./descriptor_text.ts";
 export * from "./printable.ts";
+export { findDescriptorBeside } from "./descriptor_file.ts";
 export * from "./probe.ts";
 export * from "./resolve.ts";
 export * from "./source.ts";

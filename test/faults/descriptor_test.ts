@@ -1,7 +1,7 @@
 /** The descriptor of a VMDK target: what an apply changes of it, and what taking it back gives back. */
 import assert from "node:assert/strict";
 import { BASE, baseDisk, buildCowd, dataGrains, DELTA, deltaFiles } from "../../fixtures/mod.ts";
-import { regrainExits } from "../helpers/cli.ts";
+import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { testWithPeers, withTempDir } from "../helpers/peers.ts";
 
 const SECTORS = 4096;
@@ -132,3 +132,37 @@ Deno.test("D9: what becomes of the CID is said as it is: the delta's, a new one,
     );
   });
 });
+
+Deno.test("D6: taking back by the flat file gives its descriptor the old ids too, and says whose they are", () =>
+  withBase(Object.values(DESCRIPTORS)[0]!, undefined, ({ folder, base, delta }) => {
+    const flat = `${folder}/${BASE.flat}`;
+    const before = Deno.readFileSync(flat);
+    regrainExits(0, ["apply", "--undo", `${folder}/undo`, delta, base]);
+    const after = Deno.readTextFileSync(base);
+    const { stderr } = regrainExits(0, ["apply", `${folder}/undo`, flat]);
+    assert.match(stderr, /CID is 5eed0001 again\n/);
+    assert.doesNotMatch(stderr, /keeps its old CID|the delta's/);
+    assert.equal(Deno.readTextFileSync(base), Object.values(DESCRIPTORS)[0]);
+    assert.deepEqual(Deno.readFileSync(flat), before);
+    // A run of an older version gave back the data alone: the second one completes it.
+    Deno.writeTextFileSync(base, after);
+    const again = regrainExits(0, ["apply", `${folder}/undo`, base]);
+    assert.match(again.stderr, /taken back before.*CID of .* is 5eed0001 again/);
+    assert.equal(Deno.readTextFileSync(base), Object.values(DESCRIPTORS)[0]);
+  }));
+
+Deno.test("D6: an undo file is refused where the descriptor took other ids since its apply", () =>
+  withBase(Object.values(DESCRIPTORS)[0]!, undefined, ({ folder, base, delta }) => {
+    regrainExits(0, ["apply", "--undo", `${folder}/undo`, delta, base]);
+    const newer = Deno.readTextFileSync(base).replace("5eed0002", "5eed0003");
+    Deno.writeTextFileSync(base, newer);
+    const flat = Deno.readFileSync(`${folder}/${BASE.flat}`);
+    for (const target of [base, `${folder}/${BASE.flat}`]) {
+      const args = ["apply", `${folder}/undo`, target];
+      const { message } = regrainRefuses({ code: "WRONG_BASE", exit: 5 }, args);
+      assert.match(message, /CID is 5eed0003, and the apply left 5eed0002/);
+    }
+    assert.deepEqual(Deno.readFileSync(`${folder}/${BASE.flat}`), flat);
+    regrainExits(0, ["apply", "--force", `${folder}/undo`, base]);
+    assert.match(Deno.readTextFileSync(base), /^CID=5eed0001$/m);
+  }));
