@@ -30,6 +30,7 @@ import type { ApplyCounts } from "./engine.ts";
 import { discardMade } from "./made_target.ts";
 import { PipeSink, type PipeSinkOptions } from "./pipe_sink.ts";
 import { type PreparedTarget, prepareTarget, readTargetDescriptor, type TargetRequest } from "./prepare.ts";
+import { isDisturbed, requireInPlace } from "./undisturbed.ts";
 import { UndoSaver } from "./undo.ts";
 import { baseIds, randomUndoId } from "./undo_name.ts";
 import { UndoTarget } from "./undo_target.ts";
@@ -118,6 +119,7 @@ export async function applyPipe(
       const end = { ...endOf(disk, sink), ...slack, target: prepared };
       if (request.dryRun || !prepared) return { ...end, cid: undefined, undoWarnings: [] };
       await prepared.target.flush();
+      requireInPlace(prepared.target);
       const { base } = prepared;
       const descriptor = base && undo ? await readTargetDescriptor(base.path, tools.io) : undefined;
       const cid = base ? await adoptContentId(base, link, tools.io) : undefined;
@@ -184,7 +186,7 @@ function withAppliedHint(
   done: ApplyCounts,
   request: Pick<PipeRequest, "dryRun" | "target"> & { undo: string | undefined },
 ): RegrainError {
-  if (request.dryRun) return error;
+  if (request.dryRun || isDisturbed(error)) return error;
   const moved = done.writtenBytes + done.sparedBytes + done.zeroedBytes;
   const before = `${moved} bytes were applied before that`;
   const taken = `regrain apply ${request.undo} ${request.target} takes them back`;

@@ -27,6 +27,7 @@ import {
 } from "./journal.ts";
 import { inBothLanes, type LaneForHire } from "./lanes.ts";
 import { type PreparedDeltas, type PreparedTarget, readTargetDescriptor } from "./prepare.ts";
+import { isDisturbed, requireInPlace, requireUnchanged } from "./undisturbed.ts";
 import { UndoSaver } from "./undo.ts";
 import { baseIds, MAX_NAMED, type PlacedHash, randomUndoId } from "./undo_name.ts";
 import { hashBlocks, nonZeroBlocks, Thinned, UntouchedBlocks } from "./untouched.ts";
@@ -44,8 +45,10 @@ export interface RunOptions {
   readonly checkpointBytes?: number;
   /** Carries on where the journal says that an interrupted run was. */
   readonly resume: boolean;
-  /** Replaces the journal of an unfinished run of other deltas. */
+  /** Replaces the journal of an unfinished run of other deltas, and takes deltas that changed while they were read. */
   readonly force?: boolean;
+  /** Told what `force` has let pass. */
+  readonly warn?: (sentence: string) => void;
   /** A second lane that was started, and what it must know; it is used where the order of writes is free. */
   readonly second?: LaneForHire | undefined;
   readonly onProgress: (counts: Readonly<ApplyCounts>) => void;
@@ -103,18 +106,30 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
         ...(journal ? { afterWrite: (doneBytes: number) => journal.reached(doneBytes) } : {}),
       });
     await target.flush();
-    await options.verify?.();
+    requireUndisturbed(work, options);
+    if (options.verify) {
+      await options.verify();
+      requireUndisturbed(work, options);
+    }
     const descriptor = base && undo ? await readTargetDescriptor(base.path, io) : undefined;
     const cid = base ? await adoptContentId(base, disk.links[0]!, io) : undefined;
     await undo?.saver.finish(undo.untouched, { descriptor, cidAfter: cid });
     journal?.finish();
     return { counts, resumedBytes, cid, undoWarnings: undo?.saver.warnings ?? [] };
   } catch (error) {
-    if (journal && error instanceof RegrainError) await journal.stop();
+    if (journal && isDisturbed(error)) await journal.restart();
+    else if (journal && error instanceof RegrainError) await journal.stop();
     throw error;
   } finally {
     undo?.saver.close();
   }
+}
+
+/** That nobody wrote to the deltas or put the target away; else its content id must not say that all is well. */
+function requireUndisturbed({ prepared: { disk }, target: { target } }: RunWork, options: RunOptions): void {
+  const { force = false, warn = () => {} } = options;
+  requireInPlace(target);
+  requireUnchanged(disk.links.flatMap((link) => link.files), { force, warn });
 }
 
 /** Both lanes at once; the first error of either ends both. */
@@ -259,6 +274,16 @@ class Checkpoints {
    */
   async stop(): Promise<void> {
     if (this.doneBytes === this.savedBytes) return;
+    await this.saveIfPossible();
+  }
+
+  /** What was done is not to be trusted: a run that resumes does all of it again. */
+  async restart(): Promise<void> {
+    this.doneBytes = 0;
+    await this.saveIfPossible();
+  }
+
+  private async saveIfPossible(): Promise<void> {
     try {
       await this.save();
     } catch (error) {

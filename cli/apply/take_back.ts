@@ -15,6 +15,7 @@ import {
 import type { Io, LogFile } from "../io/mod.ts";
 import type { RbdDiffRecord } from "../stream/rbd_diff.ts";
 import type { ApplyCounts } from "./engine.ts";
+import { requireInPlace } from "./undisturbed.ts";
 import { restoreMarks } from "./undo.ts";
 import type { PreparedDiff } from "./undo_file.ts";
 import { UndoHeader } from "./undo_header.ts";
@@ -80,6 +81,7 @@ export async function takeBack(work: TakeBackWork, options: TakeBackOptions = {}
       await restoreMarks(work.prepared, work.target);
       await work.target.flush();
     }
+    requireInPlace(work.target);
     await options.whenDurable?.();
     note.say("returned");
     return counts;

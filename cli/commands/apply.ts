@@ -159,6 +159,7 @@ async function carryOut(
       journal: flags.journal,
       resume: flags.resume ?? false,
       force: request.force,
+      warn: (sentence) => console.warn(sentence),
       second: how.lane.hireToApply(plan),
       verify: async () => {
         if (!flags.verify && flags.hash === undefined) return;

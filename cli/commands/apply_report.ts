@@ -16,6 +16,7 @@ import {
   type Target,
   uuidOf,
 } from "../../core-as/host/mod.ts";
+import { isDisturbed } from "../apply/undisturbed.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
 import type { ApplyRequest, PreparedDeltas, PreparedTarget } from "../apply/prepare.ts";
 import type { RunResult } from "../apply/run.ts";
@@ -180,6 +181,8 @@ export function withProgressHint(
   done: ApplyCounts,
   at: { plan: Pick<ApplyPlan, "writeBytes" | "zeroBytes">; journal: string | undefined },
 ): RegrainError {
+  // The hints of these say what to do with all of it.
+  if (isDisturbed(error)) return error;
   const moved = workBytesOf(done);
   const all = plannedBytesOf(at.plan);
   const how = at.journal === undefined

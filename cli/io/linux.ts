@@ -31,6 +31,7 @@ import {
   wrapLibc,
 } from "./libc.ts";
 import { LinuxSource, LinuxTarget, type OpenFile } from "./linux_file.ts";
+import { FileWatch } from "./file_watch.ts";
 import { LinuxSystem } from "./linux_system.ts";
 import { listFolder } from "./folder_list.ts";
 import { modifiedMs, openLogFile, removeIfThere, replaceFile, rewriteFile } from "./log_file.ts";
@@ -202,8 +203,15 @@ class LinuxIo implements Io {
   /** Asks the descriptor, not the path: what stands there may have changed since. */
   #describe(file: { fd: number; path: string; operation: Operation }): OpenFile {
     const { fd, path, operation } = file;
-    const { kind, sizeBytes, blockBytes, identity } = this.#system.status(fd) ?? this.#fail(operation, path);
-    if (kind === "file") return { fd, path, kind, sizeBytes, blockBytes, identity };
+    const status = this.#system.status(fd) ?? this.#fail(operation, path);
+    const { kind, sizeBytes, blockBytes, identity } = status;
+    if (kind === "file") {
+      const watch = new FileWatch(status, {
+        open: () => this.#system.status(fd),
+        named: () => this.#system.status(path),
+      });
+      return { fd, path, kind, sizeBytes, blockBytes, identity, watch };
+    }
     if (kind !== "device" || identity.rdev === undefined) {
       throw new RegrainError("OPEN_FAILED", "it was replaced while it was opened", { path });
     }

@@ -31,6 +31,7 @@ import {
   untilDone,
   WRITE_LOCK_WHOLE_FILE,
 } from "./libc.ts";
+import type { FileWatch } from "./file_watch.ts";
 import type { Identity, LocalSource, LocalTarget } from "./types.ts";
 
 /** Most bytes asked for in one call: whole pages, and the result fits 32 bits. */
@@ -45,6 +46,8 @@ export interface OpenFile {
   readonly sizeBytes: number;
   readonly blockBytes: number;
   readonly identity: Identity;
+  /** Of a file. */
+  readonly watch?: FileWatch;
 }
 
 /** A file or device that is open for reading. */
@@ -53,6 +56,7 @@ export class LinuxSource implements LocalSource {
   readonly sizeBytes: number;
   readonly identity: Identity;
   readonly isDevice: boolean;
+  protected readonly watch: FileWatch | undefined;
   /** Absent for devices, which have no holes to tell of. */
   readonly runs?: (fromBytes: number, toBytes: number) => Run[];
   protected readonly libc: Libc;
@@ -68,6 +72,7 @@ export class LinuxSource implements LocalSource {
     this.sizeBytes = file.sizeBytes;
     this.identity = file.identity;
     this.isDevice = file.kind === "device";
+    this.watch = file.watch;
     if (file.kind === "file") this.runs = (fromBytes, toBytes) => this.#runs(fromBytes, toBytes);
   }
 
@@ -75,6 +80,10 @@ export class LinuxSource implements LocalSource {
     for (let i = 0; i < batch.count; i++) {
       this.#readOne(batch.offsetBytes[i]!, batch.lengthBytes[i]!, batch.at[i]!, buffer);
     }
+  }
+
+  changed(): string | undefined {
+    return this.watch?.changed();
   }
 
   close(): void {
@@ -221,6 +230,10 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
   /** By `fsync`: `fdatasync` may leave out what a punched hole changed. */
   flush(): void {
     if (untilDone(this.libc, () => this.libc.fsync(this.fd)) < 0) throw this.failure("flush");
+  }
+
+  displaced(): string | undefined {
+    return this.watch?.displaced();
   }
 
   dropCache(): string | undefined {

@@ -28,6 +28,8 @@ export interface Status {
   /** Preferred block of the file system, in bytes. */
   readonly blockBytes: number;
   readonly identity: Identity;
+  /** When it was written to last, in nanoseconds since 1970. */
+  readonly modifiedNs: bigint;
 }
 
 /** Calls that return `undefined`, or a negative number, on failure; `errno` then names the error. */
@@ -135,5 +137,6 @@ function parseStatx(view: DataView): Status {
       inode: Number(view.getBigUint64(32, true)),
       rdev: kind === "device" ? rdev : undefined,
     },
+    modifiedNs: view.getBigInt64(112, true) * 1_000_000_000n + BigInt(view.getUint32(120, true)),
   };
 }

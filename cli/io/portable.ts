@@ -18,6 +18,7 @@ import {
   unsuitable,
 } from "./errno.ts";
 import { backingOf, refuseReadOnlyDevice, refuseWhenInUse, type SystemFiles } from "./in_use.ts";
+import { FileWatch } from "./file_watch.ts";
 import { listFolder } from "./folder_list.ts";
 import { modifiedMs, openLogFile, removeIfThere, replaceFile, rewriteFile } from "./log_file.ts";
 import { NO_COPIER } from "./attributes.ts";
@@ -42,6 +43,8 @@ interface OpenFile {
   readonly sizeBytes: number;
   readonly blockBytes: number;
   readonly identity: Identity;
+  /** Of a file. */
+  readonly watch?: FileWatch;
 }
 
 class PortableSource implements LocalSource {
@@ -49,6 +52,7 @@ class PortableSource implements LocalSource {
   readonly sizeBytes: number;
   readonly identity: Identity;
   readonly isDevice: boolean;
+  protected readonly watch: FileWatch | undefined;
   protected readonly file: Deno.FsFile;
   #closed = false;
 
@@ -58,12 +62,17 @@ class PortableSource implements LocalSource {
     this.sizeBytes = open.sizeBytes;
     this.identity = open.identity;
     this.isDevice = open.kind === "device";
+    this.watch = open.watch;
   }
 
   read(batch: Batch, buffer: Uint8Array): void {
     for (let i = 0; i < batch.count; i++) {
       this.#readOne(batch.offsetBytes[i]!, batch.lengthBytes[i]!, batch.at[i]!, buffer);
     }
+  }
+
+  changed(): string | undefined {
+    return this.watch?.changed();
   }
 
   close(): void {
@@ -123,6 +132,10 @@ class PortableTarget extends PortableSource implements LocalTarget {
       this.#writeOne(piece.offsetBytes, piece.lengthBytes, 0, ZEROS);
       this.zerosWrittenBytes += piece.lengthBytes;
     }
+  }
+
+  displaced(): string | undefined {
+    return this.watch?.displaced();
   }
 
   flush(): void {
@@ -237,6 +250,7 @@ interface Examined {
   readonly sizeBytes: number;
   readonly blockBytes: number;
   readonly identity: Identity;
+  readonly modifiedNs: bigint | undefined;
 }
 
 function examine(path: string, operation: Operation): Examined {
@@ -260,14 +274,22 @@ function fromFileInfo(info: Deno.FileInfo): Examined {
       inode: info.ino ?? NaN,
       rdev: kind === "device" ? info.rdev ?? NaN : undefined,
     },
+    modifiedNs: info.mtime ? BigInt(info.mtime.getTime()) * 1_000_000n : undefined,
   };
 }
 
 function describe(open: { file: Deno.FsFile; path: string; operation: Operation }): OpenFile {
   const { file, path, operation } = open;
   return translating({ operation, path }, () => {
-    const { kind, sizeBytes, blockBytes, identity } = fromFileInfo(file.statSync());
-    if (kind === "file") return { file, path, kind, sizeBytes, blockBytes, identity };
+    const status = fromFileInfo(file.statSync());
+    const { kind, sizeBytes, blockBytes, identity } = status;
+    if (kind === "file") {
+      const watch = new FileWatch(status, {
+        open: () => absentWhenRefused(() => fromFileInfo(file.statSync())),
+        named: () => undefinedWhenMissing(() => examine(path, "look up")),
+      });
+      return { file, path, kind, sizeBytes, blockBytes, identity, watch };
+    }
     const backing = identity.rdev === undefined ? undefined : backingOf(SYSTEM, identity.rdev);
     return {
       file,

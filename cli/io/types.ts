@@ -26,6 +26,11 @@ export type LocalTarget = Target & {
   /** What had to be done another way, one sentence each, in the order it was met. Grows while the target is used. */
   readonly fallbacks: readonly string[];
   /**
+   * Why the disk that was written is not what its name leads to now: another file was put in its place, it is gone, or
+   * it was cut. `undefined` where all is as it was, and for a device.
+   */
+  displaced?(): string | undefined;
+  /**
    * Drops what the system holds of the target in memory, so that the next reads come from the medium. To be called
    * after `flush`: what is not durable yet stays. Absent where there is no way.
    *

@@ -41,6 +41,8 @@ export const ERRORS = {
   OPEN_FAILED: { exit: 6, text: "a file cannot be opened" },
   READ_FAILED: { exit: 6, text: "reading failed" },
   READ_SHORT: { exit: 6, text: "a file became shorter while it was read" },
+  INPUT_CHANGED: { exit: 6, text: "an input was changed while it was read" },
+  TARGET_CHANGED: { exit: 6, text: "the target was replaced, removed or cut while it was written" },
   WRITE_FAILED: { exit: 6, text: "writing failed" },
   VERIFY_FAILED: { exit: 6, text: "what was read back is not what was written" },
   NO_SPACE: { exit: 6, text: "there is no space left where the target is" },

@@ -107,6 +107,11 @@ export interface Source {
    * Absent: everything is data.
    */
   runs?(fromBytes: number, toBytes: number): MaybePromise<Run[]>;
+  /**
+   * How the medium was changed since it was opened, in words; `undefined` where it was not. Absent where nobody can
+   * tell.
+   */
+  changed?(): string | undefined;
   close(): void;
 }
 
