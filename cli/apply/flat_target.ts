@@ -1,14 +1,15 @@
 /** A VMDK over flat extents as one target: each transfer goes to the extent it falls into. */
 import {
   Batch,
+  type ExtentFile,
   type ExtentLine,
+  extentTooShort,
   type Link,
   type PlacedExtent,
   RegrainError,
   SECTOR_SIZE,
   type Target,
 } from "../../core-as/host/mod.ts";
-import { type ExtentFile, extentTooShort } from "./target_size.ts";
 
 const RAW_INSTEAD = "apply onto a flat copy of the base, or onto a raw image";
 

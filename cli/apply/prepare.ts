@@ -25,6 +25,7 @@ import {
   refusalOf,
   RegrainError,
   requireNoDoubt,
+  requireSize,
   requireSound,
   surveyLink,
   type Target,
@@ -37,7 +38,6 @@ import { FlatTarget } from "./flat_target.ts";
 import { type Given, requireDelta, requireEachOnce, withOrder, withoutOthers } from "./given.ts";
 import { MadeTarget } from "./made_target.ts";
 import { judgedTargetForm, refuseVmdkName, targetForm } from "./target_form.ts";
-import { requireSize } from "./target_size.ts";
 
 /** What the user says of the target. */
 export interface TargetRequest {

@@ -10,7 +10,9 @@ import { applyCommand } from "./command_line.ts";
 import { formatCid } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
 import type { Findings } from "./findings.ts";
+import { folderOf, joinPath, looseNames } from "./names.ts";
 import { unsoundness } from "./survey.ts";
+import { type ExtentFile, sizeMismatch } from "./target_size.ts";
 import { SECTOR_SIZE } from "./units.ts";
 import {
   isDeltaName,
@@ -182,20 +184,18 @@ export function wrongBase(verdict: Verdict, child: LinkIdentity, base: LinkIdent
 function sizeRefusal(disk: LinkIdentity, base: LinkIdentity): Reason | undefined {
   const [wanted, found] = [disk.capacitySectors, base.capacitySectors];
   if (wanted === undefined || found === undefined || wanted === found) return undefined;
-  const sizes = `the target has ${found * SECTOR_SIZE} bytes, the disk ${wanted * SECTOR_SIZE}`;
-  if (found < wanted) {
-    const hint =
-      "the copy may not be complete, or the disk was grown since: compare its size with the disk's";
-    return {
-      error: new RegrainError("SIZE_MISMATCH", `${sizes}: too small`, { path: base.path, hint }),
-      byForce: false,
-    };
-  }
-  const hint = "--force writes into the larger file all the same";
-  return {
-    error: new RegrainError("SIZE_MISMATCH", `${sizes}: is this the right base?`, { path: base.path, hint }),
-    byForce: true,
-  };
+  const sizeBytes = found * SECTOR_SIZE;
+  // Of a device, which may be larger, no size is given here.
+  const target = { path: base.path, sizeBytes, kind: "file" as const, extents: extentFilesOf(base) };
+  return sizeMismatch(target, wanted * SECTOR_SIZE);
+}
+
+/** The extents of a base by its descriptor, each where its name leads. */
+function extentFilesOf({ path, descriptor }: LinkIdentity): ExtentFile[] | undefined {
+  return descriptor?.extents.map((line) => ({
+    line,
+    path: line.fileName === undefined ? path : joinPath(folderOf(path), looseNames(line.fileName).last),
+  }));
 }
 
 function unknownsOf(known: Known, { deltas, base, verdicts }: Split): string[] {

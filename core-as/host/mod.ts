@@ -23,6 +23,7 @@ export * from "./format_choice.ts";
 export * from "./guest/mod.ts";
 export type { Inflater } from "./inflate.ts";
 export * from "./judgement.ts";
+export * from "./target_size.ts";
 export * from "./link.ts";
 export * from "./names.ts";
 export * from "./plan.ts";

@@ -34,6 +34,24 @@ Deno.test("C2: info, check --chain and apply --dry-run say the same of the same 
     assertFileHolds(vm.extent(0), vm.base);
   }));
 
+Deno.test("D13: info, check --chain and apply say the same of a base of another size, hint and all", () =>
+  withTempDir((cwd) => {
+    const vm = new VmFolder(cwd, { cids: ["aaaa0001", "aaaa0002"] });
+    const text = Deno.readTextFileSync(vm.descriptor(0));
+    Deno.writeTextFileSync(vm.descriptor(0), text.replace("RW 2048 ", "RW 2040 "));
+    const { hint, message } = regrainRefuses(
+      { code: "SIZE_MISMATCH", exit: 5 },
+      ["apply", "vm-000001.vmdk", "vm.vmdk"],
+      { cwd },
+    );
+    assert.match(hint!, /the copy may not be complete, .* truncate -s 1048576 vm-flat\.vmdk/);
+    const { judgement } = JSON.parse(regrain(["info", "--json", "vm-000001.vmdk"], { cwd }).stdout);
+    const [refusal] = judgement.refusals;
+    assert.deepEqual([refusal.code, refusal.message, refusal.hint], ["SIZE_MISMATCH", message, hint]);
+    const checked = regrain(["check", "--chain", "vm-000001.vmdk"], { cwd }).stdout;
+    assert.ok(checked.includes(`refused: ${message} [SIZE_MISMATCH] (${hint})`), checked);
+  }));
+
 const CAPACITY_SECTORS = 2048;
 const UUID = "435c196a-1e52-41b6-8d9a-fd72132c3dea";
 

@@ -4,8 +4,13 @@
  * The usual reason is a copy of the base that was cut: `ssh` died in the pipe, or the disk was full. A cut copy that
  * is filled up with zeros has the right size and the wrong content, and no later check can tell. So the hints name
  * the cut copy first, and `truncate` only second, with what it risks.
+ *
+ * This module is browser compatible.
  */
-import { type ExtentLine, RegrainError, SECTOR_SIZE, type Target } from "../../core-as/host/mod.ts";
+import type { ExtentLine } from "./descriptor.ts";
+import { RegrainError } from "./errors.ts";
+import type { Target } from "./source.ts";
+import { SECTOR_SIZE } from "./units.ts";
 
 /** An extent of a VMDK target: its line in the descriptor, and the file that holds it. */
 export interface ExtentFile {
@@ -24,19 +29,35 @@ export interface SizedTarget extends Pick<Target, "path" | "sizeBytes" | "kind">
  * @throws {RegrainError} `SIZE_MISMATCH`; of a larger file only without `force`.
  */
 export function requireSize(target: SizedTarget, disk: { sizeBytes: number; force: boolean }): void {
+  const mismatch = sizeMismatch(target, disk.sizeBytes);
+  if (mismatch && !(mismatch.byForce && disk.force)) throw mismatch.error;
+}
+
+/**
+ * Why a target is not as large as the disk, if it is not.
+ *
+ * @returns `byForce`: true where `--force` goes on all the same.
+ */
+export function sizeMismatch(
+  target: SizedTarget,
+  diskBytes: number,
+): { error: RegrainError; byForce: boolean } | undefined {
   const { path, sizeBytes } = target;
-  const sizes = `the target has ${sizeBytes} bytes, the disk ${disk.sizeBytes}`;
-  if (sizeBytes < disk.sizeBytes) {
-    throw new RegrainError("SIZE_MISMATCH", `${sizes}: too small`, {
-      path,
-      hint: tooSmallHint(target, disk.sizeBytes),
-    });
+  const sizes = `the target has ${sizeBytes} bytes, the disk ${diskBytes}`;
+  if (sizeBytes < diskBytes) {
+    const hint = tooSmallHint(target, diskBytes);
+    return {
+      error: new RegrainError("SIZE_MISMATCH", `${sizes}: too small`, { path, hint }),
+      byForce: false,
+    };
   }
-  if (sizeBytes === disk.sizeBytes || target.kind === "device" || disk.force) return;
-  throw new RegrainError("SIZE_MISMATCH", `${sizes}: is this the right base?`, {
-    path,
-    hint: "--force writes into the larger file all the same; what is past the end of the disk stays as it is",
-  });
+  if (sizeBytes === diskBytes || target.kind === "device") return undefined;
+  const hint =
+    "--force writes into the larger file all the same; what is past the end of the disk stays as it is";
+  return {
+    error: new RegrainError("SIZE_MISMATCH", `${sizes}: is this the right base?`, { path, hint }),
+    byForce: true,
+  };
 }
 
 /** The error of an extent whose file ends before the extent does. */
