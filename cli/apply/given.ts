@@ -4,6 +4,7 @@
  */
 import {
   applyCommand,
+  baseName,
   type Context,
   identifyParents,
   isDeltaName,
@@ -13,6 +14,7 @@ import {
   judgeChain,
   type Link,
   type LinkIdentity,
+  numberedFrom,
   openLink,
   overwritesAll,
   RegrainError,
@@ -53,6 +55,39 @@ export async function requireEachOnce(
     : "this delta is given more than once, by this name or by that of its extent";
   const error = new RegrainError("CHAIN_BROKEN", message, { path: twice ?? links[0]!.path });
   throw await withOrder(error, { links: once, request, context });
+}
+
+/**
+ * Refuses a list of bare deltas that leaves out one which lies between two of them by the numbers of their names:
+ * nothing else tells that it is missing.
+ *
+ * @param links Newest first.
+ */
+export async function requireNoneBetween(
+  links: readonly Link[],
+  { target, words = [] }: GivenRequest,
+  context: Context,
+): Promise<void> {
+  const oldestFirst = [...links].reverse();
+  for (const [i, { path, descriptor }] of oldestFirst.entries()) {
+    const above = oldestFirst[i + 1];
+    if (!above || descriptor !== undefined || above.descriptor !== undefined) continue;
+    const later = await numberedFrom(path, context);
+    const end = later.findIndex((each) => baseName(each) === baseName(above.path));
+    if (end < 2) continue;
+    const deltas = oldestFirst.map((link) => link.path);
+    deltas.splice(i + 1, 0, ...later.slice(1, end));
+    const missing = later.slice(1, end).join(", ");
+    throw new RegrainError(
+      "CHAIN_BROKEN",
+      `by the numbers of their names ${missing} belongs between it and ${above.path}, and was not given`,
+      {
+        path,
+        hint: `${applyCommand({ deltas, target, flags: words })}; --force leaves it out, ` +
+          "which is right only if its snapshot was removed before the next one was made",
+      },
+    );
+  }
 }
 
 /** What lies beside the disks of a VM and holds none of them, so that `vm-000001*` catches it too. */

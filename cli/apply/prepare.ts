@@ -35,7 +35,14 @@ import {
 import { type Identity, type Io, sameStorage, systemError } from "../io/mod.ts";
 import { warningsBeside } from "./flat_beside.ts";
 import { FlatTarget } from "./flat_target.ts";
-import { type Given, requireDelta, requireEachOnce, withOrder, withoutOthers } from "./given.ts";
+import {
+  type Given,
+  requireDelta,
+  requireEachOnce,
+  requireNoneBetween,
+  withOrder,
+  withoutOthers,
+} from "./given.ts";
 import { MadeTarget } from "./made_target.ts";
 import { judgedTargetForm, refuseVmdkName, targetForm } from "./target_form.ts";
 
@@ -96,7 +103,10 @@ export async function prepareDeltas(
     // By --chain each was found by the name that the one above it gives.
     const beside = request.chain ? [] : await namedBeside(links, context);
     const verdicts = judgeChain(base ? [...links, base] : links, beside);
-    if (!request.force) await requireOrder(verdicts, { links, request, context, beside });
+    if (!request.force) {
+      await requireOrder(verdicts, { links, request, context, beside });
+      await requireNoneBetween(links, request, context);
+    }
     const surveys: LinkSurvey[] = [];
     for (const link of links) {
       const survey = await surveyLink(context.core, link, { overlaps: true });

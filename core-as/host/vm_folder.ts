@@ -106,6 +106,23 @@ function orphansIn(folder: string, names: readonly string[], links: readonly Des
     .map((name) => joinPath(folder, name));
 }
 
+/**
+ * A delta that has no descriptor, and those that come after it in its folder by the numbers of their names, rising.
+ *
+ * @returns paths; none where the name has no number.
+ */
+export async function numberedFrom(path: string, { files }: Pick<Context, "files">): Promise<string[]> {
+  const [, disk, number] = DELTA_NAME.exec(baseName(path)) ?? [];
+  if (disk === undefined || number === undefined) return [];
+  const folder = folderOf(path);
+  const later = (await files.list(folder) ?? []).filter((name) => {
+    const [, otherDisk, otherNumber] = DELTA_NAME.exec(name) ?? [];
+    return otherDisk !== undefined && foldName(otherDisk) === foldName(disk) &&
+      Number(otherNumber ?? 0) > Number(number);
+  });
+  return [path, ...later.sort().map((name) => joinPath(folder, name))];
+}
+
 /** True when a delta, by its name, was made of a disk after all that a descriptor tells of it. */
 function isOfDisk(orphan: string, { path }: Pick<LinkIdentity, "path">): boolean {
   const [, disk, number] = DELTA_NAME.exec(baseName(orphan))!;
@@ -124,7 +141,11 @@ export async function newerBeside(
 ): Promise<string[]> {
   const folder = folderOf(link.path);
   const names = await context.files.list(folder);
-  if (names === undefined || link.descriptor === undefined) return [];
+  if (names === undefined) return [];
+  if (link.descriptor === undefined) {
+    const [, ...later] = await numberedFrom(link.path, context);
+    return later;
+  }
   const links = await linksIn(folder, names, { context, problems: [] });
   const newer: string[] = [];
   for (let below = [link.path]; below.length > 0;) {

@@ -280,3 +280,24 @@ Deno.test("A0: the redo log of a nonpersistent disk is a VMDK by its name, by it
     regrainExits(0, asVmdk, { cwd });
     regrainExits(1, ["compare", "odd.txt", "want.img", "--format", "raw"], { cwd });
   }));
+
+Deno.test("A1: a bare delta that lies between two given ones is named, and the line with it works", () =>
+  withTempDir((folder) => {
+    const vm = new VmFolder(folder, { cids: ["a", "b", "c", "d"], bare: true });
+    const copy = vm.copy();
+    const { message, hint } = regrainRefuses({ code: "CHAIN_BROKEN", exit: 5 }, [
+      "apply",
+      vm.extent(1),
+      vm.extent(3),
+      copy,
+    ]);
+    assert.ok(message.includes(vm.extent(2)), message);
+    assert.ok(
+      hint!.startsWith(`regrain apply ${vm.extent(1)} ${vm.extent(2)} ${vm.extent(3)} ${copy};`),
+      hint,
+    );
+    regrainExits(0, ["apply", vm.extent(1), vm.extent(2), vm.extent(3), copy]);
+    assertFileHolds(copy, vm.disk(1, 2, 3));
+    const { stderr } = regrainExits(0, ["apply", "-n", vm.extent(1), copy]);
+    assert.match(stderr, /newer deltas stand beside it, .*000002-delta\.vmdk, .*000003-delta\.vmdk/);
+  }));

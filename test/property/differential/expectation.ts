@@ -5,7 +5,8 @@
  * Rules. A parentCID that is not the parent's CID refutes. Between two deltas a hint that names another file refutes,
  * even where the CIDs agree: a link in between that was made while the VM ran has the CID of the one below it. A hint
  * that names the parent proves. Without a hint, CIDs prove where the child's own CID is another than its parent's.
- * Extents without a descriptor have neither: they are believed in rising order of their numbers.
+ * Extents without a descriptor have neither: they are believed in rising order of their numbers, where none
+ * that is there has a number between.
  */
 import { linkName } from "../../helpers/random_chain.ts";
 import type { Request } from "./request.ts";
@@ -31,7 +32,11 @@ export function evidenceOf(world: World, child: number, parent: number): Evidenc
 function evidenceOfBare(world: World, child: number, parent: number): Evidence {
   const hint = isBare(world, child) ? undefined : lastPart(hintOf(world, child));
   if (hint !== undefined) return namesOf(world, parent).includes(hint) ? "proven" : "refuted";
-  return child > parent ? "rising" : "refuted";
+  if (child < parent) return "refuted";
+  const between = world.chain.links.slice(parent + 1, child);
+  const isLeftOut = isBare(world, child) && isBare(world, parent) &&
+    between.some(({ kind }) => kind !== "hosted");
+  return isLeftOut ? "refuted" : "rising";
 }
 
 function namesOf(world: World, position: number): string[] {
