@@ -8,14 +8,9 @@ import {
   type Source,
 } from "../../core-as/host/mod.ts";
 import { chunkCount, type Snapshot } from "../../core-as/host/repo/mod.ts";
+import { type ChangedAreas, firstNotCovered } from "./changed_areas.ts";
 import { ChunkSet } from "./chunk_set.ts";
 import type { BackupPlan } from "./plan.ts";
-
-/** A stretch of a disk that changed, in bytes. */
-export interface ChangedArea {
-  readonly start: number;
-  readonly length: number;
-}
 
 /** A disk to read, and what is known of it. */
 export interface DiskOrigin {
@@ -47,7 +42,7 @@ export function planFull(origin: DiskOrigin, reason?: string): BackupPlan {
 export function planChanged(
   origin: DiskOrigin,
   parent: Snapshot | undefined,
-  areas: { readonly list: readonly ChangedArea[]; readonly sizeBytes: number | undefined },
+  areas: ChangedAreas,
 ): BackupPlan {
   const { source, chunkBytes, cid } = origin;
   const doubt = doubtAbout(source, { parent, areas });
@@ -68,10 +63,7 @@ export function planChanged(
 
 function doubtAbout(
   source: Source,
-  known: {
-    parent: Snapshot | undefined;
-    areas: { list: readonly ChangedArea[]; sizeBytes: number | undefined };
-  },
+  known: { parent: Snapshot | undefined; areas: ChangedAreas },
 ): string | undefined {
   const { parent, areas } = known;
   if (parent === undefined) return "there is no snapshot that the changes could be against";
@@ -80,6 +72,10 @@ function doubtAbout(
   }
   if (areas.sizeBytes !== undefined && areas.sizeBytes !== source.sizeBytes) {
     return `the list of changes is that of a disk of ${areas.sizeBytes} bytes, and this one has ${source.sizeBytes}`;
+  }
+  const gap = firstNotCovered(areas, source.sizeBytes);
+  if (gap !== undefined) {
+    return `the list of changes says nothing of bytes ${gap.startBytes} to ${gap.endBytes} of the disk`;
   }
   const outside = areas.list.find(({ start, length }) => start + length > source.sizeBytes);
   return outside === undefined

@@ -78,6 +78,13 @@ for (
   const [doubt, list] of [
     ["a change behind the end of the disk", [{ start: DISK_MIB * MIB - 512, length: 1024 }]],
     ["a list of a disk of another size", { capacityBytes: 9 * MIB, runs: [] }],
+    ["A3: a page of changes that ends early", { startOffset: 0, length: 4 * MIB, changedArea: [AREAS[0]] }],
+    ["A3: a page that begins late", { startOffset: 4 * MIB, length: 4 * MIB, changedArea: [AREAS[1]] }],
+    ["A3: a map without runs", { runs: [] }],
+    ["A3: a map with a gap", {
+      capacityBytes: DISK_MIB * MIB,
+      runs: [{ start: 0, length: MIB, kind: "hole" }, { start: 7 * MIB, length: MIB, kind: "hole" }],
+    }],
   ] as const
 ) {
   Deno.test(`${doubt} is doubt: the whole disk is read, and that is said`, () =>
@@ -118,7 +125,12 @@ Deno.test("a full read says on standard error why it is one", () =>
 Deno.test("a list that is none is refused before anything is read", () =>
   withBackups((backups, folder) => {
     const disk = new FlatDisk(folder, fullDisk({ seed: 55, capacitySectors: 2048 }));
-    for (const list of ["text", {}, [{ start: -1, length: 5 }], [{ start: 0 }], { changedArea: [null] }]) {
+    for (
+      const list of ["text", {}, [{ start: -1, length: 5 }], [{ start: 0 }], { changedArea: [null] }, {
+        changedArea: [],
+        length: "all",
+      }]
+    ) {
       const refused = { code: "DESCRIPTOR_INVALID", exit: 4 };
       backups.backupRefuses(refused, disk.descriptor, "--changed", writeList(folder, list));
     }
