@@ -12,6 +12,7 @@ import {
 import type { Io } from "../io/mod.ts";
 import { giveBackContentId } from "./content_id.ts";
 import { type PreparedTarget, readTargetDescriptor } from "./prepare.ts";
+import { requireRewritable } from "./rewritable.ts";
 import type { PreparedDiff } from "./undo_file.ts";
 
 /** A descriptor whose ids the undo file knows. */
@@ -39,11 +40,12 @@ export class IdsBefore {
   }
 
   /**
-   * Makes sure that the descriptor has the ids that the apply gave it, or those from before.
+   * Makes sure that the descriptor can be changed, and has the ids that the apply gave it, or those from before.
    *
-   * @throws {RegrainError} `WRONG_BASE` when it took others since, as from a newer delta.
+   * @throws {RegrainError} `PERMISSION`; `WRONG_BASE` when it took others since, as from a newer delta.
    */
   async requireOwn(force: boolean): Promise<void> {
+    requireRewritable(this.path, this.io);
     const cidAfter = this.prepared.trailer?.cidAfter;
     const now = await this.present();
     if (force || cidAfter === undefined || now === undefined || now === cidAfter || now === this.cid) return;

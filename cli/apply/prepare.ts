@@ -44,6 +44,7 @@ import {
   withoutOthers,
 } from "./given.ts";
 import { MadeTarget } from "./made_target.ts";
+import { requireRewritable } from "./rewritable.ts";
 import { judgedTargetForm, refuseVmdkName, targetForm } from "./target_form.ts";
 
 /** What the user says of the target. */
@@ -283,6 +284,8 @@ async function openVmdkTarget(
     if (doubt !== undefined) warnings.push(doubt);
     if (verdict.state !== "match") warnings.push(`taken by --force: ${verdict.reasons.join("; ")}`);
   }
+  // An undo file may have no ids to give back.
+  if (child) requireRewritable(request.target, io);
   const identities: Identity[] = [];
   const target = new FlatTarget(
     link,
