@@ -73,7 +73,7 @@ export function withRepository<A extends unknown[], O extends Record<string, unk
 /** Flags that mean the same everywhere. */
 export function withCommon<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
   return command
-    .option("-q, --quiet", "errors and warnings only; compare says nothing")
+    .option("-q, --quiet", "errors only, no warnings; compare says nothing")
     .option("-v, --verbose", "say what is done and why")
     .option("--json", "results as JSON; long commands one line an event, ending in a summary")
     .addOption(
