@@ -188,11 +188,19 @@ async function notThere(
     `the ${what} "${name}" ${where}${looked}`,
     {
       path: holder,
-      hint: `copy ${last === "" ? "it" : last} into ${
-        folderOf(holder)
-      }, or name the folder it is in with --search DIR`,
+      hint: await holdsName(folderOf(holder), last, files)
+        ? "name the folder it is in with --search DIR"
+        : `copy ${last === "" ? "it" : last} into ${
+          folderOf(holder)
+        }, or name the folder it is in with --search DIR`,
     },
   );
+}
+
+/** Whether a copy by that name would overwrite what is in the folder: another disk, or the one that names it. */
+async function holdsName(folder: string, name: string, files: Files): Promise<boolean> {
+  if (name === "") return false;
+  return (await files.list(folder) ?? [name]).some((each) => foldName(each) === foldName(name));
 }
 
 /** Whether advice may name it: it is there, as far as this process may look, and is not the holder itself. */

@@ -240,3 +240,19 @@ Deno.test("A8: a link that names itself as parent is a cycle, unless --search ha
   await refuses(asked, "CHAIN_CYCLE", /^clone\/vm\.vmdk: it names itself, "vm\.vmdk"/, /--search DIR/);
   assert.equal((await ask({ ...asked, search: ["a"] })).path, "a/vm.vmdk", "the hint, followed");
 });
+
+Deno.test("A8: a copy that would overwrite the child, or another disk of that name, is never advised", async () => {
+  const name = "/vmfs/volumes/ds/c1/vm.vmdk";
+  const only = /^name the folder it is in with --search DIR$/;
+  for (const holder of ["c2/vm.vmdk", "c2/VM.vmdk"]) {
+    await refuses({ files: {}, name, holder }, "OUTSIDE_FOLDER", /another folder, and not here/, only);
+  }
+  const found = await ask({ files: { "c1/vm.vmdk": base("7") }, name, holder: "c2/vm.vmdk", search: ["c1"] });
+  assert.equal(found.path, "c1/vm.vmdk", "the hint, followed");
+  await refuses(
+    { files: {}, name, holder: "c2/leaf.vmdk" },
+    "OUTSIDE_FOLDER",
+    /not here/,
+    /^copy vm\.vmdk into c2, or/,
+  );
+});
