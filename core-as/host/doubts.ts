@@ -27,6 +27,12 @@ const WAYS: Readonly<Record<string, Way>> = {
     hint:
       "mend the descriptor, or copy the file again; --force takes it as it is, the first of two that differ",
   },
+  "extent-without-data": {
+    code: "DESCRIPTOR_INVALID",
+    hint:
+      "copy the descriptor again; a delta's extent lines name files that hold data; --force takes it as zeros, " +
+      "which overwrite that part of the disk",
+  },
   encrypted: {
     code: "ENCRYPTED",
     hint:

@@ -278,7 +278,18 @@ async function openByLines(path: string, descriptor: Descriptor, context: Contex
     for (const { extent } of extents) extent.file?.close();
     throw withNameDoubt(error, descriptor);
   }
+  if (isDelta(descriptor)) findings.push(...withoutData(descriptor, path));
   return new Link(path, descriptor, extents, isDelta(descriptor), findings);
+}
+
+/** Lines of a delta that have no file: no program writes such, and as zeros they would hide the parent. */
+function withoutData({ extents }: Descriptor, path: string): Finding[] {
+  const line = extents.find(({ type, access }) => type === "ZERO" || access === "NOACCESS");
+  if (!line) return [];
+  const name = line.type === "ZERO" ? "a ZERO extent" : "a NOACCESS extent";
+  const message =
+    `${name} of ${line.sizeSectors} sectors in a delta: as zeros it would overwrite what is below`;
+  return [{ severity: "doubt", kind: "extent-without-data", path, message }];
 }
 
 function oddities(descriptor: Descriptor, path: string): Finding[] {

@@ -280,3 +280,29 @@ Deno.test("A5: a descriptor inside that names its own file outweighs the name: t
     regrainRefuses({ code: "NOT_A_DISK", exit: 4 }, ["backup", "other-s002.vmdk", ...REPO], { cwd });
   });
 });
+
+for (
+  const [what, line] of [["NOACCESS", `NOACCESS ${CAPACITY} VMFSSPARSE "none.vmdk"`], [
+    "ZERO",
+    `RW ${CAPACITY} ZERO`,
+  ]] as const
+) {
+  Deno.test(`A4: a delta whose extent line is ${what} overwrites nothing but with --force`, () => {
+    const files: Files = {
+      ...baseFiles({ capacitySectors: CAPACITY }),
+      ...deltaFiles({ kind: "cowd", bytes: buildCowd(LINK).bytes, capacitySectors: CAPACITY }),
+      "vm.img": baseDisk(CAPACITY),
+    };
+    const text = new TextDecoder().decode(files[DELTA]!).replace(/^RW .*$/m, line);
+    return withFiles({ ...files, [DELTA]: new TextEncoder().encode(text) }, (cwd) => {
+      for (const command of [["apply", DELTA, "vm.img"], ["apply", "--chain", DELTA, "vm.img"]]) {
+        const { hint } = regrainRefuses({ code: "DESCRIPTOR_INVALID", exit: 4 }, command, { cwd });
+        assert.match(hint!, /--force takes it as zeros, which overwrite that part of the disk/);
+      }
+      assertFileHolds(`${cwd}/vm.img`, baseDisk(CAPACITY));
+      regrainExits(1, ["check", DELTA], { cwd });
+      regrainExits(0, ["apply", "--force", DELTA, "vm.img"], { cwd });
+      assertFileHolds(`${cwd}/vm.img`, new Uint8Array(CAPACITY * 512));
+    });
+  });
+}
