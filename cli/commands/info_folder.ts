@@ -6,6 +6,7 @@ import {
   folderOf,
   formatCid,
   formatSize,
+  heldDelta,
   isKnownBase,
   isWritable,
   joinPath,
@@ -45,16 +46,33 @@ export function movingCommands(
   words: readonly string[],
 ): string[] {
   const [base] = links;
-  if (!base?.descriptor || !isKnownBase(base) || error || verdicts.some((verdict) => refusalOf(verdict))) {
-    return [];
-  }
+  if (!base?.descriptor || !isKnownBase(base) || error) return [];
+  const held = heldCount(links);
+  // Verdicts are newest first; what the base holds has no parent any more.
+  if (verdicts.slice(0, verdicts.length - held).some((verdict) => refusalOf(verdict))) return [];
   const last = current === undefined ? links.length - 1 : links.findIndex(({ path }) => path === current);
+  if (last < held) return [];
   const leaf = links[last]!;
-  const deltas = last > 0
-    ? [applyCommand({ flags: [...words, "--chain"], deltas: [leaf.path], target: TARGET })]
-    : [];
+  const deltas = last > held ? [deltasOnto(links.slice(held + 1, last + 1), { held, words })] : [];
   const later = orphans.length > 0 ? [applyCommand({ flags: words, deltas: orphans, target: TARGET })] : [];
   return [copyOf(base, words), ...grow(base, leaf), ...deltas, ...later];
+}
+
+/** How many deltas of a chain, oldest first, its base holds already. */
+function heldCount(links: readonly LinkIdentity[]): number {
+  const [base, ...deltas] = links;
+  const held = base && heldDelta(base, deltas);
+  return held === undefined ? 0 : deltas.indexOf(held) + 1;
+}
+
+function deltasOnto(
+  links: readonly LinkIdentity[],
+  { held, words }: { held: number; words: readonly string[] },
+): string {
+  const paths = links.map(({ path }) => path);
+  return held > 0
+    ? applyCommand({ flags: words, deltas: paths, target: TARGET })
+    : applyCommand({ flags: [...words, "--chain"], deltas: [paths.at(-1)!], target: TARGET });
 }
 
 /** A disk that was grown after its first snapshot needs a target that is larger than the base. */
@@ -154,6 +172,7 @@ function printDisk(disk: FolderDisk, { found: { vms }, words }: Listed, console:
   const { links, verdicts, error, slot, current, orphans } = disk;
   const who = slot ?? (vms.length === 0 ? "" : "that no .vmx names");
   console.out(`  disk ${who}`.trimEnd());
+  const held = heldCount(links);
   links.forEach((link, i) => {
     const role = i === 0 && isKnownBase(link) ? "base" : "delta";
     const mark = link.path === current ? ", current: the VM runs on it" : "";
@@ -161,7 +180,8 @@ function printDisk(disk: FolderDisk, { found: { vms }, words }: Listed, console:
     console.out(`    ${role} ${link.path}: ${describe(link)}${encrypted}${mark}`);
     // Verdicts are newest first, links oldest first.
     const verdict = verdicts[verdicts.length - i];
-    if (verdict && verdict.state !== "match") console.out(`      ${verdictLine(verdict)}`);
+    if (i > 0 && i <= held) console.out("      the base holds it already, by its ids: an apply put it there");
+    else if (verdict && verdict.state !== "match") console.out(`      ${verdictLine(verdict)}`);
   });
   for (const orphan of orphans) {
     console.out(`    delta ${orphan}: without its descriptor, so that its parent cannot be checked;`);

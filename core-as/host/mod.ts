@@ -22,6 +22,7 @@ export * from "./files.ts";
 export * from "./format_choice.ts";
 export * from "./guest/mod.ts";
 export type { Inflater } from "./inflate.ts";
+export * from "./held.ts";
 export * from "./judgement.ts";
 export * from "./target_size.ts";
 export * from "./link.ts";

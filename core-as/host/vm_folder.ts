@@ -12,6 +12,7 @@ import { readDescriptor } from "./descriptor_file.ts";
 import { doubtError, doubtsOf } from "./doubts.ts";
 import { RegrainError } from "./errors.ts";
 import { isDescriptorOfOwnExtent } from "./format_choice.ts";
+import { heldDelta } from "./held.ts";
 import { readEmbeddedDescriptor } from "./hosted_sparse.ts";
 import { type Link, openLink } from "./link.ts";
 import { baseName, descriptorBeside, folderOf, foldName, isVmdkName, joinPath, looseNames } from "./names.ts";
@@ -155,7 +156,26 @@ export async function newerBeside(
     newer.push(...below);
   }
   const newest = { path: newer.at(-1) ?? link.path };
-  return [...newer, ...orphansIn(folder, names, links).filter((orphan) => isOfDisk(orphan, newest))];
+  const held = heldBy(link, links.filter(({ path }) => newer.includes(path)));
+  return [
+    ...newer.filter((path) => !held.includes(path)),
+    ...orphansIn(folder, names, links).filter((orphan) => isOfDisk(orphan, newest)),
+  ];
+}
+
+/** Paths of the deltas that an apply put into a base before. */
+function heldBy(
+  base: { readonly descriptor: Descriptor | undefined },
+  deltas: readonly DescribedLink[],
+): string[] {
+  const held: string[] = [];
+  let next = heldDelta(base, deltas);
+  while (next !== undefined && !held.includes(next.path)) {
+    held.push(next.path);
+    const { descriptor } = next;
+    next = deltas.find(({ path }) => isParent(path, descriptor));
+  }
+  return held;
 }
 
 interface Means {

@@ -274,3 +274,28 @@ Deno.test("A19: commands that are printed repeat the flags that the links were f
     run(/command: (regrain .*)/.exec(checked)![1]!, cwd);
     assertFileHolds(join(cwd, "base", BASE.flat), ALL_BYTES);
   }));
+
+Deno.test("A18: deltas that an apply put into the base are not called newer, and only a copy is to do", () =>
+  withVm(vmFiles(NEWER), (cwd) => {
+    regrainExits(0, ["apply", DELTA, NEWER, BASE.descriptor], { cwd });
+    assert.doesNotMatch(regrainExits(0, ["info", BASE.descriptor], { cwd }).stdout, /beside it/);
+    const { stdout } = regrainExits(0, ["info", "."], { cwd });
+    assert.doesNotMatch(stdout, /mismatch|no command moves it|regrain apply/);
+    assert.equal(stdout.match(/the base holds it already/g)?.length, 2);
+    assert.match(
+      stdout,
+      /to move it:\n +dd if=\.\/disk-flat\.vmdk|to move it:\n +dd if=\S+-flat\.vmdk of=TARGET/,
+    );
+  }));
+
+Deno.test("A18: where the base holds the older delta alone, the newer one is what is left to apply", () =>
+  withVm(vmFiles(NEWER), (cwd) => {
+    regrainExits(0, ["apply", DELTA, BASE.descriptor], { cwd });
+    const info = regrainExits(0, ["info", BASE.descriptor], { cwd }).stdout;
+    assert.match(info, /a newer delta stands beside it, .*: disk-000002\.vmdk/);
+    const { stdout } = regrainExits(0, ["info", "."], { cwd });
+    const command = /regrain (apply .*) TARGET/.exec(stdout)![1]!;
+    Deno.copyFileSync(join(cwd, BASE.flat), join(cwd, "vm.img"));
+    regrainExits(0, [...command.split(" "), "vm.img"], { cwd });
+    assertFileHolds(join(cwd, "vm.img"), ALL_BYTES);
+  }));
