@@ -10,7 +10,6 @@ import {
   isDeltaName,
   isKnownBase,
   isKnownDelta,
-  judge,
   judgeChain,
   type Link,
   type LinkIdentity,
@@ -140,7 +139,7 @@ export async function withOrder(error: RegrainError, given: Given): Promise<Regr
   const fits = (chain: readonly LinkIdentity[] | undefined) =>
     chain !== undefined &&
     belongsTogether(given.base ? [...chain, given.base] : chain, given.beside);
-  const chain = [orderOf(given.links), await completed(given)].find(fits);
+  const chain = [orderOf(given.links, given.beside), await completed(given)].find(fits);
   if (chain === undefined) return error;
   return error.withHint(withFirst(lineOf(chain, given), error.hint));
 }
@@ -173,11 +172,16 @@ function belongsTogether(links: readonly LinkIdentity[], beside?: readonly LinkI
 }
 
 /** The links in the order in which each matches the one below it, newest first; `undefined` where there is none. */
-function orderOf(links: readonly LinkIdentity[]): LinkIdentity[] | undefined {
+function orderOf(
+  links: readonly LinkIdentity[],
+  beside: readonly LinkIdentity[] = [],
+): LinkIdentity[] | undefined {
   const children = new Map<LinkIdentity, LinkIdentity>();
   const roots: LinkIdentity[] = [];
   for (const link of links) {
-    const parents = links.filter((other) => other !== link && judge(link, other).state === "match");
+    const parents = links.filter((other) =>
+      other !== link && judgeChain([link, other], beside)[0]!.state === "match"
+    );
     if (parents.length === 0) roots.push(link);
     else if (parents.length > 1 || children.has(parents[0]!)) return undefined;
     else children.set(parents[0]!, link);

@@ -159,19 +159,21 @@ export async function identifyParent(
 }
 
 /**
- * What the links name as their parents, as far as that is here and none of the links: where names are all there is to
- * judge by, such a file says that another one of its name was given.
+ * What the links name as their parents, as far as that is here, each with the one that names it: where names are all
+ * there is to judge by, such a file says that another one of its name was given. One of the links keeps its path.
  */
 export async function namedBeside(
   links: readonly LinkIdentity[],
   context: Context,
 ): Promise<LinkIdentity[]> {
-  const given = new Set<string>();
-  for (const { path } of links) given.add(await context.files.realPath(path));
+  const given = new Map<string, string>();
+  for (const { path } of links) given.set(await context.files.realPath(path), path);
   const beside: LinkIdentity[] = [];
   for (const link of links) {
     const named = await identifyParent(link, context);
-    if (named && !given.has(await context.files.realPath(named.path))) beside.push(named);
+    if (!named) continue;
+    const path = given.get(await context.files.realPath(named.path)) ?? named.path;
+    beside.push({ ...named, path, namedBy: link.path });
   }
   return beside;
 }

@@ -38,6 +38,8 @@ export interface LinkIdentity {
   readonly capacitySectors: number | undefined;
   /** True for a delta, false for a base, `undefined` where nothing says; by the descriptor when it is left out. */
   readonly delta?: boolean | undefined;
+  /** Path of the child that names this one as its parent, where it is known for that alone. */
+  readonly namedBy?: string;
 }
 
 /**
@@ -181,7 +183,13 @@ export function namedElsewhere(
   beside: readonly LinkIdentity[],
 ): LinkIdentity | undefined {
   if (!nameEvidence(child, parent).named) return undefined;
-  return beside.find((link) => link.path !== parent.path && nameEvidence(child, link).named);
+  return beside.find((link) => link.path !== parent.path && isNamed(link, child));
+}
+
+/** True for the very link that a child names; files of several folders may have that name. */
+function isNamed(link: LinkIdentity, child: LinkIdentity): boolean {
+  if (link.namedBy !== undefined && link.namedBy !== child.path) return false;
+  return nameEvidence(child, link).named === true;
 }
 
 /** True when the name given for the parent is that of a delta. */
@@ -195,9 +203,9 @@ export function isDeltaName(name: string): boolean {
 }
 
 /** The delta that is named as the parent, when the base has taken its content id since: an apply leaves it there. */
-function appliedBefore(cid: number, { child, parent, beside }: Family): string | undefined {
+function appliedBefore(cid: number, { child, parent, others, beside }: Family): string | undefined {
   if (!isKnownBase(parent)) return undefined;
-  const named = beside.find((link) => nameEvidence(child, link).named);
+  const named = beside.find((link) => isNamed(link, child) && !others.some(({ path }) => path === link.path));
   const { descriptor } = named ?? {};
   if (descriptor?.cid !== cid || descriptor.parentCid === undefined) return undefined;
   return descriptor.parentCid === cid ? undefined : named?.path;

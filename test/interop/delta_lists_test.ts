@@ -1,6 +1,6 @@
 /** Lists of deltas as people give them: in any order, with one left out, one twice, the base among them. */
 import assert from "node:assert/strict";
-import { buildDescriptor } from "../../fixtures/mod.ts";
+import { buildCowd, buildDescriptor, overlay } from "../../fixtures/mod.ts";
 import { assertFileHolds } from "../helpers/bytes.ts";
 import { regrain, regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { withTempDir } from "../helpers/peers.ts";
@@ -300,4 +300,41 @@ Deno.test("A1: a bare delta that lies between two given ones is named, and the l
     assertFileHolds(copy, vm.disk(1, 2, 3));
     const { stderr } = regrainExits(0, ["apply", "-n", vm.extent(1), copy]);
     assert.match(stderr, /newer deltas stand beside it, .*000002-delta\.vmdk, .*000003-delta\.vmdk/);
+  }));
+
+Deno.test("A1: linked clones of one file name are told apart by the folders that their names lead to", () =>
+  withTempDir((cwd) => {
+    const capacitySectors = 2048;
+    const link = (seed: number) => ({
+      capacitySectors,
+      grainSectors: 1,
+      seed,
+      grains: [5, seed].map((index) => ({ index, kind: "data" as const })),
+    });
+    const chain = [["c1", "vm", "../tpl/vm.vmdk"], ["c2", "vm", "../c1/vm.vmdk"], ["c2", "leaf", "vm.vmdk"]];
+    for (const [i, [folder, name, parentHint]] of chain.entries()) {
+      Deno.mkdirSync(`${cwd}/${folder}`, { recursive: true });
+      const extents = [{ sectors: capacitySectors, type: "VMFSSPARSE", file: `${name}-delta.vmdk` }];
+      const ids = { cid: "fffffffe", parentCid: "fffffffe", parentFileNameHint: parentHint! };
+      const text = buildDescriptor({ createType: "vmfsSparse", ...ids, extents });
+      Deno.writeFileSync(`${cwd}/${folder}/${name}.vmdk`, text);
+      Deno.writeFileSync(`${cwd}/${folder}/${name}-delta.vmdk`, buildCowd(link(50 + i)).bytes);
+    }
+    const base = new Uint8Array(capacitySectors * 512);
+    const apply = (...deltas: string[]) => ["apply", ...deltas, "copy.img"];
+    Deno.writeFileSync(`${cwd}/copy.img`, base);
+    for (const search of [[], ["--search", "c1"]]) {
+      const given = apply("c2/vm.vmdk", "c1/vm.vmdk", "c2/leaf.vmdk");
+      const { message } = regrainRefuses(BROKEN, [...given, ...search], { cwd });
+      assert.match(
+        message,
+        /c2\/vm\.vmdk is what it names as its parent, and that is another file than c1\//,
+      );
+      assertFileHolds(`${cwd}/copy.img`, base);
+    }
+    regrainExits(0, [...apply("c1/vm.vmdk", "c2/vm.vmdk", "c2/leaf.vmdk"), "--search", "c1"], { cwd });
+    assertFileHolds(
+      `${cwd}/copy.img`,
+      [50, 51, 52].reduce((below, seed) => overlay(below, link(seed)), base),
+    );
   }));
