@@ -10,6 +10,7 @@ import {
   applyCommand,
   Batch,
   type Disk,
+  quotePath,
   readBytes,
   RegrainError,
   SECTOR_SIZE,
@@ -285,7 +286,9 @@ async function requireSameUndo(
   throw refusal(
     path,
     `the interrupted run saved what it overwrote in ${kept.path}, which a run without it would leave with a part only`,
-    `resume with --undo ${kept.path}; if that is gone, or was taken back, run again without --resume and --undo`,
+    `resume with --undo ${
+      quotePath(kept.path)
+    }; if that is gone, or was taken back, run again without --resume and --undo`,
   );
 }
 

@@ -10,6 +10,7 @@ import {
   type Context,
   type Core,
   type LinkIdentity,
+  quotePath,
   RegrainError,
   requireSound,
   SECTOR_SIZE,
@@ -189,8 +190,8 @@ function withAppliedHint(
   if (request.dryRun || isDisturbed(error)) return error;
   const moved = done.writtenBytes + done.sparedBytes + done.zeroedBytes;
   const before = `${moved} bytes were applied before that`;
-  const taken = `regrain apply ${request.undo} ${request.target} takes them back`;
   if (request.undo !== undefined) {
+    const taken = `regrain apply ${quotePath(request.undo)} ${quotePath(request.target)} takes them back`;
     const how =
       `${before}; ${taken}; after that the delta can be applied again with another file for --undo; ` +
       "one begun before that would take back only a part";

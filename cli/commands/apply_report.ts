@@ -11,6 +11,7 @@ import {
   type Operation,
   operations,
   plural,
+  quotePath,
   type RegrainError,
   SECTOR_SIZE,
   type Target,
@@ -237,7 +238,9 @@ export function tellSummary(
   if (base !== undefined && cidSentence) console.tell(`${base}: ${cidSentence}`);
   if (undo !== undefined) {
     console.tell(
-      `${undo}: regrain apply ${undo} ${target} takes back what this run overwrote, while nothing else writes to it`,
+      `${undo}: regrain apply ${quotePath(undo)} ${
+        quotePath(target)
+      } takes back what this run overwrote, while nothing else writes to it`,
     );
   }
   const resumed = resumedBytes > 0 ? `${formatCount(resumedBytes)} done before + ` : "";

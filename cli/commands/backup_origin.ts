@@ -1,5 +1,5 @@
 /** What `regrain backup` reads: a disk, the places of it that changed, a delta, a stream. */
-import { type Core, RegrainError } from "../../core-as/host/mod.ts";
+import { type Core, quotePath, RegrainError } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { type AuditReport, auditUnchanged } from "../backup/audit.ts";
 import { parseChangedAreas } from "../backup/changed_areas.ts";
@@ -39,7 +39,7 @@ export function checkOrigin(source: string | undefined, flags: OriginFlags): voi
   checkStream(source, flags);
   if (delta !== undefined && source !== undefined && audit === undefined) {
     throw new RegrainError("USAGE", "with --delta there is no SOURCE: the snapshot before is the base", {
-      hint: `regrain backup --delta ${delta} --repo R --name ${flags.name}`,
+      hint: `regrain backup --delta ${quotePath(delta)} --repo R --name ${flags.name}`,
     });
   }
   if (delta === undefined && source === undefined && flags.fromCommand === undefined) {
@@ -60,7 +60,9 @@ export function checkOrigin(source: string | undefined, flags: OriginFlags): voi
   }
   if (source === undefined || source === PIPE) {
     throw new RegrainError("USAGE", "--audit needs a SOURCE to read from: the disk as it is now", {
-      hint: `regrain backup vm-000001.vmdk --delta ${delta ?? "DELTA"} --audit 1% --name ${flags.name}`,
+      hint: `regrain backup vm-000001.vmdk --delta ${
+        quotePath(delta ?? "DELTA")
+      } --audit 1% --name ${flags.name}`,
     });
   }
 }

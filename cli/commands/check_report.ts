@@ -2,7 +2,7 @@
  * What `check` prints: what is behind the findings, or with `--all` each of them as it is found. There may be millions,
  * so that they are never gathered.
  */
-import { causesOf, type Finding, type LinkSurvey } from "../../core-as/host/mod.ts";
+import { causesOf, type Finding, type LinkSurvey, quotePath } from "../../core-as/host/mod.ts";
 import type { Console } from "../ui/mod.ts";
 import { findingLine, healthOf, surveyJson } from "./describe.ts";
 
@@ -66,7 +66,9 @@ export class CheckReport {
     for (const { severity, kind, ...cause } of causes) {
       console.out(`  ${severity} ${kind}: ${findingLine(cause)}`);
     }
-    if (causes.length < findings.total) console.out(`  regrain check --all ${link.path} lists each`);
+    if (causes.length < findings.total) {
+      console.out(`  regrain check --all ${quotePath(link.path)} lists each`);
+    }
   }
 
   endImage(end: CheckEnd): void {

@@ -12,6 +12,7 @@ import {
   newerBeside,
   openLink,
   plural,
+  quotePath,
   type RegrainError,
   SECTOR_SIZE,
   surveyLink,
@@ -119,7 +120,9 @@ function printReport(image: string, report: Report, console: Console): void {
   for (const cause of causes.slice(0, SHOWN_CAUSES)) {
     console.out(`  ${cause.severity}: ${findingLine(cause)}`);
   }
-  if (survey.findings.total > SHOWN_CAUSES) console.out(`  ... regrain check --all ${image} lists each`);
+  if (survey.findings.total > SHOWN_CAUSES) {
+    console.out(`  ... regrain check --all ${quotePath(image)} lists each`);
+  }
 }
 
 function descriptorPairs(link: Link): [string, string][] {

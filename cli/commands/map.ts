@@ -5,6 +5,7 @@ import {
   formatSize,
   type Observer,
   openLink,
+  quotePath,
   type Run,
   SECTOR_SIZE,
 } from "../../core-as/host/mod.ts";
@@ -39,7 +40,7 @@ export async function runMap(images: readonly string[], flags: MapFlags): Promis
       if (runs.damagedBytes > 0) {
         sound = false;
         const what = `${exactSize(runs.damagedBytes)} are damaged, nobody knows what is there`;
-        session.console.warn(`${image}: ${what}; regrain check ${image} lists why`);
+        session.console.warn(`${image}: ${what}; regrain check ${quotePath(image)} lists why`);
       }
     } finally {
       disk.close();

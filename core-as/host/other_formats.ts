@@ -124,7 +124,10 @@ function vmText(path: string): OtherFormat | undefined {
   const text = VM_TEXTS.find(({ suffix }) => suffix.test(path));
   if (!text) return undefined;
   const folder = quotePath(folderOf(path));
-  return { what: text.what, way: `regrain info ${folder} tells its disks, and the commands that move them` };
+  return {
+    what: text.what,
+    way: `regrain info ${quotePath(folder)} tells its disks, and the commands that move them`,
+  };
 }
 
 /**

@@ -7,6 +7,7 @@
  *
  * This module is browser compatible.
  */
+import { quotePath } from "./command_line.ts";
 import { type Fit, fitOf, type Wanted } from "./candidate.ts";
 import { RegrainError } from "./errors.ts";
 import type { Files } from "./files.ts";
@@ -233,7 +234,7 @@ function ownParent({ name, holder }: Question): RegrainError {
 function outsideFolder({ name, holder, what }: Question, at: { path: string; reason: string }): RegrainError {
   return new RegrainError("OUTSIDE_FOLDER", `the ${what} "${name}" ${at.reason} and is not followed`, {
     path: holder,
-    hint: `if that is right: --search ${folderOf(at.path)}, or --allow-outside`,
+    hint: `if that is right: --search ${quotePath(folderOf(at.path))}, or --allow-outside`,
   });
 }
 

@@ -7,6 +7,7 @@
  *
  * This module is browser compatible.
  */
+import { quotePath } from "./command_line.ts";
 import type { ExtentLine } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
 import type { Target } from "./source.ts";
@@ -85,7 +86,9 @@ function tooSmallHint({ path, kind, sizeBytes, extents }: SizedTarget, neededByt
 /** What to do about a raw file that is too short. */
 function cutCopyHint(path: string, neededBytes: number): string {
   return "the copy may not be complete: compare its size with the source's, and copy it again if they differ; " +
-    `only if the source is as short, truncate -s ${neededBytes} ${path} fills it up with zeros; a cut copy becomes ` +
+    `only if the source is as short, truncate -s ${neededBytes} ${
+      quotePath(path)
+    } fills it up with zeros; a cut copy becomes ` +
     "a wrong disk by that, and nothing will tell";
 }
 
@@ -96,9 +99,9 @@ function otherBaseHint(last: ExtentFile, at: { path: string; moreBytes: number }
   const endBytes = (grown.offsetSectors + sizeSectors) * SECTOR_SIZE;
   return `the copy may not be complete, or not of this disk: compare ${at.path} and the sizes of its extents with ` +
     `the source's; only if the disk was grown after this base was made, write ${formatExtentLine(grown)} ` +
-    `instead of ${
-      formatExtentLine(last.line)
-    } there, and truncate -s ${endBytes} ${last.path}; the wrong base ` +
+    `instead of ${formatExtentLine(last.line)} there, and truncate -s ${endBytes} ${
+      quotePath(last.path)
+    }; the wrong base ` +
     "becomes a wrong disk by that";
 }
 

@@ -1,7 +1,17 @@
 /** Hints of hosts, targets and pipes, followed: see `hints_test.ts`. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { BASE, baseDisk, buildDescriptor, buildHosted, dataGrains, DELTA } from "../../fixtures/mod.ts";
+import {
+  BASE,
+  baseDisk,
+  baseFiles,
+  buildCowd,
+  buildDescriptor,
+  buildHosted,
+  dataGrains,
+  DELTA,
+  deltaFiles,
+} from "../../fixtures/mod.ts";
 import { assertFileHolds } from "../helpers/bytes.ts";
 import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import {
@@ -274,3 +284,24 @@ function shell(line: string, cwd: string): Ran {
   const decoder = new TextDecoder();
   return { code: output.code, stdout: decoder.decode(output.stdout), stderr: decoder.decode(output.stderr) };
 }
+
+Deno.test("A17: lines that are printed to be run quote the names in them, and none is taken for a flag", () =>
+  withTempDir((folder) => {
+    const base = baseFiles({ capacitySectors: 64 });
+    const link = { capacitySectors: 64, grainSectors: 1, seed: 3, grains: dataGrains([5]) };
+    const delta = deltaFiles({ kind: "cowd", bytes: buildCowd(link).bytes, capacitySectors: 64 });
+    for (const [name, bytes] of Object.entries({ ...base, ...delta })) {
+      Deno.writeFileSync(`${folder}/${name}`, bytes);
+    }
+    const odd = "t $(touch pwned).img";
+    Deno.writeFileSync(`${folder}/${odd}`, base[BASE.flat]!.slice(0, -512));
+    const { hint } = regrainRefuses({ code: "SIZE_MISMATCH", exit: 5 }, ["apply", DELTA, odd], {
+      cwd: folder,
+    });
+    assert.ok(hint!.includes(`truncate -s 32768 '${odd}' `), hint);
+    Deno.writeFileSync(`${folder}/-t.img`, base[BASE.flat]!);
+    const args = ["apply", "--undo", "u", DELTA, "--", "-t.img"];
+    assert.match(regrainExits(0, args, { cwd: folder }).stderr, /regrain apply u \.\/-t\.img takes back/);
+    regrainExits(0, ["apply", "u", "./-t.img"], { cwd: folder });
+    assertFileHolds(`${folder}/-t.img`, base[BASE.flat]!);
+  }));
