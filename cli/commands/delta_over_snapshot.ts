@@ -8,6 +8,7 @@ import {
   isKnownDelta,
   type Link,
   type LinkIdentity,
+  newerBeside,
   openLink,
   RegrainError,
 } from "../../core-as/host/mod.ts";
@@ -81,6 +82,7 @@ export class DeltaOverSnapshot implements Disposable {
     // A backup that has to start again asks once more.
     for (const link of this.links.splice(1)) link.close();
     const newest = this.links[0]!;
+    if (snapshot?.cid !== undefined) await this.requireNewest(snapshot.cid);
     const { parents, error } = await identifyParents(newest, this.session.context);
     const deltas = [newest, ...parents.filter(isKnownDelta)];
     const cid = snapshot?.cid;
@@ -96,6 +98,32 @@ export class DeltaOverSnapshot implements Disposable {
     }
     for (const { path } of deltas.slice(1, deltas.indexOf(lowest) + 1)) await this.openBelow(path);
     return [...this.links];
+  }
+
+  /**
+   * A delta with the CID that it was made against leaves the CID of the snapshot as it is: one that is laid once more,
+   * after newer ones, would hide what these hold.
+   */
+  private async requireNewest(cid: string): Promise<void> {
+    const { path, descriptor } = this.newest;
+    if (cidOf(descriptor?.cid) !== cid || cidOf(descriptor?.parentCid) !== cid) return;
+    const newer = await newerBeside(this.newest, this.session.context);
+    if (newer.length === 0) {
+      return this.session.console.warn(
+        `CID ${cid} is that of several links, so it does not tell whether the snapshot has ${path} already, or ` +
+          "newer ones: it is laid over what is there",
+      );
+    }
+    const message =
+      `CID ${cid} does not tell whether the snapshot has newer deltas already, which stand beside it: ` +
+      newer.join(", ");
+    if (this.force) return this.session.console.warn(`taken by --force: ${path}: ${message}`);
+    throw new RegrainError("WRONG_BASE", message, {
+      path,
+      hint:
+        "give the newest of them: those below it are laid with it; --force lays this one alone, which hides " +
+        "what newer ones hold if the snapshot has them",
+    });
   }
 
   /** A delta that is not here may have the very CID of the snapshot, and then the snapshot may lack it. */

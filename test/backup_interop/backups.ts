@@ -37,7 +37,10 @@ export class Backups {
     return { ...JSON.parse(stdout.trim().split("\n").at(-1)!), stderr };
   }
 
-  backupRefuses(expected: { code: string; exit: number }, ...args: readonly string[]): { message: string } {
+  backupRefuses(
+    expected: { code: string; exit: number },
+    ...args: readonly string[]
+  ): { message: string; hint?: string } {
     return regrainRefuses(expected, this.backupArgs(args), { env: PASSPHRASE });
   }
 

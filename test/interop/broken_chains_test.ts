@@ -56,6 +56,24 @@ for (
     }));
 }
 
+Deno.test("A2: an older delta is not laid again over newer ones that ids do not tell, and the hint works", () =>
+  withBackups((backups, folder) => {
+    const vm = new VmFolder(`${folder}/vm`, { cids: Array(3).fill("fffffffe") });
+    backups.backup(vm.descriptor(0));
+    backups.backup("--delta", vm.descriptor(2));
+    const { message, hint } = backups.backupRefuses(
+      { code: "WRONG_BASE", exit: 5 },
+      "--delta",
+      vm.descriptor(1),
+    );
+    assert.match(message, /newer deltas already, which stand beside it: .*vm-000002\.vmdk/);
+    assert.match(hint!, /^give the newest of them.*--force lays this one alone/);
+    backups.backup("--delta", vm.descriptor(2));
+    assert.ok(sameBytes(backups.restored(), vm.disk(1, 2)));
+    const forced = backups.backup("--delta", vm.descriptor(1), "--force");
+    assert.match(forced.stderr, /taken by --force/);
+  }));
+
 Deno.test("A2: a snapshot that may lack a delta which is not here is not laid over, but by --force", () =>
   withBackups((backups, folder) => {
     const vm = new VmFolder(`${folder}/vm`, { cids: ["7a1b2c3d", "7a1b2c3d", "99999999"] });
