@@ -55,6 +55,8 @@ export interface BackupRequest {
   /** For so long, at least, the store is to let nobody remove what the snapshot needs. */
   readonly retainMs?: number | undefined;
   onProgress?(progress: BackupProgress): void;
+  /** What it throws is why the content that was read is no snapshot. */
+  beforeCommit?(): void;
   /** Told of everything that was not as it should be, one sentence each. */
   onNotice(sentence: string): void;
 }
@@ -258,6 +260,7 @@ class Attempt {
         elapsedMs: Math.round(repository.world.nowMs() - this.startedMs),
       },
     };
+    this.request.beforeCommit?.();
     await this.commit(snapshot);
     return { plan, map, readBytes: this.readBytes, snapshot };
   }

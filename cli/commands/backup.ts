@@ -108,6 +108,7 @@ async function backUpWithProgress(repository: Repository, work: BackupWork): Pro
         watch.learn({ figures: { readBytes, storedBytes } });
         progress.update({ doneBytes, totalBytes, parts: { read: readBytes, stored: storedBytes } });
       },
+      beforeCommit: () => origin.requireUnchanged?.(),
       onNotice: (sentence) => console.warn(sentence),
     });
   } finally {

@@ -1,6 +1,7 @@
 /** What `regrain backup` reads: a disk, the places of it that changed, a delta, a stream. */
-import { type Core, quotePath, RegrainError } from "../../core-as/host/mod.ts";
+import { type Core, quotePath, RegrainError, type Source } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
+import { type Leniency, requireUnchanged } from "../apply/undisturbed.ts";
 import { type AuditReport, auditUnchanged } from "../backup/audit.ts";
 import { parseChangedAreas } from "../backup/changed_areas.ts";
 import type { Lanes } from "../backup/lanes.ts";
@@ -25,6 +26,8 @@ export interface OriginFlags extends StreamFlags {
 export interface Origin extends Disposable {
   plan(parent: Snapshot | undefined, lanes: Lanes): Promise<BackupPlan>;
   readonly sizeBytes: number | undefined;
+  /** @throws {RegrainError} `INPUT_CHANGED` when a file was written to since it was opened, unless that is forced. */
+  requireUnchanged?(): void;
 }
 
 interface OriginMeans {
@@ -90,7 +93,7 @@ export async function openOrigin(source: string | undefined, means: OriginMeans)
   }
 }
 
-type OpenedDisk = DiskOrigin & { readonly core: Core; close(): void };
+type OpenedDisk = DiskOrigin & { readonly core: Core; readonly files: readonly Source[]; close(): void };
 
 async function openDisk(path: string, { session, repository, flags }: OriginMeans): Promise<OpenedDisk> {
   const { core } = session.context;
@@ -100,7 +103,8 @@ async function openDisk(path: string, { session, repository, flags }: OriginMean
   const file = newest!.files[0];
   const cid = file instanceof OpenedSnapshot ? file.cid : cidText(newest!);
   const { chunkBytes } = repository.description;
-  return { source: disk, chunkBytes, cid, core, close: () => disk.close() };
+  const files = disk.links.flatMap((link) => link.files);
+  return { source: disk, chunkBytes, cid, core, files, close: () => disk.close() };
 }
 
 function openSource(disk: OpenedDisk, means: OriginMeans): Origin {
@@ -112,6 +116,7 @@ function openSource(disk: OpenedDisk, means: OriginMeans): Origin {
       return await auditedPlan(planChanged(disk, parent, areas), { parent, disk, lanes, ...means });
     },
     sizeBytes: disk.source.sizeBytes,
+    requireUnchanged: () => requireUnchanged(disk.files, leniencyOf(means)),
     [Symbol.dispose]: () => disk.close(),
   };
 }
@@ -124,11 +129,16 @@ function openDelta(delta: DeltaOverSnapshot, disk: OpenedDisk | undefined, means
       return disk === undefined ? plan : await auditedPlan(plan, { parent, disk, lanes, ...means });
     },
     sizeBytes: delta.sizeBytes,
+    requireUnchanged: () => requireUnchanged([...delta.files, ...disk?.files ?? []], leniencyOf(means)),
     [Symbol.dispose]() {
       delta[Symbol.dispose]();
       disk?.close();
     },
   };
+}
+
+function leniencyOf({ flags, session }: OriginMeans): Leniency {
+  return { force: flags.force ?? false, warn: (sentence) => session.console.warn(sentence) };
 }
 
 function readList(path: string): string {

@@ -11,6 +11,7 @@ import {
   newerBeside,
   openLink,
   RegrainError,
+  type Source,
 } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { planDelta } from "../backup/delta_origin.ts";
@@ -49,6 +50,11 @@ export class DeltaOverSnapshot implements Disposable {
 
   get newest(): Link {
     return this.links[0]!;
+  }
+
+  /** Those of all links that are open. */
+  get files(): readonly Source[] {
+    return this.links.flatMap((link) => link.files);
   }
 
   get sizeBytes(): number {

@@ -2,6 +2,7 @@
 import { formatSize, RegrainError } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { RateLimit } from "../apply/rate_limited_target.ts";
+import { requireInPlace } from "../apply/undisturbed.ts";
 import type { Repository } from "../backup/repository.ts";
 import { checkSize, type Overlay, readInOrder, type RestoreCounts, restoreTo } from "../backup/restore.ts";
 import { type DamagedStretch, inOrder } from "../backup/salvage.ts";
@@ -171,6 +172,7 @@ async function fill(place: Place, work: RestoreWork & { progress: Progress }): P
     if (behind !== undefined) console.warn(behind);
     const counts = await write(place, work);
     await place.target.flush();
+    requireInPlace(place.target);
     return counts;
   } finally {
     place.target.close();
