@@ -1,5 +1,5 @@
 /** A target that is written no faster than it may be, so that others on the same medium or network get their share. */
-import { type Batch, cutStretch, type MaybePromise, MIB, type Target } from "../../core-as/host/mod.ts";
+import { Batch, cutStretch, KIB, type MaybePromise, MIB, type Target } from "../../core-as/host/mod.ts";
 import { WrappedTarget } from "./wrapped_target.ts";
 
 /** What waits; a test counts instead. */
@@ -19,6 +19,9 @@ const SHORTEST_WAIT_MS = 5;
 const LONGEST_SLEEP_MS = 100;
 /** Zeros are accounted for in pieces as large as the buffers of data, so that they are no burst either. */
 const ZERO_PIECE_BYTES = 4 * MIB;
+/** A batch may be larger than what is due in a second: it is cut into pieces of a tenth, not below this size. */
+const LEAST_PIECE_BYTES = 32 * KIB;
+const PIECES_A_SECOND = 10;
 
 export interface RateLimitOptions {
   readonly clock?: Clock;
@@ -62,20 +65,45 @@ export class RateLimit {
  * Spreads the bytes that are really written over time. Zeros that the medium makes by itself, such as holes, cost
  * others nothing and do not count; where a target cannot tell, only those that are to be punched do not.
  *
- * It waits before a transfer, not after it: what was written is then counted when the wait ends the work.
+ * It waits before a transfer, not after it: what was written is then counted when the wait ends the work. A large batch
+ * is cut, so that a whole buffer is no burst.
  */
 export class RateLimitedTarget extends WrappedTarget {
   private readonly limit: RateLimit;
+  private readonly pieceBytes: number;
+  private readonly piece = new Batch();
 
   constructor(target: Target, bytesPerSecond: number, options?: RateLimitOptions) {
     super(target);
+    const share = Math.floor(bytesPerSecond / PIECES_A_SECOND / LEAST_PIECE_BYTES) * LEAST_PIECE_BYTES;
+    this.pieceBytes = Math.max(LEAST_PIECE_BYTES, share);
     this.limit = new RateLimit(bytesPerSecond, options);
   }
 
   override async write(batch: Batch, buffer: Uint8Array): Promise<void> {
-    await this.limit.wait();
-    await this.target.write(batch, buffer);
-    this.limit.add(batch.totalBytes);
+    for (const piece of this.piecesOf(batch)) {
+      await this.limit.wait();
+      await this.target.write(piece, buffer);
+      this.limit.add(piece.totalBytes);
+    }
+  }
+
+  /** The same transfers in batches of few bytes; each is valid until the next is asked for. */
+  private *piecesOf(batch: Batch): Generator<Batch> {
+    const { piece, pieceBytes } = this;
+    if (batch.totalBytes <= pieceBytes) return yield batch;
+    piece.clear();
+    for (let i = 0; i < batch.count; i++) {
+      for (let done = 0; done < batch.lengthBytes[i]!;) {
+        const lengthBytes = Math.min(batch.lengthBytes[i]! - done, pieceBytes - piece.totalBytes);
+        piece.add({ offsetBytes: batch.offsetBytes[i]! + done, lengthBytes, at: batch.at[i]! + done });
+        done += lengthBytes;
+        if (piece.totalBytes < pieceBytes) continue;
+        yield piece;
+        piece.clear();
+      }
+    }
+    if (piece.totalBytes > 0) yield piece;
   }
 
   override async zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): Promise<void> {

@@ -41,6 +41,22 @@ Deno.test("a rate-limited target takes as long as its bytes are due", async () =
   assert.deepEqual(memory.bytes.subarray(0, 100_000), new Uint8Array(100_000).fill(1));
 });
 
+Deno.test("D8: one large batch is no burst: it is cut, and every byte reaches its place", async () => {
+  const clock = fakeClock();
+  const memory = new MemoryTarget(new Uint8Array(1_000_000));
+  const target = new RateLimitedTarget(memory, 100_000, { clock });
+  const buffer = Uint8Array.from({ length: 900_000 }, (_, i) => 1 + i % 251);
+  const batch = new Batch();
+  batch.add({ offsetBytes: 500_000, lengthBytes: 450_000, at: 0 });
+  batch.add({ offsetBytes: 3000, lengthBytes: 450_000, at: 450_000 });
+  await target.write(batch, buffer);
+  assert.ok(clock.sleptMs >= 8400 && clock.sleptMs <= 9000, `${clock.sleptMs} ms for nine seconds' worth`);
+  const wanted = new Uint8Array(1_000_000);
+  wanted.set(buffer.subarray(0, 450_000), 500_000);
+  wanted.set(buffer.subarray(450_000), 3000);
+  assert.deepEqual(memory.bytes, wanted);
+});
+
 Deno.test("small writes share a wait, and none is forgotten", async () => {
   const clock = fakeClock();
   const target = new RateLimitedTarget(new MemoryTarget(new Uint8Array(4096)), 1_000_000, { clock });
@@ -148,7 +164,7 @@ Deno.test("D8: a wait that a stop ends leaves the target durable", async () => {
     },
     whileWaiting: () => stoppable.passSafePoint(),
   });
-  await write(target, 1_000_000);
+  await write(target, 32 * 1024);
   await assert.rejects(write(target, 1_000_000), stop);
   assert.equal(memory.operations.length, 1);
   assert.equal(memory.flushes, 1);
