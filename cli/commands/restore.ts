@@ -2,7 +2,7 @@
 import { formatSize, RegrainError } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { RateLimit } from "../apply/rate_limited_target.ts";
-import { requireInPlace } from "../apply/undisturbed.ts";
+import { requireInPlace, requireUnchanged } from "../apply/undisturbed.ts";
 import type { Repository } from "../backup/repository.ts";
 import { checkSize, type Overlay, readInOrder, type RestoreCounts, restoreTo } from "../backup/restore.ts";
 import { type DamagedStretch, inOrder } from "../backup/salvage.ts";
@@ -100,6 +100,11 @@ async function restoreWithDelta(
   const whole = { ...work, overlay, cid: plan === undefined ? snapshot.cid : plan.cid };
   if (path === PIPE) await restoreToStdout(whole);
   else await restoreToPath(path, whole);
+  if (delta === undefined) return;
+  requireUnchanged(delta.files, {
+    force: force ?? false,
+    warn: (sentence) => session.console.warn(sentence),
+  });
 }
 
 async function restoreToStdout(work: RestoreWork): Promise<void> {
