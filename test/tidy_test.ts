@@ -73,7 +73,7 @@ const PACKAGES: Partial<Record<Part, RegExp>> = {
   commands: /^node:/,
   program: /^@commander-js\/extra-typings$/,
   main: /^@commander-js\/extra-typings$/,
-  "inspector-build": /^node:url$/,
+  "inspector-build": /^node:(url|zlib)$/,
   inspector: /^preact|^@bokuweb\/zstd-wasm$/,
   fixtures: /^node:/,
   test: /./,

@@ -216,7 +216,7 @@ function createTarget(
   intent: WriteIntent,
   { io, context }: { io: Io; context: Context },
 ): PreparedTarget | undefined {
-  const isBelowDev = /^\/dev(?!\/shm)(\/|$)/.test(io.realPath(folderOf(request.target)) ?? request.target);
+  const isBelowDev = leadsBelowDev(request.target, io);
   if (!request.create || isBelowDev) {
     throw new RegrainError("TARGET_MISSING", "there is no such file or device", {
       path: request.target,
@@ -235,6 +235,19 @@ function createTarget(
     force: request.force,
   });
   return { target: new MadeTarget(target, io), base: undefined, warnings: target.fallbacks, isNew: true };
+}
+
+/** True of a name for a device, by itself or by the folder it leads to as far as that may be looked at. */
+function leadsBelowDev(path: string, io: Io): boolean {
+  const isDevice = (name: string) => /^\/dev(?!\/shm)(\/|$)/.test(name);
+  if (isDevice(path)) return true;
+  try {
+    return isDevice(io.realPath(folderOf(path)) ?? "");
+  } catch (error) {
+    // Making a file needs no right to read its folder; then nothing but the name can tell.
+    if (error instanceof RegrainError && error.code === "PERMISSION") return false;
+    throw error;
+  }
 }
 
 function requireMakeable(path: string, io: Io): void {
