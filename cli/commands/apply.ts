@@ -190,7 +190,8 @@ async function carryOut(
   } catch (error) {
     progress.end();
     if (!(error instanceof RegrainError) || done === undefined || error.code === "VERIFY_FAILED") throw error;
-    throw withProgressHint(error, done, { plan, journal: flags.journal });
+    const needsForce = !request.force && work.prepared.disk.links.at(-1)!.isBase;
+    throw withProgressHint(error, done, { plan, journal: flags.journal, needsForce });
   }
 }
 

@@ -180,15 +180,21 @@ export function partsOf(counts: ApplyCounts): Record<string, number> {
 export function withProgressHint(
   error: RegrainError,
   done: ApplyCounts,
-  at: { plan: Pick<ApplyPlan, "writeBytes" | "zeroBytes">; journal: string | undefined },
+  at: {
+    plan: Pick<ApplyPlan, "writeBytes" | "zeroBytes">;
+    journal: string | undefined;
+    /** A whole disk that began to fill a target made for it: it overwrites one by then. */
+    needsForce?: boolean;
+  },
 ): RegrainError {
   // The hints of these say what to do with all of it.
   if (isDisturbed(error)) return error;
   const moved = workBytesOf(done);
   const all = plannedBytesOf(at.plan);
+  const force = at.needsForce ? ", and --force since the target is there now," : "";
   const how = at.journal === undefined
-    ? "running the same command again completes it"
-    : "the same command with --resume completes it";
+    ? `running the same command again${force} completes it`
+    : `the same command with --resume${force} completes it`;
   const progress = `${moved} of ${all} bytes were applied; ${how}`;
   return error.withHint(error.hint === undefined ? progress : `${error.hint}; ${progress}`);
 }

@@ -16,7 +16,8 @@ const SLOWLY = ["--progress", "none", "--rate-limit", "200M"];
 const DISK_BYTES = 256 * 1024 * 1024;
 /** Longer than the program goes between two turns in which every signal is heard: one is due when it is let go on. */
 const HELD_MS = 400;
-const RESUMES = /\d+ of 268435456 bytes were applied; running the same command again completes it/;
+const RESUMES =
+  /\d+ of 268435456 bytes were applied; running the same command again, and --force since .* now, completes it/;
 
 interface Ended {
   readonly code: number;
@@ -79,7 +80,7 @@ Deno.test({
       const expected = sha256File(`${folder}/base-flat.vmdk`);
 
       await t.step(
-        "SIGINT stops it cleanly, says how far it came, and a second run completes it",
+        "D12: SIGINT stops it cleanly, says how far it came, and a second run as the hint says completes it",
         async () => {
           const { code, signal, stderr } = await applyHeld(folder, (child) => child.kill("SIGINT"));
           assert.equal(signal, null, stderr);
@@ -89,7 +90,7 @@ Deno.test({
           assert.match(stderr, RESUMES);
           const appliedBytes = Number(/(\d+) of \d+ bytes were applied/.exec(stderr)![1]);
           assert.ok(appliedBytes > 0 && appliedBytes < DISK_BYTES, stderr);
-          regrainExits(0, ["apply", base, target]);
+          regrainExits(0, ["apply", "--force", base, target]);
           assert.equal(sha256File(target), expected);
         },
       );
@@ -108,7 +109,7 @@ Deno.test({
         assert.match(stderr, /two lanes/);
         assert.equal(code, 130, stderr);
         assert.match(stderr, RESUMES);
-        regrainExits(0, ["apply", base, target]);
+        regrainExits(0, ["apply", "--force", base, target]);
         assert.equal(sha256File(target), expected);
       });
 
@@ -116,8 +117,20 @@ Deno.test({
         const flags = ["--journal", `${folder}/journal`, ...SLOWLY];
         const { code, stderr } = await applyHeld(folder, (child) => child.kill("SIGINT"), flags);
         assert.equal(code, 130, stderr);
-        assert.match(stderr, /the same command with --resume completes it/);
-        const args = ["apply", "--resume", "--journal", `${folder}/journal`, "--json", base, target];
+        assert.match(
+          stderr,
+          /the same command with --resume, and --force since the target is there now, completes it/,
+        );
+        const args = [
+          "apply",
+          "--force",
+          "--resume",
+          "--journal",
+          `${folder}/journal`,
+          "--json",
+          base,
+          target,
+        ];
         const { stdout } = regrainExits(0, args);
         const summary = JSON.parse(stdout.trim().split("\n").at(-1)!);
         assert.ok(summary.resumedBytes > 0 && summary.resumedBytes < DISK_BYTES, stdout);
