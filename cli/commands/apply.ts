@@ -113,14 +113,14 @@ async function applyDeltas(request: ApplyRequest, flags: ApplyFlags, session: Se
     const { plan } = prepared;
     const need = { undoBytes: plan.writeBytes + plan.zeroBytes };
     for (const warning of requireRoomBeside(flags, need, io)) console.warn(warning);
-    if (flags.journal !== undefined && !flags.resume && io.stat(flags.journal)) {
-      const oldPlan = await fingerprintPlan(prepared.disk, io);
-      const target = { path: request.target };
-      await requireJournalPlace(flags.journal, { plan: oldPlan, target, io, force: request.force });
-    }
     const target = await prepareTarget(request, intent, { io, context });
     try {
       requireOnePurpose(flags, asParts(target?.target), io);
+      if (flags.journal !== undefined && !flags.resume && io.stat(flags.journal)) {
+        const plan = await fingerprintPlan(prepared.disk, io);
+        const at = { plan, target: { path: request.target }, io, force: request.force };
+        await requireJournalPlace(flags.journal, at);
+      }
       for (const warning of await requireLikelyBase(prepared.disk, target, request)) console.warn(warning);
       await warnNewer(session, prepared.disk.links[0]!);
       tellPlan(console, request, prepared, target);

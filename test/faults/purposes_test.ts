@@ -52,7 +52,7 @@ Deno.test("D2: an undo file or journal that is an input, the target or a part of
       for (const flag of ["--undo", "--journal"]) {
         const args = ["apply", "--dry-run", flag, file, "--chain", CHAIN.leaf, descriptor!];
         const { message } = regrainRefuses({ code: "TARGET_UNSUITABLE", exit: 2 }, args, { cwd: folder });
-        assert.match(message, /names the same file as the (input|target)/, file);
+        assert.match(message, /names the same file as the (input|target)/, `${file}: ${message}`);
       }
     }
     assert.equal(sha256File(`${folder}/${flat}`), before);
