@@ -62,19 +62,20 @@ export async function lookAtAll(
     items.push(await lookAt({ name, format: formatOf(name), role: "image" }, context));
   }
   // What a descriptor names as its parent is a VMDK by that, whatever its name is; and may name a parent itself.
-  for (let parent = nextParent(items); parent !== undefined; parent = nextParent(items)) {
-    items[items.indexOf(parent)] = await lookAt({ ...parent, role: "parent" }, context);
+  const waiting = [...items];
+  for (let item = waiting.pop(); item !== undefined; item = waiting.pop()) {
+    const parent = parentNamedBy(item, items);
+    if (parent?.role !== "image" || parent.format !== undefined) continue;
+    const again = await lookAt({ ...parent, role: "parent" }, context);
+    items[items.indexOf(parent)] = again;
+    waiting.push(again);
   }
   return items;
 }
 
-function nextParent(items: readonly Item[]): Item | undefined {
-  const parents = items.map(({ descriptor }) =>
-    descriptor && isDelta(descriptor) && descriptor.parentFileNameHint !== undefined
-      ? named(items, descriptor.parentFileNameHint)
-      : undefined
-  );
-  return parents.find((parent) => parent?.role === "image" && parent.format === undefined);
+function parentNamedBy({ descriptor }: Item, items: readonly Item[]): Item | undefined {
+  const hint = descriptor && isDelta(descriptor) ? descriptor.parentFileNameHint : undefined;
+  return hint === undefined ? undefined : named(items, hint);
 }
 
 /**
