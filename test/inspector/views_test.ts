@@ -125,7 +125,7 @@ for (const [name, { words, scheme, parts }] of Object.entries(TABLES)) {
         const capacitySectors = 32 * MIB / 512;
         const grains = dataGrains(sequence({ from: MIB / 65536 + 32, count: 16 }));
         const cowd = buildCowd({ seed: 3, capacitySectors, grainSectors: 128, grains });
-        const descriptor = { parentFileNameHint: "disk.img" };
+        const descriptor = { parentFileNameHint: "base.vmdk" };
         const delta = deltaFiles({ kind: "cowd", bytes: cowd.bytes, capacitySectors, descriptor });
         await withTempDir((folder) =>
           inPage(async (page) => {

@@ -23,7 +23,7 @@ async function withGuest(work: (cwd: string) => void | Promise<void>): Promise<v
 
 /** Exactly one line warns, and it names the file and the flag. */
 function assertWarnsOnce(stderr: string, name = "guest.img"): void {
-  const warnings = stderr.split("\n").filter((line) => line.startsWith("warning:"));
+  const warnings = stderr.split("\n").filter((line) => /^(?:warning:|\{"type":"warning")/.test(line));
   assert.equal(warnings.length, 1, stderr);
   assert.ok(warnings[0]!.includes(name) && warnings[0]!.includes("--format"), warnings[0]);
 }
