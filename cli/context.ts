@@ -1,6 +1,13 @@
 /** Wires the core to this machine: the kernels, the files, the native inflate. */
 import * as kernels from "../core-as/core.wasm";
-import { type Context, Core, type Files, type ImageFormat, type Inflater } from "../core-as/host/mod.ts";
+import {
+  type Context,
+  Core,
+  type Files,
+  type ImageFormat,
+  type Inflater,
+  RegrainError,
+} from "../core-as/host/mod.ts";
 import type { Io } from "./io/mod.ts";
 
 /**
@@ -60,6 +67,16 @@ function filesOf(io: Io): Files {
     open: (path) => io.openSource(path),
     exists: (path) => io.stat(path) !== undefined,
     realPath: (path) => io.realPath(path) ?? path,
-    list: (folder) => io.list(folder),
+    list: (folder) => unlessForbidden(() => io.list(folder)),
   };
+}
+
+/** What lies beside a file only adds to what is said of it: where it may not be looked at, there is nothing to add. */
+function unlessForbidden<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof RegrainError && error.code === "PERMISSION") return undefined;
+    throw error;
+  }
 }

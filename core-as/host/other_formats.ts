@@ -7,6 +7,7 @@
  * This module is browser compatible.
  */
 import { quotePath } from "./command_line.ts";
+import { RegrainError } from "./errors.ts";
 import type { Files } from "./files.ts";
 import type { Role } from "./format_choice.ts";
 import { baseName, folderOf } from "./names.ts";
@@ -142,7 +143,7 @@ async function chunkOf(path: string, files: Files): Promise<OtherFormat | undefi
   const others: string[] = [];
   for (const other of [...firstEnds(end), ...[-1, 1].map((step) => neighbour(end, step))]) {
     const sibling = other === undefined ? undefined : `${stem}.${front ?? ""}${other}`;
-    if (sibling !== undefined && (sibling === path || await files.exists(sibling))) others.push(sibling);
+    if (sibling !== undefined && (sibling === path || await isThere(sibling, files))) others.push(sibling);
   }
   const hasFirst = firstEnds(end).some((first) => others.includes(`${stem}.${front ?? ""}${first}`));
   const other = others.find((sibling) => sibling !== path);
@@ -174,4 +175,14 @@ function neighbour(end: string, step: number): string | undefined {
     if (isLetter) return letters.join("");
   }
   return undefined;
+}
+
+/** A file that may not be looked at is taken for absent: it would only be named in a hint. */
+async function isThere(path: string, files: Files): Promise<boolean> {
+  try {
+    return await files.exists(path);
+  } catch (error) {
+    if (error instanceof RegrainError && error.code === "PERMISSION") return false;
+    throw error;
+  }
 }
