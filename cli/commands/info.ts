@@ -31,6 +31,7 @@ import {
 } from "./describe.ts";
 import { judgementJson, judgementLines } from "./describe_judgement.ts";
 import { type DiskFlags, type Session, startSession } from "./session.ts";
+import { isSnapshotName } from "./snapshot_files.ts";
 
 /** What is behind more findings than these is left to `check`. */
 const SHOWN_CAUSES = 5;
@@ -54,7 +55,7 @@ export async function runInfo(images: readonly string[], flags: DiskFlags): Prom
   const session = startSession(flags);
   const documents: unknown[] = [];
   for (const [i, image] of images.entries()) {
-    if (session.io.stat(image)?.kind === "directory") {
+    if (!isSnapshotName(image) && session.io.stat(image)?.kind === "directory") {
       if (i > 0 && !session.console.json) session.console.out();
       const { infoFolder } = await import("./info_folder.ts");
       const document = await infoFolder(image, session, openingWords(flags));
