@@ -153,7 +153,8 @@ class LinuxIo implements Io {
   }
 
   stdinIsReady(waitMs: number): boolean {
-    return this.#libc.poll(Int32Array.of(STDIN, POLLIN), 1n, waitMs) !== 0;
+    // A signal makes it fail (EINTR): then nothing is ready, and a read that blocks would keep the signal away.
+    return this.#libc.poll(Int32Array.of(STDIN, POLLIN), 1n, waitMs) > 0;
   }
 
   #createTarget(path: string, sizeBytes: number): LocalTarget {
