@@ -20,6 +20,7 @@ const PARTS = [
   ["context", /^cli\/context\.ts$/],
   ["version", /^cli\/version\.ts$/],
   ["signals", /^cli\/signals\.ts$/],
+  ["child", /^cli\/child\.ts$/],
   ["commands", /^cli\/commands\//],
   ["ui", /^cli\/ui\//],
   ["io", /^cli\/io\//],
@@ -44,14 +45,15 @@ const ARROWS: Record<Part, readonly Part[]> = {
   host: [...HOST],
   build: [],
   io: [...HOST],
-  stream: [...HOST, "io"],
+  stream: [...HOST, "io", "child"],
   apply: [...HOST, "io", "stream"],
-  capability: [...HOST, "io", "stream"],
+  capability: [...HOST, "io", "stream", "child"],
   context: [...HOST, "kernels", "io"],
   ui: [...HOST],
   version: [],
   signals: [...HOST],
-  commands: [...HOST, ...CAPABILITIES, "context", "version", "signals", "ui", "page"],
+  child: [],
+  commands: [...HOST, ...CAPABILITIES, "context", "version", "signals", "child", "ui", "page"],
   program: ["commands", "version"],
   main: [...HOST, "program", "commands", "ui"],
   page: [],
@@ -289,6 +291,15 @@ Deno.test("no line holds what is banned there", () => {
     }
   }
   assert.deepEqual(found, []);
+});
+
+Deno.test("E4: no file of the program starts another program, but cli/child.ts", () => {
+  const starts = /\bDeno\s*(\.|\[\s*["'`])\s*(Command|run|spawn\w*)\b|\bchild_process\b/;
+  const program = sources.filter(([file]) =>
+    /^(cli|core-as\/host)\//.test(file) && !file.endsWith("_test.ts")
+  );
+  const found = program.filter(([, text]) => starts.test(text.replaceAll(/^\s*(\/?\*|\/\/).*$/gm, "")));
+  assert.deepEqual(found.map(([file]) => file), ["cli/child.ts"]);
 });
 
 Deno.test("no catch is empty", () => {

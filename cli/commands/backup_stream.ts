@@ -21,7 +21,6 @@ import { latestSnapshot } from "../backup/snapshots.ts";
 import { openCommand } from "../stream/from_command.ts";
 import { openStdin } from "../stream/stdin.ts";
 import { type Packing, packingOf, peeked, unpackedAs } from "../stream/unpack.ts";
-import { shellCommand } from "../watch/shell.ts";
 import { PIPE } from "./apply_flags.ts";
 import type { Session } from "./session.ts";
 
@@ -114,9 +113,7 @@ function openInput(session: Session, { name, fromCommand }: StreamFlags): Opened
     const read = openStdin(session.io, `dd if=/dev/vg/vm bs=4M | regrain backup - --name ${name}`);
     return { read, path: PIPE_NAME, [Symbol.dispose]: () => undefined };
   }
-  return Object.assign(openCommand({ text: fromCommand, ...shellCommand(fromCommand) }), {
-    path: fromCommand,
-  });
+  return Object.assign(openCommand(fromCommand), { path: fromCommand });
 }
 
 /** The stream as the bytes of the disk: unpacked as the user says, and refused when it still begins as an image. */

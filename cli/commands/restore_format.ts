@@ -1,6 +1,7 @@
 /** The formats that `regrain restore` writes: raw and flat VMDK by itself, the others through qemu-img. */
 import { plural, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
+import { childCommand } from "../child.ts";
 import type { Io } from "../io/mod.ts";
 
 export type RestoreFormat = "raw" | "vmdk-flat" | "vmdk-sparse" | "stream" | "qcow2";
@@ -178,7 +179,8 @@ function planConversion(format: RestoreFormat, path: string, io: Io): Finish {
 
 function requireQemu(format: RestoreFormat): void {
   try {
-    new Deno.Command(QEMU_IMG, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync();
+    const args = ["--version"];
+    childCommand(QEMU_IMG, { purpose: "tool", args, stdout: "null", stderr: "null" }).outputSync();
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
     if (cause instanceof Deno.errors.NotCapable) {
@@ -197,12 +199,7 @@ function requireQemu(format: RestoreFormat): void {
 const NO_SPACE = /No space left/i;
 
 async function runQemu(args: readonly string[], path: string): Promise<void> {
-  const command = new Deno.Command(QEMU_IMG, {
-    args: [...args],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  });
+  const command = childCommand(QEMU_IMG, { purpose: "tool", args, stdout: "null", stderr: "piped" });
   const { code, stderr } = await command.output();
   if (code === 0) return;
   const said = new TextDecoder().decode(stderr).trim().split("\n").at(-1)!;

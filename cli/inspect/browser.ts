@@ -1,4 +1,5 @@
 /** Opens an address in the browser of the user. */
+import { childCommand } from "../child.ts";
 
 /** The program that each system has for it. */
 const OPENERS: Partial<Record<typeof Deno.build.os, readonly [program: string, ...args: string[]]>> = {
@@ -18,9 +19,9 @@ export function openBrowser(url: string, onFailure: (reason: string) => void): v
     return onFailure(`Deno was not told to allow ${program} (grant --allow-run=${program})`);
   }
   try {
-    const child = new Deno.Command(program, {
+    const child = childCommand(program, {
+      purpose: "browser",
       args: [...args, url],
-      stdin: "null",
       stdout: "null",
       stderr: "null",
       // Else Ctrl-C here would end a browser that was started there.

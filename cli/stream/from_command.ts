@@ -1,6 +1,7 @@
 /** The output of a command as a stream of bytes; how the command ended says whether that was all. */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import type { ReadNext } from "../../core-as/host/forward/mod.ts";
+import { SHELL, shellCommand } from "../child.ts";
 
 export interface CommandStream extends Disposable {
   readonly read: ReadNext;
@@ -8,19 +9,13 @@ export interface CommandStream extends Disposable {
   succeeded(): Promise<void>;
 }
 
-/** What is started; its environment is all that it gets. */
-export interface StartedCommand {
-  /** As the user wrote it, for messages. */
-  readonly text: string;
-  readonly program: string;
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-}
-
 const FLAG = "--from-command";
 
-/** @throws {RegrainError} `PERMISSION`, `OPEN_FAILED` when it cannot be started. */
-export function openCommand(command: StartedCommand): CommandStream {
+/**
+ * @param command As the user wrote it.
+ * @throws {RegrainError} `PERMISSION`, `OPEN_FAILED` when it cannot be started.
+ */
+export function openCommand(command: string): CommandStream {
   const child = start(command);
   const reader = child.stdout.getReader();
   let piece = new Uint8Array(0);
@@ -43,7 +38,7 @@ export function openCommand(command: StartedCommand): CommandStream {
       if (code === 0 && signal === null) return;
       const how = signal === null ? `ended with exit status ${code}` : `was ended by ${signal}`;
       throw new RegrainError("READ_FAILED", `the command of ${FLAG} ${how}, and nothing is stored`, {
-        path: command.text,
+        path: command,
       });
     },
     [Symbol.dispose]() {
@@ -52,27 +47,20 @@ export function openCommand(command: StartedCommand): CommandStream {
   };
 }
 
-function start({ text, program, args, env }: StartedCommand) {
+function start(command: string): Deno.ChildProcess {
   try {
-    return new Deno.Command(program, {
-      args: [...args],
-      clearEnv: true,
-      env: { ...env },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
+    return shellCommand(command, { stdout: "piped", stderr: "inherit" }).spawn();
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
     if (cause instanceof Deno.errors.NotCapable) {
       throw new RegrainError("PERMISSION", `${FLAG} runs a shell, which Deno does not allow`, {
-        path: text,
+        path: command,
         cause,
-        hint: `--allow-run=${program}`,
+        hint: `--allow-run=${SHELL}`,
       });
     }
     throw new RegrainError("OPEN_FAILED", `the command of ${FLAG} could not be started: ${cause.message}`, {
-      path: text,
+      path: command,
       cause,
     });
   }

@@ -1,12 +1,11 @@
 /**
  * The command that the user wants to be run when a run has ended.
  *
- * It learns of the run by variables `REGRAIN_*`. Of the environment it gets what a shell needs, and nothing else: the
- * passphrase and the credentials of the store stay here.
+ * It learns of the run by variables `REGRAIN_*`, none of them secret.
  */
+import { shellCommand } from "../child.ts";
 import { snakeCase } from "./names.ts";
 import type { RunFacts } from "./run_facts.ts";
-import { shellCommand } from "./shell.ts";
 
 /** The facts as a hook gets them. */
 export function hookEnvironment(facts: RunFacts): Record<string, string> {
@@ -35,16 +34,9 @@ export function hookEnvironment(facts: RunFacts): Record<string, string> {
  * @returns why it failed, if it did.
  */
 export async function runHook(command: string, facts: RunFacts): Promise<string | undefined> {
-  const { program, args, env } = shellCommand(command);
   try {
-    const child = new Deno.Command(program, {
-      args: [...args],
-      clearEnv: true,
-      env: { ...env, ...hookEnvironment(facts) },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
+    const env = hookEnvironment(facts);
+    const child = shellCommand(command, { env, stdout: "piped", stderr: "inherit" }).spawn();
     await child.stdout.pipeTo(Deno.stderr.writable, { preventClose: true });
     const { code, signal } = await child.status;
     if (signal !== null) return `was ended by ${signal}`;

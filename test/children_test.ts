@@ -1,0 +1,146 @@
+/** What programs that regrain starts learn of its environment: each is a script here that writes down what it got. */
+import assert from "node:assert/strict";
+import { regrain } from "./helpers/cli.ts";
+import { withInspector } from "./helpers/inspector.ts";
+import { peer, testWithPeers, withTempDir } from "./helpers/peers.ts";
+
+/** What no child may learn. */
+const SECRET = "open sesame";
+const SECRETS = {
+  ...{ REGRAIN_PASSPHRASE: SECRET, REGRAIN_TO_PASSPHRASE: SECRET, REGRAIN_NEW_PASSPHRASE: SECRET },
+  ...{ AWS_ACCESS_KEY_ID: SECRET, AWS_SECRET_ACCESS_KEY: SECRET, AWS_SESSION_TOKEN: SECRET },
+  ...{ SOMETHING_PASSWORD: SECRET, OTEL_EXPORTER_OTLP_HEADERS: SECRET, NODE_OPTIONS: "", ODD_TOKEN: SECRET },
+};
+/** What all of them may learn; a shell adds the second line itself. */
+const EVERY = [
+  ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LC_ALL"],
+  ...["LC_CTYPE", "LC_MESSAGES", "PWD", "OLDPWD", "SHLVL", "_"],
+];
+const COMMAND = ["SSH_AUTH_SOCK", "KRB5CCNAME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
+const PASSED = {
+  SSH_AUTH_SOCK: "/run/agent",
+  DISPLAY: ":7",
+  LANG: "C.UTF-8",
+  XDG_RUNTIME_DIR: "/run/user/7",
+};
+
+interface Place {
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Puts a script first on the search path. */
+  script(name: string, lines: string): void;
+  /** Variables that a script wrote down. */
+  told(name: string): Map<string, string>;
+}
+
+function withPlace(fn: (place: Place) => void | Promise<void>): Promise<void> {
+  return withTempDir(async (folder) => {
+    Deno.mkdirSync(`${folder}/bin`);
+    const PATH = `${folder}/bin:${Deno.env.get("PATH")}`;
+    await fn({
+      folder,
+      env: { ...SECRETS, ...PASSED, PATH, REGRAIN_REPO: `${folder}/repo` },
+      script: (name, lines) =>
+        Deno.writeTextFileSync(`${folder}/bin/${name}`, `#!/bin/sh\n${lines}\n`, { mode: 0o755 }),
+      told: (name) => {
+        const text = Deno.readTextFileSync(`${folder}/${name}`);
+        return new Map(
+          text.trim().split("\n").map((line) => {
+            const equals = line.indexOf("=");
+            return [line.slice(0, equals), line.slice(equals + 1)];
+          }),
+        );
+      },
+    });
+  });
+}
+
+/** Asserts that a child got no secret, nothing that is not named, and what it needs. */
+function assertClean(told: Map<string, string>, more: readonly string[], needs: readonly string[]): void {
+  assert.deepEqual([...told].filter(([, value]) => value.includes(SECRET)), []);
+  assert.deepEqual([...told.keys()].filter((name) => !EVERY.includes(name) && !more.includes(name)), []);
+  for (const name of needs) assert.equal(told.get(name), PASSED[name as keyof typeof PASSED], name);
+}
+
+testWithPeers(
+  "E4: qemu-img learns no secret when it makes a restored disk",
+  ["qemu-img"],
+  () =>
+    withPlace(({ folder, env, script, told }) => {
+      script("qemu-img", `env >> '${folder}/told'\nexec '${peer("qemu-img")}' "$@"`);
+      Deno.writeFileSync(`${folder}/vm.img`, new Uint8Array(1 << 20).fill(7));
+      const calls = [
+        ["repo", "init", "--encrypt"],
+        ["backup", `${folder}/vm.img`, "--name", "a"],
+        ["restore", "a", `${folder}/vm.qcow2`, "--format", "qcow2"],
+      ];
+      for (const args of calls) {
+        const { code, stderr } = regrain(args, { env });
+        assert.equal(code, 0, stderr);
+      }
+      assertClean(told("told"), [], ["LANG"]);
+      assert.equal(new TextDecoder().decode(Deno.readFileSync(`${folder}/vm.qcow2`).subarray(0, 3)), "QFI");
+    }),
+);
+
+Deno.test({
+  name: "E4: hooks and --from-command get a named list of variables, and what the command sets itself",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withPlace(({ folder, env, told }) => {
+      const commands = {
+        "--from-command": `env > '${folder}/from'; head -c 1048576 /dev/zero`,
+        "--hook-done": `MINE=1; export MINE; env > '${folder}/hook'`,
+      };
+      for (
+        const args of [
+          ["repo", "init", "--encrypt"],
+          ["backup", "--name", "a", ...Object.entries(commands).flat()],
+        ]
+      ) {
+        const { code, stderr } = regrain(args, { env });
+        assert.equal(code, 0, stderr);
+      }
+      assertClean(told("from"), COMMAND, ["SSH_AUTH_SOCK", "LANG", "XDG_RUNTIME_DIR"]);
+      const hook = told("hook");
+      const facts = [...hook.keys()].filter((name) => name.startsWith("REGRAIN_") && !(name in SECRETS));
+      assert.equal(hook.get("REGRAIN_STATUS"), "done");
+      assert.equal(hook.get("MINE"), "1");
+      assertClean(hook, [...COMMAND, ...facts, "MINE"], ["SSH_AUTH_SOCK"]);
+    }),
+});
+
+Deno.test({
+  name: "E4: the browser learns where the screen is, and no secret",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withPlace(async ({ folder, env, script, told }) => {
+      script("xdg-open", `env > '${folder}/part'\nmv '${folder}/part' '${folder}/told'`);
+      await withInspector([], { env }, async () => {
+        while (![...Deno.readDirSync(folder)].some(({ name }) => name === "told")) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      });
+      const desktop = [...told("told").keys()].filter((name) =>
+        /^(DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|BROWSER|DESKTOP_SESSION|DBUS_SESSION_BUS_ADDRESS|XDG_\w+)$/
+          .test(name)
+      );
+      assertClean(told("told"), desktop, ["DISPLAY", "LANG", "XDG_RUNTIME_DIR"]);
+    }),
+});
+
+testWithPeers(
+  "E4: a program is found by the search path where regrain may not read it",
+  ["qemu-img"],
+  () =>
+    withPlace(({ folder, env }) => {
+      Deno.writeFileSync(`${folder}/vm.img`, new Uint8Array(1 << 20).fill(7));
+      const permissions = [`--allow-read=${folder}`, `--allow-write=${folder}`, "--allow-run=qemu-img"];
+      for (const args of [["repo", "init"], ["backup", `${folder}/vm.img`, "--name", "a"]]) {
+        regrain([...args, "--repo", `${folder}/repo`]);
+      }
+      const args = ["restore", "a", `${folder}/vm.qcow2`, "--format", "qcow2", "--repo", `${folder}/repo`];
+      const { code, stderr } = regrain(args, { env, permissions });
+      assert.equal(code, 0, stderr);
+    }),
+);
