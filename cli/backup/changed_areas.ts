@@ -1,5 +1,12 @@
-/** Lists of what changed on a disk, as other programs and `regrain map --json` write them. */
+/**
+ * Lists of what changed on a disk, as other programs and `regrain map --json` write them.
+ *
+ * vSphere answers in parts: `QueryChangedDiskAreas` says by `startOffset` and `length` which stretch of the disk an
+ * answer is about, and is asked again from its end. So half a list looks like a whole one, and what no answer covers
+ * has to be read.
+ */
 import { RegrainError } from "../../core-as/host/mod.ts";
+import { Members, parseDocuments } from "./changed_documents.ts";
 
 /** A stretch of a disk that changed, in bytes. */
 export interface ChangedArea {
@@ -15,78 +22,129 @@ export interface ChangedAreas {
   readonly covered?: readonly ChangedArea[] | undefined;
 }
 
+const FORMS = "the output of regrain map --json, vSphere's answers " +
+  '({"startOffset", "length", "changedArea": [{"start", "length"}]}), or a list of {"start", "length"}, in bytes; ' +
+  "without --changed the whole disk is read";
+
 /**
- * Reads a list of changes: the document of `regrain map --json` (holes are what did not change), vSphere's
- * `{"changedArea": [{"start", "length"}]}`, or a bare list of `{"start", "length"}`; in bytes. vSphere answers in
- * pages: its `startOffset` and `length` tell what a page covers.
+ * Reads a list of changes: the document of `regrain map --json` (holes are what did not change), vSphere's answers, one
+ * or several, in a list or one after the other, or a bare list of `{"start", "length"}`; in bytes. Names may be in
+ * capitals, as PowerCLI writes them.
  *
  * @throws {RegrainError} `DESCRIPTOR_INVALID` that says which entry is wrong.
  */
 export function parseChangedAreas(text: string, path: string): ChangedAreas {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (cause) {
-    throw new RegrainError("DESCRIPTOR_INVALID", "is no JSON document", { path, cause });
+  const documents = parseDocuments(text, path);
+  const [first] = documents;
+  if (documents.length > 1) return joined(documents, path);
+  if (Array.isArray(first)) {
+    return first.some((entry) => isAnswer(entry, path))
+      ? joined(first, path)
+      : { list: areasOf(first, path), sizeBytes: undefined };
   }
-  const isRecord = typeof document === "object" && document !== null && !Array.isArray(document);
-  const record = isRecord ? document as Record<string, unknown> : {};
-  const entries = Array.isArray(document) ? document : record.runs ?? record.changedArea ?? record.areas;
-  if (!Array.isArray(entries)) {
-    throw new RegrainError("DESCRIPTOR_INVALID", "holds no list of changes", {
-      path,
-      hint:
-        'the output of regrain map --json, {"changedArea": [...]}, or a list of {"start", "length"}, in bytes',
-    });
+  if (isAnswer(first, path)) return joined(documents, path);
+  const record = Members.of(first, path);
+  const runs = record?.get("runs");
+  const areas = runs ?? record?.get("areas");
+  if (record === undefined || !Array.isArray(areas)) {
+    throw new RegrainError("DESCRIPTOR_INVALID", "holds no list of changes", { path, hint: FORMS });
   }
-  const list = entries.flatMap((entry, i) => areaOf(entry, { path, index: i }));
-  const { capacityBytes } = record;
+  const sizeBytes = record.get("capacitybytes");
   return {
-    list,
-    sizeBytes: typeof capacityBytes === "number" ? capacityBytes : undefined,
-    covered: coveredBy(record, path),
+    list: areasOf(areas, path),
+    sizeBytes: typeof sizeBytes === "number" ? sizeBytes : undefined,
+    // The runs of a map name what did not change too.
+    covered: runs === undefined ? undefined : stretchesOf(areas, path),
   };
 }
 
-/** What a document speaks of: the runs of a map name what did not change too, a page says from where to where. */
-function coveredBy(record: Record<string, unknown>, path: string): readonly ChangedArea[] | undefined {
-  const { runs, startOffset, length } = record;
-  if (Array.isArray(runs)) {
-    return (runs as ChangedArea[]).map(({ start, length }) => ({ start, length }));
-  }
-  if (startOffset === undefined && length === undefined) return undefined;
-  const page = { start: startOffset ?? 0, length };
-  if (isBytes(page.start) && isBytes(page.length)) return [{ start: page.start, length: page.length }];
-  const message = 'its "startOffset" and "length" are no numbers of bytes: what it covers is not known';
-  throw new RegrainError("DESCRIPTOR_INVALID", message, { path });
+/** True for an answer of vSphere's: it says what it is about, or has the list of changes that an answer has. */
+function isAnswer(value: unknown, path: string): boolean {
+  const record = Members.of(value, path);
+  return record !== undefined && (record.has("startoffset") || record.has("changedarea"));
 }
 
-/** The first stretch of a disk that a list does not speak of. */
-export function firstNotCovered(
-  { covered }: Pick<ChangedAreas, "covered">,
-  sizeBytes: number,
-): { startBytes: number; endBytes: number } | undefined {
-  if (covered === undefined) return undefined;
-  let reachedBytes = 0;
-  for (const { start, length } of [...covered].sort((a, b) => a.start - b.start)) {
-    if (start > reachedBytes) return { startBytes: reachedBytes, endBytes: Math.min(start, sizeBytes) };
-    reachedBytes = Math.max(reachedBytes, start + length);
-  }
-  return reachedBytes < sizeBytes ? { startBytes: reachedBytes, endBytes: sizeBytes } : undefined;
+/** Several answers as one list: what none of them covers is not covered. */
+function joined(answers: readonly unknown[], path: string): ChangedAreas {
+  const parts = answers.map((answer, i) => partOf(answer, { path, number: i + 1 }));
+  return {
+    list: parts.flatMap(({ list }) => list),
+    sizeBytes: undefined,
+    covered: parts.map(({ covered }) => covered),
+  };
 }
 
-function areaOf(entry: unknown, about: { path: string; index: number }): ChangedArea[] {
-  const { start, length, kind } = (entry ?? {}) as Record<string, unknown>;
+/** One answer. One without areas has no changes in its stretch. */
+function partOf(
+  answer: unknown,
+  { path, number }: { path: string; number: number },
+): { list: ChangedArea[]; covered: ChangedArea } {
+  const record = isAnswer(answer, path) ? Members.of(answer, path) : undefined;
+  if (record === undefined) {
+    throw new RegrainError("DESCRIPTOR_INVALID", `document ${number} is no answer of vSphere's`, {
+      path,
+      hint: FORMS,
+    });
+  }
+  const [start, length] = [record.get("startoffset"), record.get("length")];
   if (!isBytes(start) || !isBytes(length)) {
+    const missing = [...isBytes(start) ? [] : ['"startOffset"'], ...isBytes(length) ? [] : ['"length"']];
     throw new RegrainError(
       "DESCRIPTOR_INVALID",
-      `entry ${about.index} has no "start" and "length" in bytes`,
+      `answer ${number} has no ${
+        missing.join(" and no ")
+      } in bytes: which part of the disk it is about is not known`,
       {
-        path: about.path,
+        path,
+        hint:
+          "give the answer as vSphere gave it, with startOffset and length; without --changed the whole disk is read",
       },
     );
   }
-  return kind === "hole" ? [] : [{ start, length }];
+  const areas = record.get("changedarea") ?? [];
+  // PowerShell writes a list of one as that one.
+  return { list: areasOf(Array.isArray(areas) ? areas : [areas], path), covered: { start, length } };
+}
+
+/** The stretches of a disk that a list does not speak of, in their order. */
+export function notCovered(
+  { covered }: Pick<ChangedAreas, "covered">,
+  sizeBytes: number,
+): ChangedArea[] {
+  if (covered === undefined) return [];
+  const gaps: ChangedArea[] = [];
+  let reachedBytes = 0;
+  for (const { start, length } of [...covered].sort((a, b) => a.start - b.start)) {
+    const toBytes = Math.min(start, sizeBytes);
+    if (toBytes > reachedBytes) gaps.push({ start: reachedBytes, length: toBytes - reachedBytes });
+    reachedBytes = Math.max(reachedBytes, start + length);
+  }
+  return reachedBytes < sizeBytes
+    ? [...gaps, { start: reachedBytes, length: sizeBytes - reachedBytes }]
+    : gaps;
+}
+
+/** What changed, of entries that may say what did not. */
+function areasOf(entries: readonly unknown[], path: string): ChangedArea[] {
+  return entries.flatMap((entry, i) =>
+    Members.of(entry, path)?.get("kind") === "hole" ? [] : [stretchOf(entry, { path, index: i })]
+  );
+}
+
+function stretchesOf(entries: readonly unknown[], path: string): ChangedArea[] {
+  return entries.map((entry, i) => stretchOf(entry, { path, index: i }));
+}
+
+function stretchOf(entry: unknown, { path, index }: { path: string; index: number }): ChangedArea {
+  const record = Members.of(entry, path);
+  const [start, length] = [record?.get("start"), record?.get("length")];
+  if (isBytes(start) && isBytes(length)) return { start, length };
+  // ConvertTo-Json writes the name of a type where its depth of two ends.
+  const isCut = typeof entry === "string" && entry.includes(".");
+  throw new RegrainError("DESCRIPTOR_INVALID", `entry ${index} has no "start" and "length" in bytes`, {
+    path,
+    hint: isCut ? "write the list by ConvertTo-Json -Depth 5: without it the areas are cut off" : FORMS,
+  });
 }
 
 function isBytes(value: unknown): value is number {

@@ -4,11 +4,12 @@ import {
   formatCid,
   type Link,
   type MaybePromise,
+  plural,
   type Run,
   type Source,
 } from "../../core-as/host/mod.ts";
 import { chunkCount, type Snapshot } from "../../core-as/host/repo/mod.ts";
-import { type ChangedAreas, firstNotCovered } from "./changed_areas.ts";
+import { type ChangedArea, type ChangedAreas, notCovered } from "./changed_areas.ts";
 import { ChunkSet } from "./chunk_set.ts";
 import type { BackupPlan } from "./plan.ts";
 
@@ -36,8 +37,8 @@ export function planFull(origin: DiskOrigin, reason?: string): BackupPlan {
 }
 
 /**
- * Reads the places that changed since the snapshot before. Where there is any doubt that they are all that changed, the
- * whole disk is read; what is stored already is not stored again.
+ * Reads the places that changed since the snapshot before, and those that the list does not speak of. Where there is
+ * any doubt about the list itself, the whole disk is read; what is stored already is not stored again.
  */
 export function planChanged(
   origin: DiskOrigin,
@@ -48,12 +49,13 @@ export function planChanged(
   const doubt = doubtAbout(source, { parent, areas });
   if (doubt !== undefined) return planFull(origin, doubt);
   const touched = new ChunkSet(chunkCount({ sizeBytes: source.sizeBytes, chunkBytes }));
-  for (const area of areas.list) touched.addBytes(area, chunkBytes);
+  const gaps = notCovered(areas, source.sizeBytes);
+  for (const area of [...areas.list, ...gaps]) touched.addBytes(area, chunkBytes);
   const reader = new ChunkReader(source, chunkBytes);
   return {
     sizeBytes: source.sizeBytes,
     method: "changed-areas",
-    reason: undefined,
+    reason: gaps.length === 0 ? undefined : gapText(gaps),
     cid,
     touched,
     rereadable: true,
@@ -73,14 +75,25 @@ function doubtAbout(
   if (areas.sizeBytes !== undefined && areas.sizeBytes !== source.sizeBytes) {
     return `the list of changes is that of a disk of ${areas.sizeBytes} bytes, and this one has ${source.sizeBytes}`;
   }
-  const gap = firstNotCovered(areas, source.sizeBytes);
-  if (gap !== undefined) {
-    return `the list of changes says nothing of bytes ${gap.startBytes} to ${gap.endBytes} of the disk`;
+  const beyond = areas.covered?.find(({ start, length }) => start + length > source.sizeBytes);
+  if (beyond !== undefined) {
+    return `the list of changes is about bytes up to ${beyond.start + beyond.length}, and the disk has ` +
+      `${source.sizeBytes}`;
   }
+  const [gap] = notCovered(areas, source.sizeBytes);
+  if (gap?.length === source.sizeBytes) return "the list of changes says nothing of any part of the disk";
   const outside = areas.list.find(({ start, length }) => start + length > source.sizeBytes);
   return outside === undefined
     ? undefined
     : `a change at byte ${outside.start} lies behind the end of the disk`;
+}
+
+function gapText(gaps: readonly ChangedArea[]): string {
+  const [{ start, length }] = gaps as [ChangedArea];
+  const others = gaps.length === 1
+    ? ""
+    : ` and ${plural(gaps.length - 1, "other stretch", "other stretches")}`;
+  return `the list of changes says nothing of bytes ${start} to ${start + length}${others} of the disk`;
 }
 
 /** CID of a link as manifests hold it: eight hexadecimal digits. */

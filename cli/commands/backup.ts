@@ -176,7 +176,12 @@ function reportJson({ snapshot, restarts }: BackupReport): unknown {
 
 function tellReport({ snapshot }: BackupReport, console: Console): void {
   const { id, source, change, stats, parent } = snapshot;
-  if (change.reason !== undefined) console.warn(`the whole disk was read: ${change.reason}`);
+  if (change.reason !== undefined) {
+    const what = change.method === "changed-areas"
+      ? "more than the list was read"
+      : "the whole disk was read";
+    console.warn(`${what}: ${change.reason}`);
+  }
   console.out(`${source.name}@${id}`);
   console.tell(
     `${formatSize(stats.readBytes)} read, ${plural(stats.newChunks, "new chunk")} of ${stats.chunks}, ` +

@@ -4,6 +4,7 @@ import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { type Leniency, requireUnchanged } from "../apply/undisturbed.ts";
 import { type AuditReport, auditUnchanged } from "../backup/audit.ts";
 import { parseChangedAreas } from "../backup/changed_areas.ts";
+import { decodeList } from "../backup/changed_documents.ts";
 import type { Lanes } from "../backup/lanes.ts";
 import { cidText, type DiskOrigin, planChanged, planFull } from "../backup/origins.ts";
 import type { BackupPlan } from "../backup/plan.ts";
@@ -143,7 +144,7 @@ function leniencyOf({ flags, session }: OriginMeans): Leniency {
 
 function readList(path: string): string {
   try {
-    return Deno.readTextFileSync(path);
+    return decodeList(Deno.readFileSync(path));
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
     if (cause instanceof Deno.errors.NotFound) {

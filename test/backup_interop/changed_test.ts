@@ -78,13 +78,12 @@ for (
   const [doubt, list] of [
     ["a change behind the end of the disk", [{ start: DISK_MIB * MIB - 512, length: 1024 }]],
     ["a list of a disk of another size", { capacityBytes: 9 * MIB, runs: [] }],
-    ["A3: a page of changes that ends early", { startOffset: 0, length: 4 * MIB, changedArea: [AREAS[0]] }],
-    ["A3: a page that begins late", { startOffset: 4 * MIB, length: 4 * MIB, changedArea: [AREAS[1]] }],
-    ["A3: a map without runs", { runs: [] }],
-    ["A3: a map with a gap", {
-      capacityBytes: DISK_MIB * MIB,
-      runs: [{ start: 0, length: MIB, kind: "hole" }, { start: 7 * MIB, length: MIB, kind: "hole" }],
+    ["B3: an answer about more than the disk has", {
+      startOffset: 0,
+      length: 9 * MIB,
+      changedArea: AREAS,
     }],
+    ["A3: a map without runs", { runs: [] }],
   ] as const
 ) {
   Deno.test(`${doubt} is doubt: the whole disk is read, and that is said`, () =>
@@ -95,6 +94,100 @@ for (
       assert.ok(change.reason!.length > 10);
       assert.equal(stats.readBytes, DISK_MIB * MIB);
       assert.equal(stats.newChunks, 3);
+      assert.ok(sameBytes(backups.restored(), disk.bytes));
+    }));
+}
+
+/** What is stretched to whole chunks: a list, the MiB that are read of the disk, and what is said of the rest. */
+const PARTS = [
+  ["an answer about the first half", part(0, 4, [AREAS[0]]), 2 + 4, "bytes 4194304 to 8388608 of the disk"],
+  ["an answer about the second half", part(4, 4, [AREAS[1]]), 1 + 4, "bytes 0 to 4194304 of the disk"],
+  ["answers with a hole between them", [part(0, 1, []), part(7, 1)], 6, "bytes 1048576 to 7340032 of"],
+  ["an answer about the middle", part(3, 2), 3 + 3, "bytes 0 to 3145728 and 1 other stretch of the disk"],
+  [
+    "a map with a gap",
+    {
+      capacityBytes: DISK_MIB * MIB,
+      runs: [{ start: 0, length: MIB, kind: "hole" }, { start: 7 * MIB, length: MIB, kind: "hole" }],
+    },
+    6,
+    "bytes 1048576 to 7340032 of",
+  ],
+] as const;
+
+function part(startMib: number, mib: number, changedArea?: unknown) {
+  return {
+    startOffset: startMib * MIB,
+    length: mib * MIB,
+    ...changedArea === undefined ? {} : { changedArea },
+  };
+}
+
+for (const [what, list, readMib, said] of PARTS) {
+  Deno.test(`B3: ${what}: what it does not cover is read, and that is said`, () =>
+    withBackups((backups, folder) => {
+      const disk = changedDisk(backups, folder);
+      const { change, stats } = backups.backup(disk.descriptor, "--changed", writeList(folder, list));
+      assert.deepEqual([change.method, stats.readBytes], ["changed-areas", readMib * MIB]);
+      assert.ok(change.reason!.includes(`says nothing of ${said}`), change.reason);
+      assert.ok(sameBytes(backups.restored(), disk.bytes));
+    }));
+}
+
+Deno.test("B3: all answers in one file, in a list or one after the other, are the whole list", () =>
+  withBackups((backups, folder) => {
+    const disk = changedDisk(backups, folder);
+    const answers = [part(0, 4, [AREAS[0]]), part(4, 2), part(6, 2, [AREAS[1]])];
+    const texts = [
+      JSON.stringify(answers),
+      answers.map((answer) => JSON.stringify(answer)).join("\n"),
+      answers.map((answer) => JSON.stringify(answer, null, 2)).join(""),
+    ];
+    for (const text of texts) {
+      Deno.writeTextFileSync(`${folder}/answers.json`, text);
+      const { change, stats } = backups.backup(disk.descriptor, "--changed", `${folder}/answers.json`);
+      assert.deepEqual([change, stats.readBytes], [{ method: "changed-areas" }, 3 * MIB], text);
+    }
+    assert.ok(sameBytes(backups.restored(), disk.bytes));
+  }));
+
+Deno.test("B3: what PowerCLI writes is read: capitals, UTF-16, a list of one as that one", () =>
+  withBackups((backups, folder) => {
+    const disk = changedDisk(backups, folder);
+    const area = (at: number) => ({ Start: AREAS[at]!.start, Length: AREAS[at]!.length });
+    const answers = [
+      { StartOffset: 0, Length: 4 * MIB, ChangedArea: area(0) },
+      { StartOffset: 4 * MIB, Length: 4 * MIB, ChangedArea: [area(1)] },
+    ];
+    const text = JSON.stringify(answers, null, 2).replaceAll("\n", "\r\n");
+    const utf16 = new Uint8Array(Uint16Array.from(`\ufeff${text}`, (unit) => unit.charCodeAt(0)).buffer);
+    Deno.writeFileSync(`${folder}/powercli.json`, utf16);
+    const { change, stats } = backups.backup(disk.descriptor, "--changed", `${folder}/powercli.json`);
+    assert.deepEqual([change, stats.readBytes], [{ method: "changed-areas" }, 3 * MIB]);
+    assert.ok(sameBytes(backups.restored(), disk.bytes));
+  }));
+
+for (
+  const [what, list, message] of [
+    ["without length", { startOffset: 0, changedArea: AREAS }, /answer 1 has no "length" in bytes/],
+    [
+      "without startOffset",
+      [part(0, 4), { length: 4 * MIB, changedArea: [] }],
+      /answer 2 has no "startOffset"/,
+    ],
+    ["with neither", { changedArea: AREAS }, /answer 1 has no "startOffset" and no "length"/],
+    ["whose areas are cut off", part(0, 8, ["VMware.Vim.DiskChangeExtent"]), /entry 0 has no "start"/],
+    ["beside something else", [part(0, 8), AREAS[0]], /document 2 is no answer/],
+    ["with a member twice", { ...part(0, 4), Length: 8 * MIB }, /has "Length" twice/],
+  ] as const
+) {
+  Deno.test(`B3: an answer ${what} is refused; without the list the disk is read`, () =>
+    withBackups((backups, folder) => {
+      const disk = changedDisk(backups, folder);
+      const refused = { code: "DESCRIPTOR_INVALID", exit: 4 };
+      const error = backups.backupRefuses(refused, disk.descriptor, "--changed", writeList(folder, list));
+      assert.match(error.message, message);
+      backups.backup(disk.descriptor);
       assert.ok(sameBytes(backups.restored(), disk.bytes));
     }));
 }
