@@ -62,7 +62,7 @@ testWithPeers(
       const stream = new Rng(42).bytes(2 * MIB + 333);
       await backups.backupStream(stream);
       assert.ok(sameBytes(restoreByScript(backups), stream));
-      await backups.backupStream(new Uint8Array(0));
+      await backups.backupStream(new Uint8Array(0), "--force");
       assert.equal(restoreByScript(backups).length, 0);
     }),
 );
