@@ -25,6 +25,7 @@ const PARTS = [
   ["ui", /^cli\/ui\//],
   ["io", /^cli\/io\//],
   ["stream", /^cli\/stream\//],
+  ["target", /^cli\/target\//],
   ["apply", /^cli\/apply\//],
   ["capability", /^cli\/[a-z_]+\//],
   ["page", /^inspector-web\/dist\/inspector(-repository)?\.html$/],
@@ -35,7 +36,7 @@ const PARTS = [
 type Part = typeof PARTS[number][0];
 
 const HOST = ["units", "host"] as const;
-const CAPABILITIES = ["io", "stream", "apply", "capability"] as const;
+const CAPABILITIES = ["io", "stream", "target", "apply", "capability"] as const;
 
 /** What each part may import beside itself. Tests may import everything. */
 const ARROWS: Record<Part, readonly Part[]> = {
@@ -46,7 +47,8 @@ const ARROWS: Record<Part, readonly Part[]> = {
   build: [],
   io: [...HOST],
   stream: [...HOST, "io", "child"],
-  apply: [...HOST, "io", "stream"],
+  target: [...HOST, "io"],
+  apply: [...HOST, "io", "stream", "target"],
   capability: [...HOST, "io", "stream", "child"],
   context: [...HOST, "kernels", "io"],
   ui: [...HOST],
@@ -224,6 +226,8 @@ Deno.test("the rules of imports refuse what they should", () => {
     ["core-as/assembly/x.ts", "core-as/host/units.ts"],
     ["cli/io/x.ts", "cli/apply/engine.ts"],
     ["cli/apply/x.ts", "cli/ui/mod.ts"],
+    ["cli/target/x.ts", "cli/apply/prepare.ts"],
+    ["cli/backup/x.ts", "cli/target/judge.ts"],
     ["cli/apply/x.ts", "cli/commands/apply.ts"],
     ["cli/ui/x.ts", "cli/io/mod.ts"],
     ["cli/commands/x.ts", "cli/main.ts"],
@@ -242,6 +246,7 @@ Deno.test("the rules of imports refuse what they should", () => {
   }
   const allowed: [string, string][] = [
     ["cli/apply/x.ts", "cli/io/mod.ts"],
+    ["cli/apply/x.ts", "cli/target/judge.ts"],
     ["cli/sync/x.ts", "cli/sync/y.ts"],
     ["cli/context.ts", "core-as/core.wasm"],
     ["fixtures/x.ts", "core-as/host/units.ts"],

@@ -9,7 +9,6 @@ import {
   type DeltaMark,
   Disk,
   doubtsOf,
-  folderOf,
   hidesAll,
   judgeChain,
   type Link,
@@ -25,14 +24,22 @@ import {
   refusalOf,
   RegrainError,
   requireNoDoubt,
-  requireSize,
   requireSound,
   surveyLink,
   type Target,
   type Verdict,
   wrongBase,
 } from "../../core-as/host/mod.ts";
-import { type Identity, type Io, sameStorage, systemError } from "../io/mod.ts";
+import { type Identity, type Io, systemError } from "../io/mod.ts";
+import { judgedTargetForm, refuseVmdkName } from "../target/form.ts";
+import {
+  leadsBelowDev,
+  NO_DEVICE_HINT,
+  type OpenedTarget as Opened,
+  openJudged,
+  requireDiskKind,
+} from "../target/judge.ts";
+import type { TargetUse } from "../target/request.ts";
 import { warningsBeside } from "./flat_beside.ts";
 import { FlatTarget } from "./flat_target.ts";
 import {
@@ -45,7 +52,6 @@ import {
 } from "./given.ts";
 import { MadeTarget } from "./made_target.ts";
 import { requireRewritable } from "./rewritable.ts";
-import { judgedTargetForm, refuseVmdkName, targetForm } from "./target_form.ts";
 
 /** What the user says of the target. */
 export interface TargetRequest {
@@ -195,21 +201,23 @@ export async function prepareTarget(
   const { io } = tools;
   const found = io.stat(request.target);
   if (!found) return createTarget(request, intent, tools);
-  if (found.kind === "directory" || found.kind === "other") {
-    const what = found.kind === "directory" ? "a directory" : "neither a file nor a block device";
-    throw new RegrainError("TARGET_UNSUITABLE", `it is ${what}`, { path: request.target });
-  }
+  requireDiskKind(request.target, found.kind);
   await requireDelta(intent.links, request, tools.context);
-  const opened = await openExisting(request, intent, tools);
-  try {
-    requireNoInput(opened.identities, { request, intent, io });
-    requireSize(opened.target, { sizeBytes: intent.sizeBytes, force: request.force });
-    return opened;
-  } catch (error) {
-    opened.target.close();
-    throw error;
-  }
+  return await openJudged(
+    { ...request, use: APPLY },
+    intent,
+    tools,
+    (form) =>
+      form === "vmdk" ? openVmdkTarget(request, intent, tools) : openRawTarget(request, intent, tools),
+  );
 }
+
+/** What an apply can write. */
+const APPLY: TargetUse = {
+  accepts: "apply onto a raw image, a block device, or the descriptor of a flat VMDK",
+  writesVmdk: true,
+  inputHint: "the target comes last: regrain apply DELTA TARGET",
+};
 
 function createTarget(
   request: TargetRequest,
@@ -221,7 +229,7 @@ function createTarget(
     throw new RegrainError("TARGET_MISSING", "there is no such file or device", {
       path: request.target,
       hint: isBelowDev
-        ? "look for its right name with lsblk; a volume may have to be made or activated first, no file is made here"
+        ? NO_DEVICE_HINT
         : "copy the base there first; --create makes an empty one, in which what no delta holds reads as zeros",
     });
   }
@@ -237,36 +245,18 @@ function createTarget(
   return { target: new MadeTarget(target, io), base: undefined, warnings: target.fallbacks, isNew: true };
 }
 
-/** True of a name for a device, by itself or by the folder it leads to as far as that may be looked at. */
-function leadsBelowDev(path: string, io: Io): boolean {
-  const isDevice = (name: string) => /^\/dev(?!\/shm)(\/|$)/.test(name);
-  if (isDevice(path)) return true;
-  try {
-    return isDevice(io.realPath(folderOf(path)) ?? "");
-  } catch (error) {
-    // Making a file needs no right to read its folder; then nothing but the name can tell.
-    if (error instanceof RegrainError && error.code === "PERMISSION") return false;
-    throw error;
-  }
-}
-
 function requireMakeable(path: string, io: Io): void {
   const { obstacle } = io.roomAt(path);
   if (obstacle !== undefined) throw systemError({ operation: "open target", errno: obstacle, path });
 }
 
-interface OpenedTarget extends PreparedTarget {
-  readonly identities: readonly Identity[];
-}
+type OpenedTarget = PreparedTarget & Opened;
 
-async function openExisting(
+async function openRawTarget(
   request: TargetRequest,
   intent: WriteIntent,
-  tools: { io: Io; context: Context },
+  { io, context }: { io: Io; context: Context },
 ): Promise<OpenedTarget> {
-  const { io, context } = tools;
-  const form = await targetForm({ ...request, sizeBytes: intent.sizeBytes }, tools);
-  if (form === "vmdk") return await openVmdkTarget(request, intent, tools);
   const target = io.openTarget(request.target, { force: request.force });
   const warnings = await warningsBeside(request.target, intent.links, context);
   return { target, base: undefined, warnings, identities: [target.identity] };
@@ -341,22 +331,6 @@ function requireBase(delta: DeltaMark, path: string): void {
     path,
     hint: "the target comes last, and is the base or a raw copy of it",
   });
-}
-
-function requireNoInput(
-  identities: readonly Identity[],
-  at: { request: TargetRequest; intent: WriteIntent; io: Io },
-): void {
-  for (const path of at.intent.inputs) {
-    const source = at.io.openSource(path);
-    const { identity } = source;
-    source.close();
-    if (!identities.some((target) => sameStorage(target, identity))) continue;
-    throw new RegrainError("TARGET_IS_INPUT", `the target is the same file as the input ${path}`, {
-      path: at.request.target,
-      hint: "the target comes last: regrain apply DELTA TARGET",
-    });
-  }
 }
 
 /** Reads a target's descriptor again, for rewriting. */

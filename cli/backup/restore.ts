@@ -5,7 +5,7 @@
  * same hash: an interrupted restore is resumed that way, and a target that differs little is mended.
  */
 import { Buffer } from "node:buffer";
-import { Batch, RegrainError, type Target } from "../../core-as/host/mod.ts";
+import { Batch, type RegrainError, type Target } from "../../core-as/host/mod.ts";
 import type { ChunkEntry, Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { ChunkSet } from "./chunk_set.ts";
 import { BufferPool, Gate, TaskGroup } from "./in_flight.ts";
@@ -339,13 +339,4 @@ export async function* readInOrder(
     }
   }
   for (const next of ahead) yield await next;
-}
-
-/** Refuses a target of another size. */
-export function checkSize(target: Target, snapshot: Snapshot): void {
-  const { sizeBytes } = snapshot;
-  if (target.sizeBytes === sizeBytes || target.kind === "device" && target.sizeBytes > sizeBytes) return;
-  throw new RegrainError("SIZE_MISMATCH", `has ${target.sizeBytes} bytes, the snapshot ${sizeBytes}`, {
-    path: target.path,
-  });
 }

@@ -57,6 +57,12 @@ export class DeltaOverSnapshot implements Disposable {
     return this.links.flatMap((link) => link.files);
   }
 
+  /** Every file that is read, by its name: none of them may be written. */
+  get inputs(): readonly string[] {
+    const names = this.links.flatMap((link) => [link.path, ...link.files.map(({ path }) => path)]);
+    return [...new Set(names)];
+  }
+
   get sizeBytes(): number {
     return new Disk(this.session.context.core, this.links).sizeBytes;
   }

@@ -4,7 +4,7 @@ import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { RateLimit } from "../apply/rate_limited_target.ts";
 import { requireInPlace, requireUnchanged } from "../apply/undisturbed.ts";
 import type { Repository } from "../backup/repository.ts";
-import { checkSize, type Overlay, readInOrder, type RestoreCounts, restoreTo } from "../backup/restore.ts";
+import { type Overlay, readInOrder, type RestoreCounts, restoreTo } from "../backup/restore.ts";
 import { type DamagedStretch, inOrder } from "../backup/salvage.ts";
 import { findSnapshot, parseSnapshotSpec } from "../backup/snapshots.ts";
 import { formatDuration, noSpaceOnStdout, Progress } from "../ui/mod.ts";
@@ -14,15 +14,16 @@ import { interruptible, listenForSignals, passSafePoint } from "./interruption.t
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
 import { onDamagedOf, warnDamaged, withHint } from "./restore_damage.ts";
 import { behindTheEnd, formatOf, planFormat, type RestoreFormat } from "./restore_format.ts";
-import { findTarget, openPlace, type Place, type PlaceFlags } from "./restore_place.ts";
+import { findTarget, openPlace, type Place, type PlaceFlags, requireNoInputs } from "./restore_place.ts";
 import { type LongFlags, type Session, startSession } from "./session.ts";
 import { type Watch, watched, type WatchFlags } from "./watched.ts";
 
-export interface RestoreFlags extends Omit<LongFlags, "format">, RepoFlags, WatchFlags, PlaceFlags {
+export interface RestoreFlags
+  extends Omit<LongFlags, "format">, RepoFlags, WatchFlags, Omit<PlaceFlags, "format"> {
   readonly apply?: string | undefined;
   /** What stands for what cannot be read; without it that is an error. */
   readonly damaged?: "zeros" | undefined;
-  /** What is made, not what is read: a delta is a VMDK by its place. */
+  /** What the target is, or is to be, not what is read: a delta is a VMDK by its place. */
   readonly format?: RestoreFormat | undefined;
   readonly rateLimit?: string | undefined;
 }
@@ -39,6 +40,8 @@ interface RestoreWork {
   readonly watch: Watch;
   /** What could not be read so far, and is zeros instead. */
   readonly damaged: DamagedStretch[];
+  /** Files that are read beside the repository. */
+  readonly inputs: readonly string[];
 }
 
 const EXIT_INCOMPLETE = 3;
@@ -86,7 +89,7 @@ function checkFlags(path: string, flags: RestoreFlags): void {
 
 async function restoreWithDelta(
   path: string,
-  work: Omit<RestoreWork, "overlay" | "cid">,
+  work: Omit<RestoreWork, "overlay" | "cid" | "inputs">,
 ): Promise<void> {
   const { session, flags: { apply, force }, repository, snapshot, watch } = work;
   using delta = apply === undefined
@@ -97,7 +100,12 @@ async function restoreWithDelta(
     ? undefined
     : { touched: plan.touched, read: plan.read };
   watch.phase("write");
-  const whole = { ...work, overlay, cid: plan === undefined ? snapshot.cid : plan.cid };
+  const whole = {
+    ...work,
+    overlay,
+    cid: plan === undefined ? snapshot.cid : plan.cid,
+    inputs: delta?.inputs ?? [],
+  };
   if (path === PIPE) await restoreToStdout(whole);
   else await restoreToPath(path, whole);
   if (delta === undefined) return;
@@ -151,8 +159,15 @@ async function restoreToPath(name: string, work: RestoreWork): Promise<void> {
   const force = flags.force ?? false;
   const path = findTarget(name, work.session);
   const form = planFormat(formatOf(name, flags.format), path, { ...work, io, force });
-  const need = { snapshot, overlaidChunks: overlay?.touched.size ?? 0, copies: form.copies };
-  const place = openPlace(form.rawPath, need, { ...work.session, flags });
+  const need = {
+    snapshot,
+    overlaidChunks: overlay?.touched.size ?? 0,
+    copies: form.copies,
+    inputs: work.inputs,
+    repository: work.repository.store.label,
+  };
+  requireNoInputs(form.made, need, io);
+  const place = await openPlace(form.rawPath, need, { ...work.session, flags });
   const progress = new Progress(console, flags.progress ?? "auto", snapshot.sizeBytes);
   try {
     const counts = await fill(place, { ...work, progress });
@@ -172,7 +187,6 @@ async function restoreToPath(name: string, work: RestoreWork): Promise<void> {
 async function fill(place: Place, work: RestoreWork & { progress: Progress }): Promise<RestoreCounts> {
   const { snapshot, session: { console } } = work;
   try {
-    checkSize(place.target, snapshot);
     const behind = behindTheEnd(place.target, snapshot.sizeBytes);
     if (behind !== undefined) console.warn(behind);
     const counts = await write(place, work);

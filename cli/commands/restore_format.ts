@@ -58,6 +58,8 @@ const QEMU_IMG = "qemu-img";
 export interface Finish {
   /** Where the raw disk is written to. */
   readonly rawPath: string;
+  /** Everything that is made, or replaced, beside what the raw disk is written to. */
+  readonly made: readonly string[];
   /** Files with all the data that stand beside each other before the last step is done. */
   readonly copies: number;
   /** Makes the file that was asked for. */
@@ -74,7 +76,7 @@ export function planFormat(
   path: string,
   about: { snapshot: Snapshot; cid: string | undefined; io: Io; force: boolean },
 ): Finish {
-  if (format === "raw") return { rawPath: path, copies: 1, run: () => undefined };
+  if (format === "raw") return { rawPath: path, made: [], copies: 1, run: () => undefined };
   const { io, force } = about;
   const status = io.stat(path);
   if (status !== undefined && (status.kind !== "file" || !force)) {
@@ -112,7 +114,12 @@ function planFlat(
   const rawPath = path.replace(/\.vmdk$/, "-flat.vmdk");
   const flatName = rawPath.slice(rawPath.lastIndexOf("/") + 1);
   const text = flatDescriptor({ sizeBytes: snapshot.sizeBytes, cid, flatName });
-  return { rawPath, copies: 1, run: () => io.replaceFile(path, new TextEncoder().encode(text)) };
+  return {
+    rawPath,
+    made: [path],
+    copies: 1,
+    run: () => io.replaceFile(path, new TextEncoder().encode(text)),
+  };
 }
 
 /** BIOS geometry as VMware writes it: 255 heads, 63 sectors a track. */
@@ -163,6 +170,7 @@ function planConversion(format: RestoreFormat, path: string, io: Io): Finish {
   }
   return {
     rawPath,
+    made: [path],
     copies: 2,
     async run() {
       const made = `${path}.part`;

@@ -1,7 +1,16 @@
 /** Where `regrain restore` writes to, and what is known to stand there; what cannot be a target is refused first. */
-import { folderOf, formatSize, quotePath, RegrainError, type Target } from "../../core-as/host/mod.ts";
+import { formatSize, RegrainError, type Target } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { TargetContent } from "../backup/restore.ts";
+import {
+  leadsBelowDev,
+  NO_DEVICE_HINT,
+  openJudged,
+  requireDiskKind,
+  requireNoInputAt,
+  requireOutside,
+} from "../target/judge.ts";
+import type { TargetUse } from "../target/request.ts";
 import type { Session } from "./session.ts";
 
 /** What is written to, under which name, and what is known to stand there. */
@@ -14,8 +23,13 @@ export interface Place {
   finish(): void;
 }
 
-/** Where new files are made that nobody meant: a volume that is not active, or a name with a slip in it. */
-const BELOW_DEV = /^\/dev(?!\/shm)(\/|$)/;
+/** What a restore can write in place. */
+const RESTORE: TargetUse = {
+  accepts: "restore onto a raw image or a block device, or make a new file by another name",
+  writesVmdk: false,
+  inputHint: "name another target: this one is needed until the disk is written",
+  tooSmallHint: "--force without --delta puts a new file in its place",
+};
 
 /**
  * The name that is written to: of a symbolic link to a file, or to none yet, the name that it leads to.
@@ -24,25 +38,10 @@ const BELOW_DEV = /^\/dev(?!\/shm)(\/|$)/;
  */
 export function findTarget(path: string, { io, console }: Pick<Session, "io" | "console">): string {
   const status = io.stat(path);
-  if (status?.kind === "directory") {
-    throw new RegrainError("TARGET_UNSUITABLE", "is a folder, and a disk is written to a file or a device", {
-      path,
-      hint: `name the file in it, such as ${quotePath(`${path.replace(/\/+$/, "")}/disk.img`)}`,
-    });
-  }
-  if (status?.kind === "other") {
-    throw new RegrainError("TARGET_UNSUITABLE", "is neither a file nor a block device", {
-      path,
-      hint: "- writes to standard output",
-    });
-  }
+  if (status !== undefined) requireDiskKind(path, status.kind, "- writes to standard output");
   const real = isLink(path) && status?.kind !== "device" ? io.nameFile(path).path : path;
-  if (status === undefined && BELOW_DEV.test(io.realPath(folderOf(real)) ?? real)) {
-    throw new RegrainError("TARGET_MISSING", "there is no such device", {
-      path: real,
-      hint:
-        "look for its right name with lsblk; a volume may have to be made or activated first, no file is made here",
-    });
+  if (status === undefined && leadsBelowDev(real, io)) {
+    throw new RegrainError("TARGET_MISSING", "there is no such device", { path: real, hint: NO_DEVICE_HINT });
   }
   if (real !== path) console.warn(`${path} is a symbolic link: the disk is written to ${real}`);
   return real;
@@ -67,6 +66,21 @@ export interface Need {
   readonly overlaidChunks: number;
   /** How many files of that size stand beside each other at the end. */
   readonly copies: number;
+  /** Files that are read, and where the repository is: nothing is written to them. */
+  readonly inputs: readonly string[];
+  readonly repository: string;
+}
+
+/** Makes sure that files which are made, or replaced, are nothing that is read. */
+export function requireNoInputs(
+  paths: readonly string[],
+  { inputs, repository }: Pick<Need, "inputs" | "repository">,
+  io: Session["io"],
+): void {
+  for (const path of paths) {
+    requireNoInputAt(path, { inputs, use: RESTORE }, io);
+    requireOutside(path, repository, io);
+  }
 }
 
 /**
@@ -77,7 +91,7 @@ export interface Need {
  */
 export function requireRoom(
   path: string,
-  { snapshot, overlaidChunks, copies }: Need,
+  { snapshot, overlaidChunks, copies }: Pick<Need, "snapshot" | "overlaidChunks" | "copies">,
   io: Session["io"],
 ): void {
   const { freeBytes } = io.roomAt(path);
@@ -111,34 +125,49 @@ export interface PlaceFlags {
   readonly force?: boolean | undefined;
   readonly delta?: boolean | undefined;
   readonly ignoreFreeSpace?: boolean | undefined;
+  readonly format?: string | undefined;
 }
 
 /**
  * A new file is written beside its name, and one that was begun is carried on with; what stands is changed in place.
  */
-export function openPlace(
+export async function openPlace(
   path: string,
   need: Need,
-  { io, console, flags }: Pick<Session, "io" | "console"> & { flags: PlaceFlags },
-): Place {
+  { io, console, context, flags }: Pick<Session, "io" | "console" | "context"> & { flags: PlaceFlags },
+): Promise<Place> {
   const { sizeBytes } = need.snapshot;
   const checkRoom = (file: string) => {
     if (!flags.ignoreFreeSpace) requireRoom(file, need, io);
   };
   const status = io.stat(path);
   const force = flags.force ?? false;
+  const part = `${path}.part`;
   if (status?.kind === "device" || status !== undefined && flags.delta) {
-    const content = flags.delta ? "compare" : "unknown";
     if (status?.kind === "file" && status.sizeBytes === sizeBytes) checkRoom(path);
-    return { target: io.openTarget(path, { force }), content, part: undefined, finish: () => undefined };
+    // An input is refused as such, whatever it looks like.
+    requireNoInputs([path], need, io);
+    // Of a target that is there, the flag says what it is.
+    const said = { ...context, format: flags.format === "raw" ? "raw" as const : undefined };
+    const request = { target: path, force, use: RESTORE };
+    const { target } = await openJudged(
+      request,
+      { sizeBytes, inputs: need.inputs },
+      { io, context: said },
+      () => {
+        const target = io.openTarget(path, { force });
+        return { target, identities: [target.identity] };
+      },
+    );
+    return { target, content: flags.delta ? "compare" : "unknown", part: undefined, finish: () => undefined };
   }
+  requireNoInputs([path, part], need, io);
   if (status !== undefined && !force) {
     throw new RegrainError("TARGET_UNSUITABLE", "the file exists already, and is not overwritten", {
       path,
       hint: "--delta changes it in place where it differs; --force puts a new file in its place",
     });
   }
-  const part = `${path}.part`;
   const begun = io.stat(part)?.sizeBytes === sizeBytes;
   if (begun) console.tell(`${part} was begun before; what is right in it is kept`);
   else if (io.stat(part) !== undefined) changeFolder(part, () => io.removeFile(part));

@@ -102,13 +102,18 @@ function restoreCommand(finish: Finish) {
         "what stands for what cannot be read: zeros, listed, exit 3; without it damage ends the restore",
       ).choices(["zeros"] as const),
     )
-    .option("--force", "put the file in the place of one that exists; use a device that is in use")
+    .option(
+      "--force",
+      "put the file in the place of one that exists; with --delta, or onto a device: write although it is in use, " +
+        "larger, or begins like an image of another format, which is lost then",
+    )
     .option("--ignore-free-space", "begin although the disk may not fit: the file system may get full")
     .addOption(
       new Option(
         "--format <format>",
         "what a new file is: raw; vmdk-flat (a descriptor and -flat.vmdk); vmdk-sparse, stream, qcow2 need qemu-img; " +
-          "without it raw, but .qcow2 is qcow2, and other names of formats are refused",
+          "without it raw, but .qcow2 is qcow2, and other names of formats are refused; of a TARGET that is there " +
+          "raw says that it is a raw disk, however it begins",
       ).choices(["raw", "vmdk-flat", "vmdk-sparse", "stream", "qcow2"] as const),
     )
     .option("--rate-limit <SIZE>", "write at most SIZE bytes a second, such as 50M");

@@ -18,12 +18,7 @@ import {
   readBytes,
   RegrainError,
 } from "../../core-as/host/mod.ts";
-import type { Io } from "../io/mod.ts";
-
-interface Tools {
-  readonly io: Io;
-  readonly context: Context;
-}
+import type { JudgedRequest, TargetTools as Tools, TargetUse } from "./request.ts";
 
 /** What is known of a target before it is opened for writing. */
 interface SeenTarget {
@@ -48,25 +43,29 @@ const TEXT_HEAD_BYTES = 4096;
  * @throws {RegrainError} `TARGET_UNSUITABLE` when it looks like something that this would destroy.
  */
 export async function targetForm(
-  request: { target: string; force: boolean; sizeBytes: number },
+  request: JudgedRequest & { sizeBytes: number },
   tools: Tools,
 ): Promise<ImageFormat> {
+  const { use } = request;
   const known = await look(request.target, tools);
   const { format, form, textBytes } = known;
   const said = tools.context.format;
   if (form === "vmdk") {
+    if (!use.writesVmdk) throw noVmdkHere(request);
     if (format === "raw") tools.context.warn(descriptorDespite(request.target));
     return "vmdk";
   }
   // Making it larger would only destroy it, so nothing else is said of it, and no flag helps.
-  if (textBytes !== undefined && textBytes < request.sizeBytes) throw textFile(known, textBytes);
+  if (textBytes !== undefined && textBytes < request.sizeBytes) throw textFile(known, { textBytes, use });
   if (format === "vmdk") {
-    if (said === "vmdk") throw noDescriptor(known);
-    if (!request.force) throw noVmdkInside(known);
+    if (said === "vmdk") throw noDescriptor(known, use);
+    if (!request.force) throw noVmdkInside(known, use);
     return "raw";
   }
   const looks = looksLike(known.seen);
-  if (looks !== undefined && said === undefined && !request.force) throw looksOtherwise(known, looks);
+  if (looks !== undefined && said === undefined && !request.force) {
+    throw looksOtherwise(known, { looks, use });
+  }
   return "raw";
 }
 
@@ -106,33 +105,49 @@ async function look(path: string, { io, context }: Tools): Promise<SeenTarget> {
   }
 }
 
-function textFile({ path, seen }: SeenTarget, textBytes: number): RegrainError {
+function noVmdkHere({ target: path, use }: JudgedRequest): RegrainError {
+  const message = "it is the descriptor of a flat VMDK, and this command writes through none";
+  return new RegrainError("TARGET_UNSUITABLE", message, {
+    path,
+    hint: `${use.accepts}; the flat file that it names is one`,
+  });
+}
+
+function textFile(
+  { path, seen }: SeenTarget,
+  { textBytes, use }: { textBytes: number; use: TargetUse },
+): RegrainError {
   const what = seen.kind === "descriptor" ? "a VMDK descriptor" : "a text file";
   return new RegrainError("TARGET_UNSUITABLE", `it is ${what} of ${textBytes} bytes, and no disk`, {
     path,
-    hint: seen.kind === "descriptor"
+    hint: !use.writesVmdk
+      ? use.accepts
+      : seen.kind === "descriptor"
       ? "--format vmdk writes the flat file that it names; or give a raw image or a block device"
       : "give a raw image, a block device, or the descriptor of a flat VMDK",
   });
 }
 
-const WHAT_CAN_BE = "apply onto a raw image, a block device, or the descriptor of a flat VMDK";
-
-function looksOtherwise({ path, seen }: SeenTarget, looks: string): RegrainError {
-  const isDescriptor = seen.kind === "descriptor" ? "if it is a descriptor: --format vmdk; " : "";
+function looksOtherwise(
+  { path, seen }: SeenTarget,
+  { looks, use }: { looks: string; use: TargetUse },
+): RegrainError {
+  const isDescriptor = seen.kind === "descriptor" && use.writesVmdk
+    ? "if it is a descriptor: --format vmdk; "
+    : "";
   return new RegrainError(
     "TARGET_UNSUITABLE",
     `it looks like ${looks}, and writing disk sectors into it would destroy it`,
     {
       path,
       hint:
-        `${WHAT_CAN_BE}; ${isDescriptor}if it is a raw disk that only happens to start so, or whose guest wrote ` +
+        `${use.accepts}; ${isDescriptor}if it is a raw disk that only happens to start so, or whose guest wrote ` +
         "that: --format raw (or --force); if it is not, it is lost then",
     },
   );
 }
 
-function noVmdkInside({ path, seen }: SeenTarget): RegrainError {
+function noVmdkInside({ path, seen }: SeenTarget, use: TargetUse): RegrainError {
   const looks = looksLike(seen);
   const message = looks === undefined
     ? "its name says that it is a VMDK, and it does not begin like one"
@@ -140,14 +155,14 @@ function noVmdkInside({ path, seen }: SeenTarget): RegrainError {
   return new RegrainError("TARGET_UNSUITABLE", message, {
     path,
     hint:
-      `${WHAT_CAN_BE}; if it is a flat disk, sector by sector: --format raw; if it is not, it is lost then`,
+      `${use.accepts}; if it is a flat disk, sector by sector: --format raw; if it is not, it is lost then`,
   });
 }
 
-function noDescriptor({ path, seen }: SeenTarget): RegrainError {
+function noDescriptor({ path, seen }: SeenTarget, use: TargetUse): RegrainError {
   const looks = looksLike(seen) ?? "nothing that is known";
   return new RegrainError("TARGET_UNSUITABLE", `it is no descriptor of a VMDK: it begins like ${looks}`, {
     path,
-    hint: `of VMDKs only flat ones can be written, by their descriptor; ${WHAT_CAN_BE}`,
+    hint: `of VMDKs only flat ones can be written, by their descriptor; ${use.accepts}`,
   });
 }

@@ -1,0 +1,152 @@
+/** What a restore may write to: judged as every command judges its target, and nothing that is needed is lost. */
+import assert from "node:assert/strict";
+import { assertFileHolds, sameBytes } from "../helpers/bytes.ts";
+import { testWithPeers, withLoop } from "../helpers/peers.ts";
+import { VmFolder } from "../helpers/vm_folder.ts";
+import { diskOf, MIB, type Place, withPlace } from "./place.ts";
+
+const DISK = diskOf(4 * MIB, [{ at: 0, lengthBytes: 2 * MIB + 4096, seed: 7 }]);
+const NAME = "web01/disk-0";
+
+function withSnapshot(fn: (place: Place) => void | Promise<void>): Promise<void> {
+  return withPlace(async (place) => {
+    Deno.writeFileSync(place.path("vm.img"), DISK);
+    place.run(["backup", place.path("vm.img"), "--name", NAME]);
+    await fn(place);
+  });
+}
+
+/** First bytes of images in other formats, written out by hand. */
+const HEADS: readonly [name: string, head: string][] = [
+  ["qcow2", "QFI\xfb"],
+  ["VHDX", "vhdxfile"],
+  ["hosted sparse VMDK", "KDMV"],
+];
+
+/** A disk of the size of the snapshot that begins like that. */
+function beginningWith(head: string): Uint8Array<ArrayBuffer> {
+  const bytes = diskOf(DISK.length, [{ at: MIB, lengthBytes: 4096, seed: 3 }]);
+  bytes.set(Uint8Array.from(head, (character) => character.charCodeAt(0)));
+  return bytes;
+}
+
+Deno.test("B17: restore --delta refuses a file that begins as qcow2, VHDX or VMDK, and the hint's flags write it", () =>
+  withSnapshot(({ run, refused, path }) => {
+    const out = path("out.img");
+    const args = ["restore", NAME, out, "--delta"];
+    for (const [name, head] of HEADS) {
+      const before = beginningWith(head);
+      Deno.writeFileSync(out, before);
+      const { message, hint } = refused("TARGET_UNSUITABLE", args);
+      assert.match(message, new RegExp(`it looks like .*${name.split(" ")[0]}.* would destroy it`, "i"));
+      assert.match(hint!, /--format raw \(or --force\); if it is not, it is lost then/);
+      assertFileHolds(out, before);
+      for (const flags of [["--format", "raw"], ["--force"]]) {
+        Deno.writeFileSync(out, before);
+        run([...args, ...flags]);
+        assertFileHolds(out, DISK);
+      }
+    }
+  }));
+
+testWithPeers(
+  "B17: a block device that begins as qcow2 is refused with and without --delta",
+  ["root-loop"],
+  () =>
+    withSnapshot(async ({ run, refused, path }) => {
+      const before = beginningWith("QFI\xfb");
+      Deno.writeFileSync(path("device.img"), before);
+      await withLoop(path("device.img"), (device) => {
+        for (const flags of [[], ["--delta"]]) {
+          assert.match(refused("TARGET_UNSUITABLE", ["restore", NAME, device, ...flags]).message, /qcow2/);
+        }
+        assert.ok(sameBytes(Deno.readFileSync(path("device.img")), before));
+        run(["restore", NAME, device, "--format", "raw"]);
+      });
+      assertFileHolds(path("device.img"), DISK);
+    }),
+);
+
+Deno.test("B17: a target of another size is judged as apply judges it, and --force writes into a larger one", () =>
+  withSnapshot(({ run, refused, path }) => {
+    const out = path("out.img");
+    const args = ["restore", NAME, out, "--delta"];
+    Deno.writeFileSync(out, new Uint8Array(DISK.length - 512));
+    assert.match(refused("SIZE_MISMATCH", args).hint!, /--force without --delta/);
+    refused("SIZE_MISMATCH", [...args, "--force"]);
+    Deno.writeFileSync(out, new Uint8Array(DISK.length + 512).fill(9));
+    assert.match(refused("SIZE_MISMATCH", args).hint!, /--force writes into the larger file/);
+    run([...args, "--force"]);
+    const expected = new Uint8Array(DISK.length + 512).fill(9);
+    expected.set(DISK);
+    assertFileHolds(out, expected);
+  }));
+
+Deno.test("B17: a text file and a descriptor are no disk for restore --delta, whatever the flag", () =>
+  withSnapshot(({ refused, path }) => {
+    const text = "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n";
+    for (const name of ["notes.img", "vm-flat.vmdk"]) {
+      Deno.writeTextFileSync(path(name), text);
+      for (const flags of [[], ["--force"], ["--format", "raw"]]) {
+        const args = ["restore", NAME, path(name), "--delta", ...flags];
+        assert.match(refused("TARGET_UNSUITABLE", args).hint!, /restore onto a raw image or a block device/);
+      }
+      assert.equal(Deno.readTextFileSync(path(name)), text);
+    }
+  }));
+
+/** A chain whose base is in the repository; with what `apply` makes of its delta, and a file for it. */
+function withChain(fn: (place: Place & { vm: VmFolder }) => void | Promise<void>): Promise<void> {
+  return withPlace(async (place) => {
+    Deno.mkdirSync(place.path("vm"));
+    const vm = new VmFolder(place.path("vm"), { cids: ["aaaa0001", "aaaa0002"] });
+    place.run(["backup", vm.descriptor(0), "--name", NAME]);
+    await fn({ ...place, vm });
+  });
+}
+
+Deno.test("B17: restore --apply refuses every file of the delta as its target, by any name, and destroys none", () =>
+  withChain(({ refused, path, vm }) => {
+    const files = [vm.extent(1), vm.descriptor(1)];
+    const before = files.map((file) => Deno.readFileSync(file));
+    Deno.symlinkSync(vm.extent(1), path("link.img"));
+    Deno.linkSync(vm.extent(1), path("hard.img"));
+    const apply = ["--apply", vm.descriptor(1)];
+    for (const target of [...files, path("link.img"), path("hard.img")]) {
+      for (
+        const flags of [["--delta", "--format", "raw"], ["--delta", "--force", "--format", "raw"], [
+          "--force",
+          "--format",
+          "raw",
+        ]]
+      ) {
+        const { hint } = refused("TARGET_IS_INPUT", ["restore", NAME, target, ...apply, ...flags]);
+        assert.match(hint!, /name another target/);
+      }
+    }
+    const flat = ["--format", "vmdk-flat", "--force"];
+    refused("TARGET_IS_INPUT", ["restore", NAME, vm.descriptor(1), ...apply, ...flat]);
+    files.forEach((file, i) => assertFileHolds(file, before[i]!));
+  }));
+
+Deno.test("B17: restore --apply refuses a delta that has the name of the unfinished disk", () =>
+  withChain(({ refused, path, vm }) => {
+    const part = path("out.img.part");
+    Deno.renameSync(vm.extent(1), part);
+    const text = Deno.readTextFileSync(vm.descriptor(1));
+    const name = vm.extent(1).slice(vm.extent(1).lastIndexOf("/") + 1);
+    Deno.writeTextFileSync(path("delta.vmdk"), text.replace(name, "out.img.part"));
+    const before = Deno.readFileSync(part);
+    refused("TARGET_IS_INPUT", ["restore", NAME, path("out.img"), "--apply", path("delta.vmdk")]);
+    assertFileHolds(part, before);
+  }));
+
+Deno.test("B17: nothing is restored into the repository that is read", () =>
+  withSnapshot(({ refused, repo, path }) => {
+    const before = Deno.readFileSync(`${repo}/repo.json`);
+    Deno.symlinkSync(repo, path("alias"));
+    for (const name of [`${repo}/repo.json`, `${repo}/chunks/new.img`, path("alias/repo.json")]) {
+      refused("TARGET_IS_INPUT", ["restore", NAME, name, "--force"]);
+    }
+    assertFileHolds(`${repo}/repo.json`, before);
+  }));
