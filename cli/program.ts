@@ -193,14 +193,15 @@ function inspectCommand(finish: (status: number) => void) {
   const command = new Command("inspect")
     .summary("look at images in the browser")
     .description(
-      "Serves the inspector page with the images and all that belongs to them, read-only, to this machine alone, at " +
-        "an address that nobody can guess; prints the address and opens the browser. Without an IMAGE the page waits " +
-        "for files to be dropped on it. With --repo it serves a repository instead, and opens the snapshot that is " +
+      "Serves the inspector page with the images and all that belongs to them, read-only, on this machine alone, to " +
+        "the browser that it opens, or with --no-open to the one that opens the printed address first. That address " +
+        "works once; a second use ends the server. Without an IMAGE the page waits for files to be dropped on it. " +
+        "With --repo it serves a repository instead, and opens the snapshot that is " +
         "named, compared with the second one. Ctrl-C ends it, with exit status 0.",
     )
     .argument("[IMAGE...]", "descriptor, bare extent, raw image, block device, or repo:VM/DISK@latest")
     .option("--port <N>", "port of 127.0.0.1 to listen on; any that is free by default")
-    .option("--no-open", "print the address, and leave the browser alone")
+    .option("--no-open", "print an address that works once, and leave the browser alone")
     .addOption(formatOption());
   return withCommon(withRepository(withFinding(command)))
     .addHelpText(

@@ -117,7 +117,8 @@ Deno.test({
     withPlace(async ({ folder, env, script, told }) => {
       script("xdg-open", `env > '${folder}/part'\nmv '${folder}/part' '${folder}/told'`);
       await withInspector([], { env }, async () => {
-        while (![...Deno.readDirSync(folder)].some(({ name }) => name === "told")) {
+        for (let i = 0; ![...Deno.readDirSync(folder)].some(({ name }) => name === "told"); i++) {
+          assert.ok(i < 500, "the browser is not opened");
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
       });

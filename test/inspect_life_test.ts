@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { caseNamed, Rng, writeCase } from "../fixtures/mod.ts";
 import { sameBytes } from "./helpers/bytes.ts";
 import { type CallOptions, regrainRefuses } from "./helpers/cli.ts";
-import { type Inspector, withInspector, withServer } from "./helpers/inspector.ts";
+import { fetchLetIn, type Inspector, letIn, withInspector, withServer } from "./helpers/inspector.ts";
 import { testWithPeers, withLoop, withTempDir } from "./helpers/peers.ts";
 
 const CHAIN = caseNamed("chain-two-cowd-links");
@@ -16,7 +16,7 @@ function testWithProc(name: string, fn: () => Promise<void>): void {
 }
 
 async function fetchBytes(url: string, headers: Record<string, string> = {}): Promise<[number, Uint8Array]> {
-  const answer = await fetch(url, { headers });
+  const answer = await fetchLetIn(url, { headers });
   return [answer.status, new Uint8Array(await answer.arrayBuffer())];
 }
 
@@ -65,12 +65,12 @@ testWithProc(
   "a gigabyte streams with flat memory, to who reads it and to who does not",
   () =>
     withLargeFile(async ({ pid }, url) => {
-      await (await fetch(url, { headers: { range: "bytes=0-99" } })).body?.cancel();
+      await (await fetchLetIn(url, { headers: { range: "bytes=0-99" } })).body?.cancel();
       const before = peakMemoryMiB(pid);
-      const stalled = await Promise.all(Array.from({ length: 8 }, () => fetch(url)));
+      const stalled = await Promise.all(Array.from({ length: 8 }, () => fetchLetIn(url)));
       let bytes = 0;
       let end = "";
-      for await (const piece of (await fetch(url)).body!) {
+      for await (const piece of (await fetchLetIn(url)).body!) {
         bytes += piece.length;
         end = new TextDecoder().decode(piece.subarray(-3));
       }
@@ -86,7 +86,7 @@ testWithProc(
   () =>
     withLargeFile(async ({ pid, stderr }, url) => {
       for (let i = 0; i < 10; i++) {
-        const reader = (await fetch(url)).body!.getReader();
+        const reader = (await fetchLetIn(url)).body!.getReader();
         await reader.read();
         await reader.cancel();
       }
@@ -99,7 +99,7 @@ testWithProc(
 
 Deno.test("a download that is under way when its file is cut off breaks off", () =>
   withLargeFile(async (_, url, path) => {
-    const body = (await fetch(url)).body!.getReader();
+    const body = (await fetchLetIn(url)).body!.getReader();
     await body.read();
     Deno.truncateSync(path, 5 * MIB);
     await assert.rejects(async () => {
@@ -113,7 +113,7 @@ Deno.test("Ctrl-C ends it with 0, SIGTERM with 143, also while somebody download
     Deno.writeFileSync(`${folder}/vm.img`, new Uint8Array(64 * MIB));
     for (const [signal, code] of [["SIGINT", 0], ["SIGTERM", 143]] as const) {
       await withInspector(["--no-open", `${folder}/vm.img`], {}, async ({ url, stop }) => {
-        const reader = (await fetch(`${url}files/0/vm.img`)).body!.getReader();
+        const reader = (await fetchLetIn(`${url}files/0/vm.img`)).body!.getReader();
         await reader.read();
         assert.equal(await stop(signal), code);
         await reader.cancel().catch((error) => assert.ok(error instanceof TypeError));
@@ -122,19 +122,19 @@ Deno.test("Ctrl-C ends it with 0, SIGTERM with 143, also while somebody download
   }));
 
 Deno.test("without an image there is a page that waits for files", () =>
-  withInspector(["--no-open"], { permissions: ["--allow-net=127.0.0.1"] }, async ({ url, line }) => {
-    assert.equal(line, `${url}\n`);
-    assert.match(await (await fetch(url)).text(), />\{"images":\[\],"open":\[\]\}</);
+  withInspector(["--no-open"], { permissions: ["--allow-net=127.0.0.1"] }, async ({ url, address, line }) => {
+    assert.equal(line, `${address}\n`);
+    assert.match(await (await fetchLetIn(url)).text(), />\{"images":\[\],"open":\[\]\}</);
   }));
 
 Deno.test("--json is one event, with the address and the images", () =>
   withTempDir(async (folder) => {
     await writeCase(CHAIN, folder);
     const args = ["--no-open", "--json", `${folder}/${CHAIN.leaf}`];
-    await withInspector(args, {}, async ({ line, url, stop, stderr }) => {
+    await withInspector(args, {}, async ({ line, address, stop, stderr }) => {
       const event = JSON.parse(line);
-      assert.deepEqual(Object.keys(event), ["type", "url", "images"]);
-      assert.deepEqual([event.type, event.url], ["listening", url]);
+      assert.deepEqual(Object.keys(event), ["type", "url", "oneTime", "images"]);
+      assert.deepEqual([event.type, event.url, event.oneTime], ["listening", address, true]);
       const names = event.images.map(({ name }: { name: string }) => name);
       assert.deepEqual(names.toSorted(), Object.keys(CHAIN.make()).toSorted());
       assert.equal(await stop(), 0);
@@ -190,43 +190,60 @@ function testWithOpener(name: string, fn: (folder: string) => Promise<void>): vo
   Deno.test({ name, ignore: Deno.build.os === "windows", fn: () => withTempDir(fn) });
 }
 
-testWithOpener("the browser is opened at an address that leads to the page once", async (folder) => {
-  const permissions = ["--allow-net=127.0.0.1", `--allow-run=${OPENER}`];
-  const options = withOpener(
-    folder,
-    `echo "$@" > '${folder}/part'; mv '${folder}/part' '${folder}/said'`,
-    permissions,
-  );
-  await withInspector([], options, async ({ url, stop, stderr }) => {
-    await until("the browser is not opened", () => exists(`${folder}/said`));
-    const said = Deno.readTextFileSync(`${folder}/said`).trim();
-    assert.match(said, /^http:\/\/127\.0\.0\.1:\d+\/[\w-]{43}\/$/);
-    assert.notEqual(said, url, "others on this machine can read what a program is started with");
-    const answer = await fetch(said);
-    assert.deepEqual([answer.status, answer.url], [200, url]);
-    await answer.body?.cancel();
-    assert.equal((await fetchBytes(said))[0], 404);
-    assert.equal(await stop(), 0);
-    assert.doesNotMatch(stderr(), /warning/);
-  });
-});
-
-testWithOpener("a browser that cannot be opened is a warning with the address", async (folder) => {
-  const calls: [CallOptions, RegExp][] = [
-    [withOpener(folder, "exit 3"), /ended with 3/],
-    [withOpener(folder, "exit 3", ["--allow-net=127.0.0.1"]), /grant --allow-run=/],
-    [{ env: { PATH: "/nowhere" } }, /there is no /],
-  ];
-  for (const [options, reason] of calls) {
-    await withInspector([], options, async ({ url, stop, stderr }) => {
-      await until("no warning", () => stderr().includes("warning"));
-      assert.match(stderr(), reason);
-      assert.ok(stderr().includes(`the page is at ${url}`));
+testWithOpener(
+  "E3: the browser gets a page of mode 0600 in a private folder, which goes when it was used",
+  async (folder) => {
+    const permissions = [
+      "--allow-net=127.0.0.1",
+      `--allow-run=${OPENER}`,
+      "--allow-env=TMPDIR",
+      `--allow-write=${folder}`,
+    ];
+    const script = `echo "$@" > '${folder}/part'; mv '${folder}/part' '${folder}/said'`;
+    const { env } = withOpener(folder, script);
+    const options = { permissions, env: { ...env, TMPDIR: folder } };
+    await withInspector([], options, async ({ url, address, stop, stderr }) => {
+      assert.equal(address, undefined, "what is printed lets nobody in");
+      await until("the browser is not opened", () => exists(`${folder}/said`));
+      const page = new URL(Deno.readTextFileSync(`${folder}/said`).trim()).pathname;
+      assert.match(page, new RegExp(`^${folder}/regrain-inspect-\\w+/open\\.html$`));
+      assert.equal(Deno.statSync(page).mode! & 0o777, 0o600);
+      assert.equal(Deno.statSync(page.replace("/open.html", "")).mode! & 0o777, 0o700);
+      const [, once] = /content="0; url=([^"]*)"/.exec(Deno.readTextFileSync(page))!;
+      assert.match(once!, /^http:\/\/127\.0\.0\.1:\d+\/[\w-]{43}\/[\w-]{43}$/);
+      await letIn(once!);
+      assert.ok(!exists(page), "the page is still there");
       assert.equal((await fetchBytes(url))[0], 200);
       assert.equal(await stop(), 0);
+      assert.doesNotMatch(stderr(), /warning/);
+      assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).toSorted(), ["said", OPENER]);
     });
-  }
-});
+  },
+);
+
+testWithOpener(
+  "a browser that cannot be opened is a warning with an address that lets in once",
+  async (folder) => {
+    const calls: [CallOptions, RegExp][] = [
+      [withOpener(folder, "exit 3"), /ended with 3/],
+      [withOpener(folder, "exit 3", ["--allow-net=127.0.0.1", "--allow-write"]), /grant --allow-run=/],
+      [withOpener(folder, "exit 3", ["--allow-net=127.0.0.1", "--allow-run"]), /grant --allow-write=/],
+      [{ env: { PATH: "/nowhere" } }, /there is no xdg-open|there is no open/],
+      [{ env: { TMPDIR: `${folder}/none` } }, /there is no place for a temporary file/],
+    ];
+    for (const [options, reason] of calls) {
+      await withInspector([], options, async ({ url, stop, stderr }) => {
+        await until("no warning", () => stderr().includes("warning"));
+        assert.match(stderr(), reason);
+        const [address] = /http:\S+\/[\w-]{43}(?=; |\s)/.exec(stderr())!;
+        assert.ok(address.startsWith(url));
+        await letIn(address);
+        assert.equal((await fetchBytes(url))[0], 200);
+        assert.equal(await stop(), 0);
+      });
+    }
+  },
+);
 
 function exists(path: string): boolean {
   try {
@@ -273,7 +290,7 @@ Deno.test("the bundle holds the page", () =>
     assert.ok(built.success, new TextDecoder().decode(built.stderr));
     const run = deno(["run", "--no-prompt", "--allow-net=127.0.0.1", bundle, "inspect", "--no-open"]);
     await withServer(run, async ({ url, stop }) => {
-      assert.match(await (await fetch(url)).text(), /<script type="application\/json" id="served">\{/);
+      assert.match(await (await fetchLetIn(url)).text(), /<script type="application\/json" id="served">\{/);
       assert.equal(await stop(), 0);
     });
   }));

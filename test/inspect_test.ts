@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { caseNamed, Rng, writeCase } from "../fixtures/mod.ts";
 import { sameBytes } from "./helpers/bytes.ts";
 import { regrainRefuses } from "./helpers/cli.ts";
-import { askRaw, type Inspector, type RawAnswer, withInspector } from "./helpers/inspector.ts";
+import { askRaw, fetchLetIn, type Inspector, type RawAnswer, withInspector } from "./helpers/inspector.ts";
 import { withTempDir } from "./helpers/peers.ts";
 
 const CHAIN = caseNamed("chain-two-cowd-links");
@@ -30,13 +30,13 @@ async function withChain(fn: (place: Place) => Promise<void>, more: readonly str
 }
 
 async function fetchBytes(url: string, headers: Record<string, string> = {}): Promise<[number, Uint8Array]> {
-  const answer = await fetch(url, { headers });
+  const answer = await fetchLetIn(url, { headers });
   return [answer.status, new Uint8Array(await answer.arrayBuffer())];
 }
 
 /** A request line with the host that it should have, as it is written. */
 async function askLine(place: Inspector, line: string, host = `127.0.0.1:${place.port}`): Promise<RawAnswer> {
-  return (await askRaw(place.port, [{ line, headers: [`Host: ${host}`] }]))[0]!;
+  return (await askRaw(place.port, [{ line, headers: [`Host: ${host}`, `Cookie: ${place.cookie}`] }]))[0]!;
 }
 
 function pathOf(url: string): string {
@@ -45,7 +45,7 @@ function pathOf(url: string): string {
 
 Deno.test("inspect serves the page, and byte for byte the image and every file that belongs to it", () =>
   withChain(async ({ url, file, folder }) => {
-    const page = await (await fetch(url)).text();
+    const page = await (await fetchLetIn(url)).text();
     const { images, open } = JSON.parse(/<script [^>]*id="served">(.*?)<\/script>/s.exec(page)![1]!);
     const names = Object.keys(CHAIN.make()).toSorted();
     assert.deepEqual(images.map(({ name }: { name: string }) => name).toSorted(), names);
@@ -93,7 +93,7 @@ Deno.test("inspect needs to read the folder and to listen on 127.0.0.1, and noth
     });
   }));
 
-Deno.test("a request without its token gets nothing", () =>
+Deno.test("a request elsewhere than below its id, or without the cookie, gets nothing", () =>
   withChain(async (place) => {
     const path = pathOf(place.file(CHAIN.leaf));
     const token = path.split("/")[1]!;
@@ -114,6 +114,16 @@ Deno.test("a request without its token gets nothing", () =>
       assert.deepEqual([answer.status, answer.body], [404, "not found\n"], wrong);
     }
     assert.equal((await askLine(place, "GET / HTTP/1.1")).status, 404);
+    const headers = [`Host: 127.0.0.1:${place.port}`];
+    for (
+      const cookie of [[], ["Cookie: regrain="], [`Cookie: ${place.cookie}x`], [`Cookie: x${place.cookie}`]]
+    ) {
+      const [answer] = await askRaw(place.port, [
+        { line: `GET ${path} HTTP/1.1`, headers: [...headers, ...cookie] },
+      ]);
+      assert.equal(answer!.status, 403);
+      assert.match(answer!.body, /^only the browser that opened/);
+    }
   }));
 
 Deno.test("a path outside what was named is not there, however it is written", () =>
@@ -157,7 +167,7 @@ Deno.test("a method that writes is refused, and writes nothing", () =>
       const answer = await askLine(place, `${method} ${pathOf(place.file(CHAIN.leaf))} HTTP/1.1`);
       assert.deepEqual([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"], method);
     }
-    const put = await fetch(place.file(CHAIN.leaf), { method: "PUT", body: "x" });
+    const put = await fetchLetIn(place.file(CHAIN.leaf), { method: "PUT", body: "x" });
     assert.equal(put.status, 405);
     await put.body?.cancel();
     assert.ok(sameBytes(Deno.readFileSync(path), before));
@@ -190,7 +200,7 @@ Deno.test("a range beyond the end is 416 with the size, many ranges are refused"
         "bytes=-0",
       ]
     ) {
-      const answer = await fetch(file("disk-flat.vmdk"), { headers: { range } });
+      const answer = await fetchLetIn(file("disk-flat.vmdk"), { headers: { range } });
       assert.deepEqual([answer.status, answer.headers.get("content-range")], [416, `bytes */${size}`], range);
       assert.match(await answer.text(), /^disk-flat\.vmdk .*\n$/);
     }
@@ -205,9 +215,9 @@ Deno.test("a file that changes, shrinks or vanishes while it is served is told i
   withChain(async ({ file, folder }) => {
     const name = "disk-flat.vmdk";
     const path = `${folder}/${name}`;
-    const etagNow = async () => (await fetch(file(name), { method: "HEAD" })).headers.get("etag")!;
+    const etagNow = async () => (await fetchLetIn(file(name), { method: "HEAD" })).headers.get("etag")!;
     const ask = async (etag: string) => {
-      const answer = await fetch(file(name), { headers: { range: "bytes=0-99", "if-match": etag } });
+      const answer = await fetchLetIn(file(name), { headers: { range: "bytes=0-99", "if-match": etag } });
       return [answer.status, await answer.text()] as const;
     };
     const changes = {
@@ -236,7 +246,7 @@ Deno.test("HEAD tells the size, and many requests go over one connection", () =>
   withChain(async (place) => {
     const path = pathOf(place.file("disk-flat.vmdk"));
     const { size } = Deno.statSync(`${place.folder}/disk-flat.vmdk`);
-    const headers = [`Host: localhost:${place.port}`];
+    const headers = [`Host: localhost:${place.port}`, `Cookie: ${place.cookie}`];
     const answers = await askRaw(place.port, [
       { line: `HEAD ${path} HTTP/1.1`, headers },
       { line: `GET ${path} HTTP/1.1`, headers: [...headers, "Range: bytes=7-9"] },

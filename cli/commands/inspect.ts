@@ -10,6 +10,8 @@ import {
 } from "../../core-as/host/repo/mod.ts";
 import { findBelongings } from "../inspect/belongings.ts";
 import { openBrowser } from "../inspect/browser.ts";
+import { Entry } from "../inspect/entry.ts";
+import { type OpeningPage, writeOpeningPage } from "../inspect/opening_page.ts";
 import { Routes } from "../inspect/routes.ts";
 import { ServedFiles } from "../inspect/served_files.ts";
 import { ServedObjects } from "../inspect/served_objects.ts";
@@ -26,6 +28,8 @@ export interface InspectFlags extends DiskFlags {
 
 /** A descriptor may name many files, and all of them may be missing. */
 const MOST_WARNINGS = 10;
+/** How long the browser has to start. */
+const BROWSER_MS = 60_000;
 /** One is opened, and compared with the other. */
 const MOST_SNAPSHOTS = 2;
 
@@ -33,7 +37,8 @@ const MOST_SNAPSHOTS = 2;
  * Serves until it is stopped.
  *
  * @returns 0 when Ctrl-C stops it, which is how it is meant to end.
- * @throws {RegrainError} `TERMINATED` when SIGTERM does; `USAGE`, `PERMISSION`, and what opening an image may.
+ * @throws {RegrainError} `TERMINATED` when SIGTERM does; `ADDRESS_REUSED` when a one-time address is used twice;
+ *   `USAGE`, `PERMISSION`, and what opening an image may.
  */
 export async function runInspect(images: readonly string[], flags: InspectFlags): Promise<number> {
   const port = parsePort(flags.port);
@@ -42,25 +47,68 @@ export async function runInspect(images: readonly string[], flags: InspectFlags)
   const { files: found, missing } = await findBelongings(objects ? [] : images, context);
   warnOfMissing(missing, console);
   const files = new ServedFiles(io, found);
-  const routes = new Routes(objects ? repositoryPage : inspectorPage, files, objects);
+  using opening = new Opening();
+  const entry = new Entry(() => opening[Symbol.dispose]());
+  const routes = new Routes(objects ? repositoryPage : inspectorPage, entry, files, objects);
   const onBug = (error: unknown) => console.warn(`this is a bug, please report it: ${traceOf(error)}`);
-  const origin = await startServer(routes, { port, onBug });
   const { promise: stopped, resolve: onStop } = Promise.withResolvers<unknown>();
+  const origin = await startServer(routes, { port, onBug, onReused: () => onStop("reused") });
   const served = objects ? objects.describe().label : plural(found.length, "file");
   const onStatus = () => console.err(`serving ${served}`);
   using signals = new Signals({ onStop, onStatus });
   await signals.safePoint();
-  const url = origin + routes.path;
-  announce(url, { files, objects, served }, console);
+  const url = origin + (flags.open ? entry.path : entry.oneTimePath());
+  announce(url, { files, objects, served, oneTime: !flags.open }, console);
   if (flags.open) {
-    openBrowser(origin + routes.oneTimePath(), (reason) => {
-      console.warn(`the browser was not opened: ${reason}; the page is at ${url}`);
+    opening.start(origin + entry.oneTimePath(performance.now() + BROWSER_MS), (reason) => {
+      if (entry.wasUsed) return;
+      const address = origin + entry.oneTimePath();
+      console.warn(
+        `the browser was not opened: ${reason}; ${address} lets in the browser that opens it first`,
+      );
     });
   }
-  await stopped;
+  if (await stopped === "reused") throw reusedError();
   const stop = await signals.safePoint();
   if (stop === undefined || stop.code === "INTERRUPTED") return 0;
   throw stop;
+}
+
+/** The page that the browser is started with, for as long as it is needed. */
+class Opening implements Disposable {
+  #page: OpeningPage | undefined;
+
+  /** @param onFailure Told in a few words why that did not work, now or later. */
+  start(address: string, onFailure: (reason: string) => void): void {
+    try {
+      this.#page = writeOpeningPage(address);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      return onFailure(
+        error instanceof Deno.errors.NotCapable
+          ? "Deno was not told to allow to write where temporary files go (grant --allow-write=/tmp)"
+          : `there is no place for a temporary file: ${error.message}`,
+      );
+    }
+    openBrowser(this.#page.url, onFailure);
+  }
+
+  [Symbol.dispose](): void {
+    this.#page?.[Symbol.dispose]();
+    this.#page = undefined;
+  }
+}
+
+function reusedError(): RegrainError {
+  return new RegrainError(
+    "ADDRESS_REUSED",
+    "the one-time address was used a second time, and the server has ended: who used it first may be somebody else, " +
+      "and may have read what was served",
+    {
+      hint:
+        "start it again, and open its address once; that browser finds the page again at the address that it shows",
+    },
+  );
 }
 
 /** @throws {RegrainError} `UNSUPPORTED` before anybody is asked for a passphrase that would not help. */
@@ -109,16 +157,23 @@ async function openObjects(
 
 function announce(
   url: string,
-  { files, objects, served }: { files: ServedFiles; objects: ServedObjects | undefined; served: string },
+  { files, objects, served, oneTime }: {
+    files: ServedFiles;
+    objects: ServedObjects | undefined;
+    served: string;
+    oneTime: boolean;
+  },
   console: Console,
 ): void {
   const { images } = files.list();
-  if (console.json) console.outJson({ type: "listening", url, images, repository: objects?.describe() });
+  const repository = objects?.describe();
+  if (console.json) console.outJson({ type: "listening", url, oneTime, images, repository });
   else console.out(url);
   console.flush();
   for (const { name, sizeBytes } of images) console.detail(`serves ${name}, ${sizeBytes} bytes`);
   if (console.json) return;
-  console.tell(`serving ${served} read-only, to this machine alone; Ctrl-C ends it`);
+  const whom = oneTime ? "the browser that opens this address first" : "the browser that is opened";
+  console.tell(`serving ${served} read-only, to ${whom}, on this machine alone; Ctrl-C ends it`);
 }
 
 function traceOf(error: unknown): string {

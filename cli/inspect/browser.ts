@@ -1,4 +1,4 @@
-/** Opens an address in the browser of the user. */
+/** Opens a page in the browser of the user. */
 import { childCommand } from "../child.ts";
 
 /** The program that each system has for it. */
@@ -11,6 +11,7 @@ const OTHER_OPENER = ["xdg-open"] as const;
 /**
  * Starts the browser and does not wait for it.
  *
+ * @param url No secret: every user of the machine can read what a program is started with.
  * @param onFailure Told in a few words why that did not work, now or later.
  */
 export function openBrowser(url: string, onFailure: (reason: string) => void): void {

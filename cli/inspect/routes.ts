@@ -1,18 +1,17 @@
 /**
- * What is answered to whom: the page and the bytes of the files to who knows the address, nothing to anybody else.
+ * What is answered to whom: the page and the bytes of the files to the browser that was let in, nothing to others.
  *
  * Refusals in their order: 403 for a connection from elsewhere or for another host, 405 for a method that does not just
- * read, 404 without the token and for everything that is not served.
+ * read, 404 outside the folder of this server, 410 for a one-time address that was used, 403 without the cookie, 404
+ * for everything that is not served.
  */
+import type { Entry } from "./entry.ts";
 import { answerFile, textAnswer } from "./file_answer.ts";
 import { type Asked, isLocal, namesUs, pathOf, type Remote } from "./gate.ts";
+import { pageTo } from "./opening_page.ts";
 import { servePage } from "./page.ts";
 import type { ServedFiles } from "./served_files.ts";
 import type { ServedObjects } from "./served_objects.ts";
-import { isToken, newToken } from "./token.ts";
-
-/** How long an address that works once does so. */
-const ONE_TIME_MS = 60_000;
 
 /** Sent with every answer. */
 const HEADERS = {
@@ -27,32 +26,17 @@ const HEADERS = {
 const NO_PAGE_POLICY = "default-src 'none'";
 
 export class Routes {
-  readonly #token = newToken();
-  #oneTime: { readonly token: string; readonly untilMs: number } | undefined;
-
   /**
    * @param built   The page as it was built.
+   * @param entry   Who is let in.
    * @param objects Those of a repository, if one is served.
    */
   constructor(
     private readonly built: string,
+    readonly entry: Entry,
     private readonly files: ServedFiles,
     private readonly objects?: ServedObjects,
   ) {}
-
-  /** Where the page is, from the host on. */
-  get path(): string {
-    return `/${this.#token}/`;
-  }
-
-  /**
-   * An address that leads to the page, once and soon: for a place where others on this machine may read it, such as the
-   * arguments of a program.
-   */
-  oneTimePath(nowMs = performance.now()): string {
-    this.#oneTime = { token: newToken(), untilMs: nowMs + ONE_TIME_MS };
-    return `/${this.#oneTime.token}/`;
-  }
 
   async answer(asked: Asked, at: { remote: Remote; port: number; nowMs?: number }): Promise<Response> {
     return guarded(await this.#route(asked, at));
@@ -68,15 +52,37 @@ export class Routes {
     if (asked.method !== "GET" && asked.method !== "HEAD") {
       return textAnswer(405, "files are only read here", { allow: "GET, HEAD" });
     }
-    const [, token, rest] = /^\/([^/]*)(.*)$/s.exec(pathOf(asked.url)) ?? [];
-    if (token === undefined || rest === undefined) return notFound();
-    if (!isToken(token, this.#token)) {
-      return this.#answerOnce(token + rest, asked, at.nowMs ?? performance.now());
+    const path = pathOf(asked.url);
+    if (!path.startsWith(this.entry.path)) return notFound();
+    const rest = path.slice(this.entry.path.length);
+    return this.#answerOnce(rest, asked, at.nowMs ?? performance.now()) ?? this.#answerKnown(rest, asked);
+  }
+
+  /** Answers who uses a one-time address. */
+  #answerOnce(token: string, { method, headers }: Asked, nowMs: number): Response | undefined {
+    // A browser may fetch an address before its user goes there; that is not its use.
+    if (method !== "GET" || headers.has("sec-purpose")) return undefined;
+    switch (this.entry.open(token, headers, nowMs)) {
+      case "in":
+        // A page, not a redirect: what sent the browser here is another site, and what it is sent on to by one gets no
+        // strict cookie.
+        return htmlAnswer(pageTo("./"), { "set-cookie": this.entry.setCookie });
+      case "known":
+        return textAnswer(303, "it is elsewhere", { location: "./" });
+      case "reused":
+        return textAnswer(410, "this address was used before, and works once: the server ends now");
+      case "none":
+        return undefined;
     }
-    if (rest === "/") return this.#answerPage(asked);
-    if (rest === "") return redirect(308, this.path);
-    if (rest.startsWith("/repository/")) return this.#answerObject(rest.slice("/repository/".length), asked);
-    const file = rest.startsWith("/files/") ? this.files.find(rest.slice("/files/".length)) : undefined;
+  }
+
+  #answerKnown(rest: string, asked: Asked): Response | Promise<Response> {
+    if (!this.entry.admits(asked.headers)) {
+      return textAnswer(403, "only the browser that opened the one-time address first is let in");
+    }
+    if (rest === "") return this.#answerPage(asked);
+    if (rest.startsWith("repository/")) return this.#answerObject(rest.slice("repository/".length), asked);
+    const file = rest.startsWith("files/") ? this.files.find(rest.slice("files/".length)) : undefined;
     return file === undefined ? notFound() : answerFile(file, asked, this.files);
   }
 
@@ -87,21 +93,7 @@ export class Routes {
   #answerPage({ method }: Asked): Response {
     const repository = this.objects && { repository: this.objects.describe() };
     const { html, policy } = servePage(this.built, { ...this.files.list(), ...repository });
-    const bytes = new TextEncoder().encode(html);
-    return new Response(method === "HEAD" ? null : bytes, {
-      headers: {
-        "content-length": String(bytes.length),
-        "content-security-policy": policy,
-        "content-type": "text/html; charset=utf-8",
-      },
-    });
-  }
-
-  #answerOnce(path: string, { method }: Asked, nowMs: number): Response {
-    const once = this.#oneTime;
-    if (!once || method !== "GET" || !isToken(path, `${once.token}/`)) return notFound();
-    this.#oneTime = undefined;
-    return nowMs < once.untilMs ? redirect(303, this.path) : notFound();
+    return htmlAnswer(html, { "content-security-policy": policy }, method === "HEAD");
   }
 }
 
@@ -117,6 +109,13 @@ function notFound(): Response {
   return textAnswer(404, "not found");
 }
 
-function redirect(status: 303 | 308, location: string): Response {
-  return textAnswer(status, "it is elsewhere", { location });
+function htmlAnswer(html: string, headers: Record<string, string>, isHead = false): Response {
+  const bytes = new TextEncoder().encode(html);
+  return new Response(isHead ? null : bytes, {
+    headers: {
+      "content-length": String(bytes.length),
+      "content-type": "text/html; charset=utf-8",
+      ...headers,
+    },
+  });
 }

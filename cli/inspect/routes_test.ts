@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { withTempDir } from "../../test/helpers/peers.ts";
 import { pickIo } from "../io/mod.ts";
 import { PIECE_BYTES } from "./file_answer.ts";
+import { Entry } from "./entry.ts";
 import type { Remote } from "./gate.ts";
 import { Routes } from "./routes.ts";
 import { ServedFiles } from "./served_files.ts";
@@ -23,28 +24,51 @@ interface Ask {
   readonly headers?: Record<string, string>;
   readonly remote?: Remote;
   readonly nowMs?: number;
+  /** By default that of the browser that was let in. */
+  readonly cookie?: string;
 }
 
 interface Place {
-  readonly routes: Routes;
+  readonly entry: Entry;
+  /** Where the page is. */
+  readonly base: string;
   readonly ask: (path: string, ask?: Ask) => Promise<Response>;
   /** Where the one file that is served stands, and its address. */
   readonly file: string;
   readonly url: string;
 }
 
-async function withPlace(fn: (place: Place) => Promise<void>): Promise<void> {
+/** Places with nobody let in yet. */
+const withClosedPlace = (fn: (place: Place) => Promise<void>) => withPlace(fn, false);
+
+function cookieOf(answer: Response): string {
+  const [cookie, ...attributes] = answer.headers.getSetCookie()[0]!.split("; ");
+  assert.deepEqual(attributes.map((each) => each.replace(/=\/.*/, "")), [
+    "Path",
+    "HttpOnly",
+    "SameSite=Strict",
+  ]);
+  return cookie!;
+}
+
+async function withPlace(fn: (place: Place) => Promise<void>, isLetIn = true): Promise<void> {
   await withTempDir(async (folder) => {
     const file = `${Deno.realPathSync(folder)}/vm.img`;
     Deno.writeFileSync(file, CONTENT);
     const files = new ServedFiles(pickIo("portable"), [{ name: "vm.img", realPath: file, named: true }]);
-    const routes = new Routes(PAGE, files);
-    const ask = (path: string, { method = "GET", host = HOST, headers = {}, ...at }: Ask = {}) =>
+    const entry = new Entry();
+    const routes = new Routes(PAGE, entry, files);
+    const ask = (
+      path: string,
+      { method = "GET", host = HOST, headers = {}, cookie = known, ...at }: Ask = {},
+    ) =>
       routes.answer(
-        { method, url: `http://${host}${path}`, headers: new Headers({ host, ...headers }) },
+        { method, url: `http://${host}${path}`, headers: new Headers({ host, cookie, ...headers }) },
         { remote: LOCAL, port: PORT, ...at },
       );
-    await fn({ routes, ask, file, url: `${routes.path}files/0/vm.img` });
+    let known = "";
+    if (isLetIn) known = cookieOf(await ask(entry.oneTimePath()));
+    await fn({ entry, base: entry.path, ask, file, url: `${entry.path}files/0/vm.img` });
   });
 }
 
@@ -65,9 +89,9 @@ Deno.test("a token has 256 bits, is new every time, and only itself", () => {
 });
 
 Deno.test("the page comes with the list, its policy, and what keeps others out", () =>
-  withPlace(async ({ routes, ask }) => {
+  withPlace(async ({ base, ask }) => {
     for (const method of ["GET", "HEAD"]) {
-      const answer = await ask(routes.path, { method });
+      const answer = await ask(base, { method });
       assert.equal(answer.status, 200);
       const headers = Object.fromEntries(answer.headers);
       const length = Number(headers["content-length"]);
@@ -89,17 +113,17 @@ Deno.test("the page comes with the list, its policy, and what keeps others out",
   }));
 
 Deno.test("every answer carries what keeps others out", () =>
-  withPlace(async ({ routes, ask, url }) => {
+  withPlace(async ({ base, ask, url }) => {
     const answers = [
       await ask(url),
       await ask(url, { headers: { range: "bytes=0-0" } }),
       await ask(url, { headers: { range: "bytes=9999999-" } }),
       await ask("/"),
-      await ask(routes.path, { host: "evil.example" }),
-      await ask(routes.path, { method: "POST" }),
-      await ask(routes.path.slice(0, -1)),
+      await ask(base, { host: "evil.example" }),
+      await ask(base, { method: "POST" }),
+      await ask(base, { cookie: "" }),
     ];
-    assert.deepEqual(answers.map(({ status }) => status), [200, 206, 416, 404, 403, 405, 308]);
+    assert.deepEqual(answers.map(({ status }) => status), [200, 206, 416, 404, 403, 405, 403]);
     for (const { headers, status, body } of answers) {
       assert.equal(headers.get("x-content-type-options"), "nosniff", String(status));
       assert.equal(headers.get("cross-origin-resource-policy"), "same-origin");
@@ -109,18 +133,19 @@ Deno.test("every answer carries what keeps others out", () =>
     }
   }));
 
-Deno.test("without the token there is nothing, whatever is asked for", () =>
-  withPlace(async ({ routes, ask, url }) => {
-    const almost = routes.path.replace(/.\/$/, (end) => end[0] === "A" ? "B/" : "A/");
+Deno.test("outside the folder of the server there is nothing, whatever is asked for", () =>
+  withPlace(async ({ base, ask, url }) => {
+    const almost = base.replace(/.\/$/, (end) => end[0] === "A" ? "B/" : "A/");
     const paths = [
       "/",
       "//",
       "/favicon.ico",
       "/files/0/vm.img",
       almost,
-      url.replace(routes.path, almost),
+      base.slice(0, -1),
+      url.replace(base, almost),
     ];
-    const odd = [routes.path.toLowerCase(), `/${routes.path}`, `/x/..${routes.path}`, `/%2e${routes.path}`];
+    const odd = [base.toLowerCase(), `/${base}`, `/x/..${base}`, `/%2e${base}`];
     const texts = await Promise.all([...paths, ...odd].map(async (path) => {
       const answer = await ask(path);
       assert.equal(answer.status, 404, path);
@@ -129,9 +154,9 @@ Deno.test("without the token there is nothing, whatever is asked for", () =>
     assert.deepEqual([...new Set(texts)], ["not found\n"]);
   }));
 
-Deno.test("connections from elsewhere and other hosts are refused even with the token", () =>
-  withPlace(async ({ routes, ask, url }) => {
-    for (const path of [routes.path, url]) {
+Deno.test("connections from elsewhere and other hosts are refused even with the cookie", () =>
+  withPlace(async ({ base, ask, url }) => {
+    for (const path of [base, url]) {
       const remote: Remote = { transport: "tcp", hostname: "192.0.2.2", port: 1 };
       assert.equal((await ask(path, { remote })).status, 403);
       for (const host of ["evil.example", `evil.example:${PORT}`, "127.0.0.1", "127.0.0.1:1"]) {
@@ -144,9 +169,9 @@ Deno.test("connections from elsewhere and other hosts are refused even with the 
   }));
 
 Deno.test("no method but GET and HEAD is answered", () =>
-  withPlace(async ({ routes, ask, url, file }) => {
+  withPlace(async ({ base, ask, url, file }) => {
     for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "MKCOL", "PROPFIND", "get"]) {
-      for (const path of [routes.path, url, "/"]) {
+      for (const path of [base, url, "/"]) {
         const answer = await ask(path, { method });
         assert.equal(answer.status, 405, method);
         assert.equal(answer.headers.get("allow"), "GET, HEAD");
@@ -155,18 +180,57 @@ Deno.test("no method but GET and HEAD is answered", () =>
     assert.deepEqual(Deno.readFileSync(file), CONTENT);
   }));
 
-Deno.test("the address for once leads to the page once, and only for a while", () =>
-  withPlace(async ({ routes, ask }) => {
-    const once = routes.oneTimePath(0);
-    assert.notEqual(once, routes.path);
-    for (const path of [`${once}files/0/vm.img`, once.slice(0, -1), `${once}x`]) {
-      assert.equal((await ask(path, { nowMs: 1 })).status, 404);
+Deno.test("E3: a one-time address lets one browser in, by a cookie that no script and no other site can use", () =>
+  withClosedPlace(async ({ entry, base, ask, url }) => {
+    const once = entry.oneTimePath();
+    assert.match(once.slice(base.length), /^[\w-]{43}$/);
+    for (const path of [base, url, `${once}/`, `${once}x`, `${once}/files/0/vm.img`]) {
+      assert.equal((await ask(path)).status, 403, path);
     }
-    assert.equal((await ask(once, { nowMs: 1, method: "HEAD" })).status, 404);
-    const answer = await ask(once, { nowMs: 59_999 });
-    assert.deepEqual([answer.status, answer.headers.get("location")], [303, routes.path]);
-    assert.equal((await ask(once, { nowMs: 59_999 })).status, 404);
-    assert.equal((await ask(routes.oneTimePath(0), { nowMs: 60_000 })).status, 404);
+    // What looks ahead or asks for no bytes does not use it up.
+    assert.equal((await ask(once, { method: "HEAD" })).status, 403);
+    assert.equal((await ask(once, { headers: { "sec-purpose": "prefetch;prerender" } })).status, 403);
+    const answer = await ask(once);
+    assert.equal(answer.status, 200);
+    const cookie = cookieOf(answer);
+    assert.ok(!cookie.includes(base.slice(1, -1)) && !cookie.includes(once.slice(base.length)));
+    assert.match(await answer.text(), /<meta http-equiv="refresh" content="0; url=\.\/">/);
+    assert.equal((await ask(url, { cookie })).status, 200);
+    assert.equal((await ask(url, { cookie: `a=b; ${cookie}; c=d` })).status, 200);
+    for (
+      const wrong of ["", `${cookie}x`, `x${cookie}`, cookie.slice(0, -1), cookie.replace("regrain", "other")]
+    ) {
+      assert.equal((await ask(url, { cookie: wrong })).status, 403, wrong);
+    }
+    const again = await ask(once, { cookie });
+    assert.deepEqual([again.status, again.headers.get("location")], [303, "./"]);
+    assert.ok(!entry.isClosed);
+  }));
+
+Deno.test("E3: a second use of a one-time address shuts everybody out, also who was let in", () =>
+  withClosedPlace(async ({ entry, base, ask, url }) => {
+    const once = entry.oneTimePath();
+    const cookie = cookieOf(await ask(once));
+    assert.equal((await ask(url, { cookie })).status, 200);
+    const answer = await ask(once);
+    assert.equal(answer.status, 410);
+    assert.match(await answer.text(), /used before/);
+    assert.ok(entry.isClosed);
+    for (const path of [base, url, once, entry.oneTimePath()]) {
+      assert.ok([403, 410].includes((await ask(path, { cookie })).status), path);
+    }
+  }));
+
+Deno.test("E3: a one-time address works until its time is over, and not beside a newer one or a used one", () =>
+  withClosedPlace(async ({ entry, ask }) => {
+    const late = entry.oneTimePath(60_000);
+    assert.equal((await ask(late, { nowMs: 60_000 })).status, 403);
+    assert.ok(!entry.isClosed, "it never let anybody in");
+    const older = entry.oneTimePath();
+    const newer = entry.oneTimePath();
+    assert.equal((await ask(older)).status, 403);
+    assert.equal((await ask(newer, { nowMs: 1e9 })).status, 200);
+    assert.equal((await ask(entry.oneTimePath())).status, 403);
   }));
 
 Deno.test("bytes come as they are asked for, in one piece or in many", () =>

@@ -4,12 +4,16 @@ import { textAnswer } from "./file_answer.ts";
 import { guarded, type Routes } from "./routes.ts";
 
 const LOOPBACK = "127.0.0.1";
+/** How long answers that are under way may take when the server is to end. */
+const LAST_ANSWERS_MS = 1000;
 
 export interface ServerOptions {
   /** 0 for any that is free. */
   readonly port: number;
   /** Told of what is a bug of ours; who asked gets a 500. */
   readonly onBug: (error: unknown) => void;
+  /** Called when a one-time address was used twice, and that was answered. */
+  readonly onReused: () => void;
 }
 
 /**
@@ -19,10 +23,20 @@ export interface ServerOptions {
  * @throws {RegrainError} `PERMISSION`; `USAGE` when the port is taken, or when the environment makes Deno listen where
  * others could connect.
  */
-export async function startServer(routes: Routes, { port, onBug }: ServerOptions): Promise<string> {
+export async function startServer(routes: Routes, options: ServerOptions): Promise<string> {
+  const { port, onBug, onReused } = options;
+  // Who stalls does not keep it from ending.
+  const stop = async () => {
+    await Promise.race([server.shutdown(), new Promise((resolve) => setTimeout(resolve, LAST_ANSWERS_MS))]);
+    onReused();
+  };
   const server = listen(
     port,
-    (request, { remoteAddr }) => routes.answer(request, { remote: remoteAddr, port: server.addr.port }),
+    async (request, { remoteAddr, completed }) => {
+      const answer = await routes.answer(request, { remote: remoteAddr, port: server.addr.port });
+      if (routes.entry.isClosed) void completed.then(stop, stop);
+      return answer;
+    },
     onBug,
   );
   const { hostname, port: found } = server.addr;

@@ -48,6 +48,7 @@ export const ERRORS = {
   NO_SPACE: { exit: 6, text: "there is no space left where the target is" },
   TARGET_READ_ONLY: { exit: 6, text: "the target cannot be written" },
   PERMISSION: { exit: 6, text: "the system or Deno does not allow it" },
+  ADDRESS_REUSED: { exit: 6, text: "an address that lets in once was used twice, by somebody else perhaps" },
 
   SNAPSHOT_MISSING: { exit: 4, text: "the repository has no such snapshot" },
   SNAPSHOT_DAMAGED: { exit: 4, text: "a manifest, or a page of a snapshot's map, is not what was written" },

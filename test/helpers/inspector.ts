@@ -4,17 +4,25 @@ import { type CallOptions, regrainCommand } from "./cli.ts";
 
 /** A server that runs. */
 export interface Inspector {
-  /** As it was printed, with the slash at its end. */
+  /** Where the page is, with the slash at its end; only who has the cookie gets it. */
   readonly url: string;
+  /** What lets in once, if it was printed; it was used for the cookie. */
+  readonly address: string | undefined;
+  /** As the browser that was let in sends it. */
+  readonly cookie: string;
   readonly port: number;
   readonly pid: number;
   /** The first line that it printed. */
   readonly line: string;
   /** What it wrote to stderr so far. */
   stderr(): string;
+  /** Waits until it ends by itself; its exit status. */
+  ended(): Promise<number>;
   /** Sends a signal, and waits for the end. */
   stop(signal?: Deno.Signal): Promise<number>;
 }
+
+const ADDRESS = /(http:\/\/127\.0\.0\.1:(\d+)\/[\w-]{43}\/)([\w-]*)/;
 
 /** Starts it, waits until it listens, and ends it whatever happens. */
 export async function withInspector(
@@ -24,6 +32,25 @@ export async function withInspector(
 ): Promise<void> {
   const command = regrainCommand(["inspect", ...args], { ...options, stdout: "piped", stderr: "piped" });
   await withServer(command, fn);
+}
+
+const sessions = new Map<string, string>();
+
+/** Fetches as the browser would that was let in by the server at that address. */
+export function fetchLetIn(url: string, init: RequestInit = {}): Promise<Response> {
+  const cookie = sessions.get(new URL(url).origin);
+  const headers = { ...init.headers as Record<string, string> | undefined, ...cookie && { cookie } };
+  return fetch(url, { ...init, headers });
+}
+
+/** Uses a one-time address, and returns the cookie that it lets in by. */
+export async function letIn(address: string): Promise<string> {
+  const answer = await fetch(address);
+  await answer.body?.cancel();
+  assert.equal(answer.status, 200, address);
+  const [cookie] = answer.headers.getSetCookie()[0]!.split(";");
+  sessions.set(new URL(address).origin, cookie!);
+  return cookie!;
 }
 
 /** The same of any command that prints such an address. */
@@ -45,13 +72,17 @@ export async function withServer(
       assert.ok(!done, `it ended before it listened: ${stderr}`);
       line += value;
     }
-    const [url, port] = /http:\/\/127\.0\.0\.1:(\d+)\/[\w-]+\//.exec(line) ?? assert.fail(line);
+    const [address, url, port, token] = ADDRESS.exec(line) ?? assert.fail(line);
+    const cookie = token === "" ? "" : await letIn(address);
     await fn({
-      url,
+      url: url!,
+      address: token === "" ? undefined : address,
+      cookie,
       port: Number(port),
       pid: child.pid,
       line,
       stderr: () => stderr,
+      ended: async () => (await child.status).code,
       stop: async (signal = "SIGINT") => {
         child.kill(signal);
         return (await child.status).code;

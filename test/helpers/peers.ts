@@ -15,6 +15,8 @@ const ABILITIES = {
   "root-mount": rootMount,
   /** File systems that programs serve. */
   "fuse": fuse,
+  /** Root, and a `setpriv` that makes another user of it. */
+  "second-user": secondUser,
   /** A folder of real disks, named by `REGRAIN_SAMPLES`. */
   "samples": samples,
   /** A C compiler. */
@@ -195,6 +197,17 @@ function rootMount(): string | undefined {
   } finally {
     Deno.removeSync(folder);
   }
+}
+
+function secondUser(): string | undefined {
+  const setpriv = program("setpriv");
+  return setpriv !== undefined && Deno.uid() === 0 ? setpriv : undefined;
+}
+
+/** Runs lines of a shell as a user who owns nothing here. Needs the peer `second-user`. */
+export function asSecondUser(lines: string): Ran {
+  const args = ["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", lines];
+  return tryRun(peer("second-user")!, args);
 }
 
 function samples(): string | undefined {

@@ -43,6 +43,8 @@ export interface Watched {
 
 export interface PageOptions {
   readonly url?: string;
+  /** Of the browser that the server at `url` let in. */
+  readonly cookie?: string;
   readonly width?: number;
   readonly height?: number;
   readonly colorScheme?: "light" | "dark";
@@ -73,9 +75,14 @@ export async function withPage(
   options: PageOptions,
   fn: (watched: Watched) => Promise<void>,
 ): Promise<void> {
-  const { url = PAGE_URL, width = 1280, height = 800, ...media } = options;
+  const { url = PAGE_URL, cookie, width = 1280, height = 800, ...media } = options;
   const context = await browser.newContext({ viewport: { width, height }, ...media });
   try {
+    if (cookie !== undefined) {
+      const [name, value] = cookie.split("=");
+      const { hostname: domain, pathname: path } = new URL(url);
+      await context.addCookies([{ name: name!, value: value!, domain, path }]);
+    }
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
     const complaints = watch(page, url);

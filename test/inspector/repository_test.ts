@@ -225,9 +225,9 @@ testWithPeers(
       const repository = RepositoryFolder.create(folder);
       const ids = [FIRST, SECOND, SECOND].map((chunks) => repository.backUp(chunks));
       const names = [`repo:${DISK}@latest`, `repo:${DISK}@${ids[0]}`];
-      await withInspector(["--no-open", "--repo", repository.path, ...names], {}, ({ url }) =>
+      await withInspector(["--no-open", "--repo", repository.path, ...names], {}, ({ url, cookie }) =>
         withBrowser((browser) =>
-          withPage(browser, { url }, async ({ page }) => {
+          withPage(browser, { url, cookie }, async ({ page }) => {
             const isShown = ({ difference, scan }: PageState) =>
               !!difference && scan?.finished === true;
             const { opened, difference, scan } = await until(page, "opening", isShown);

@@ -16,9 +16,9 @@ for (const name of ["chain-five-links-of-three-kinds", "cowd-plain", "stream-foo
       await withInspector(
         ["--no-open", leaf],
         {},
-        ({ url }) =>
+        ({ url, cookie }) =>
           withBrowser((browser) =>
-            withPage(browser, { url }, async ({ page }) => {
+            withPage(browser, { url, cookie }, async ({ page }) => {
               const { opened } = await until(page, "opening", ({ opened }) => opened !== undefined);
               assert.equal(opened!.links[0]!.name, fixture.leaf);
               const view = opened!.links.length > 1 ? "merged" : 0;
@@ -41,9 +41,9 @@ testWithPeers(
       await withInspector(
         ["--no-open", `${folder}/${fixture.leaf}`],
         {},
-        ({ url }) =>
+        ({ url, cookie }) =>
           withBrowser((browser) =>
-            withPage(browser, { url }, async ({ page }) => {
+            withPage(browser, { url, cookie }, async ({ page }) => {
               await until(page, "opening", ({ opened }) => opened !== undefined);
               await until(page, "scanning", ({ scan }) => scan?.finished === true);
               const delta = `${folder}/disk-000001-delta.vmdk`;
@@ -74,9 +74,9 @@ testWithPeers(
       );
       const orders = [[single, leaf!], [leaf!, single], [middle!, leaf!, single]];
       for (const images of orders) {
-        await withInspector(["--no-open", ...images], {}, ({ url }) =>
+        await withInspector(["--no-open", ...images], {}, ({ url, cookie }) =>
           withBrowser((browser) =>
-            withPage(browser, { url }, async ({ page }) => {
+            withPage(browser, { url, cookie }, async ({ page }) => {
               const { opened, view } = await until(page, "opening", ({ opened }) => opened !== undefined);
               const shown = opened!.links[typeof view === "number" ? view : 0]!.name;
               assert.equal(shown, images[0]!.split("/").at(-1), images.join(" "));
