@@ -46,8 +46,14 @@ export interface BackupRequest {
   readonly name: string;
   readonly tags: readonly string[];
   readonly lanes: Lanes;
-  /** Says what will be read, given the snapshot before; called again when a backup must start again. */
-  plan(parent: Snapshot | undefined): Promise<BackupPlan>;
+  /**
+   * Says what will be read, given the snapshot before; called again when a backup must start again.
+   *
+   * @param own Ids of this backup, one for each time that it began.
+   */
+  plan(parent: Snapshot | undefined, own: ReadonlySet<string>): Promise<BackupPlan>;
+  /** What the platform calls this moment of the disk, as a list of changes will name it. */
+  readonly changeId?: string | undefined;
   /** Looks for chunks of the parent that are not in the store, and stores them anew. */
   readonly heal?: boolean;
   /** Set when this is a copy: it has the time of the original, and among the snapshots the place its clock says. */
@@ -83,10 +89,12 @@ interface Carried {
 export async function backUp(repository: Repository, request: BackupRequest): Promise<BackupReport> {
   const source = await repository.sourceKey(request.name);
   const superseded: string[] = [];
+  const own = new Set<string>();
   let carried: Carried | undefined;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const intent = await Intent.open(repository, source, await nextId(repository, { source, ...request }));
-    const work = new Attempt(repository, request, { source, intent });
+    own.add(intent.id);
+    const work = new Attempt(repository, request, { source, intent, own });
     const made = await runUnlessLost(work, { intent, carried, request });
     if (made !== undefined && await intent.stands()) {
       await intent.done(work.retainUntilMs);
@@ -194,7 +202,7 @@ class Attempt {
   constructor(
     private readonly repository: Repository,
     private readonly request: BackupRequest,
-    private readonly of: { source: string; intent: Intent },
+    private readonly of: { source: string; intent: Intent; own: ReadonlySet<string> },
   ) {
     this.startedMs = repository.world.nowMs();
     this.retainUntilMs = retainUntil(this.startedMs, request.retainMs);
@@ -216,7 +224,7 @@ class Attempt {
       );
     }
     const parent = carried === undefined ? await this.readable(await this.parent(), forbidden) : undefined;
-    const plan = carried?.plan ?? await this.request.plan(parent);
+    const plan = carried?.plan ?? await this.request.plan(parent, this.of.own);
     this.isRereadable = plan.rereadable;
     if (carried === undefined && plan.touched !== "all" && parent === undefined) {
       throw new Error("a plan relies on a parent, and there is none");
@@ -250,6 +258,7 @@ class Attempt {
       root,
       change: { method: plan.method, reason: plan.reason },
       cid: plan.cid,
+      ...this.request.changeId === undefined ? {} : { changeId: this.request.changeId },
       tags: this.request.tags,
       ...untilMs === undefined ? {} : { retainUntil: new Date(untilMs).toISOString() },
       stats: {

@@ -101,6 +101,7 @@ export async function copySnapshot(
     name: snapshot.source.name,
     tags: snapshot.tags,
     copyOf: snapshot,
+    changeId: snapshot.changeId,
     lanes: options.lanes,
     plan: async (parent) => {
       const original = known.originals.find((each) =>

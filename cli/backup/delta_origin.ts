@@ -5,6 +5,7 @@ import {
   formatCid,
   judgeChain,
   type Link,
+  quoteWord,
   refusalOf,
   RegrainError,
   type Run,
@@ -19,6 +20,7 @@ import {
 } from "../../core-as/host/repo/mod.ts";
 import { ChunkSet } from "./chunk_set.ts";
 import type { Lanes } from "./lanes.ts";
+import type { Lineage } from "./lineage.ts";
 import { cidText } from "./origins.ts";
 import type { BackupPlan } from "./plan.ts";
 import type { Repository } from "./repository.ts";
@@ -33,7 +35,14 @@ import type { Repository } from "./repository.ts";
 export async function planDelta(
   delta: { disk: Disk; links: readonly Link[]; force: boolean },
   parent: Snapshot | undefined,
-  means: { repository: Repository; name: string; lanes?: Lanes; onNotice: (sentence: string) => void },
+  means: {
+    repository: Repository;
+    name: string;
+    lanes?: Lanes;
+    /** Absent where the snapshot is one that the user names. */
+    lineage?: Lineage | undefined;
+    onNotice: (sentence: string) => void;
+  },
 ): Promise<BackupPlan> {
   const { disk } = delta;
   if (parent === undefined) {
@@ -46,7 +55,8 @@ export async function planDelta(
       },
     );
   }
-  checkLineage(delta, parent, means.onNotice);
+  requireOneChain(delta.links, delta.force, means.onNotice);
+  checkLineage(delta, parent, means);
   if (parent.sizeBytes !== disk.sizeBytes) {
     throw new RegrainError(
       "SIZE_MISMATCH",
@@ -80,11 +90,16 @@ export async function planDelta(
 function checkLineage(
   { disk, links, force }: { disk: Disk; links: readonly Link[]; force: boolean },
   parent: Snapshot,
-  onNotice: (sentence: string) => void,
+  { name, lineage, onNotice }: {
+    name: string;
+    lineage?: Lineage | undefined;
+    onNotice: (sentence: string) => void;
+  },
 ): void {
-  requireOneChain(links, force, onNotice);
   const parentCid = links.at(-1)!.descriptor?.parentCid;
   const due = parentCid === undefined ? undefined : formatCid(parentCid);
+  checkNewest({ disk, links, force }, { parent, due, name, lineage, onNotice });
+  if (lineage?.isTold && (due === undefined || parent.cid === undefined)) return;
   if (due === undefined || parent.cid === undefined) {
     const who = due === undefined ? "the delta names no parent" : `snapshot ${parent.id} has no CID`;
     onNotice(`whether the delta belongs on snapshot ${parent.id} is taken on trust: ${who}`);
@@ -104,6 +119,37 @@ function checkLineage(
     });
   }
   onNotice(`${disk.path} ${message}; it is laid over all the same`);
+}
+
+/**
+ * Refuses a delta where the snapshot is not the very newest, or may not be what the delta was made against. After a run
+ * that failed a delta with a CID of its own tells by that what it was made against.
+ */
+function checkNewest(
+  { disk, links, force }: { disk: Disk; links: readonly Link[]; force: boolean },
+  about: {
+    parent: Snapshot;
+    due: string | undefined;
+    name: string;
+    lineage?: Lineage | undefined;
+    onNotice: (sentence: string) => void;
+  },
+): void {
+  const { parent, due, name, lineage, onNotice } = about;
+  if (lineage?.doubt === undefined) return;
+  const { kind, reason } = lineage.doubt;
+  const own = cidText(links[0]!);
+  const tellsItself = own !== due && (due === parent.cid || own === parent.cid) && parent.cid !== undefined;
+  if (kind === "run-between" && tellsItself) return;
+  const message = `what it changes may not be what changed since snapshot ${parent.id}: ${reason}`;
+  if (force) return onNotice(`taken by --force: ${disk.path}: ${message}`);
+  const otherwise = kind === "run-between"
+    ? `--since ${parent.id} says that it was made against that snapshot`
+    : `back up the whole disk, and deltas go on from there: regrain backup DISK --name ${quoteWord(name)}`;
+  throw new RegrainError("WRONG_BASE", message, {
+    path: disk.path,
+    hint: `${otherwise}; --force lays it over all the same, and what came between is missing then`,
+  });
 }
 
 function requireOneChain(links: readonly Link[], force: boolean, onNotice: (sentence: string) => void): void {

@@ -118,6 +118,28 @@ export async function listActive(repository: Repository): Promise<Map<string, Ac
   return backups;
 }
 
+/** What an intent says of its backup. */
+export interface IntentFacts {
+  /** Key of the disk. */
+  readonly source: string;
+  readonly host: string;
+  readonly tool: string;
+}
+
+/** @returns `undefined` when it is gone, or cannot be read: then nobody knows whose it is. */
+export async function readIntent(repository: Repository, id: string): Promise<IntentFacts | undefined> {
+  const key = `active/${id}/${INTENT}`;
+  const bytes = await repository.store.get(key, MAX_SIGN_BYTES);
+  if (bytes === undefined) return undefined;
+  try {
+    const fields = Fields.parse(bytes, { path: repository.pathOf(key), code: "SNAPSHOT_DAMAGED" });
+    return { source: fields.text("source"), host: fields.text("host"), tool: fields.text("tool") };
+  } catch (error) {
+    if (!(error instanceof RegrainError) || error.code !== "SNAPSHOT_DAMAGED") throw error;
+    return undefined;
+  }
+}
+
 /** True while a collection must wait for it. */
 export function isUnderWay({ hasIntent, isDone, isFailed }: ActiveBackup): boolean {
   return hasIntent && !isDone && !isFailed;

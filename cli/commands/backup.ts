@@ -60,7 +60,10 @@ function retainMsOf({ retain }: Pick<BackupFlags, "retain">): number | undefined
 /** What a backup is made from, and who is told of it. */
 export interface BackupWork {
   readonly origin: Origin;
-  readonly flags: Pick<BackupFlags, "name" | "tag" | "heal" | "retain" | "rateLimit" | "progress">;
+  readonly flags: Pick<
+    BackupFlags,
+    "name" | "tag" | "changeId" | "heal" | "retain" | "rateLimit" | "progress"
+  >;
   readonly console: Console;
   readonly watch: Watch;
 }
@@ -97,8 +100,9 @@ async function backUpWithProgress(repository: Repository, work: BackupWork): Pro
       heal: flags.heal ?? false,
       retainMs: retainMsOf(flags),
       lanes,
-      plan: async (parent) => {
-        const plan = await origin.plan(parent, lanes);
+      changeId: flags.changeId,
+      plan: async (parent, own) => {
+        const plan = await origin.plan(parent, { lanes, own });
         tellPlan(plan, { parent, chunkBytes, console });
         watch.phase("store");
         return guardedPlan(plan, { stopHere, limit });
@@ -168,6 +172,7 @@ function reportJson({ snapshot, restarts }: BackupReport): unknown {
     parent: parent ?? null,
     root,
     change,
+    changeId: snapshot.changeId ?? null,
     retainUntil: snapshot.retainUntil ?? null,
     stats,
     restarts,

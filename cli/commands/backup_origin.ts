@@ -1,11 +1,12 @@
 /** What `regrain backup` reads: a disk, the places of it that changed, a delta, a stream. */
 import { type Core, quotePath, RegrainError, type Source } from "../../core-as/host/mod.ts";
-import type { Snapshot } from "../../core-as/host/repo/mod.ts";
+import { isChangeId, type Snapshot } from "../../core-as/host/repo/mod.ts";
 import { type Leniency, requireUnchanged } from "../apply/undisturbed.ts";
 import { type AuditReport, auditUnchanged } from "../backup/audit.ts";
 import { parseChangedAreas } from "../backup/changed_areas.ts";
 import { decodeList } from "../backup/changed_documents.ts";
 import type { Lanes } from "../backup/lanes.ts";
+import { type Lineage, lineageOf } from "../backup/lineage.ts";
 import { cidText, type DiskOrigin, planChanged, planFull } from "../backup/origins.ts";
 import type { BackupPlan } from "../backup/plan.ts";
 import type { Repository } from "../backup/repository.ts";
@@ -21,14 +22,25 @@ export interface OriginFlags extends StreamFlags {
   readonly delta?: string | undefined;
   readonly changed?: string | undefined;
   readonly audit?: string | undefined;
+  /** What the changes are since: a snapshot, or a change id. */
+  readonly since?: string | undefined;
+  /** Kept with the snapshot. */
+  readonly changeId?: string | undefined;
 }
 
 /** Where the content comes from: opened, and to be closed. */
 export interface Origin extends Disposable {
-  plan(parent: Snapshot | undefined, lanes: Lanes): Promise<BackupPlan>;
+  plan(parent: Snapshot | undefined, means: PlanMeans): Promise<BackupPlan>;
   readonly sizeBytes: number | undefined;
   /** @throws {RegrainError} `INPUT_CHANGED` when a file was written to since it was opened, unless that is forced. */
   requireUnchanged?(): void;
+}
+
+/** What a plan is made with. */
+export interface PlanMeans {
+  readonly lanes: Lanes;
+  /** Ids of the backup itself. */
+  readonly own: ReadonlySet<string>;
 }
 
 interface OriginMeans {
@@ -54,6 +66,7 @@ export function checkOrigin(source: string | undefined, flags: OriginFlags): voi
   if (changed !== undefined && (source === undefined || source === PIPE || delta !== undefined)) {
     throw new RegrainError("USAGE", "--changed needs a SOURCE that the changed places are read from");
   }
+  checkMoments(flags);
   if (audit === undefined) return;
   shareOf(audit);
   if (changed === undefined && delta === undefined) {
@@ -69,6 +82,24 @@ export function checkOrigin(source: string | undefined, flags: OriginFlags): voi
       } --audit 1% --name ${flags.name}`,
     });
   }
+}
+
+/** Flags that name moments of the disk: the one that changes are since, and this one. */
+function checkMoments({ delta, changed, since, changeId }: OriginFlags): void {
+  if (since !== undefined && delta === undefined && changed === undefined) {
+    throw new RegrainError(
+      "USAGE",
+      "--since says what --changed or --delta is against, and neither is given",
+    );
+  }
+  if (changeId === undefined || isChangeId(changeId)) return;
+  throw new RegrainError(
+    "USAGE",
+    `--change-id ${JSON.stringify(changeId)} is no id of a moment of the disk`,
+    {
+      hint: "what the platform calls it, such as vSphere's changeId: at most 256 letters, and not *",
+    },
+  );
 }
 
 /** @throws {RegrainError} `USAGE` when it is no share such as `1%` or `0.5%`. */
@@ -112,9 +143,21 @@ function openSource(disk: OpenedDisk, means: OriginMeans): Origin {
   const { changed } = means.flags;
   const areas = changed === undefined ? undefined : parseChangedAreas(readList(changed), changed);
   return {
-    async plan(parent, lanes) {
+    async plan(parent, { lanes, own }) {
       if (areas === undefined) return planFull(disk);
-      return await auditedPlan(planChanged(disk, parent, areas), { parent, disk, lanes, ...means });
+      const lineage = parent && await lineageOf(means.repository, parent, { since: means.flags.since, own });
+      const plan = lineage?.doubt === undefined
+        ? planChanged(disk, parent, areas)
+        : planFull(disk, listDoubt(lineage, parent!));
+      if (plan.touched !== "all" && !lineage?.isTold) {
+        means.session.console.warn(
+          `that the list is of what changed since snapshot ${
+            parent!.id
+          } is taken on trust: --since says what it is ` +
+            "against",
+        );
+      }
+      return await auditedPlan(plan, { parent, disk, lanes, ...means });
     },
     sizeBytes: disk.source.sizeBytes,
     requireUnchanged: () => requireUnchanged(disk.files, leniencyOf(means)),
@@ -125,8 +168,9 @@ function openSource(disk: OpenedDisk, means: OriginMeans): Origin {
 function openDelta(delta: DeltaOverSnapshot, disk: OpenedDisk | undefined, means: OriginMeans): Origin {
   const { repository, flags: { name } } = means;
   return {
-    async plan(parent, lanes) {
-      const plan = await delta.plan(parent, { repository, name, lanes });
+    async plan(parent, { lanes, own }) {
+      const lineage = parent && await lineageOf(repository, parent, { since: means.flags.since, own });
+      const plan = await delta.plan(parent, { repository, name, lanes, lineage });
       return disk === undefined ? plan : await auditedPlan(plan, { parent, disk, lanes, ...means });
     },
     sizeBytes: delta.sizeBytes,
@@ -136,6 +180,12 @@ function openDelta(delta: DeltaOverSnapshot, disk: OpenedDisk | undefined, means
       disk?.close();
     },
   };
+}
+
+function listDoubt({ doubt }: Lineage, parent: Snapshot): string {
+  const { kind, reason } = doubt!;
+  return `the listed changes may not be what changed since snapshot ${parent.id}: ${reason}` +
+    (kind === "run-between" ? `; --since ${parent.id} says that they are since that one` : "");
 }
 
 function leniencyOf({ flags, session }: OriginMeans): Leniency {

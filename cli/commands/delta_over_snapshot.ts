@@ -16,6 +16,7 @@ import {
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { planDelta } from "../backup/delta_origin.ts";
 import type { Lanes } from "../backup/lanes.ts";
+import type { Lineage } from "../backup/lineage.ts";
 import { cidText } from "../backup/origins.ts";
 import type { BackupPlan } from "../backup/plan.ts";
 import type { Repository } from "../backup/repository.ts";
@@ -70,13 +71,18 @@ export class DeltaOverSnapshot implements Disposable {
   /** What the snapshot is with the deltas over it. @throws what {@link planDelta} does. */
   async plan(
     snapshot: Snapshot | undefined,
-    { repository, name, lanes }: { repository: Repository; name: string; lanes?: Lanes },
+    { repository, name, lanes, lineage }: {
+      repository: Repository;
+      name: string;
+      lanes?: Lanes;
+      lineage?: Lineage | undefined;
+    },
   ): Promise<BackupPlan> {
     const { console, context } = this.session;
-    const links = await this.linksOver(snapshot);
+    const links = await this.linksOver(snapshot, lineage);
     const disk = new Disk(context.core, links);
     const onNotice = (sentence: string) => console.warn(sentence);
-    const means = { repository, name, onNotice, ...lanes === undefined ? {} : { lanes } };
+    const means = { repository, name, lineage, onNotice, ...lanes === undefined ? {} : { lanes } };
     return await planDelta({ disk, links, force: this.force }, snapshot, means);
   }
 
@@ -90,11 +96,11 @@ export class DeltaOverSnapshot implements Disposable {
    * already, the upper ones win. Where none was made against it the newest alone is taken, and whether it belongs there
    * is judged as ever. Over a snapshot without a CID every link that is here is laid.
    */
-  private async linksOver(snapshot: Snapshot | undefined): Promise<Link[]> {
+  private async linksOver(snapshot: Snapshot | undefined, lineage: Lineage | undefined): Promise<Link[]> {
     // A backup that has to start again asks once more.
     for (const link of this.links.splice(1)) link.close();
     const newest = this.links[0]!;
-    if (snapshot?.cid !== undefined) await this.requireNewest(snapshot.cid);
+    if (snapshot?.cid !== undefined && !lineage?.isTold) await this.requireNewest(snapshot.cid);
     const { parents, error } = await identifyParents(newest, this.session.context);
     const deltas = [newest, ...parents.filter(isKnownDelta)];
     const cid = snapshot?.cid;
@@ -133,7 +139,8 @@ export class DeltaOverSnapshot implements Disposable {
     throw new RegrainError("WRONG_BASE", message, {
       path,
       hint:
-        "give the newest of them: those below it are laid with it; --force lays this one alone, which hides " +
+        "give the newest of them: those below it are laid with it; --since ID says which snapshot this one was made " +
+        "against; --force lays this one alone, which hides " +
         "what newer ones hold if the snapshot has them",
     });
   }

@@ -38,6 +38,12 @@ function backupCommand(finish: Finish) {
       "read only what changed since the latest snapshot; regrain map --json, or vSphere's list",
     )
     .option(
+      "--since <ID>",
+      "what --changed or --delta is against: a snapshot by its id, or a change id; where that is not the newest " +
+        "snapshot, the whole disk is read, and a delta is refused",
+    )
+    .option("--change-id <ID>", "what the platform calls this moment of the disk, for the next --since")
+    .option(
       "--audit <SHARE>",
       "with --changed, or --delta and a SOURCE: look at a share such as 1% of what is said to be unchanged; a change " +
         "there is told, and the whole disk is read",
@@ -67,7 +73,7 @@ function backupCommand(finish: Finish) {
     .option(
       "--force",
       "store a chain whose links do not belong together, a disk that never was; lay a delta over a snapshot that " +
-        "it was not made against; store a stream that is shorter than the snapshot before it",
+        "it was not made against, or may not be; store a stream that is shorter than the snapshot before it",
     );
   return withCommon(withWatching(withOpening(withRepository(command)).addOption(progressOption())))
     .addHelpText(
@@ -76,6 +82,8 @@ function backupCommand(finish: Finish) {
         "regrain backup vm.img --repo /backups --name web01/disk-0",
         "regrain backup --delta vm-000001-delta.vmdk --repo /backups --name web01/disk-0",
         "regrain backup vm.img --changed areas.json --repo /backups --name web01/disk-0",
+        "regrain backup vm.img --changed areas.json --since '52 de/4' --change-id '52 de/5' --repo /backups " +
+          "--name web01/disk-0",
         "dd if=/dev/vg0/vm bs=4M | regrain backup - --repo s3://bucket/vms --name web01/disk-0",
         "regrain backup --from-command 'ssh esx dd if=/dev/vg0/vm bs=4M' --repo /backups --name web01/disk-0",
       ),

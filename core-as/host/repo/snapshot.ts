@@ -23,6 +23,14 @@ export type ChangeMethod = "full" | "changed-areas" | "delta" | "stream" | "impo
 
 const CHANGE_METHOD = /^(full|changed-areas|delta|stream|import|copy)$/;
 
+/** vSphere's are like `52 de c0 d9 … a8/4`. */
+const CHANGE_ID = /^[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?$/;
+
+/** True for what may stand in a manifest as the change id of a snapshot. `*` is vSphere's word for no moment at all. */
+export function isChangeId(text: string): boolean {
+  return CHANGE_ID.test(text) && text !== "*";
+}
+
 /** A page of the map, as the manifest names it. */
 export interface PageReference {
   readonly id: string;
@@ -72,6 +80,11 @@ export interface Snapshot {
   readonly change: { readonly method: ChangeMethod; readonly reason: string | undefined };
   /** CID of the VMDK descriptor the disk had, which the next delta must name as its parent. */
   readonly cid: string | undefined;
+  /**
+   * What the platform calls the moment of the disk that this is, such as vSphere's change id: a list of changes since
+   * then names it. Absent: nobody said.
+   */
+  readonly changeId?: string;
   readonly tags: readonly string[];
   /**
    * ISO 8601, UTC: until then the store lets nobody remove this manifest, nor anything that it refers to. Absent: it
@@ -160,6 +173,7 @@ async function readSnapshot(fields: Fields, path: string): Promise<Snapshot> {
     return Number.isNaN(Date.parse(text)) ? from.fail(name, "a time that exists") : text;
   };
   const retainUntil = fields.optional("retainUntil", timeOf);
+  const changeId = fields.optional("changeId", (from, name) => from.text(name, CHANGE_ID));
   return {
     format: "regrain-snapshot",
     version: 1,
@@ -180,6 +194,7 @@ async function readSnapshot(fields: Fields, path: string): Promise<Snapshot> {
       reason: change.optional("reason", textOf),
     },
     cid: fields.optional("cid", (from, name) => from.text(name, /^[0-9a-f]{8}$/)),
+    ...changeId === undefined ? {} : { changeId },
     tags: fields.texts("tags"),
     ...retainUntil === undefined ? {} : { retainUntil },
     stats: {

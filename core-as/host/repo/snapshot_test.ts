@@ -131,6 +131,15 @@ Deno.test("the date until which a snapshot is locked is read where there is one,
   }
 });
 
+Deno.test("B2: a change id is read where there is one, and is what one can be", async () => {
+  const changeId = "52 de c0 d9 b9 43 9d 10-61 d5 4c 1b e9 7b 65 63/81";
+  assert.equal((await parseSnapshot(await forged({ changeId }), "m")).changeId, changeId);
+  assert.ok(!("changeId" in await parseSnapshot(await serializeSnapshot(SNAPSHOT), "m")));
+  for (const bad of ["", " x", "x ", "a\u001b[0m", 1, "x".repeat(257)]) {
+    await assert.rejects(parseSnapshot(await forged({ changeId: bad }), "m"), { code: "SNAPSHOT_DAMAGED" });
+  }
+});
+
 Deno.test("a manifest of a newer version is told from a damaged one", async () => {
   for (
     const change of [{ version: 2 }, { features: ["compressed-pages"] }, { version: 2, root: "whatever" }]
