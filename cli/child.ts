@@ -66,6 +66,9 @@ export function childCommand(program: string, { purpose, args, env, ...more }: C
   });
 }
 
+/** Passes on to stderr what a child writes, until `ended` settles; see `Console.relay`. */
+export type Relay = (from: ReadableStream<Uint8Array>, ended: Promise<unknown>) => Promise<void>;
+
 /** A command line of the user's, run by the shell. */
 export function shellCommand(
   line: string,

@@ -113,7 +113,9 @@ function openInput(session: Session, { name, fromCommand }: StreamFlags): Opened
     const read = openStdin(session.io, `dd if=/dev/vg/vm bs=4M | regrain backup - --name ${name}`);
     return { read, path: PIPE_NAME, [Symbol.dispose]: () => undefined };
   }
-  return Object.assign(openCommand(fromCommand), { path: fromCommand });
+  const { console } = session;
+  const command = openCommand(fromCommand, (from, ended) => console.relay(from, ended));
+  return Object.assign(command, { path: fromCommand });
 }
 
 /** The stream as the bytes of the disk: unpacked as the user says, and refused when it still begins as an image. */

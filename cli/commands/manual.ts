@@ -21,7 +21,7 @@ export function runMan(program: CommandTree, facts: ManualFacts): number {
 
 function print(text: string): number {
   const console = new Console({});
-  console.out(text.replace(/\n$/, ""));
+  console.outText(text.replace(/\n$/, ""));
   console.flush();
   return 0;
 }

@@ -72,8 +72,11 @@ async function tell(
   const { flags, session, telemetry } = to;
   telemetry.end(facts);
   const written = flags.metrics === undefined || writeMetrics(flags.metrics, facts, session);
-  const failure = flags.hookDone === undefined ? undefined : await runHook(flags.hookDone, facts);
-  if (failure !== undefined) session.console.warn(`the command of --hook-done ${failure}`);
+  const { console } = session;
+  const failure = flags.hookDone === undefined
+    ? undefined
+    : await runHook(flags.hookDone, facts, (from, ended) => console.relay(from, ended));
+  if (failure !== undefined) console.warn(`the command of --hook-done ${failure}`);
   return written && failure === undefined;
 }
 

@@ -4,7 +4,7 @@
  * An answer never mixes two states of a file: whether it is still the same is looked at before the last bytes leave,
  * and an answer that is under way by then breaks off.
  */
-import { readBytes, RegrainError } from "../../core-as/host/mod.ts";
+import { cutText, escapeToLine, readBytes, RegrainError } from "../../core-as/host/mod.ts";
 import type { Asked } from "./gate.ts";
 import { parseRange, passesIfMatch, passesIfRange } from "./ranges.ts";
 import type { OpenedFile, ServedFile, ServedFiles } from "./served_files.ts";
@@ -12,10 +12,11 @@ import type { OpenedFile, ServedFile, ServedFiles } from "./served_files.ts";
 /** What is read and handed on at once: small enough to keep memory flat, large enough for devices to be fast. */
 export const PIECE_BYTES = 256 * 1024;
 
+const MOST_OF_LINE = 4096;
+
 /** An answer of one line of text. */
 export function textAnswer(status: number, line: string, headers: Record<string, string> = {}): Response {
-  // deno-lint-ignore no-control-regex -- a file name may hold them, and this is one line
-  const text = `${line.replace(/[\x00-\x1f\x7f]/g, "?")}\n`;
+  const text = `${escapeToLine(cutText(line, MOST_OF_LINE))}\n`;
   return new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers } });
 }
 

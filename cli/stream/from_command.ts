@@ -1,7 +1,7 @@
 /** The output of a command as a stream of bytes; how the command ended says whether that was all. */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import type { ReadNext } from "../../core-as/host/forward/mod.ts";
-import { SHELL, shellCommand } from "../child.ts";
+import { type Relay, SHELL, shellCommand } from "../child.ts";
 
 export interface CommandStream extends Disposable {
   readonly read: ReadNext;
@@ -15,8 +15,10 @@ const FLAG = "--from-command";
  * @param command As the user wrote it.
  * @throws {RegrainError} `PERMISSION`, `OPEN_FAILED` when it cannot be started.
  */
-export function openCommand(command: string): CommandStream {
+export function openCommand(command: string, relay: Relay): CommandStream {
   const child = start(command);
+  // Looked at when the output has ended, and not while nobody waits for it.
+  const relayed = Promise.allSettled([relay(child.stderr, child.status)]);
   const reader = child.stdout.getReader();
   let piece = new Uint8Array(0);
   let hasEnded = false;
@@ -24,7 +26,10 @@ export function openCommand(command: string): CommandStream {
     async read(into) {
       while (piece.length === 0) {
         const { done, value } = await reader.read();
-        if (done) return 0;
+        if (done) {
+          await relayed;
+          return 0;
+        }
         piece = value;
       }
       const length = Math.min(piece.length, into.length);
@@ -49,7 +54,7 @@ export function openCommand(command: string): CommandStream {
 
 function start(command: string): Deno.ChildProcess {
   try {
-    return shellCommand(command, { stdout: "piped", stderr: "inherit" }).spawn();
+    return shellCommand(command, { stdout: "piped", stderr: "piped" }).spawn();
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
     if (cause instanceof Deno.errors.NotCapable) {

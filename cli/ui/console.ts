@@ -7,10 +7,17 @@
  * Messages start in lower case and end without a full stop; a hint stands on a line of its own. Colour only where a
  * person looks: on a terminal, unless `NO_COLOR` or `--color` says otherwise.
  *
- * Whatever is written passes here, and here alone what a terminal would act upon is made harmless: names in images,
- * tags and hosts of a repository, words of a server may hold anything.
+ * Whatever is written passes here, and here alone what a terminal would act upon is made harmless, and what is too long
+ * is cut: names in images, tags and hosts of a repository, words of a server, and what a program that was started
+ * writes may hold anything.
  */
-import { cutText, escapeToLine, escapeUnprintable, RegrainError } from "../../core-as/host/mod.ts";
+import {
+  cutText,
+  escapeOutput,
+  escapeToLine,
+  escapeUnprintable,
+  RegrainError,
+} from "../../core-as/host/mod.ts";
 
 export type ColorMode = "auto" | "always" | "never";
 
@@ -28,9 +35,9 @@ export type Style = keyof typeof STYLES;
 /** Stands for the escape character in colours of ours. Nobody else can know it, so nobody else's text gets coloured. */
 const OWN_ESCAPE = `\ue000${crypto.randomUUID()}`;
 
-/** A sentence of a megabyte tells nobody more than its beginning. A hint may be a long command line. */
+/** A sentence of a megabyte tells nobody more than its beginning. A hint, or a line of a result, may be a command. */
 const MOST_OF_MESSAGE = 4 * 1024;
-const MOST_OF_HINT = 32 * 1024;
+const MOST_OF_LINE = 32 * 1024;
 
 /** One line of a message. */
 function message(text: string): string {
@@ -52,10 +59,18 @@ export class Console {
     this.colorMode = flags.color ?? "auto";
   }
 
-  /** A line of the result. Lines are gathered; `flush` and the end of the command write them. */
+  /**
+   * A line of the result: a line feed in it is a name's, and is escaped too. Lines are gathered; `flush` and the end of
+   * the command write them.
+   */
   out(line = ""): void {
-    this.pending += `${line}\n`;
-    if (this.pending.length > 64 * 1024) this.flush();
+    // JSON has no line feeds but its own, and a document may have lines.
+    this.gather(this.json ? shown(line) : coloured(escapeToLine(cutText(line, MOST_OF_LINE))));
+  }
+
+  /** Text of ours in several lines. */
+  outText(text: string): void {
+    this.gather(shown(text));
   }
 
   /** A JSON document, or a line of NDJSON. */
@@ -65,7 +80,7 @@ export class Console {
 
   flush(): void {
     if (this.pending === "") return;
-    const text = shown(this.pending);
+    const text = this.pending;
     this.pending = "";
     try {
       writeAll(Deno.stdout, this.encoder.encode(text));
@@ -76,12 +91,12 @@ export class Console {
 
   /** Something a person may want to know. */
   tell(line: string): void {
-    if (!this.quiet && !this.json) this.err(cutText(line, MOST_OF_MESSAGE));
+    if (!this.quiet && !this.json) this.err(message(line));
   }
 
   /** Something that only `-v` shows. */
   detail(line: string): void {
-    if (this.verbose && !this.json) this.err(this.paint("dim", cutText(line, MOST_OF_MESSAGE)));
+    if (this.verbose && !this.json) this.err(this.paint("dim", message(line)));
   }
 
   /** Something that may be wrong; the work goes on. */
@@ -97,7 +112,7 @@ export class Console {
   error(error: RegrainError): void {
     this.flush();
     const { code, path, offsetBytes, exit } = error;
-    const hint = error.hint === undefined ? undefined : cutText(error.hint, MOST_OF_HINT);
+    const hint = error.hint === undefined ? undefined : cutText(error.hint, MOST_OF_LINE);
     if (this.json) {
       const cut = {
         message: cutText(error.message, MOST_OF_MESSAGE),
@@ -112,13 +127,51 @@ export class Console {
 
   /** Writes to stderr, whatever the flags say. */
   err(line: string): void {
+    this.writeErr(shown(`${line}\n`));
+  }
+
+  private gather(line: string): void {
+    this.pending += `${line}\n`;
+    if (this.pending.length > 64 * 1024) this.flush();
+  }
+
+  private writeErr(text: string): void {
     this.flush();
     try {
-      writeAll(Deno.stderr, this.encoder.encode(shown(`${line}\n`)));
+      writeAll(Deno.stderr, this.encoder.encode(text));
     } catch (error) {
       // Where nobody can be told, the exit status still tells.
       if (noSpaceOnStdout(error) === undefined) throw error;
     }
+  }
+
+  /**
+   * Passes on what a program that was started writes to its stderr. Lines, tabs and the carriage returns of progress
+   * bars stay. With `--json` each line of it is an object.
+   *
+   * @param ended Settles when the program has ended. What it leaves running in the background (an ssh master, say) may
+   *   keep the stream open for hours, and is not waited for.
+   */
+  async relay(from: ReadableStream<Uint8Array>, ended: Promise<unknown>): Promise<void> {
+    let line = "";
+    const end = () => {
+      if (line !== "") this.err(JSON.stringify({ type: "output", message: cutText(line, MOST_OF_MESSAGE) }));
+      line = "";
+    };
+    for await (const text of textUntil(from, ended)) {
+      if (!this.json) {
+        this.writeErr(escapeOutput(text));
+        continue;
+      }
+      const [first, ...others] = text.split(/[\r\n]+/);
+      line += first;
+      for (const other of others) {
+        end();
+        line = other;
+      }
+      if (line.length > MOST_OF_LINE) end();
+    }
+    end();
   }
 
   paint(style: Style, text: string, stream: "out" | "err" = "err"): string {
@@ -134,7 +187,34 @@ export class Console {
 
 /** What is written for a text. */
 function shown(text: string): string {
-  return escapeUnprintable(text).replaceAll(OWN_ESCAPE, "\x1b");
+  return coloured(escapeUnprintable(text));
+}
+
+/** With colours of ours in what is escaped. */
+function coloured(escaped: string): string {
+  return escaped.replaceAll(OWN_ESCAPE, "\x1b");
+}
+
+/** What a program wrote before it ended arrives well within this. */
+const LAST_WORDS_MS = 250;
+
+/** The text of a stream, up to its end or shortly after `ended`. */
+async function* textUntil(from: ReadableStream<Uint8Array>, ended: Promise<unknown>): AsyncGenerator<string> {
+  const reader = from.getReader();
+  const decoder = new TextDecoder();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => timer = setTimeout(() => void reader.cancel(), LAST_WORDS_MS);
+  void ended.then(stop, stop);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      const text = decoder.decode(value, { stream: !done });
+      if (text !== "") yield text;
+      if (done) return;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A reader that went away (`regrain map | head`) is not an error of ours. */

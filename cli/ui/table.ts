@@ -1,5 +1,8 @@
 /** Columns that line up, for people. */
-import { escapeToLine } from "../../core-as/host/mod.ts";
+import { cutText, escapeToLine } from "../../core-as/host/mod.ts";
+
+/** The longest path of Linux; all rows get as wide as the widest. */
+const MOST_OF_CELL = 4096;
 
 /** How a column stands. */
 export type Align = "left" | "right";
@@ -7,7 +10,7 @@ export type Align = "left" | "right";
 /** Lays out rows; the last column is not padded. Cells must be free of colour. */
 export function layoutTable(from: readonly (readonly string[])[], aligns: readonly Align[]): string[] {
   // Escaped before they are measured; and a row is a line, whatever a name holds.
-  const rows = from.map((row) => row.map(escapeToLine));
+  const rows = from.map((row) => row.map((cell) => escapeToLine(cutText(cell, MOST_OF_CELL))));
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, cell.length));

@@ -3,9 +3,12 @@
  *
  * It learns of the run by variables `REGRAIN_*`, none of them secret.
  */
-import { shellCommand } from "../child.ts";
+import { cutText, escapeToLine } from "../../core-as/host/mod.ts";
+import { type Relay, shellCommand } from "../child.ts";
 import { snakeCase } from "./names.ts";
 import type { RunFacts } from "./run_facts.ts";
+
+const MOST_OF_MESSAGE = 4 * 1024;
 
 /** The facts as a hook gets them. */
 export function hookEnvironment(facts: RunFacts): Record<string, string> {
@@ -22,7 +25,8 @@ export function hookEnvironment(facts: RunFacts): Record<string, string> {
     REGRAIN_STATUS: exit === 0 ? "done" : "failed",
     REGRAIN_EXIT: String(exit),
     REGRAIN_ERROR: error?.code ?? "",
-    REGRAIN_MESSAGE: error?.message ?? "",
+    // A script prints it, into a log or a mail.
+    REGRAIN_MESSAGE: escapeToLine(cutText(error?.message ?? "", MOST_OF_MESSAGE)),
     REGRAIN_ELAPSED_MS: String(Math.round(elapsedMs)),
     ...Object.fromEntries(sizes),
   };
@@ -33,11 +37,15 @@ export function hookEnvironment(facts: RunFacts): Record<string, string> {
  *
  * @returns why it failed, if it did.
  */
-export async function runHook(command: string, facts: RunFacts): Promise<string | undefined> {
+export async function runHook(
+  command: string,
+  facts: RunFacts,
+  relay: Relay,
+): Promise<string | undefined> {
   try {
     const env = hookEnvironment(facts);
-    const child = shellCommand(command, { env, stdout: "piped", stderr: "inherit" }).spawn();
-    await child.stdout.pipeTo(Deno.stderr.writable, { preventClose: true });
+    const child = shellCommand(command, { env, stdout: "piped", stderr: "piped" }).spawn();
+    await Promise.all([child.stdout, child.stderr].map((stream) => relay(stream, child.status)));
     const { code, signal } = await child.status;
     if (signal !== null) return `was ended by ${signal}`;
     return code === 0 ? undefined : `ended with exit status ${code}`;

@@ -4,12 +4,26 @@
  * This module is browser compatible.
  */
 
+import { isPrintable } from "./printable.ts";
+
 /** Letters that mean nothing to any shell. */
 const PLAIN = /^[A-Za-z0-9_@%+=:,./-]+$/;
 
-/** A word as a POSIX shell takes it. */
+/**
+ * A word as a POSIX shell takes it. One that a terminal would act upon has its bytes as octal numbers, which `$'...'`
+ * of bash, zsh and ksh turns back, so that the line still works when all that is printed is escaped.
+ */
 export function quoteWord(word: string): string {
-  return PLAIN.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  if (PLAIN.test(word)) return word;
+  return isPrintable(word) ? `'${word.replaceAll("'", "'\\''")}'` : `$'${byBytes(word)}'`;
+}
+
+function byBytes(word: string): string {
+  const bytes = new TextEncoder().encode(word);
+  return Array.from(bytes, (byte) => {
+    const letter = String.fromCharCode(byte);
+    return PLAIN.test(letter) ? letter : `\\${byte.toString(8).padStart(3, "0")}`;
+  }).join("");
 }
 
 /** The name of a file as a POSIX shell takes it, and never as a flag. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { applyCommand, quotePath } from "./command_line.ts";
+import { applyCommand, quotePath, quoteWord } from "./command_line.ts";
 
 Deno.test("quotePath() leaves nothing to the shell, and makes no flag", () => {
   assert.equal(quotePath("vm-000001.vmdk"), "vm-000001.vmdk");
@@ -13,4 +13,13 @@ Deno.test("applyCommand() gives the deltas oldest first, and the target last", (
     applyCommand({ deltas, target: "/dev/sdb", flags: ["--undo", "vm.undo"] }),
     "regrain apply --undo vm.undo vm-000001.vmdk 'my vm-000002.vmdk' /dev/sdb",
   );
+});
+
+Deno.test("E7: a word that a terminal would act upon is quoted as bytes, and means the same to bash", () => {
+  for (const word of ["\u001b[2J.vmdk", "it's \u202e\u009b\n", "\\ \u0007"]) {
+    const quoted = quoteWord(word);
+    assert.match(quoted, /^\$'[ -~]+'$/);
+    const { stdout } = new Deno.Command("bash", { args: ["-c", `printf %s ${quoted}`] }).outputSync();
+    assert.equal(new TextDecoder().decode(stdout), word);
+  }
 });

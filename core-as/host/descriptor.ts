@@ -341,8 +341,7 @@ function unquote(text: string): string {
 }
 
 function excerpt(text: string): string {
-  const printable = text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, "?");
-  return printable.length > 60 ? `${printable.slice(0, 57)}...` : printable;
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 /**

@@ -31,6 +31,14 @@ export function escapeToLine(text: string): string {
   return text.replace(UNPRINTABLE, escapeOf);
 }
 
+/** The same for what a program writes to a terminal: tabs, and the carriage returns of progress bars, stay too. */
+export function escapeOutput(text: string): string {
+  return text.replace(
+    UNPRINTABLE,
+    (character) => "\n\r\t".includes(character) ? character : escapeOf(character),
+  );
+}
+
 function escapeOf(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

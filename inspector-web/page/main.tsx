@@ -9,6 +9,7 @@ import { Client } from "./client.ts";
 import { fromServer, repositoryFromServer } from "./given_files.ts";
 import { Inspector } from "./inspector.ts";
 import { keepChoices, openKeep, readChoices } from "./remembered.ts";
+import { guardText } from "./shown_text.ts";
 import { hashOf, Store } from "./store.ts";
 
 const HASH_AFTER_MS = 200;
@@ -61,6 +62,7 @@ function snapshot({ state }: Store): unknown {
 }
 
 async function start(): Promise<void> {
+  guardText();
   const store = new Store();
   const worker = startWorker(await unpacked(document.getElementById("core-wasm")!).arrayBuffer()) as
     & Worker

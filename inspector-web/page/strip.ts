@@ -6,6 +6,7 @@ import { cellColour, changeColour, hexOf } from "../shared/palette.ts";
 import type { AreaFacts, Tile } from "../shared/protocol.ts";
 import { formatShare } from "../shared/units.ts";
 import type { MapModel } from "./grain_map.ts";
+import { shownText } from "./shown_text.ts";
 
 /** What the strip marks. */
 export interface Look {
@@ -145,7 +146,9 @@ export class Strip {
       context.fillStyle = ink;
       context.fillRect(x, top + 2, wide, BAND_PX - 2);
       context.globalAlpha = 1;
-      if (wide > 18) context.fillText(this.#look.names[i] ?? "", x + 4, top + 1 + BAND_PX / 2, wide - 6);
+      if (wide > 18) {
+        context.fillText(shownText(this.#look.names[i] ?? ""), x + 4, top + 1 + BAND_PX / 2, wide - 6);
+      }
     });
   }
 

@@ -48,7 +48,7 @@ Deno.test("the hook is told of the run, gets no secrets, and its failure is exit
     const args = ["backup", image, "--name", NAME, "--json"];
     const ran = run([...args, "--hook-done", `env > '${told}'; echo heard`], { env });
     assert.equal(summaryOf(ran).type, "summary", "what the hook writes is no result");
-    assert.match(ran.stderr, /^heard$/m);
+    assert.match(ran.stderr, /^\{"type":"output","message":"heard"\}$/m);
     const text = Deno.readTextFileSync(told);
     assert.doesNotMatch(text, /sesame/);
     assert.match(text, /^REGRAIN_OPERATION=backup$/m);
