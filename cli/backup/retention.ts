@@ -3,8 +3,9 @@
  *
  * Every rule goes from the newest snapshot to the oldest. `daily` keeps the newest of each of the last N days that have
  * a snapshot at all, so days without one do not count; the others likewise, by hours, ISO weeks (from Monday), months
- * and years. All times are UTC, so that every host comes to the same result.
+ * and years. They are those of the policy's time zone; without one of UTC, so that every host comes to the same result.
  */
+import { TimeZone } from "./time_zone.ts";
 
 const PERIODS = ["hourly", "daily", "weekly", "monthly", "yearly"] as const;
 export type Period = typeof PERIODS[number];
@@ -15,6 +16,8 @@ export interface RetentionPolicy extends Partial<Record<Period, number>> {
   readonly last?: number;
   /** Whatever has one of these tags. */
   readonly tags?: readonly string[];
+  /** Whose days, weeks, months and years are meant; UTC without it. */
+  readonly timeZone?: TimeZone;
 }
 
 /** A snapshot as the rules see it. */
@@ -45,8 +48,14 @@ export interface Fate<T extends Candidate = Candidate> {
 }
 
 /** True when a policy says nothing, so that it would remove all but the newest. */
-export function isEmptyPolicy({ tags = [], last = 0, ...periods }: RetentionPolicy): boolean {
-  return last === 0 && tags.length === 0 && PERIODS.every((period) => (periods[period] ?? 0) === 0);
+export function isEmptyPolicy(policy: RetentionPolicy): boolean {
+  const { tags = [], last = 0 } = policy;
+  return last === 0 && tags.length === 0 && !hasPeriods(policy);
+}
+
+/** True when a policy counts periods, so that it matters whose days are meant. */
+export function hasPeriods(policy: RetentionPolicy): boolean {
+  return PERIODS.some((period) => (policy[period] ?? 0) > 0);
 }
 
 /** Judges every snapshot; in the order of the disks as they come, and of each the oldest first. */
@@ -81,7 +90,11 @@ function applyRules<T extends Candidate>(
   oldestFirst: readonly T[],
   policy: RetentionPolicy,
 ): Map<T, string[]> {
-  const rules = [new LastRule(policy.last ?? 0), ...PERIODS.map((p) => new PeriodRule(p, policy[p] ?? 0))];
+  const zone = policy.timeZone ?? TimeZone.UTC;
+  const rules = [
+    new LastRule(policy.last ?? 0),
+    ...PERIODS.map((name) => new PeriodRule(name, { left: policy[name] ?? 0, zone })),
+  ];
   const taken = new Map<T, string[]>();
   for (const snapshot of oldestFirst.toReversed()) {
     taken.set(snapshot, rules.filter((rule) => rule.takes(snapshot.timeMs)).map(({ name }) => name));
@@ -113,35 +126,39 @@ class LastRule {
 
 /** Takes the first it is asked about of each period. */
 class PeriodRule {
-  private taken: string | undefined;
-  constructor(readonly name: Period, private left: number) {}
+  /** All of them: where clocks are set back over midnight, a date comes again after the next one. */
+  private readonly taken = new Set<string>();
+  constructor(readonly name: Period, private readonly rule: { left: number; zone: TimeZone }) {}
 
   takes(timeMs: number): boolean {
-    const period = periodOf(timeMs, this.name);
-    if (this.left <= 0 || period === this.taken) return false;
-    this.taken = period;
-    this.left--;
+    const { left, zone } = this.rule;
+    if (this.taken.size >= left) return false;
+    const period = periodOf(timeMs, this.name, zone);
+    if (this.taken.has(period)) return false;
+    this.taken.add(period);
     return true;
   }
 }
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** A text that is the same for all times of one period, in UTC. */
-export function periodOf(timeMs: number, period: Period): string {
-  const text = new Date(timeMs).toISOString();
+/** A text that is the same for all times of one period in a time zone. */
+export function periodOf(timeMs: number, period: Period, zone: TimeZone): string {
+  const { date, clock, offset } = zone.at(timeMs);
   switch (period) {
     case "hourly":
-      return text.slice(0, 13);
+      return `${date} ${clock.slice(0, 2)} ${offset}`;
     case "daily":
-      return text.slice(0, 10);
+      return date;
     case "weekly": {
-      const sinceMonday = (new Date(timeMs).getUTCDay() + 6) % 7;
-      return new Date(timeMs - sinceMonday * DAY_MS).toISOString().slice(0, 10);
+      // Reckoned with dates, not with times: a week has 167 or 169 hours twice a year.
+      const dayMs = Date.parse(`${date}T00:00:00Z`);
+      const sinceMonday = (new Date(dayMs).getUTCDay() + 6) % 7;
+      return new Date(dayMs - sinceMonday * DAY_MS).toISOString().slice(0, 10);
     }
     case "monthly":
-      return text.slice(0, 7);
+      return date.slice(0, 7);
     case "yearly":
-      return text.slice(0, 4);
+      return date.slice(0, 4);
   }
 }

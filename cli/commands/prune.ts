@@ -3,7 +3,8 @@ import { plural, RegrainError } from "../../core-as/host/mod.ts";
 import { checkTag } from "../../core-as/host/repo/mod.ts";
 import { existingSource } from "../backup/choose.ts";
 import { prune, type PruneCandidate, type PruneReport } from "../backup/prune.ts";
-import type { Fate, RetentionPolicy } from "../backup/retention.ts";
+import { type Fate, hasPeriods, type RetentionPolicy } from "../backup/retention.ts";
+import { TimeZone } from "../backup/time_zone.ts";
 import { timeTexts } from "../backup/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
@@ -16,6 +17,7 @@ export interface PruneFlags extends CommonFlags, RepoFlags {
   readonly keepMonthly?: string | undefined;
   readonly keepYearly?: string | undefined;
   readonly keepTag?: readonly string[] | undefined;
+  readonly timezone?: string | undefined;
   readonly dryRun?: boolean | undefined;
 }
 
@@ -31,8 +33,9 @@ export async function runPrune(disk: string | undefined, flags: PruneFlags): Pro
       dryRun: flags.dryRun,
       onNotice: (sentence) => console.warn(sentence),
     });
-    if (console.json) printJson(report, { console, dryRun: flags.dryRun ?? false });
-    else printTable(report, { console, dryRun: flags.dryRun ?? false });
+    const shown = { console, dryRun: flags.dryRun ?? false, policy };
+    if (console.json) printJson(report, shown);
+    else printTable(report, shown);
     return 0;
   } finally {
     repository.close();
@@ -50,6 +53,7 @@ function policyOf(flags: PruneFlags): RetentionPolicy {
     monthly: countOf(flags.keepMonthly, "--keep-monthly"),
     yearly: countOf(flags.keepYearly, "--keep-yearly"),
     tags: flags.keepTag ?? [],
+    ...flags.timezone === undefined ? {} : { timeZone: TimeZone.named(flags.timezone, "--timezone") },
   };
 }
 
@@ -59,9 +63,9 @@ function countOf(text: string | undefined, flag: string): number {
   throw new RegrainError("USAGE", `${flag} ${text} is no number of snapshots`, { hint: `such as ${flag} 7` });
 }
 
-type Shown = { readonly console: Console; readonly dryRun: boolean };
+type Shown = { readonly console: Console; readonly dryRun: boolean; readonly policy: RetentionPolicy };
 
-function printJson({ fates, removed }: PruneReport, { console, dryRun }: Shown): void {
+function printJson({ fates, removed }: PruneReport, { console, dryRun, policy }: Shown): void {
   const times = timesOf(fates);
   for (const { snapshot, isKept, reasons } of fates) {
     const { id, disk, state, tags } = snapshot;
@@ -69,25 +73,28 @@ function printJson({ fates, removed }: PruneReport, { console, dryRun }: Shown):
     console.outJson({ type: "snapshot", id, disk, made, state, tags, kept: isKept, reasons });
   }
   const kept = fates.length - removed.length;
-  console.outJson({ type: "summary", dryRun, kept, removed: removed.length, ids: removed });
+  const timezone = (policy.timeZone ?? TimeZone.UTC).name;
+  console.outJson({ type: "summary", dryRun, timezone, kept, removed: removed.length, ids: removed });
 }
 
-function printTable({ fates, removed }: PruneReport, { console, dryRun }: Shown): void {
+function printTable({ fates, removed }: PruneReport, { console, dryRun, policy }: Shown): void {
   const disks = Map.groupBy(fates, ({ snapshot }) => snapshot.source);
   const times = timesOf(fates);
+  const { timeZone } = policy;
   const rows = [...disks.values()].flatMap((disk) =>
-    disk.map((fate) => rowOf(fate, times.get(fate.snapshot.id)!, removed))
+    disk.map((fate) => rowOf(fate, { created: times.get(fate.snapshot.id)!, removed, timeZone }))
   );
   if (rows.length === 0) console.tell("there are no snapshots");
   else {
-    const head = ["disk", "id", "made (UTC)", "", "why"];
-    for (const line of layoutTable([head, ...rows], ["left", "left", "left", "left", "left"])) {
-      console.out(line);
-    }
+    const head = ["disk", "id", "made (UTC)", ...timeZone === undefined ? [] : [timeZone.name], "", "why"];
+    for (const line of layoutTable([head, ...rows], head.map(() => "left" as const))) console.out(line);
   }
   for (const { snapshot: { damage } } of fates) if (damage !== undefined) console.warn(damage.message);
   const verb = dryRun ? "would be removed" : "removed";
   console.out(`${plural(removed.length, "snapshot")} ${verb}, ${fates.length - removed.length} kept`);
+  if (timeZone === undefined && hasPeriods(policy)) {
+    console.tell("a day is one of UTC; --timezone Europe/Berlin or local counts those of a place");
+  }
   if (removed.length > 0 && !dryRun) {
     console.tell("their chunks stay until regrain gc removes what nobody needs");
   }
@@ -95,14 +102,22 @@ function printTable({ fates, removed }: PruneReport, { console, dryRun }: Shown)
 
 function rowOf(
   { snapshot, isKept, reasons }: Fate<PruneCandidate>,
-  made: string,
-  removed: readonly string[],
+  shown: { created: string; removed: readonly string[]; timeZone: TimeZone | undefined },
 ): string[] {
-  const { id, disk, state } = snapshot;
+  const { id, disk, state, timeMs } = snapshot;
+  const { created, removed, timeZone } = shown;
   const stays = isKept || !removed.includes(id);
   const why = isKept || !stays ? reasons.join(", ") : "held";
   const doubt = state === "doubtful" ? " (doubtful)" : "";
-  return [disk, id, made, stays ? "keep" : "remove", `${why}${doubt}`];
+  const local = timeZone?.at(timeMs);
+  return [
+    disk,
+    id,
+    created,
+    ...local === undefined ? [] : [`${local.date} ${local.clock} ${local.offset}`],
+    stays ? "keep" : "remove",
+    `${why}${doubt}`,
+  ];
 }
 
 /** The time of each snapshot in words, by its id. */

@@ -108,7 +108,8 @@ function pruneCommand(finish: Finish) {
     .summary("remove snapshots that no rule keeps")
     .description(
       "Removes the snapshots of each disk that none of the rules keeps. A rule such as --keep-daily 7 keeps the " +
-        "newest of each of the last 7 days that have a snapshot; days, ISO weeks, months and years are those of UTC. " +
+        "newest of each of the last 7 days that have a snapshot; days, ISO weeks, months and years are those of UTC, " +
+        "or of --timezone. " +
         "What is held stays, what is damaged stays, and so does the newest sound one. Only lists are removed: " +
         "regrain gc removes the chunks that nobody needs then.",
     )
@@ -120,6 +121,10 @@ function pruneCommand(finish: Finish) {
     .option("--keep-monthly <N>", "the newest of each of N months")
     .option("--keep-yearly <N>", "the newest of each of N years")
     .option("--keep-tag <TAG>", "all with this tag; may be given again", collect)
+    .option(
+      "--timezone <ZONE>",
+      "whose hours, days, weeks, months and years the rules count: Europe/Berlin, +02:00, local; UTC by default",
+    )
     .option("-n, --dry-run", "say what would be removed and why the rest stays, remove nothing");
   return withCommon(withRepository(command))
     .addHelpText(
@@ -127,6 +132,7 @@ function pruneCommand(finish: Finish) {
       examples(
         "regrain prune --dry-run --keep-last 3 --keep-daily 7 --keep-weekly 4 --repo /backups",
         "regrain prune web01/disk-0 --keep-monthly 12 --keep-tag release --repo /backups",
+        "regrain prune --keep-daily 14 --timezone Europe/Berlin --repo /backups",
       ),
     )
     .action(async (disk, flags) =>

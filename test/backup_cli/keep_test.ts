@@ -93,3 +93,20 @@ Deno.test("hold and release take an id, or a place in time, and refuse what is n
     repository.refuses({ code: "USAGE", exit: 2 }, ["hold", id, "--reason", "x".repeat(1001)]);
   });
 });
+
+Deno.test("B19: prune says whose days it counted, and counts those of --timezone", async () => {
+  await withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    const id = repository.backUp("a");
+    const rule = ["prune", "--dry-run", "--keep-daily", "3"];
+    assert.match(repository.run(rule).stderr, /a day is one of UTC; --timezone/);
+    assert.doesNotMatch(repository.run(["prune", "--dry-run", "--keep-last", "3"]).stderr, /UTC/);
+    const named = repository.run([...rule, "--timezone", "+05:30"]);
+    assert.doesNotMatch(named.stderr, /UTC/);
+    assert.match(named.stdout, new RegExp(`${id} .* \\+05:30 +keep +daily`));
+    assert.equal(repository.json(rule).at(-1)!.timezone, "UTC");
+    assert.equal(repository.json([...rule, "--timezone", "Asia/Tokyo"]).at(-1)!.timezone, "Asia/Tokyo");
+    const { hint } = repository.refuses({ code: "USAGE", exit: 2 }, [...rule, "--timezone", "Berlin"]);
+    assert.match(hint!, /Europe\/Berlin/);
+  });
+});
