@@ -53,9 +53,12 @@ interface Stop {
  * kill.
  */
 export class Signals implements Disposable {
-  /** Comes true when a signal that stops is heard: for work that waits for something else than a safe point. */
-  readonly stopped: Promise<void>;
-  readonly #tellStopped: () => void;
+  /**
+   * Comes true when a signal that stops is heard, with the error that ends the work: for work that waits for something
+   * else than a safe point.
+   */
+  readonly stopped: Promise<RegrainError>;
+  readonly #tellStopped: (error: RegrainError) => void;
   #stop: Stop | undefined;
   #turnedMs = -Infinity;
   #timerMs = -Infinity;
@@ -63,7 +66,7 @@ export class Signals implements Disposable {
   readonly #statusListeners = new Map<Deno.Signal, () => void>();
 
   constructor(private readonly handlers: SignalHandlers) {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<RegrainError>();
     this.stopped = promise;
     this.#tellStopped = resolve;
     for (const signal of statusSignals()) listen(this.#statusListeners, signal, handlers.onStatus);
@@ -94,9 +97,10 @@ export class Signals implements Disposable {
       listen(this.#stopListeners, signal, () => {
         // Without a listener the system's way holds again, so the next signal kills even within a system call.
         unlisten(this.#stopListeners);
-        this.#stop = { signal, error: new RegrainError(STOP_CODES[signal], `stopped by ${signal}`) };
+        const error = new RegrainError(STOP_CODES[signal], `stopped by ${signal}`);
+        this.#stop = { signal, error };
         this.handlers.onStop(signal);
-        this.#tellStopped();
+        this.#tellStopped(error);
       });
     }
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Batch, RegrainError } from "../../core-as/host/mod.ts";
 import { MemoryTarget } from "../../test/helpers/memory_target.ts";
 import { InterruptibleTarget } from "./interruptible_target.ts";
-import { type Clock, RateLimitedTarget } from "./rate_limited_target.ts";
+import { type Clock, RateLimit, RateLimitedTarget } from "./rate_limited_target.ts";
 
 /** A clock that only sleeping moves. */
 function fakeClock(): Clock & { sleptMs: number; atMs: number } {
@@ -169,4 +169,24 @@ Deno.test("D8: a wait that a stop ends leaves the target durable", async () => {
   assert.equal(memory.operations.length, 1);
   assert.equal(memory.flushes, 1);
   assert.ok(clock.sleptMs < 1300, `it slept for ${clock.sleptMs} ms`);
+});
+
+Deno.test("B23: a byte a second is a limit: no wait is longer than a timer takes, nor ends before it is due", async () => {
+  const clock = fakeClock();
+  const sleeps: number[] = [];
+  const limit = new RateLimit(1, {
+    clock: {
+      nowMs: () => clock.nowMs(),
+      sleep: (delayMs) => {
+        sleeps.push(delayMs);
+        return clock.sleep(delayMs);
+      },
+    },
+    whileWaiting: () => {
+      if (sleeps.length === 1000) throw new RegrainError("INTERRUPTED", "stopped");
+    },
+  });
+  // A chunk is due in 49 days, which is more milliseconds than a timer counts.
+  await assert.rejects(limit.account(4 * 1024 * 1024), { code: "INTERRUPTED" });
+  assert.ok(sleeps.every((delayMs) => delayMs > 0 && delayMs < 2 ** 31), String(Math.max(...sleeps)));
 });

@@ -6,6 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { RegrainError } from "../../core-as/host/errors.ts";
+import { plural } from "../../core-as/host/units.ts";
 import {
   chunkCount,
   PAGE_ENTRIES,
@@ -220,7 +221,9 @@ class Attempt {
     const forbidden = await readForbidden(repository);
     if (forbidden.damaged > 0) {
       this.request.onNotice(
-        `${forbidden.damaged} chunks were found damaged, and are stored anew where they are met`,
+        `found damaged before: ${
+          plural(forbidden.damaged, "chunk")
+        }, stored anew where the disk has them still`,
       );
     }
     const parent = carried === undefined ? await this.readable(await this.parent(), forbidden) : undefined;

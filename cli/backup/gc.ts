@@ -20,6 +20,7 @@ import {
 import { References } from "./references.ts";
 import { removeUnlocked } from "./remove_unlocked.ts";
 import type { Repository } from "./repository.ts";
+import { spanWords } from "./times.ts";
 
 const REMOVE_AT_ONCE = 1000;
 const POLL_MS = 5000;
@@ -174,7 +175,9 @@ class CondemnedList {
     }
     if (locked.size > 0) {
       options.onNotice(
-        `${plural(locked.size, "object")} that nobody needs stay: they are locked until a date`,
+        `nobody needs ${
+          plural(locked.size, "object")
+        } any more, but the store keeps what is locked until a date`,
       );
     }
     const removed = doomed.filter((each) => !locked.has(contentKey(each, suffix)));
@@ -237,8 +240,9 @@ class CondemnedList {
     const silentMs = at.nowMs - backup.lastSignMs;
     if (silentMs < (at.options.leaseMs ?? LEASE_MS)) return false;
     await expire(this.repository, backup.id);
-    const hours = Math.floor(silentMs / 3600_000);
-    at.options.onNotice(`backup ${backup.id} gave no sign of life for ${hours} hours, and is taken for dead`);
+    at.options.onNotice(
+      `backup ${backup.id} gave no sign of life for ${spanWords(silentMs)}, and is taken for dead`,
+    );
     return true;
   }
 }

@@ -26,6 +26,18 @@ const DONE = "done";
 const EXPIRED = "expired";
 const FAILED = "failed";
 
+/** Every sign that a backup may have left in its place; `ckpt-` is of an earlier version. */
+const SIGN = new RegExp(
+  `^active/[0-9A-HJKMNP-TV-Z]{26}/(?:${
+    INTENT.replace(".", "\\.")
+  }|beat-\\d+|ckpt-\\d+|${DONE}|${EXPIRED}|${FAILED})$`,
+);
+
+/** True for the key of a sign in `active/`. */
+export function isSign(key: string): boolean {
+  return SIGN.test(key);
+}
+
 /** The intent of one backup. */
 export class Intent {
   private beats = 0;

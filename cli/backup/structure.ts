@@ -8,11 +8,12 @@ import {
   snapshotKey,
 } from "../../core-as/host/repo/mod.ts";
 import { heldId } from "./holds.ts";
-import { isUnderWay, LEASE_MS, listActive, readForbidden } from "./intents.ts";
+import { isSign, isUnderWay, LEASE_MS, listActive, readForbidden } from "./intents.ts";
 import { markIn, unhealedMarks } from "./marks.ts";
 import { README_KEY } from "./readme.ts";
 import type { Repository } from "./repository.ts";
 import { readSnapshots } from "./snapshots.ts";
+import { spanWords } from "./times.ts";
 import { notedId } from "./verify_notes.ts";
 
 /** What can be found; each with what it means, and whether something is lost by it. */
@@ -111,8 +112,7 @@ function hasPlace(repository: Repository, key: string): boolean {
   if (snapshot !== undefined) return snapshotKey(snapshot.source, snapshot.id, repository.suffix) === key;
   return key === DESCRIPTION_KEY || key === README_KEY || heldId(key) !== undefined ||
     markIn(key) !== undefined || notedId(key) !== undefined ||
-    /^keys\/[A-Za-z0-9_-]+\.json$/.test(key) || /^gc\/[0-9A-Z]{26}\.json$/.test(key) ||
-    /^active\/[0-9A-Z]{26}\/(intent\.json|beat-\d+|done|expired|ckpt-\d+)$/.test(key);
+    /^keys\/[A-Za-z0-9_-]+\.json$/.test(key) || /^gc\/[0-9A-Z]{26}\.json$/.test(key) || isSign(key);
 }
 
 function keyFindings({ description }: Repository, keys: number): StructureFinding[] {
@@ -146,7 +146,7 @@ async function checkSigns(repository: Repository, findings: StructureFinding[]):
   for (const backup of (await listActive(repository)).values()) {
     const silentMs = repository.world.nowMs() - backup.lastSignMs;
     if (!isUnderWay(backup) || silentMs < LEASE_MS) continue;
-    const detail = `silent for ${Math.floor(silentMs / 3600_000)} hours`;
+    const detail = `silent for ${spanWords(silentMs)}`;
     findings.push({ what: "dead-intent", about: `active/${backup.id}`, detail });
   }
   try {

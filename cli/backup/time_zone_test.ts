@@ -122,7 +122,7 @@ Deno.test("B19: what the calendar says at any time is what the rule of the zone 
   );
 });
 
-Deno.test("B19: zones are known by name, by what they are ahead, and as that of this machine; others are refused", () => {
+Deno.test("B19: zones are known by name, by their offset, and as that of this machine; others are refused", () => {
   assert.equal(TimeZone.UTC.at(0).offset, "+00:00");
   assert.deepEqual(TimeZone.named("+05:30", "--timezone").at(0), {
     date: "1970-01-01",

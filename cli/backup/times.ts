@@ -26,8 +26,10 @@ export function isInFuture(timeMs: number, nowMs: number): boolean {
   return timeMs > nowMs + CLOCK_TOLERANCE_MS;
 }
 
-/** A span of time in the largest unit that says it well: `10 minutes`, `36 hours`, `3,652 days`. */
+/** A span of time in the largest unit that says it well: `90 seconds`, `10 minutes`, `36 hours`, `3,652 days`. */
 export function spanWords(spanMs: number): string {
+  const seconds = Math.round(Math.abs(spanMs) / 1000);
+  if (seconds < 120) return plural(seconds, "second");
   const minutes = Math.round(Math.abs(spanMs) / 60_000);
   if (minutes < 120) return plural(minutes, "minute");
   return minutes < 48 * 60

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { endOfTime, isInFuture, madeMs, timeTexts } from "./times.ts";
+import { endOfTime, isInFuture, madeMs, spanWords, timeTexts } from "./times.ts";
 
 const NOON_MS = Date.UTC(2026, 10, 28, 12);
 
@@ -51,4 +51,19 @@ Deno.test("B1: the time of a snapshot is that of its manifest, and of its id whe
   assert.ok(madeMs({ name, snapshot: undefined }) < NOON_MS);
   assert.equal(isInFuture(NOON_MS + 59_000, NOON_MS), false, "clocks that are kept in step");
   assert.equal(isInFuture(NOON_MS + 600_000, NOON_MS), true);
+});
+
+Deno.test("B23: a span of time is never none of something larger, and one of it is no plural", () => {
+  const spans: [number, string][] = [
+    [400, "0 seconds"],
+    [1000, "1 second"],
+    [-45_000, "45 seconds"],
+    [119_000, "119 seconds"],
+    [120_000, "2 minutes"],
+    [-600_000, "10 minutes"],
+    [3 * 3600_000, "3 hours"],
+    [36 * 3600_000, "36 hours"],
+    [48 * 3600_000, "2 days"],
+  ];
+  for (const [spanMs, words] of spans) assert.equal(spanWords(spanMs), words);
 });

@@ -1,5 +1,5 @@
 /** What `regrain backup` reads: a disk, the places of it that changed, a delta, a stream. */
-import { type Core, quotePath, RegrainError, type Source } from "../../core-as/host/mod.ts";
+import { type Core, plural, quotePath, RegrainError, type Source } from "../../core-as/host/mod.ts";
 import { isChangeId, type Snapshot } from "../../core-as/host/repo/mod.ts";
 import { type Leniency, requireUnchanged } from "../apply/undisturbed.ts";
 import { type AuditReport, auditUnchanged } from "../backup/audit.ts";
@@ -228,7 +228,7 @@ async function auditedPlan(
     random: Math.random,
   });
   if (console.json) console.outJson({ type: "audit", ...report, differs: report.differs ?? null });
-  else console.detail(`audit: ${report.checked} chunks that are said to be unchanged were looked at`);
+  else console.detail(`audit: looked at ${plural(report.checked, "chunk")} of what is said to be unchanged`);
   if (report.differs === undefined) return plan;
   const reason = auditFailure(report, parent);
   console.warn(`THE LIST OF CHANGES IS WRONG: ${reason}; do not trust where it came from`);

@@ -1,5 +1,5 @@
 /** What long commands do on signals: end where it is clean, or say how far they came. */
-import type { Target } from "../../core-as/host/mod.ts";
+import type { RegrainError, Target } from "../../core-as/host/mod.ts";
 import { InterruptibleTarget } from "../apply/interruptible_target.ts";
 import { RateLimitedTarget } from "../apply/rate_limited_target.ts";
 import { Signals } from "../signals.ts";
@@ -25,7 +25,15 @@ export function interruptible(
   const { bytesPerSecond } = ui;
   const signals = listenForSignals(ui);
   const stoppable = new InterruptibleTarget(target, () => signals.safePoint());
-  const whileWaiting = () => stoppable.passSafePoint();
+  let stop: RegrainError | undefined;
+  signals.stopped.then((error) => stop = error);
+  const whileWaiting = async () => {
+    await stoppable.passSafePoint();
+    // Several transfers may wait at once, and only one of them is told by the safe point.
+    if (stop === undefined) return;
+    await target.flush();
+    throw stop;
+  };
   return {
     target: bytesPerSecond === undefined
       ? stoppable

@@ -66,11 +66,10 @@ function countOf(text: string | undefined, flag: string): number {
 type Shown = { readonly console: Console; readonly dryRun: boolean; readonly policy: RetentionPolicy };
 
 function printJson({ fates, removed }: PruneReport, { console, dryRun, policy }: Shown): void {
-  const times = timesOf(fates);
   for (const { snapshot, isKept, reasons } of fates) {
-    const { id, disk, state, tags } = snapshot;
-    const made = times.get(id)!;
-    console.outJson({ type: "snapshot", id, disk, made, state, tags, kept: isKept, reasons });
+    const { id, disk, state, tags, timeMs } = snapshot;
+    const created = new Date(timeMs).toISOString();
+    console.outJson({ type: "snapshot", id, disk, created, state, tags, kept: isKept, reasons });
   }
   const kept = fates.length - removed.length;
   const timezone = (policy.timeZone ?? TimeZone.UTC).name;
@@ -86,7 +85,7 @@ function printTable({ fates, removed }: PruneReport, { console, dryRun, policy }
   );
   if (rows.length === 0) console.tell("there are no snapshots");
   else {
-    const head = ["disk", "id", "made (UTC)", ...timeZone === undefined ? [] : [timeZone.name], "", "why"];
+    const head = ["disk", "id", "created (UTC)", ...timeZone === undefined ? [] : [timeZone.name], "", "why"];
     for (const line of layoutTable([head, ...rows], head.map(() => "left" as const))) console.out(line);
   }
   for (const { snapshot: { damage } } of fates) if (damage !== undefined) console.warn(damage.message);

@@ -85,7 +85,9 @@ export async function runKeyList(flags: CommonFlags & RepoFlags): Promise<number
       console.outJson({ type: "summary", slots: slots.length });
     } else {
       const rows = slots.map(({ id, label, created }) => [id, created.slice(0, 19).replace("T", " "), label]);
-      for (const line of layoutTable([["slot", "made (UTC)", "label"], ...rows], ["left", "left", "left"])) {
+      for (
+        const line of layoutTable([["slot", "created (UTC)", "label"], ...rows], ["left", "left", "left"])
+      ) {
         console.out(line);
       }
     }

@@ -57,7 +57,7 @@ function totals(listed: readonly ListedSnapshot[]) {
   };
 }
 
-const HEAD = ["  id", "made (UTC)", "data", "read", "stored", "chunks", "new", "how", ""];
+const HEAD = ["  id", "created (UTC)", "data", "read", "stored", "chunks", "new", "how", ""];
 const ALIGNS = ["left", "left", "right", "right", "right", "right", "right", "left", "left"] as const;
 
 /** Disks by name, each with its snapshots, oldest first; columns line up over all of them. */
@@ -96,7 +96,7 @@ function nameOf(disk: readonly ListedSnapshot[]): string {
     disk[0]!.name.source;
 }
 
-function rowOf(listed: ListedSnapshot, made: string, holds: Shown["holds"]): string[] {
+function rowOf(listed: ListedSnapshot, created: string, holds: Shown["holds"]): string[] {
   const { name: { id }, snapshot, isDoubtful } = listed;
   const hold = holds.get(id);
   const signs = [
@@ -106,11 +106,11 @@ function rowOf(listed: ListedSnapshot, made: string, holds: Shown["holds"]): str
     ...isInFuture(madeMs(listed), Date.now()) ? ["time in the future"] : [],
     ...snapshot === undefined ? ["damaged"] : [],
   ];
-  if (snapshot === undefined) return [`  ${id}`, made, "", "", "", "", "", "", signs.join(" ")];
+  if (snapshot === undefined) return [`  ${id}`, created, "", "", "", "", "", "", signs.join(" ")];
   const { stats, chunkBytes, sizeBytes, change } = snapshot;
   return [
     `  ${id}`,
-    made,
+    created,
     formatSize(Math.min(stats.chunks * chunkBytes, sizeBytes)),
     formatSize(stats.readBytes),
     formatSize(stats.storedBytes),

@@ -11,9 +11,11 @@ import {
   exists,
   FOLDER_MODE,
   type FolderIdentity,
+  followed,
   guard,
   identityOf,
   isAbsent,
+  isLink,
   makeOne,
   readWhole,
   removeIfOlder,
@@ -179,18 +181,31 @@ export class FolderStore implements ObjectStore {
     });
   }
 
-  /** Keys of the files below a folder (`""`, or ending in a slash) that start with `prefix`; links are not followed. */
+  /** Where nothing is found, it is seen that what leads there is what it was, and leads somewhere. */
+  private async checkWay(folder: string): Promise<void> {
+    await this.checkRoot();
+    let key = "";
+    for (const name of folder.split("/").filter((name) => name !== "")) {
+      key += key === "" ? name : `/${name}`;
+      if (await isLink(`${this.label}/${key}`)) await followed(this.label, key);
+    }
+  }
+
+  /**
+   * Keys of the files below a folder (`""`, or ending in a slash) that start with `prefix`. Links are followed, as they
+   * are by every other call: what is read under its key is listed, or nobody would ever free it.
+   */
   private async *walk(folder: string, prefix: string): AsyncGenerator<string> {
     const entries = await entriesOf(`${this.label}/${folder}`);
-    if (entries.length === 0) await this.checkRoot();
-    for (const { name, isDirectory, isFile } of entries) {
-      const key = folder + name;
+    if (entries.length === 0) await this.checkWay(folder);
+    for (const entry of entries) {
+      const key = folder + entry.name;
       // What file managers and network file systems leave beside is no object.
-      if (!this.isKey(key)) continue;
-      if (isDirectory) {
-        if (key === TEMPORARY || !(`${key}/`.startsWith(prefix) || prefix.startsWith(`${key}/`))) continue;
-        yield* this.walk(`${key}/`, prefix);
-      } else if (isFile && key.startsWith(prefix)) yield key;
+      if (!this.isKey(key) || key === TEMPORARY) continue;
+      if (!(`${key}/`.startsWith(prefix) || prefix.startsWith(`${key}/`) || key.startsWith(prefix))) continue;
+      const { isDirectory, isFile } = entry.isSymlink ? await followed(this.label, key) : entry;
+      if (isDirectory) yield* this.walk(`${key}/`, prefix);
+      else if (isFile && key.startsWith(prefix)) yield key;
     }
   }
 }

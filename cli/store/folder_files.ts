@@ -4,6 +4,10 @@ import { RegrainError } from "../../core-as/host/errors.ts";
 export const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
+const LINKED_ELSEWHERE =
+  "a link in the repository leads to another file system, and an object is put in its place by a rename: mount that " +
+  "file system there instead of linking to it (mount --bind), or move the whole repository";
+
 /** What stands in a folder; nothing where there is none. */
 export async function entriesOf(path: string): Promise<Deno.DirEntry[]> {
   return await guard(path, "list", async () => {
@@ -40,6 +44,56 @@ export async function identityOf(path: string): Promise<FolderIdentity | undefin
       throw error;
     }
   });
+}
+
+/** True for a symbolic link, wherever it leads. */
+export async function isLink(path: string): Promise<boolean> {
+  return await guard(path, "stat", async () => {
+    try {
+      return (await Deno.lstat(path)).isSymlink;
+    } catch (error) {
+      if (isAbsent(error)) return false;
+      throw error;
+    }
+  });
+}
+
+/**
+ * What a link inside of the store leads to.
+ *
+ * @throws {RegrainError} `STORE_FAILED` when it leads nowhere, such as to what is not mounted, since the objects there
+ * would seem to be gone; and when it leads back to a folder above it, since a listing would never end.
+ */
+export async function followed(
+  root: string,
+  key: string,
+): Promise<Pick<Deno.FileInfo, "isDirectory" | "isFile">> {
+  const path = `${root}/${key}`;
+  const end = await guard(path, "stat", async () => {
+    try {
+      return await Deno.stat(path);
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  });
+  if (end === undefined) {
+    throw new RegrainError("STORE_FAILED", "is a link that leads nowhere", {
+      path,
+      hint: "is what it leads to not mounted? A link that is not needed is to be removed",
+    });
+  }
+  if (!end.isDirectory) return end;
+  for (let above = key; above !== "";) {
+    above = above.slice(0, Math.max(0, above.lastIndexOf("/")));
+    const { dev, ino } = await identityOf(`${root}/${above}`) ?? {};
+    if (dev !== end.dev || ino !== end.ino) continue;
+    throw new RegrainError("STORE_FAILED", "is a link to a folder above it", {
+      path,
+      hint: "remove the link: no object is in its place there",
+    });
+  }
+  return end;
 }
 
 /** Writes a new file; when this returns, its bytes are durable. */
@@ -139,5 +193,9 @@ function explain(path: string, operation: string, cause: unknown): unknown {
   if (/os error (28|122)\b/.test(cause.message)) {
     return new RegrainError("NO_SPACE", `${operation} failed: no space left`, detail);
   }
-  return new RegrainError("STORE_FAILED", `${operation} failed (${cause.message})`, detail);
+  const isElsewhere = /os error 18\b/.test(cause.message);
+  return new RegrainError("STORE_FAILED", `${operation} failed (${cause.message})`, {
+    ...detail,
+    ...isElsewhere ? { hint: LINKED_ELSEWHERE } : {},
+  });
 }

@@ -110,3 +110,19 @@ Deno.test("B19: prune says whose days it counted, and counts those of --timezone
     assert.match(hint!, /Europe\/Berlin/);
   });
 });
+
+Deno.test("B23: when a snapshot was created is called so in every list, with the same time in JSON", async () => {
+  await withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    repository.backUp("a");
+    const { created } = repository.json(["snapshots"])[0]!;
+    const [line] = repository.json(["prune", "--dry-run", "--keep-last", "1"]);
+    assert.equal(line!.created, created);
+    assert.equal(line!.made, undefined);
+    for (const args of [["snapshots"], ["prune", "--dry-run", "--keep-last", "1"]]) {
+      const { stdout } = repository.run(args);
+      assert.match(stdout, /id +created \(UTC\)/);
+      assert.ok(stdout.includes((created as string).slice(0, 19).replace("T", " ")));
+    }
+  });
+});

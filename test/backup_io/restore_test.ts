@@ -38,6 +38,29 @@ Deno.test("a restore that was killed carries on with what is right in its .part 
     assert.throws(() => Deno.statSync(`${out}.part`), Deno.errors.NotFound);
   }));
 
+Deno.test("B23: a restore that may write a byte a second waits, and one signal ends every wait", () =>
+  withSnapshot(async ({ repo, path }) => {
+    const out = path("out.img");
+    const args = ["restore", NAME, out, "--rate-limit", "1", "--progress", "none", "--repo", repo];
+    const child = regrainCommand(args, { stdout: "null", stderr: "null" }).spawn();
+    while (writtenTo(`${out}.part`) === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    child.kill("SIGTERM");
+    assert.equal((await child.status).code, 143);
+    assert.throws(() => Deno.statSync(out), Deno.errors.NotFound);
+    // Each of the chunks that were under way had written one piece at most.
+    assert.ok(writtenTo(`${out}.part`) < 4 * MIB, `${writtenTo(`${out}.part`)} bytes`);
+  }));
+
+/** Bytes of a file that are no holes. */
+function writtenTo(path: string): number {
+  try {
+    return (Deno.statSync(path).blocks ?? 0) * 512;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
+
 testWithPeers(
   "a restore that runs out of space says so, and carries on when there is some",
   ["root-mount"],
