@@ -171,7 +171,7 @@ Deno.test("D8: a wait that a stop ends leaves the target durable", async () => {
   assert.ok(clock.sleptMs < 1300, `it slept for ${clock.sleptMs} ms`);
 });
 
-Deno.test("B23: a byte a second is a limit: no wait is longer than a timer takes, nor ends before it is due", async () => {
+Deno.test("B23: a byte a second is a limit: no wait is longer than a timer takes, nor ends too early", async () => {
   const clock = fakeClock();
   const sleeps: number[] = [];
   const limit = new RateLimit(1, {

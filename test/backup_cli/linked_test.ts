@@ -35,7 +35,7 @@ Deno.test("B23: chunks in a folder that is a link are counted, verified and free
   });
 });
 
-Deno.test("B23: a link that leads nowhere, or back, ends a listing; what is behind it is not taken for gone", async () => {
+Deno.test("B23: a link that leads nowhere, or back, ends a listing: nothing behind it is taken for gone", async () => {
   await withTempDir(async (folder) => {
     const repository = RepositoryFolder.create(folder);
     const id = repository.backUp("ab");
