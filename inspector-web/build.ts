@@ -4,6 +4,9 @@
  * (a page of `file://` may start a worker from a blob only), the kernels, the style. All are packed, and a few lines of
  * the template unpack them. The result is deterministic; a test compares it with the committed file.
  *
+ * Its policy lets no script run but that of the template and that of the page, by their hashes, and what they make a
+ * blob of. Markup that gets into the page cannot become a script.
+ *
  * There are two of them: one that shows disks, and the same with zstd in it, nearly twice as large, which shows backup
  * repositories, too. There zstd stays packed text until a repository is opened.
  */
@@ -12,8 +15,8 @@ import { deflateRawSync } from "node:zlib";
 import { decode85, encode85 } from "./base85.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-/** Most that each page may weigh. */
-const PAGES = { inspector: 150 * 1000, "inspector-repository": 280 * 1000 };
+/** Most that each page may weigh: hashes of its scripts, which do not pack, have their place in it. */
+const PAGES = { inspector: 152 * 1000, "inspector-repository": 280 * 1000 };
 
 /** The pages by their names. */
 export type Pages = Readonly<Record<keyof typeof PAGES, string>>;
@@ -25,16 +28,36 @@ export async function buildPages(): Promise<Pages> {
     Deno.readTextFile(`${HERE}page/style.css`),
     Deno.readFile(`${HERE}../core-as/core.wasm`),
     bundle("worker/main.ts").then(pack),
-    bundle("page/main.tsx").then(pack),
+    bundle("page/main.tsx"),
     bundle("zstd/main.ts", "esm").then(asScript).then(pack),
     Deno.readFile(new URL("zstd.wasm", import.meta.resolve("@bokuweb/zstd-wasm"))).then(pack),
   ]);
   const [packedStyle, packedWasm] = [pack(inlineStyle(style)), pack(wasm)];
-  const parts = { decode: decode85.toString(), style: packedStyle, wasm: packedWasm, worker, page };
+  const decode = decode85.toString();
+  const scripts = await Promise.all(
+    [loaderOf(template).replace("{{decode}}", () => decode), page].map(hashSource),
+  );
+  const packed = { decode, style: packedStyle, wasm: packedWasm, worker, page: pack(page) };
+  const parts = { ...packed, scripts: scripts.join(" ") };
   return {
     "inspector": fillTemplate(template, { ...parts, zstd: "", zstdWasm: "" }),
     "inspector-repository": fillTemplate(template, { ...parts, zstd, zstdWasm }),
   };
+}
+
+/** The script of the template that unpacks the others: all that stands in its element, as browsers hash it. */
+function loaderOf(template: string): string {
+  const found = [...template.matchAll(/<script>([^]*?)<\/script>/g)];
+  if (found.length !== 1) {
+    throw new Error(`the template has ${found.length} scripts of its own, expected one`);
+  }
+  return found[0]![1]!;
+}
+
+/** A script as a policy names it by its content. */
+export async function hashSource(script: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(script));
+  return `'sha256-${new Uint8Array(digest).toBase64()}'`;
 }
 
 /**

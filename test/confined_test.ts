@@ -23,7 +23,7 @@ function flagsOf(command: string, words: Readonly<Record<string, string>>): stri
   return text.split(" ");
 }
 
-Deno.test("E10: the README says that --allow-ffi confines nothing, and its first line of a command is without it", () => {
+Deno.test("E10: the README says that --allow-ffi confines nothing, and names the line without it first", () => {
   assert.ok(ROWS.length >= 10, "the table is not where it was");
   const said = CHAPTER.indexOf("**`--allow-ffi` confines nothing**");
   assert.ok(said > 0 && said < CHAPTER.indexOf("| command |"), "it is said before the table");
