@@ -2,6 +2,7 @@
 import { CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { RegrainError } from "../core-as/host/errors.ts";
 import { createProgram } from "./program.ts";
+import { keepIgnoringHangup } from "./signals.ts";
 import { type ColorMode, Console } from "./ui/console.ts";
 
 const EXIT_USAGE = 2;
@@ -85,4 +86,7 @@ if (import.meta.main && isWorker) {
   // Workers of backups and restores say by their name what they are.
   if (self.name === "chunks") (await import("./commands/chunk_lane.ts")).serveChunkLane();
   else (await import("./commands/lane.ts")).serveLane();
-} else if (import.meta.main) Deno.exit(await main(Deno.args));
+} else if (import.meta.main) {
+  keepIgnoringHangup();
+  Deno.exit(await main(Deno.args));
+}

@@ -29,6 +29,7 @@ const EXIT_STATUS: readonly (readonly [status: number, meaning: string])[] = [
   [10, "no repository there"],
   [12, "wrong or missing passphrase"],
   [70, "a bug in regrain"],
+  [129, "stopped by SIGHUP (the terminal or ssh session is gone)"],
   [130, "stopped by SIGINT (Ctrl-C)"],
   [143, "stopped by SIGTERM"],
 ];

@@ -1,8 +1,8 @@
 /**
  * Signals for work that takes long.
  *
- * SIGINT and SIGTERM ask the work to stop where that is clean; the second one kills at once. SIGUSR2 (and SIGUSR1,
- * and SIGINFO where the terminal sends it on Ctrl-T) asks how far it came.
+ * SIGINT, SIGTERM and SIGHUP ask the work to stop where that is clean; the second one kills at once. SIGUSR2 (and
+ * SIGUSR1, and SIGINFO where the terminal sends it on Ctrl-T) asks how far it came.
  *
  * SIGUSR2 is the one to tell people about: `deno run` opens its debugger on SIGUSR1, whatever a program says.
  *
@@ -13,7 +13,7 @@ import { RegrainError } from "../core-as/host/errors.ts";
 import type { MaybePromise } from "../core-as/host/source.ts";
 
 /** What each signal that stops ends the work with. */
-const STOP_CODES = { SIGINT: "INTERRUPTED", SIGTERM: "TERMINATED" } as const;
+const STOP_CODES = { SIGINT: "INTERRUPTED", SIGTERM: "TERMINATED", SIGHUP: "HUNG_UP" } as const;
 export type StopSignal = keyof typeof STOP_CODES;
 
 /**
@@ -49,7 +49,7 @@ interface Stop {
  * told of a stop by `onStop` is told what became of it: a safe point answers with the error, once, or `onMissed` is
  * called in the end. A signal that comes after the last turn is not heard, and nothing is said.
  *
- * For SIGINT and SIGTERM it listens from the first safe point on: before it nothing is half done, and they may just
+ * For these three it listens from the first safe point on: before it nothing is half done, and they may just
  * kill.
  */
 export class Signals implements Disposable {
@@ -121,9 +121,40 @@ export class Signals implements Disposable {
   }
 }
 
-/** Windows knows Ctrl-C and Ctrl-Break alone. */
+/** Windows knows Ctrl-C and Ctrl-Break alone. SIGTERM comes last: then all are listened to. */
 function stopSignals(): readonly StopSignal[] {
-  return Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  if (Deno.build.os === "windows") return ["SIGINT"];
+  return hangupIsIgnored ? ["SIGINT", "SIGTERM"] : ["SIGINT", "SIGHUP", "SIGTERM"];
+}
+
+/** Bit of SIGHUP in the masks of `/proc/self/status`. */
+const SIGHUP_BIT = 1n;
+
+let hangupIsIgnored = false;
+
+/**
+ * A process that `nohup` started is to go on. Deno's own handlers make it end on SIGHUP; they come with the first
+ * listener, and soon after the start for its debugger. So before all else it is looked what was ignored, and a listener
+ * that does nothing takes the place of that.
+ */
+export function keepIgnoringHangup(): void {
+  if (Deno.build.os === "windows") return;
+  hangupIsIgnored = ignoresHangup();
+  if (hangupIsIgnored) Deno.addSignalListener("SIGHUP", () => undefined);
+}
+
+/** Without the right to look, a hangup is taken for a wish to stop: that ends cleanly, and running it again goes on. */
+function ignoresHangup(): boolean {
+  let status = "";
+  try {
+    status = Deno.readTextFileSync("/proc/self/status");
+  } catch (error) {
+    const isOutOfReach = [Deno.errors.NotFound, Deno.errors.NotCapable, Deno.errors.PermissionDenied]
+      .some((kind) => error instanceof kind);
+    if (!isOutOfReach) throw error;
+  }
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
+  return (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n;
 }
 
 function statusSignals(): readonly Deno.Signal[] {

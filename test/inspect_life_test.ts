@@ -108,10 +108,10 @@ Deno.test("a download that is under way when its file is cut off breaks off", ()
     assert.equal((await fetchBytes(url, { range: "bytes=0-9" }))[0], 206);
   }));
 
-Deno.test("Ctrl-C ends it with 0, SIGTERM with 143, also while somebody downloads", () =>
+Deno.test("B10: Ctrl-C ends it with 0, SIGTERM with 143, SIGHUP with 129, also while somebody downloads", () =>
   withTempDir(async (folder) => {
     Deno.writeFileSync(`${folder}/vm.img`, new Uint8Array(64 * MIB));
-    for (const [signal, code] of [["SIGINT", 0], ["SIGTERM", 143]] as const) {
+    for (const [signal, code] of [["SIGINT", 0], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
       await withInspector(["--no-open", `${folder}/vm.img`], {}, async ({ url, stop }) => {
         const reader = (await fetchLetIn(`${url}files/0/vm.img`)).body!.getReader();
         await reader.read();

@@ -57,7 +57,7 @@ const ARROWS: Record<Part, readonly Part[]> = {
   child: [],
   commands: [...HOST, ...CAPABILITIES, "context", "version", "signals", "child", "ui", "page"],
   program: ["commands", "version"],
-  main: [...HOST, "program", "commands", "ui"],
+  main: [...HOST, "program", "commands", "ui", "signals"],
   page: [],
   "inspector-build": [],
   inspector: [...HOST],

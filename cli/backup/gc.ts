@@ -32,6 +32,8 @@ export interface GcOptions {
   readonly waitMs: number;
   /** How long a backup may be silent before it is taken for dead. That is safe at any time: it starts again then. */
   readonly leaseMs?: number;
+  /** Told of the backups that are waited for, before the wait. */
+  onUnderWay?(backups: readonly ActiveBackup[]): Promise<void>;
   onProgress?(progress: { phase: "mark" | "wait" | "remove"; done: number; total: number }): void;
   onNotice(sentence: string): void;
 }
@@ -145,7 +147,9 @@ class CondemnedList {
   async waitForOthers(options: GcOptions): Promise<string[]> {
     const { repository } = this;
     const nowMs = await this.storeTimeMs();
-    let left = [...(await listActive(repository)).values()].filter(isUnderWay).map(({ id }) => id);
+    const underWay = [...(await listActive(repository)).values()].filter(isUnderWay);
+    await options.onUnderWay?.(underWay);
+    let left = underWay.map(({ id }) => id);
     const total = left.length;
     const untilMs = repository.world.nowMs() + options.waitMs;
     for (;;) {

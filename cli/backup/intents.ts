@@ -13,7 +13,7 @@ import type { Repository } from "./repository.ts";
 /** A backup that gives no sign of life for this long is taken for dead. It finds out, and starts again. */
 export const LEASE_MS = 24 * 3600 * 1000;
 /** How often a backup says that it is alive. */
-const BEAT_EVERY_MS = 10 * 60 * 1000;
+export const BEAT_EVERY_MS = 10 * 60 * 1000;
 const MAX_SIGN_BYTES = 1024 * 1024;
 /** A list of condemned names holds 66 bytes a name. */
 const MAX_LIST_BYTES = 1024 * 1024 * 1024;
@@ -106,6 +106,8 @@ export interface ActiveBackup {
   readonly isExpired: boolean;
   readonly isFailed: boolean;
   readonly keys: readonly string[];
+  /** When it began, by the store's clock; of one without an intent its first sign. */
+  readonly sinceMs: number;
   /** The last sign of life, by the store's clock. */
   readonly lastSignMs: number;
 }
@@ -124,6 +126,7 @@ export async function listActive(repository: Repository): Promise<Map<string, Ac
       isExpired: before?.isExpired === true || sign === EXPIRED,
       isFailed: before?.isFailed === true || sign === FAILED,
       keys: [...before?.keys ?? [], key],
+      sinceMs: Math.min(before?.sinceMs ?? Infinity, modifiedMs),
       lastSignMs: Math.max(before?.lastSignMs ?? 0, modifiedMs),
     });
   }

@@ -94,6 +94,8 @@ async function backUpWithProgress(repository: Repository, work: BackupWork): Pro
     : new RateLimit(bytesPerSecond, { whileWaiting: stopHere });
   try {
     watch.phase("plan");
+    // From here on signals are listened to: whatever ends the work, the repository is told that it ended.
+    await stopHere();
     return await backUp(repository, {
       name: flags.name,
       tags: flags.tag ?? [],

@@ -1,6 +1,9 @@
 /** `regrain gc`: removes what no snapshot refers to. */
 import { formatSize, plural, quoteWord, RegrainError } from "../../core-as/host/mod.ts";
 import { collectGarbage } from "../backup/gc.ts";
+import { backupJson, backupLine } from "./repo_active.ts";
+import { describeActive, type RunningBackup } from "../backup/active.ts";
+import { spanWords } from "../backup/times.ts";
 import { UnreadableSnapshots } from "../backup/references.ts";
 import { VERSIONED } from "../store/probe.ts";
 import type { TellingStore } from "../../core-as/host/repo/mod.ts";
@@ -18,6 +21,7 @@ const DEFAULT_WAIT = "1h";
 
 export async function runGc(flags: GcFlags): Promise<number> {
   const console = new Console(flags);
+  console.outlivesReader = true;
   const waitMs = durationMs(flags.wait ?? DEFAULT_WAIT, "--wait");
   const lease = flags.expireAfter === undefined
     ? {}
@@ -28,13 +32,18 @@ export async function runGc(flags: GcFlags): Promise<number> {
       dryRun: flags.dryRun ?? false,
       waitMs,
       ...lease,
+      onUnderWay: async (backups) =>
+        tellWaiting(await describeActive(repository, backups), { console, waitMs }),
       onNotice: (sentence) => console.warn(sentence),
     });
     if (console.json) console.outJson({ type: "summary", ...report });
     else if (report.waitedFor.length > 0) {
       console.warn(
-        `nothing was removed: ${plural(report.waitedFor.length, "backup")} did not end in time; ` +
-          "run it again, or with --expire-after for backups that are dead",
+        `nothing was removed: ${plural(report.waitedFor.length, "backup")} did not end in time: ` +
+          `${
+            report.waitedFor.join(", ")
+          }; run it again, or with --expire-after 30m, which takes those for dead that ` +
+          "gave no sign for half an hour (one that lives starts again then)",
       );
     } else {
       const verb = flags.dryRun ? "would be removed" : "removed";
@@ -50,6 +59,24 @@ export async function runGc(flags: GcFlags): Promise<number> {
   } finally {
     repository.close();
     console.flush();
+  }
+}
+
+/** Names those that are waited for: a backup that was killed is waited for until its lease runs out. */
+function tellWaiting(
+  backups: readonly RunningBackup[],
+  { console, waitMs }: { console: Console; waitMs: number },
+): void {
+  const waited = backups.filter(({ state }) => state !== "stored");
+  if (console.json) {
+    for (const backup of waited) console.outJson({ type: "waiting", ...backupJson(backup) });
+    return console.flush();
+  }
+  if (waited.length === 0) return;
+  console.tell(`waiting for at most ${spanWords(waitMs)} for what had begun:`);
+  for (const backup of waited) {
+    if (backup.state === "running") console.tell(`  ${backupLine(backup)}`);
+    else console.warn(backupLine(backup));
   }
 }
 

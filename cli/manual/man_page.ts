@@ -102,9 +102,10 @@ function errors(): string[] {
 function signals(): string[] {
   return table([
     [
-      "SIGINT, SIGTERM",
+      "SIGINT, SIGTERM, SIGHUP",
       "stop a command that writes at the next safe point: what was written is made durable, and the message says how " +
-      "far it came. Running the same command again completes it. A second signal stops it at once.",
+      "far it came. Running the same command again completes it. A second signal stops it at once. Under nohup " +
+      "SIGHUP does nothing, as long as /proc/self/status may be read; with permissions that forbid it, use setsid.",
     ],
     [
       "SIGUSR2",

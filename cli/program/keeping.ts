@@ -22,6 +22,7 @@ export function keepingCommands(finish: Finish): CommandUnknownOpts[] {
 /** Commands below `regrain repo`. */
 export function repoKeepingCommands(finish: Finish): CommandUnknownOpts[] {
   return [
+    activeCommand(finish),
     checkCommand(finish),
     statsCommand(finish),
     copyCommand(finish),
@@ -161,6 +162,19 @@ function forgetCommand(finish: Finish) {
     .action(async (ids, flags) =>
       finish(await (await import("../commands/forget.ts")).runForget(ids, flags))
     );
+}
+
+function activeCommand(finish: Finish) {
+  const command = new Command("active")
+    .summary("which backups are running, and which are dead")
+    .description(
+      "Lists the backups that have begun and not said that they ended: the disk, the host, since when, and how long " +
+        "they have given no sign. A living one gives a sign every ten minutes; regrain gc waits for all of these, " +
+        "and takes one for dead that was silent for a day, or for as long as its --expire-after says.",
+    );
+  return withCommon(withRepository(command))
+    .addHelpText("after", examples("regrain repo active --repo /backups"))
+    .action(async (flags) => finish(await (await import("../commands/repo_active.ts")).runRepoActive(flags)));
 }
 
 function checkCommand(finish: Finish) {

@@ -48,6 +48,8 @@ export class Console {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  /** Set for work that must not end because nobody reads of it any more, such as a backup. */
+  outlivesReader = false;
   private readonly encoder = new TextEncoder();
   private readonly colorMode: ColorMode;
   private pending = "";
@@ -85,6 +87,8 @@ export class Console {
     try {
       writeAll(Deno.stdout, this.encoder.encode(text));
     } catch (error) {
+      // A reader that went away (`regrain map | head`) is not an error of ours; what still has work to do goes on.
+      if (error instanceof Deno.errors.BrokenPipe) return this.outlivesReader ? undefined : Deno.exit(0);
       throw noSpaceOnStdout(error) ?? error;
     }
   }
@@ -137,12 +141,7 @@ export class Console {
 
   private writeErr(text: string): void {
     this.flush();
-    try {
-      writeAll(Deno.stderr, this.encoder.encode(text));
-    } catch (error) {
-      // Where nobody can be told, the exit status still tells.
-      if (noSpaceOnStdout(error) === undefined) throw error;
-    }
+    writeToStderr(this.encoder.encode(text));
   }
 
   /**
@@ -217,14 +216,23 @@ async function* textUntil(from: ReadableStream<Uint8Array>, ended: Promise<unkno
   }
 }
 
-/** A reader that went away (`regrain map | head`) is not an error of ours. */
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+}
+
+/** Where nobody can be told, the exit status still tells. */
+export function writeToStderr(bytes: Uint8Array): void {
   try {
-    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+    writeAll(Deno.stderr, bytes);
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-    Deno.exit(0);
+    if (noSpaceOnStdout(error) === undefined && !isNobodyThere(error)) throw error;
   }
+}
+
+/** True where the reader of a pipe is gone, or the terminal: after a hangup writing to it fails with EIO. */
+function isNobodyThere(error: unknown): boolean {
+  return error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Error && "code" in error && error.code === "EIO";
 }
 
 /** What the system says of a file behind standard output that is full, or of `/dev/full`; `undefined` of all else. */

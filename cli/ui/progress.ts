@@ -4,7 +4,7 @@
  * What is counted is the work, not the place on the disk: stretches that nothing is done about would make the rate, and
  * the time that is left, jump.
  */
-import type { Console } from "./console.ts";
+import { type Console, writeToStderr } from "./console.ts";
 import { progressLine, type ProgressState, shareOf } from "./progress_line.ts";
 import { RateEstimator } from "./rate_estimator.ts";
 
@@ -35,7 +35,7 @@ const STDERR: ProgressScreen = {
   },
   columns: terminalColumns,
   write: (text) => {
-    Deno.stderr.writeSync(new TextEncoder().encode(text));
+    writeToStderr(new TextEncoder().encode(text));
   },
   nowMs: () => performance.now(),
 };

@@ -66,6 +66,7 @@ export const ERRORS = {
   REPO_EXISTS: { exit: 2, text: "there is a repository, or something else, already" },
   REPO_KEY: { exit: 12, text: "the passphrase opens no key slot of the repository, or none was given" },
 
+  HUNG_UP: { exit: 129, text: "stopped by SIGHUP, as the end of a terminal or of an ssh session sends it" },
   INTERRUPTED: { exit: 130, text: "stopped by SIGINT, as Ctrl-C sends it" },
   TERMINATED: { exit: 143, text: "stopped by SIGTERM, as kill sends it" },
 } as const satisfies Record<string, { exit: number; text: string }>;

@@ -12,6 +12,7 @@ const REMOTE = 7;
 const NO_REPOSITORY = 10;
 const NO_KEY = 12;
 /** 128 and the number of the signal. */
+const HUNG_UP = 129;
 const INTERRUPTED = 130;
 const TERMINATED = 143;
 
@@ -25,6 +26,7 @@ Deno.test("every code ends the process with a status of the contract", () => {
       REMOTE,
       NO_REPOSITORY,
       NO_KEY,
+      HUNG_UP,
       INTERRUPTED,
       TERMINATED,
     ];

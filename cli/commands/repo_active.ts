@@ -1,0 +1,60 @@
+/** `regrain repo active`: which backups are running, and which are dead. */
+import { quoteWord } from "../../core-as/host/mod.ts";
+import { type RunningBackup, runningBackups } from "../backup/active.ts";
+import { spanWords } from "../backup/times.ts";
+import { type CommonFlags, Console } from "../ui/mod.ts";
+import { openRepository, type RepoFlags, repositoryWords } from "./repo_session.ts";
+
+export async function runRepoActive(flags: CommonFlags & RepoFlags): Promise<number> {
+  const console = new Console(flags);
+  const repository = await openRepository(flags);
+  try {
+    const backups = await runningBackups(repository);
+    for (const backup of backups) {
+      if (console.json) console.outJson({ type: "backup", ...backupJson(backup) });
+      else console.out(backupLine(backup));
+    }
+    if (console.json) console.outJson({ type: "summary", backups: backups.length });
+    else if (backups.length === 0) console.tell(`${repository.store.label}: no backup is running`);
+    else tellDead(backups, { console, flags });
+  } finally {
+    repository.close();
+    console.flush();
+  }
+  return 0;
+}
+
+function tellDead(
+  backups: readonly RunningBackup[],
+  { console, flags }: { console: Console; flags: RepoFlags },
+): void {
+  if (backups.every(({ state }) => state === "running" || state === "stored")) return;
+  const words = repositoryWords(flags).map(quoteWord).join(" ");
+  console.tell(
+    "regrain gc waits for those that are silent. This takes them for dead, and one that lives starts again then: " +
+      `regrain gc --expire-after 30m${words === "" ? "" : ` ${words}`}`,
+  );
+}
+
+/** `running  web01/disk-0 on host-a since 2026-11-28 03:00:11 UTC, last sign 4 minutes ago: 01KB…`. */
+export function backupLine({ id, disk, host, sinceMs, silentMs, state }: RunningBackup): string {
+  const since = new Date(sinceMs).toISOString().slice(0, 19).replace("T", " ");
+  const what = state === "stored" ? "its snapshot is there" : `last sign ${spanWords(silentMs)} ago`;
+  return `${state.padEnd(7)}  ${disk ?? "a disk that is not known"} on ${
+    host ?? "a host that is not known"
+  } ` +
+    `since ${since} UTC, ${what}: ${id}`;
+}
+
+/** The same for programs. */
+export function backupJson({ id, disk, host, tool, sinceMs, silentMs, state }: RunningBackup) {
+  return {
+    id,
+    disk: disk ?? null,
+    host: host ?? null,
+    tool: tool ?? null,
+    since: new Date(sinceMs).toISOString(),
+    silentMs,
+    state,
+  };
+}
