@@ -58,7 +58,11 @@ export async function findName(
 export async function existingSource(repository: Repository, name: string): Promise<string> {
   const source = await repository.sourceKey(name);
   if ((await repository.listSnapshots(source)).length > 0) return source;
-  throw new RegrainError("SNAPSHOT_MISSING", `there is no backup of ${JSON.stringify(name)}`, {
+  throw noBackupOf(repository, name);
+}
+
+export function noBackupOf(repository: Repository, name: string): RegrainError {
+  return new RegrainError("SNAPSHOT_MISSING", `there is no backup of ${JSON.stringify(name)}`, {
     path: repository.store.label,
     hint: "regrain snapshots lists what there is",
   });

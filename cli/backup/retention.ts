@@ -14,6 +14,8 @@ export type Period = typeof PERIODS[number];
 export interface RetentionPolicy extends Partial<Record<Period, number>> {
   /** The newest, whenever they were made. */
   readonly last?: number;
+  /** Whatever was made within so many milliseconds before the newest of its disk. */
+  readonly withinMs?: number;
   /** Whatever has one of these tags. */
   readonly tags?: readonly string[];
   /** Whose days, weeks, months and years are meant; UTC without it. */
@@ -49,8 +51,8 @@ export interface Fate<T extends Candidate = Candidate> {
 
 /** True when a policy says nothing, so that it would remove all but the newest. */
 export function isEmptyPolicy(policy: RetentionPolicy): boolean {
-  const { tags = [], last = 0 } = policy;
-  return last === 0 && tags.length === 0 && !hasPeriods(policy);
+  const { tags = [], last = 0, withinMs = 0 } = policy;
+  return last === 0 && withinMs === 0 && tags.length === 0 && !hasPeriods(policy);
 }
 
 /** True when a policy counts periods, so that it matters whose days are meant. */
@@ -93,6 +95,7 @@ function applyRules<T extends Candidate>(
   const zone = policy.timeZone ?? TimeZone.UTC;
   const rules = [
     new LastRule(policy.last ?? 0),
+    new WithinRule(policy.withinMs ?? 0),
     ...PERIODS.map((name) => new PeriodRule(name, { left: policy[name] ?? 0, zone })),
   ];
   const taken = new Map<T, string[]>();
@@ -121,6 +124,21 @@ class LastRule {
 
   takes(_timeMs: number): boolean {
     return this.left-- > 0;
+  }
+}
+
+/**
+ * Takes what is not much older than the first that it is asked about: than the newest, not than now. Where backups have
+ * ended long ago, what there is stays.
+ */
+class WithinRule {
+  readonly name = "within";
+  private newestMs: number | undefined;
+  constructor(private readonly spanMs: number) {}
+
+  takes(timeMs: number): boolean {
+    this.newestMs ??= timeMs;
+    return this.spanMs > 0 && this.newestMs - timeMs <= this.spanMs;
   }
 }
 

@@ -67,6 +67,27 @@ Deno.test("selectKept() spares the newest sound one where only tags say what is 
   assert.deepEqual(kept([doubtful], { tags: ["x"] }), ["2026-11-20T00:00 newest, and none is sound"]);
 });
 
+Deno.test("B16: --keep-within counts from the newest of a disk, so old ones stay where backups ended", () => {
+  const snapshots = [
+    "2020-01-01T00:00:00Z",
+    "2020-01-05T00:00:00Z",
+    "2020-01-07T00:00:00Z",
+    "2020-01-08T00:00:00Z",
+  ]
+    .map((time) => snapshot(time));
+  const policy = { withinMs: 3 * 24 * HOUR_MS };
+  assert.deepEqual(kept(snapshots, policy), [
+    "2020-01-05T00:00 within",
+    "2020-01-07T00:00 within",
+    "2020-01-08T00:00 within",
+  ]);
+  // One whose time lies in the future, or that is doubtful, does not move the span away from the sound ones.
+  const ahead = snapshot("2030-01-01T00:00:00Z", { isAhead: true });
+  const doubtful = snapshot("2025-01-01T00:00:00Z", { state: "doubtful" });
+  assert.equal(kept([...snapshots, ahead, doubtful], policy).length, 5);
+  assert.ok(!isEmptyPolicy(policy));
+});
+
 Deno.test("isEmptyPolicy() knows a policy that says nothing", () => {
   assert.ok(isEmptyPolicy({}));
   assert.ok(isEmptyPolicy({ last: 0, daily: 0, tags: [] }));
@@ -92,6 +113,7 @@ const anyHistory = fc.uniqueArray(anySnapshot, { maxLength: 60, selector: ({ hou
 const few = fc.integer({ min: 0, max: 5 });
 const anyPolicy = fc.record({
   last: few,
+  withinMs: fc.constantFrom(0, 0, 36 * HOUR_MS),
   hourly: few,
   daily: few,
   weekly: few,

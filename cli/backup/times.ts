@@ -39,13 +39,19 @@ export function spanWords(spanMs: number): string {
 
 const TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(\.\d{1,3})?)?)?(Z|[+-]\d\d:?\d\d)?$/i;
 
-/**
- * The end of what a text means as a time: `2026-11-28` is that whole day, `09:44:11` that whole second. Without a zone
- * it is UTC, as in lists.
- *
- * @returns Milliseconds since 1970, the first that is not meant any more; `undefined` when it is no time.
- */
+/** The end of what a text means as a time: see {@link spanOfTime}. */
 export function endOfTime(text: string): number | undefined {
+  return spanOfTime(text)?.endMs;
+}
+
+/**
+ * What a text means as a time: `2026-11-28` is that whole day, `09:44:11` that whole second. Without a zone it is UTC,
+ * as in lists.
+ *
+ * @returns Milliseconds since 1970, the first that is meant, and the first that is not any more; `undefined` when it is
+ * no time.
+ */
+export function spanOfTime(text: string): { startMs: number; endMs: number } | undefined {
   const [, day, minutes, seconds, fraction, zone] = TIME.exec(text) ?? [];
   if (day === undefined || (minutes === undefined && zone !== undefined && zone.toUpperCase() !== "Z")) {
     return undefined;
@@ -53,9 +59,10 @@ export function endOfTime(text: string): number | undefined {
   const clock = `${minutes ?? "00:00"}:${seconds ?? "00"}${fraction ?? ""}`;
   const startMs = Date.parse(`${day}T${clock}${(zone ?? "Z").toUpperCase()}`);
   if (Number.isNaN(startMs)) return undefined;
-  if (minutes === undefined) return startMs + 24 * 3600 * 1000;
-  if (seconds === undefined) return startMs + 60_000;
-  return startMs + (fraction === undefined ? 1000 : 10 ** (4 - fraction.length));
+  const until = (lengthMs: number) => ({ startMs, endMs: startMs + lengthMs });
+  if (minutes === undefined) return until(24 * 3600 * 1000);
+  if (seconds === undefined) return until(60_000);
+  return until(fraction === undefined ? 1000 : 10 ** (4 - fraction.length));
 }
 
 /**

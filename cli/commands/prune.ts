@@ -7,10 +7,12 @@ import { type Fate, hasPeriods, type RetentionPolicy } from "../backup/retention
 import { TimeZone } from "../backup/time_zone.ts";
 import { timeTexts } from "../backup/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
+import { durationMs } from "./gc.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
 
 export interface PruneFlags extends CommonFlags, RepoFlags {
   readonly keepLast?: string | undefined;
+  readonly keepWithin?: string | undefined;
   readonly keepHourly?: string | undefined;
   readonly keepDaily?: string | undefined;
   readonly keepWeekly?: string | undefined;
@@ -47,6 +49,7 @@ function policyOf(flags: PruneFlags): RetentionPolicy {
   for (const tag of flags.keepTag ?? []) checkTag(tag, "--keep-tag");
   return {
     last: countOf(flags.keepLast, "--keep-last"),
+    withinMs: flags.keepWithin === undefined ? 0 : durationMs(flags.keepWithin, "--keep-within"),
     hourly: countOf(flags.keepHourly, "--keep-hourly"),
     daily: countOf(flags.keepDaily, "--keep-daily"),
     weekly: countOf(flags.keepWeekly, "--keep-weekly"),

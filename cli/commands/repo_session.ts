@@ -6,11 +6,13 @@ import { Repository, type World } from "../backup/repository.ts";
 import { openStore, type StoreFlags } from "../store/address.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { VERSION } from "../version.ts";
+import { passphraseByCommand } from "./passphrase_command.ts";
 
 /** Flags of a command on a repository. */
 export interface RepoFlags extends CommonFlags, StoreFlags {
   readonly repo?: string | undefined;
   readonly passphraseFile?: string | undefined;
+  readonly passphraseCommand?: string | undefined;
 }
 
 /** Variables that say what a flag would, and what no flag may say. */
@@ -49,10 +51,11 @@ export function repositoryAddress(flags: RepoFlags): string {
 
 /** The flags that name the repository, as they are typed: for a command that is printed. */
 export function repositoryWords(flags: RepoFlags): string[] {
-  const { repo, passphraseFile, endpoint, region, profile, caFile, pathStyle } = flags;
+  const { repo, passphraseFile, passphraseCommand, endpoint, region, profile, caFile, pathStyle } = flags;
   const named = {
     "--repo": repo,
     "--passphrase-file": passphraseFile,
+    "--passphrase-command": passphraseCommand,
     "--endpoint": endpoint,
     "--region": region,
     "--profile": profile,
@@ -85,12 +88,17 @@ export async function openRepository(flags: RepoFlags): Promise<Repository> {
 }
 
 /**
- * The passphrase: from the file that is named, else from the environment; never from a flag.
+ * The passphrase: from the file that is named, or what the command writes, else from the environment; never from a flag.
  *
- * @throws {RegrainError} `REPO_KEY` when there is none.
+ * @throws {RegrainError} `REPO_KEY` when there is none, or the command failed; `USAGE` where two flags say it.
  */
-export function passphraseOf({ passphraseFile }: Pick<RepoFlags, "passphraseFile">): string {
-  return secretOf({ file: passphraseFile, flag: "--passphrase-file", variable: PASSPHRASE_VARIABLE });
+export function passphraseOf(flags: Pick<RepoFlags, "passphraseFile" | "passphraseCommand">): string {
+  const { passphraseFile: file, passphraseCommand: command } = flags;
+  if (command !== undefined) {
+    if (file === undefined) return passphraseByCommand(command, MAX_PASSPHRASE_BYTES);
+    throw new RegrainError("USAGE", "--passphrase-file and --passphrase-command exclude each other");
+  }
+  return secretOf({ file, flag: "--passphrase-file", variable: PASSPHRASE_VARIABLE });
 }
 
 /** The passphrase that `repo key add` is about. */

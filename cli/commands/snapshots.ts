@@ -1,7 +1,9 @@
 /** `regrain snapshots`: what backups there are. */
 import { formatSize, plural } from "../../core-as/host/mod.ts";
-import { existingSource } from "../backup/choose.ts";
+import { noBackupOf } from "../backup/choose.ts";
+import { filterSnapshots, parseFilter } from "../backup/filter.ts";
 import { type Hold, readHolds } from "../backup/holds.ts";
+import type { Repository } from "../backup/repository.ts";
 import { type ListedSnapshot, readSnapshots } from "../backup/snapshots.ts";
 import { isInFuture, madeMs, timeTexts } from "../backup/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
@@ -9,25 +11,40 @@ import { openRepository, type RepoFlags } from "./repo_session.ts";
 
 const EXIT_DAMAGE = 1;
 
-/** @param name `VM/DISK`; absent: of every disk. */
-export async function runSnapshots(
-  name: string | undefined,
-  flags: CommonFlags & RepoFlags,
-): Promise<number> {
+export interface SnapshotsFlags extends CommonFlags, RepoFlags {
+  readonly host?: string | undefined;
+  readonly tag?: readonly string[] | undefined;
+  readonly from?: string | undefined;
+  readonly until?: string | undefined;
+}
+
+/** @param disk `VM/DISK`, or `VM` for all of its disks; absent: of every disk. */
+export async function runSnapshots(disk: string | undefined, flags: SnapshotsFlags): Promise<number> {
   const console = new Console(flags);
+  const filter = parseFilter({ disk, ...flags });
   const repository = await openRepository(flags);
   try {
-    const source = name === undefined ? undefined : await existingSource(repository, name);
     const holds = await readHolds(repository);
-    const listed = await Array.fromAsync(readSnapshots(repository, source));
+    const source = disk === undefined ? undefined : await sourceOf(repository, disk);
+    const all = await Array.fromAsync(readSnapshots(repository, source));
+    if (disk !== undefined && filterSnapshots(all, { disk }).length === 0) throw noBackupOf(repository, disk);
+    const listed = filterSnapshots(all, filter);
     if (console.json) printJson(listed, { holds, console });
-    else if (listed.length === 0) console.tell(`${repository.store.label}: no snapshots`);
-    else printTable(listed, { holds, console });
+    else if (listed.length === 0) {
+      const what = all.length === 0 ? "no snapshots" : `no snapshot of ${all.length} is meant by these flags`;
+      console.tell(`${repository.store.label}: ${what}`);
+    } else printTable(listed, { all, holds, console });
     return listed.some(({ damage }) => damage !== undefined) ? EXIT_DAMAGE : 0;
   } finally {
     repository.close();
     console.flush();
   }
+}
+
+/** The part of the keys that stands for a disk; `undefined` where no disk has that very name. */
+async function sourceOf(repository: Repository, disk: string): Promise<string | undefined> {
+  const source = await repository.sourceKey(disk);
+  return (await repository.listSnapshots(source)).length === 0 ? undefined : source;
 }
 
 type Shown = { readonly holds: ReadonlyMap<string, Hold>; readonly console: Console };
@@ -61,12 +78,18 @@ const HEAD = ["  id", "created (UTC)", "data", "read", "stored", "chunks", "new"
 const ALIGNS = ["left", "left", "right", "right", "right", "right", "right", "left", "left"] as const;
 
 /** Disks by name, each with its snapshots, oldest first; columns line up over all of them. */
-function printTable(listed: readonly ListedSnapshot[], { holds, console }: Shown): void {
+function printTable(
+  listed: readonly ListedSnapshot[],
+  { all, holds, console }: Shown & { all: readonly ListedSnapshot[] },
+): void {
+  // Also of those that are not shown: a time that is printed means one snapshot among all of a disk.
+  const wholeDisks = Map.groupBy(all, ({ name }) => name.source);
   const disks = [...Map.groupBy(listed, ({ name }) => name.source).values()]
     .map((disk) => ({ disk, name: nameOf(disk) }))
     .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
   const rows = disks.flatMap(({ disk }) => {
-    const times = timeTexts(disk.map((each) => ({ id: each.name.id, timeMs: madeMs(each) })));
+    const whole = wholeDisks.get(disk[0]!.name.source)!;
+    const times = timeTexts(whole.map((each) => ({ id: each.name.id, timeMs: madeMs(each) })));
     return disk.map((each) => rowOf(each, times.get(each.name.id)!, holds));
   });
   const [head, ...lines] = layoutTable([HEAD, ...rows], ALIGNS);

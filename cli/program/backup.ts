@@ -146,11 +146,22 @@ function snapshotsCommand(finish: Finish) {
   const command = new Command("snapshots")
     .summary("what backups there are")
     .description("Lists snapshots by disk, oldest first, times in UTC. Exit 1 when one cannot be read.")
-    .argument("[VM/DISK]", "of one disk only");
+    .argument("[VM/DISK]", "of one disk only, or VM: of all disks of one")
+    .option("--host <NAME>", "only those that this host made")
+    .option("--tag <TAG>", "only those with this tag; given again: or with that one", collect)
+    .option(
+      "--from <TIME>",
+      "only those from the beginning of TIME on: 2026-11-21 or 2026-11-21T03:00, in UTC",
+    )
+    .option("--until <TIME>", "only those until the end of TIME; 2026-11-21 is that whole day");
   return withCommon(withRepository(command))
     .addHelpText(
       "after",
-      examples("regrain snapshots --repo /backups", "regrain snapshots web01/disk-0 --repo /backups"),
+      examples(
+        "regrain snapshots --repo /backups",
+        "regrain snapshots web01/disk-0 --repo /backups",
+        "regrain snapshots web01 --tag weekly --from 2026-11-01 --until 2026-11-30 --repo /backups",
+      ),
     )
     .action(async (name, flags) =>
       finish(await (await import("../commands/snapshots.ts")).runSnapshots(name, flags))

@@ -45,6 +45,7 @@ export function withFinding<A extends unknown[], O extends Record<string, unknow
 type RepositoryOptions = {
   repo?: string;
   passphraseFile?: string;
+  passphraseCommand?: string;
   endpoint?: string;
   region?: string;
   profile?: string;
@@ -61,6 +62,10 @@ export function withRepository<A extends unknown[], O extends Record<string, unk
     .option(
       "--passphrase-file <FILE>",
       "file with the passphrase of an encrypted repository; REGRAIN_PASSPHRASE by default",
+    )
+    .option(
+      "--passphrase-command <CMD>",
+      "CMD, run by sh, writes the passphrase to its stdout; it counts if CMD ends with exit status 0",
     )
     .option("--endpoint <URL>", "with s3: address of the server, where it is not Amazon's")
     .option("--region <NAME>", "with s3: region of the bucket")

@@ -116,6 +116,10 @@ function pruneCommand(finish: Finish) {
     )
     .argument("[VM/DISK]", "of one disk only")
     .option("--keep-last <N>", "the newest N")
+    .option(
+      "--keep-within <TIME>",
+      "all that are not older by TIME, such as 48h or 7d, than the newest of their disk",
+    )
     .option("--keep-hourly <N>", "the newest of each of N hours")
     .option("--keep-daily <N>", "the newest of each of N days")
     .option("--keep-weekly <N>", "the newest of each of N weeks, from Monday")
@@ -133,7 +137,7 @@ function pruneCommand(finish: Finish) {
       examples(
         "regrain prune --dry-run --keep-last 3 --keep-daily 7 --keep-weekly 4 --repo /backups",
         "regrain prune web01/disk-0 --keep-monthly 12 --keep-tag release --repo /backups",
-        "regrain prune --keep-daily 14 --timezone Europe/Berlin --repo /backups",
+        "regrain prune --keep-within 3d --keep-daily 14 --timezone Europe/Berlin --repo /backups",
       ),
     )
     .action(async (disk, flags) =>

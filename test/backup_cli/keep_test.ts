@@ -126,3 +126,48 @@ Deno.test("B23: when a snapshot was created is called so in every list, with the
     }
   });
 });
+
+Deno.test("B16: snapshots shows what its filters mean, and says when that is none of those there are", async () => {
+  await withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    const first = repository.backUp("a", ["--tag", "weekly"]);
+    const second = repository.backUp("b");
+    const other = repository.backUp("x", ["--tag", "release"], "web01/disk-1");
+    const found = (...flags: string[]) =>
+      repository.json(["snapshots", ...flags]).slice(0, -1).map(({ id }) => id as string).sort();
+    assert.deepEqual(found("web01"), [first, second, other].sort());
+    assert.deepEqual(found("--tag", "weekly", "--tag", "release"), [first, other].sort());
+    assert.deepEqual(found("--host", Deno.hostname(), DISK), [first, second].sort());
+    const none = repository.run(["snapshots", "--until", "2001-01-01"]);
+    assert.deepEqual([none.stdout, /no snapshot of 3 is meant/.test(none.stderr)], ["", true]);
+    repository.refuses({ code: "SNAPSHOT_MISSING", exit: 4 }, ["snapshots", "web"]);
+    repository.refuses({ code: "USAGE", exit: 2 }, ["snapshots", "--from", "yesterday"]);
+    assert.deepEqual(repository.json(["prune", "--keep-within", "1d"]).at(-1)!.removed, 0);
+    repository.refuses({ code: "USAGE", exit: 2 }, ["prune", "--keep-within", "soon"]);
+  });
+});
+
+Deno.test("B16: --passphrase-command opens a repository if it ends well, and half an answer is none", async () => {
+  await withTempDir((folder) => {
+    const command = ["--passphrase-command", "printf 'open sesame\\n'; echo asked >&2"];
+    const repository = RepositoryFolder.create(folder, "repo", {
+      flags: ["--encrypt", "--chunk-size", "1M", ...command],
+      env: { REGRAIN_PASSPHRASE: "" },
+    });
+    const refused = (line: string, ...more: string[]) =>
+      repository.refuses({ code: "REPO_KEY", exit: 12 }, [
+        "snapshots",
+        "--passphrase-command",
+        line,
+        ...more,
+      ]);
+    Deno.writeTextFileSync(`${folder}/passphrase`, "open sesame\n");
+    repository.run(["snapshots", "--passphrase-file", `${folder}/passphrase`]);
+    assert.match(repository.run(["snapshots", ...command]).stderr, /^asked$/m);
+    assert.match(refused("printf 'open sesame'; exit 3").message, /ended with exit status 3/);
+    assert.match(refused("true").message, /writes no passphrase/);
+    refused("echo open");
+    const both = ["snapshots", "--passphrase-file", `${folder}/passphrase`, ...command];
+    repository.refuses({ code: "USAGE", exit: 2 }, both);
+  });
+});
