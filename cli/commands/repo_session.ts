@@ -88,7 +88,7 @@ export async function openRepository(flags: RepoFlags): Promise<Repository> {
 }
 
 /**
- * The passphrase: from the file that is named, or what the command writes, else from the environment; never from a flag.
+ * The passphrase: from the file that is named, or from the command, else from the environment; never from a flag.
  *
  * @throws {RegrainError} `REPO_KEY` when there is none, or the command failed; `USAGE` where two flags say it.
  */
