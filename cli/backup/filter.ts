@@ -1,7 +1,11 @@
 /** Which snapshots of a list are meant: by disk, host, tag and time. */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import type { ListedSnapshot } from "./snapshots.ts";
+import type { Snapshot } from "../../core-as/host/repo/mod.ts";
+import type { Listed } from "./snapshots.ts";
 import { madeMs, spanOfTime } from "./times.ts";
+
+/** What of a snapshot decides. */
+type Known = Pick<Snapshot, "source" | "host" | "tags" | "created">;
 
 export interface SnapshotFilter {
   /** `VM/DISK`, or `VM` for all of its disks. */
@@ -48,7 +52,10 @@ function timeOf(text: string, flag: string): { startMs: number; endMs: number } 
  * What the filter leaves of a list. What is unknown of a manifest that cannot be read is not taken for another: it is
  * left out by its time, and by its disk where another manifest says which that is, and by nothing else.
  */
-export function filterSnapshots(listed: readonly ListedSnapshot[], filter: SnapshotFilter): ListedSnapshot[] {
+export function filterSnapshots<T extends Known>(
+  listed: readonly Listed<T>[],
+  filter: SnapshotFilter,
+): Listed<T>[] {
   const disks = new Map(
     listed.flatMap(({ name, snapshot }) =>
       snapshot === undefined ? [] : [[name.source, snapshot.source.name]]
@@ -57,7 +64,7 @@ export function filterSnapshots(listed: readonly ListedSnapshot[], filter: Snaps
   return listed.filter((each) => isMeant(each, disks.get(each.name.source), filter));
 }
 
-function isMeant(listed: ListedSnapshot, disk: string | undefined, filter: SnapshotFilter): boolean {
+function isMeant(listed: Listed<Known>, disk: string | undefined, filter: SnapshotFilter): boolean {
   const { fromMs = -Infinity, untilMs = Infinity, host, tags } = filter;
   const { snapshot } = listed;
   const timeMs = madeMs(listed);

@@ -5,7 +5,8 @@ import { heldIds } from "./holds.ts";
 import { unhealedMarks } from "./marks.ts";
 import type { Repository } from "./repository.ts";
 import { type Candidate, type Fate, isEmptyPolicy, type RetentionPolicy, selectKept } from "./retention.ts";
-import { type ListedSnapshot, readSnapshots } from "./snapshots.ts";
+import { type IndexFile, readOutlines } from "./snapshot_index.ts";
+import { type Listed, type ListedSnapshot, readSnapshots } from "./snapshots.ts";
 import { shrunkDisks } from "./shrunk.ts";
 import { findHits } from "./places.ts";
 import { isInFuture, madeMs } from "./times.ts";
@@ -25,6 +26,8 @@ export interface PruneOptions {
   /** Of one disk only: the part of the keys that stands for it. */
   readonly source?: string | undefined;
   readonly dryRun?: boolean | undefined;
+  /** What a dry run may be made from; what removes reads every manifest. */
+  readonly index?: IndexFile | undefined;
   onNotice(sentence: string): void;
 }
 
@@ -45,7 +48,7 @@ export async function prune(repository: Repository, options: PruneOptions): Prom
       hint: "such as --keep-last 7 --keep-weekly 4",
     });
   }
-  const fates = selectKept(await readCandidates(repository, options.source), options.policy);
+  const fates = selectKept(await readCandidates(repository, options), options.policy);
   const doomed = fates.filter(({ isKept }) => !isKept).map(({ snapshot }) => snapshot);
   for (const sentence of shrunkDisks(fates, new Set(doomed.map(({ id }) => id)))) options.onNotice(sentence);
   if (options.dryRun || doomed.length === 0) return { fates, removed: doomed.map(({ id }) => id) };
@@ -59,10 +62,9 @@ export async function prune(repository: Repository, options: PruneOptions): Prom
   return { fates, removed: removed.map(({ id }) => id) };
 }
 
-async function readCandidates(repository: Repository, source: string | undefined): Promise<PruneCandidate[]> {
+async function readCandidates(repository: Repository, options: PruneOptions): Promise<PruneCandidate[]> {
   const held = await heldIds(repository);
-  const listed = await Array.fromAsync(readSnapshots(repository, source));
-  const hit = await hitByDamage(repository, listed);
+  const { listed, hit } = await readAll(repository, options);
   const nowMs = repository.world.nowMs();
   return listed.map(({ name, snapshot, damage, isDoubtful }) => ({
     id: name.id,
@@ -80,14 +82,33 @@ async function readCandidates(repository: Repository, source: string | undefined
   }));
 }
 
-function retainedUntil(snapshot: Snapshot | undefined, nowMs: number): string | undefined {
+/** Where damage is marked, it is looked up in the maps whom it hits; an index has no maps. */
+async function readAll(
+  repository: Repository,
+  { source, dryRun, index, onNotice }: PruneOptions,
+): Promise<{ listed: readonly Listed<Omit<Snapshot, "pages">>[]; hit: ReadonlySet<string> }> {
+  const marks = await unhealedMarks(repository);
+  if (dryRun && index !== undefined && marks.size === 0) {
+    return { listed: await readOutlines(repository, source, { file: index, onNotice }), hit: new Set() };
+  }
+  const listed = await Array.fromAsync(readSnapshots(repository, source));
+  return { listed, hit: await hitByDamage(repository, { listed, marks }) };
+}
+
+function retainedUntil(
+  snapshot: Pick<Snapshot, "retainUntil"> | undefined,
+  nowMs: number,
+): string | undefined {
   const until = snapshot?.retainUntil;
   return until !== undefined && Date.parse(until) > nowMs ? until.slice(0, 10) : undefined;
 }
 
 /** Snapshots that need a chunk which a verification found damaged; mostly there is no such chunk. */
-async function hitByDamage(repository: Repository, listed: readonly ListedSnapshot[]): Promise<Set<string>> {
+async function hitByDamage(
+  repository: Repository,
+  { listed, marks }: { listed: readonly ListedSnapshot[]; marks: ReadonlySet<string> },
+): Promise<Set<string>> {
   const snapshots = listed.flatMap(({ snapshot }) => snapshot ?? []);
-  const hits = await findHits(repository, snapshots, await unhealedMarks(repository));
+  const hits = await findHits(repository, snapshots, marks);
   return new Set([...hits.values()].flatMap((places) => places.map(({ snapshot }) => snapshot.id)));
 }

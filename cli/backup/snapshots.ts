@@ -5,15 +5,17 @@ import { isDoubtful, listActive } from "./intents.ts";
 import type { Repository } from "./repository.ts";
 import { endOfTime, madeMs } from "./times.ts";
 
-/** A snapshot as lists show it. */
-export interface ListedSnapshot {
+/** A snapshot as lists show it, with what is known of its manifest. */
+export interface Listed<T> {
   readonly name: SnapshotName;
   /** `undefined` when the manifest cannot be read. */
-  readonly snapshot: Snapshot | undefined;
+  readonly snapshot: T | undefined;
   readonly damage: RegrainError | undefined;
   /** Its backup was taken for dead before it ended: chunks may be missing. */
   readonly isDoubtful: boolean;
 }
+
+export type ListedSnapshot = Listed<Snapshot>;
 
 /** Every snapshot, oldest first. One that is damaged does not hide the others. */
 export async function* readSnapshots(
@@ -23,14 +25,23 @@ export async function* readSnapshots(
   const names = await repository.listSnapshots(source);
   const doubtful = await doubtfulIds(repository);
   for (const name of names) {
-    const isDoubtful = doubtful.has(name.id);
-    try {
-      const snapshot = await repository.readSnapshot(name);
-      if (snapshot !== undefined) yield { name, snapshot, damage: undefined, isDoubtful };
-    } catch (error) {
-      if (!(error instanceof RegrainError) || error.code.startsWith("STORE_")) throw error;
-      yield { name, snapshot: undefined, damage: error, isDoubtful };
-    }
+    const listed = await readListed(repository, name, doubtful.has(name.id));
+    if (listed !== undefined) yield listed;
+  }
+}
+
+/** @returns `undefined` when the manifest is gone since it was listed. */
+export async function readListed(
+  repository: Repository,
+  name: SnapshotName,
+  isDoubtful: boolean,
+): Promise<ListedSnapshot | undefined> {
+  try {
+    const snapshot = await repository.readSnapshot(name);
+    return snapshot && { name, snapshot, damage: undefined, isDoubtful };
+  } catch (error) {
+    if (!(error instanceof RegrainError) || error.code.startsWith("STORE_")) throw error;
+    return { name, snapshot: undefined, damage: error, isDoubtful };
   }
 }
 
@@ -63,7 +74,7 @@ export async function latestSnapshot(
 }
 
 /** Snapshots whose backup was taken for dead: what they refer to may have been removed. */
-async function doubtfulIds(repository: Repository): Promise<Set<string>> {
+export async function doubtfulIds(repository: Repository): Promise<Set<string>> {
   const ids = new Set<string>();
   for (const backup of (await listActive(repository)).values()) if (isDoubtful(backup)) ids.add(backup.id);
   return ids;

@@ -8,6 +8,7 @@ import { TimeZone } from "../backup/time_zone.ts";
 import { timeTexts } from "../backup/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { durationMs } from "./gc.ts";
+import { indexFileOf } from "./index_file.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
 
 export interface PruneFlags extends CommonFlags, RepoFlags {
@@ -20,6 +21,8 @@ export interface PruneFlags extends CommonFlags, RepoFlags {
   readonly keepYearly?: string | undefined;
   readonly keepTag?: readonly string[] | undefined;
   readonly timezone?: string | undefined;
+  /** False: every manifest is read, in a dry run too. */
+  readonly cache?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
 }
 
@@ -33,6 +36,7 @@ export async function runPrune(disk: string | undefined, flags: PruneFlags): Pro
       policy,
       source: disk === undefined ? undefined : await existingSource(repository, disk),
       dryRun: flags.dryRun,
+      index: flags.cache === false ? undefined : indexFileOf(repository),
       onNotice: (sentence) => console.warn(sentence),
     });
     const shown = { console, dryRun: flags.dryRun ?? false, policy };

@@ -1,12 +1,15 @@
 /** `regrain snapshots`: what backups there are. */
 import { formatSize, plural } from "../../core-as/host/mod.ts";
+import type { SnapshotOutline } from "../../core-as/host/repo/mod.ts";
 import { noBackupOf } from "../backup/choose.ts";
 import { filterSnapshots, parseFilter } from "../backup/filter.ts";
 import { type Hold, readHolds } from "../backup/holds.ts";
 import type { Repository } from "../backup/repository.ts";
-import { type ListedSnapshot, readSnapshots } from "../backup/snapshots.ts";
+import { readOutlines } from "../backup/snapshot_index.ts";
+import type { Listed } from "../backup/snapshots.ts";
 import { isInFuture, madeMs, timeTexts } from "../backup/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
+import { indexFileOf } from "./index_file.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
 
 const EXIT_DAMAGE = 1;
@@ -16,7 +19,11 @@ export interface SnapshotsFlags extends CommonFlags, RepoFlags {
   readonly tag?: readonly string[] | undefined;
   readonly from?: string | undefined;
   readonly until?: string | undefined;
+  /** False: every manifest is read. */
+  readonly cache?: boolean | undefined;
 }
+
+type ListedSnapshot = Listed<SnapshotOutline>;
 
 /** @param disk `VM/DISK`, or `VM` for all of its disks; absent: of every disk. */
 export async function runSnapshots(disk: string | undefined, flags: SnapshotsFlags): Promise<number> {
@@ -26,7 +33,10 @@ export async function runSnapshots(disk: string | undefined, flags: SnapshotsFla
   try {
     const holds = await readHolds(repository);
     const source = disk === undefined ? undefined : await sourceOf(repository, disk);
-    const all = await Array.fromAsync(readSnapshots(repository, source));
+    const all = await readOutlines(repository, source, {
+      file: flags.cache === false ? undefined : indexFileOf(repository),
+      onNotice: (sentence) => console.warn(sentence),
+    });
     if (disk !== undefined && filterSnapshots(all, { disk }).length === 0) throw noBackupOf(repository, disk);
     const listed = filterSnapshots(all, filter);
     if (console.json) printJson(listed, { holds, console });
@@ -56,9 +66,8 @@ function printJson(listed: readonly ListedSnapshot[], { holds, console }: Shown)
     if (snapshot === undefined) {
       console.outJson({ type: "damaged", id, source, held, reason: damage!.message, code: damage!.code });
     } else {
-      // What a list is for; the pages of the map would be megabytes of a large disk.
-      const { pages, ...rest } = snapshot;
-      console.outJson({ type: "snapshot", ...rest, pages: pages.length, isDoubtful, held });
+      const { pageCount, ...rest } = snapshot;
+      console.outJson({ type: "snapshot", ...rest, pages: pageCount, isDoubtful, held });
     }
   }
   const { snapshots, disks, damaged, storedBytes } = totals(listed);

@@ -153,7 +153,8 @@ function snapshotsCommand(finish: Finish) {
       "--from <TIME>",
       "only those from the beginning of TIME on: 2026-11-21 or 2026-11-21T03:00, in UTC",
     )
-    .option("--until <TIME>", "only those until the end of TIME; 2026-11-21 is that whole day");
+    .option("--until <TIME>", "only those until the end of TIME; 2026-11-21 is that whole day")
+    .option("--no-cache", "read every manifest, where an index in the cache folder would do: slow with many");
   return withCommon(withRepository(command))
     .addHelpText(
       "after",

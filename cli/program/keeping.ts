@@ -130,7 +130,11 @@ function pruneCommand(finish: Finish) {
       "--timezone <ZONE>",
       "whose hours, days, weeks, months and years the rules count: Europe/Berlin, +02:00, local; UTC by default",
     )
-    .option("-n, --dry-run", "say what would be removed and why the rest stays, remove nothing");
+    .option("-n, --dry-run", "say what would be removed and why the rest stays, remove nothing")
+    .option(
+      "--no-cache",
+      "in a dry run read every manifest too, where an index in the cache folder would do",
+    );
   return withCommon(withRepository(command))
     .addHelpText(
       "after",

@@ -94,6 +94,16 @@ export interface Snapshot {
   readonly stats: SnapshotStats;
 }
 
+/** What a list of snapshots needs of one: all but the pages of its map, which are megabytes of a large disk. */
+export type SnapshotOutline = Omit<Snapshot, "pages"> & {
+  /** Pages of the map. */
+  readonly pageCount: number;
+};
+
+export function outlineOf({ pages, ...rest }: Snapshot): SnapshotOutline {
+  return { ...rest, pageCount: pages.length };
+}
+
 /** Chunks of the disk. */
 export function chunkCount({ sizeBytes, chunkBytes }: { sizeBytes: number; chunkBytes: number }): number {
   return Math.ceil(sizeBytes / chunkBytes);
@@ -145,6 +155,27 @@ export async function parseSnapshot(bytes: Uint8Array<ArrayBuffer>, path: string
 }
 
 async function readSnapshot(fields: Fields, path: string): Promise<Snapshot> {
+  const facts = readFacts(fields, path);
+  const pages = fields.list("pages").map((page, i) => readPage(page, { path, index: i }));
+  if (pages.length !== pageCount(facts)) fields.fail("pages", "a page for every 1024 chunks");
+  if (await contentRoot(pages) !== facts.root) fields.fail("root", "the sum of the pages");
+  return { ...facts, pages };
+}
+
+/**
+ * Checks what was an outline once, as a manifest is checked.
+ *
+ * @throws {RegrainError} as {@link parseSnapshot}.
+ */
+export function parseOutline(record: Readonly<Record<string, unknown>>, path: string): SnapshotOutline {
+  const fields = new Fields(record, { path, code: "SNAPSHOT_DAMAGED" });
+  const facts = readFacts(fields, path);
+  const pages = pageCount(facts);
+  return { ...facts, pageCount: fields.count("pageCount", { least: pages, most: pages }) };
+}
+
+/** Everything but the pages. */
+function readFacts(fields: Fields, path: string): Omit<Snapshot, "pages"> {
   if (fields.text("format") !== "regrain-snapshot") fields.fail("format", '"regrain-snapshot"');
   const version = fields.count("version");
   const features = fields.texts("features");
@@ -158,15 +189,7 @@ async function readSnapshot(fields: Fields, path: string): Promise<Snapshot> {
   const source = fields.object("source");
   const change = fields.object("change");
   const stats = fields.object("stats");
-  const sizeBytes = fields.count("sizeBytes");
-  const chunkBytes = fields.count("chunkBytes");
-  if (!isChunkSize(chunkBytes)) fields.fail("chunkBytes", "a power of two from 1 MiB to 64 MiB");
-  const pages = fields.list("pages").map((page, i) => readPage(page, { path, index: i }));
-  if (pages.length !== pageCount({ sizeBytes, chunkBytes })) {
-    fields.fail("pages", "a page for every 1024 chunks");
-  }
   const root = fields.text("root", HEX_64);
-  if (await contentRoot(pages) !== root) fields.fail("root", "the sum of the pages");
   const textOf = (from: Fields, name: string) => from.text(name);
   const timeOf = (from: Fields, name: string) => {
     const text = from.text(name, TIME);
@@ -185,9 +208,8 @@ async function readSnapshot(fields: Fields, path: string): Promise<Snapshot> {
     tool: fields.text("tool"),
     host: fields.text("host"),
     parent: fields.optional("parent", (from, name) => from.text(name, ULID)),
-    sizeBytes,
-    chunkBytes,
-    pages,
+    sizeBytes: fields.count("sizeBytes"),
+    chunkBytes: checkedChunkBytes(fields),
     root,
     change: {
       method: change.text("method", CHANGE_METHOD) as ChangeMethod,
@@ -205,6 +227,13 @@ async function readSnapshot(fields: Fields, path: string): Promise<Snapshot> {
       elapsedMs: stats.count("elapsedMs"),
     },
   };
+}
+
+function checkedChunkBytes(fields: Fields): number {
+  const chunkBytes = fields.count("chunkBytes");
+  return isChunkSize(chunkBytes)
+    ? chunkBytes
+    : fields.fail("chunkBytes", "a power of two from 1 MiB to 64 MiB");
 }
 
 function readPage(value: unknown, about: { path: string; index: number }): PageReference | null {
