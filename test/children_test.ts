@@ -1,6 +1,6 @@
 /** What programs that regrain starts learn of its environment: each is a script here that writes down what it got. */
 import assert from "node:assert/strict";
-import { regrain } from "./helpers/cli.ts";
+import { regrain, regrainCommand } from "./helpers/cli.ts";
 import { withInspector } from "./helpers/inspector.ts";
 import { peer, testWithPeers, withTempDir } from "./helpers/peers.ts";
 
@@ -127,6 +127,36 @@ Deno.test({
           .test(name)
       );
       assertClean(told("told"), desktop, ["DISPLAY", "LANG", "XDG_RUNTIME_DIR"]);
+    }),
+});
+
+Deno.test({
+  name: "E4: what the S3 client starts, credential_process, learns no passphrase",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withPlace(async ({ folder, env, script, told }) => {
+      const credentials = '{"Version":1,"AccessKeyId":"a","SecretAccessKey":"b"}';
+      script("credentials", `env > '${folder}/told'\necho '${credentials}'`);
+      const profile = `[profile p]\ncredential_process = ${folder}/bin/credentials\nregion = us-east-1\n`;
+      Deno.writeTextFileSync(`${folder}/config`, profile);
+      const denied = () => new Response("<Error><Code>AccessDenied</Code></Error>", { status: 403 });
+      const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => undefined }, denied);
+      const passphrases = Object.entries(SECRETS).filter(([name]) => name.startsWith("REGRAIN_"));
+      const endpoint = `http://127.0.0.1:${server.addr.port}`;
+      const command = regrainCommand(
+        ["snapshots", "--repo", "s3://bucket/vms", "--endpoint", endpoint, "--profile", "p"],
+        {
+          env: { ...Object.fromEntries(passphrases), PATH: env.PATH!, AWS_CONFIG_FILE: `${folder}/config` },
+          stdout: "null",
+          stderr: "piped",
+        },
+      );
+      const { code, stderr } = await command.output();
+      await server.shutdown();
+      assert.equal(code, 7, new TextDecoder().decode(stderr));
+      const got = told("told");
+      assert.deepEqual([...got].filter(([, value]) => value.includes(SECRET)), []);
+      assert.equal(got.get("AWS_CONFIG_FILE"), `${folder}/config`, "it is the environment of the client");
     }),
 });
 

@@ -7,6 +7,7 @@ import { openStore, type StoreFlags } from "../store/address.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { VERSION } from "../version.ts";
 import { passphraseByCommand } from "./passphrase_command.ts";
+import { type SecretName, secretVariable, takeSecrets } from "./secrets.ts";
 
 /** Flags of a command on a repository. */
 export interface RepoFlags extends CommonFlags, StoreFlags {
@@ -66,6 +67,7 @@ export function repositoryWords(flags: RepoFlags): string[] {
 }
 
 export async function openStoreOf(flags: RepoFlags): Promise<ObjectStore> {
+  takeSecrets();
   const console = new Console(flags);
   return await openStore(repositoryAddress(flags), flags, { warn: (line) => console.warn(line) });
 }
@@ -122,9 +124,9 @@ export function toPassphraseOf({ toPassphraseFile }: { toPassphraseFile?: string
 }
 
 function secretOf(
-  from: { file: string | undefined; flag: string; variable: string; what?: string },
+  from: { file: string | undefined; flag: string; variable: SecretName; what?: string },
 ): string {
-  const text = from.file === undefined ? variable(from.variable) : readPassphraseFile(from.file);
+  const text = from.file === undefined ? secretVariable(from.variable) : readPassphraseFile(from.file);
   if (text !== undefined && text !== "") return text;
   const what = from.what ?? "the repository is encrypted, and there is no passphrase";
   throw new RegrainError("REPO_KEY", what, { hint: `${from.flag} FILE, or the variable ${from.variable}` });
