@@ -18,7 +18,7 @@ import {
   STRICT,
   type Target,
 } from "../../core-as/host/mod.ts";
-import type { Io } from "../io/mod.ts";
+import { type Io, PRIVATE_MODE } from "../io/mod.ts";
 import { RbdDiff } from "../stream/rbd_diff.ts";
 import { contentHash, hashStretch, sha256Hex } from "./content_hash.ts";
 import type { Difference } from "./differences.ts";
@@ -143,7 +143,9 @@ export class Journal {
       changed: this.changed,
       undo: undo ?? null,
     };
-    this.ids.io.replaceFile(this.path, new TextEncoder().encode(`${JSON.stringify(state)}\n`));
+    const bytes = new TextEncoder().encode(`${JSON.stringify(state)}\n`);
+    // Hashes of single sectors tell what a guest holds there, to whoever can guess it.
+    this.ids.io.replaceFile(this.path, bytes, PRIVATE_MODE);
   }
 
   /** The apply is whole: there is nothing to resume. */

@@ -50,6 +50,11 @@ const MAX_UNTOUCHED = 128;
 /** What an undo file is made with: everything of its ids that is known before the first write. */
 export type NewUndoIds = Omit<UndoIds, "version" | "state" | "marks">;
 
+/** The files that the target's bytes are in: what is saved of them is for whoever may read these, and no others. */
+function filesOf(target: Target): string[] {
+  return "targets" in target ? (target.targets as readonly Target[]).flatMap(filesOf) : [target.path];
+}
+
 interface UndoWork {
   readonly core: Core;
   readonly target: Target;
@@ -110,7 +115,7 @@ export class UndoSaver {
   static async open(path: string, work: UndoWork, ids: NewUndoIds): Promise<UndoSaver> {
     const exists = work.io.stat(path) !== undefined;
     const found = exists ? await continuation(path, work, ids) : undefined;
-    const log = work.io.openLog(path, { create: !exists });
+    const log = work.io.openLog(path, { create: !exists, like: filesOf(work.target) });
     try {
       if (found) return await UndoSaver.continue(path, work, { log, found });
       const header = new UndoHeader(log, work.target.sizeBytes, {

@@ -7,6 +7,7 @@ import type { Repository } from "../backup/repository.ts";
 import { type Overlay, readInOrder, type RestoreCounts, restoreTo } from "../backup/restore.ts";
 import { type DamagedStretch, inOrder } from "../backup/salvage.ts";
 import { findSnapshot, parseSnapshotSpec } from "../backup/snapshots.ts";
+import { PRIVATE_MODE } from "../io/mod.ts";
 import { formatDuration, noSpaceOnStdout, Progress } from "../ui/mod.ts";
 import { PIPE, rateLimitOf } from "./apply_flags.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
@@ -26,6 +27,8 @@ export interface RestoreFlags
   /** What the target is, or is to be, not what is read: a delta is a VMDK by its place. */
   readonly format?: RestoreFormat | undefined;
   readonly rateLimit?: string | undefined;
+  /** Rights of a file that is made, in octal digits. */
+  readonly mode?: string | undefined;
 }
 
 /** What is restored, and by what means. */
@@ -73,7 +76,16 @@ export async function runRestore(spec: string, path: string, flags: RestoreFlags
 
 function checkFlags(path: string, flags: RestoreFlags): void {
   rateLimitOf(flags);
+  modeOf(flags);
   const { delta } = flags;
+  if (flags.mode !== undefined && (delta || path === PIPE)) {
+    throw new RegrainError(
+      "USAGE",
+      `--mode gives rights to a new file, and ${
+        delta ? "--delta changes one that is there" : "a pipe has none"
+      }`,
+    );
+  }
   const format = formatOf(path, flags.format);
   if (format === "raw") return;
   if (path === PIPE) {
@@ -85,6 +97,16 @@ function checkFlags(path: string, flags: RestoreFlags): void {
       `--delta changes a raw disk in place, --format ${format} makes a new file`,
     );
   }
+}
+
+/** Rights of a file that is made; whoever may read it reads everything that the guest keeps. */
+function modeOf({ mode }: RestoreFlags): number {
+  if (mode === undefined) return PRIVATE_MODE;
+  if (/^0?[0-7]{3}$/.test(mode)) return parseInt(mode, 8);
+  throw new RegrainError(
+    "USAGE",
+    `--mode ${mode} is no rights of a file as chmod takes them in digits, such as 640`,
+  );
 }
 
 async function restoreWithDelta(
@@ -158,7 +180,8 @@ async function restoreToPath(name: string, work: RestoreWork): Promise<void> {
   const { snapshot, overlay, session: { console, io }, flags, watch } = work;
   const force = flags.force ?? false;
   const path = findTarget(name, work.session);
-  const form = planFormat(formatOf(name, flags.format), path, { ...work, io, force });
+  const mode = modeOf(flags);
+  const form = planFormat(formatOf(name, flags.format), path, { ...work, io, force, mode });
   const need = {
     snapshot,
     overlaidChunks: overlay?.touched.size ?? 0,
@@ -168,34 +191,35 @@ async function restoreToPath(name: string, work: RestoreWork): Promise<void> {
   };
   requireNoInputs(form.made, need, io);
   const place = await openPlace(form.rawPath, need, { ...work.session, flags });
+  const begunAs = place.part?.path;
   const progress = new Progress(console, flags.progress ?? "auto", snapshot.sizeBytes);
   try {
     const counts = await fill(place, { ...work, progress });
-    place.finish();
     watch.phase("finish");
-    await form.run();
+    if (place.part) await form.run(place.part);
     progress.end();
     tell(counts, { ...work, path, elapsedMs: progress.elapsedMs });
   } catch (error) {
-    throw withHint(error, { part: place.part });
+    throw withHint(error, {
+      part: begunAs !== undefined && io.stat(begunAs) === undefined ? undefined : begunAs,
+    });
   } finally {
     progress.end();
+    // Only now: while it has not its last name, nobody else may write to it.
+    if (place.part) place.part.close();
+    else place.target.close();
   }
 }
 
-/** Makes the target equal to the disk, durably, and closes it. */
+/** Makes the target equal to the disk, durably. */
 async function fill(place: Place, work: RestoreWork & { progress: Progress }): Promise<RestoreCounts> {
   const { snapshot, session: { console } } = work;
-  try {
-    const behind = behindTheEnd(place.target, snapshot.sizeBytes);
-    if (behind !== undefined) console.warn(behind);
-    const counts = await write(place, work);
-    await place.target.flush();
-    requireInPlace(place.target);
-    return counts;
-  } finally {
-    place.target.close();
-  }
+  const behind = behindTheEnd(place.target, snapshot.sizeBytes);
+  if (behind !== undefined) console.warn(behind);
+  const counts = await write(place, work);
+  await place.target.flush();
+  requireInPlace(place.target);
+  return counts;
 }
 
 async function write(place: Place, work: RestoreWork & { progress: Progress }): Promise<RestoreCounts> {

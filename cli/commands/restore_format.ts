@@ -1,8 +1,9 @@
 /** The formats that `regrain restore` writes: raw and flat VMDK by itself, the others through qemu-img. */
-import { plural, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import { Batch, plural, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { childCommand } from "../child.ts";
-import type { Io } from "../io/mod.ts";
+import { type Io, PRIVATE_FOLDER_MODE } from "../io/mod.ts";
+import { changing, findPart, makePart, type Part, partOf } from "../target/part.ts";
 
 export type RestoreFormat = "raw" | "vmdk-flat" | "vmdk-sparse" | "stream" | "qcow2";
 
@@ -62,8 +63,22 @@ export interface Finish {
   readonly made: readonly string[];
   /** Files with all the data that stand beside each other before the last step is done. */
   readonly copies: number;
-  /** Makes the file that was asked for. */
-  run(): void | Promise<void>;
+  /**
+   * Makes of the raw disk what was asked for, with the rights that were asked for. While it goes on nobody else can
+   * have the part; a step that fails leaves it for the next run.
+   */
+  run(part: Part): void | Promise<void>;
+}
+
+/** What a disk is written for. */
+interface FormatWork {
+  readonly snapshot: Snapshot;
+  readonly cid: string | undefined;
+  readonly io: Io;
+  /** Whether a file that is there is replaced. */
+  readonly force: boolean;
+  /** Rights of what is made. */
+  readonly mode: number;
 }
 
 /**
@@ -74,10 +89,12 @@ export interface Finish {
 export function planFormat(
   format: RestoreFormat,
   path: string,
-  about: { snapshot: Snapshot; cid: string | undefined; io: Io; force: boolean },
+  about: FormatWork,
 ): Finish {
-  if (format === "raw") return { rawPath: path, made: [], copies: 1, run: () => undefined };
-  const { io, force } = about;
+  const { io, force, mode } = about;
+  if (format === "raw") {
+    return { rawPath: path, made: [], copies: 1, run: (part) => part.moveTo(path, { mode, replace: force }) };
+  }
   const status = io.stat(path);
   if (status !== undefined && (status.kind !== "file" || !force)) {
     const what = status.kind === "file" ? "the file exists already, and is not overwritten" : "is no file";
@@ -88,13 +105,10 @@ export function planFormat(
         : "--format raw writes to a device",
     });
   }
-  return format === "vmdk-flat" ? planFlat(path, about) : planConversion(format, path, io);
+  return format === "vmdk-flat" ? planFlat(path, about) : planConversion(format, path, about);
 }
 
-function planFlat(
-  path: string,
-  { snapshot, cid, io }: { snapshot: Snapshot; cid: string | undefined; io: Io },
-): Finish {
+function planFlat(path: string, { snapshot, cid, io, mode, force }: FormatWork): Finish {
   if (!path.endsWith(".vmdk")) {
     throw new RegrainError(
       "USAGE",
@@ -114,12 +128,38 @@ function planFlat(
   const rawPath = path.replace(/\.vmdk$/, "-flat.vmdk");
   const flatName = rawPath.slice(rawPath.lastIndexOf("/") + 1);
   const text = flatDescriptor({ sizeBytes: snapshot.sizeBytes, cid, flatName });
+  const bytes = new TextEncoder().encode(text);
   return {
     rawPath,
-    made: [path],
+    made: [path, partOf(path)],
     copies: 1,
-    run: () => io.replaceFile(path, new TextEncoder().encode(text)),
+    async run(part) {
+      // Both files are locked until the second has its name: else two runs could each give the other's disk its CID.
+      const descriptor = await writePart(partOf(path), bytes, io);
+      try {
+        part.moveTo(rawPath, { mode, replace: force });
+        descriptor.moveTo(path, { mode, replace: force });
+      } finally {
+        descriptor.close();
+      }
+    },
   };
+}
+
+/** A small file that waits for its name. */
+async function writePart(path: string, bytes: Uint8Array, io: Io): Promise<Part> {
+  const file = { io, sizeBytes: bytes.length };
+  const part = findPart(path, file) ?? makePart(path, file);
+  try {
+    const batch = new Batch();
+    batch.add({ offsetBytes: 0, lengthBytes: bytes.length, at: 0 });
+    await part.target.write(batch, bytes);
+    await part.target.flush();
+    return part;
+  } catch (error) {
+    part.close();
+    throw error;
+  }
 }
 
 /** BIOS geometry as VMware writes it: 255 heads, 63 sectors a track. */
@@ -152,37 +192,77 @@ ddb.geometry.sectors = "${TRACK_SECTORS}"
 `;
 }
 
+/** Names in the folder in which qemu-img works. */
+const RAW_NAME = "disk.raw";
+const MADE_NAME = "disk.made";
+
 /**
  * The raw disk is written beside the target, converted, and removed; sparse, it takes as much space as there is data.
+ *
+ * qemu-img follows links, and reads options and protocols out of names. So both of its files are in a fresh folder that
+ * nobody else may enter, and their names are absolute.
  */
-function planConversion(format: RestoreFormat, path: string, io: Io): Finish {
+function planConversion(format: RestoreFormat, path: string, { io, mode, force }: FormatWork): Finish {
   requireQemu(format);
-  const rawPath = `${path}.raw`;
-  if (io.stat(rawPath) !== undefined) {
-    throw new RegrainError(
-      "TARGET_UNSUITABLE",
-      "stands where the raw disk is written before it is converted",
-      {
-        path: rawPath,
-        hint: "remove it",
-      },
-    );
-  }
   return {
-    rawPath,
-    made: [path],
+    rawPath: path,
+    made: [],
     copies: 2,
-    async run() {
-      const made = `${path}.part`;
+    async run(part) {
+      const begunAs = part.path;
+      const folder = makePrivateFolder(path, io);
+      const [raw, made] = [`${folder}/${RAW_NAME}`, `${folder}/${MADE_NAME}`];
       try {
-        await runQemu(["convert", "-f", "raw", ...CONVERSIONS[format]!, rawPath, made], path);
-        Deno.renameSync(made, path);
+        part.moveTo(raw, { replace: false });
+        // qemu-img asks for locks of its own, and in here there is nobody to lock out.
+        part.close();
+        await runQemu(["convert", "-f", "raw", ...CONVERSIONS[format]!, raw, made], path);
+        await finishMade(made, path, { io, mode, force });
+      } catch (error) {
+        leaveForNextRun(raw, begunAs);
+        throw error;
       } finally {
-        io.removeFile(made);
-        io.removeFile(rawPath);
+        changing(folder, () => Deno.removeSync(folder, { recursive: true }));
       }
     },
   };
+}
+
+function makePrivateFolder(beside: string, io: Io): string {
+  const folder = `${beside}.${crypto.randomUUID().slice(0, 8)}`;
+  changing(folder, () => Deno.mkdirSync(folder, { mode: PRIVATE_FOLDER_MODE }));
+  const real = io.realPath(folder);
+  if (real !== undefined) return real;
+  throw new RegrainError("TARGET_CHANGED", "the folder for qemu-img is gone, which was just made", {
+    path: folder,
+  });
+}
+
+/** Makes durable what qemu-img has written, and gives it its name. */
+async function finishMade(
+  made: string,
+  path: string,
+  { io, mode, force }: Pick<FormatWork, "io" | "mode" | "force">,
+): Promise<void> {
+  const sizeBytes = io.stat(made)?.sizeBytes ?? 0;
+  const part = findPart(made, { io, sizeBytes });
+  if (part === undefined) throw new RegrainError("WRITE_FAILED", "qemu-img has made no file", { path });
+  try {
+    await part.target.flush();
+    part.moveTo(path, { mode, replace: force });
+  } finally {
+    part.close();
+  }
+}
+
+/** Puts the raw disk back for the next run, unless one has begun another meanwhile. */
+function leaveForNextRun(raw: string, begunAs: string): void {
+  try {
+    Deno.linkSync(raw, begunAs);
+  } catch (error) {
+    // Not every file system has a second name for a file; then the next run begins anew. The first error is the one.
+    if (!(error instanceof Error) || error instanceof TypeError) throw error;
+  }
 }
 
 function requireQemu(format: RestoreFormat): void {

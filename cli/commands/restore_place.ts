@@ -10,6 +10,7 @@ import {
   requireNoInputAt,
   requireOutside,
 } from "../target/judge.ts";
+import { findPart, makePart, type Part, partOf } from "../target/part.ts";
 import type { TargetUse } from "../target/request.ts";
 import type { Session } from "./session.ts";
 
@@ -18,9 +19,7 @@ export interface Place {
   readonly target: Target;
   readonly content: TargetContent;
   /** The file that is written before it gets its name; `undefined` when the target is changed in place. */
-  readonly part: string | undefined;
-  /** Puts what was written under the name that was asked for. */
-  finish(): void;
+  readonly part: Part | undefined;
 }
 
 /** What a restore can write in place. */
@@ -64,7 +63,7 @@ export interface Need {
   readonly snapshot: Snapshot;
   /** Chunks that a delta over it may make data of. */
   readonly overlaidChunks: number;
-  /** How many files of that size stand beside each other at the end. */
+  /** How many files of that size are there at once in the end. */
   readonly copies: number;
   /** Files that are read, and where the repository is: nothing is written to them. */
   readonly inputs: readonly string[];
@@ -142,7 +141,7 @@ export async function openPlace(
   };
   const status = io.stat(path);
   const force = flags.force ?? false;
-  const part = `${path}.part`;
+  const part = partOf(path);
   if (status?.kind === "device" || status !== undefined && flags.delta) {
     if (status?.kind === "file" && status.sizeBytes === sizeBytes) checkRoom(path);
     // An input is refused as such, whatever it looks like.
@@ -159,7 +158,7 @@ export async function openPlace(
         return { target, identities: [target.identity] };
       },
     );
-    return { target, content: flags.delta ? "compare" : "unknown", part: undefined, finish: () => undefined };
+    return { target, content: flags.delta ? "compare" : "unknown", part: undefined };
   }
   requireNoInputs([path, part], need, io);
   if (status !== undefined && !force) {
@@ -168,26 +167,14 @@ export async function openPlace(
       hint: "--delta changes it in place where it differs; --force puts a new file in its place",
     });
   }
-  const begun = io.stat(part)?.sizeBytes === sizeBytes;
-  if (begun) console.tell(`${part} was begun before; what is right in it is kept`);
-  else if (io.stat(part) !== undefined) changeFolder(part, () => io.removeFile(part));
-  checkRoom(part);
-  const create = begun ? {} : { create: { sizeBytes } };
-  return {
-    target: io.openTarget(part, { force, ...create }),
-    content: begun ? "compare" : "zeros",
-    part,
-    finish: () => changeFolder(path, () => Deno.renameSync(part, path)),
-  };
-}
-
-/** What the system or Deno says to a change of names, as an error that has a code. */
-function changeFolder(path: string, change: () => void): void {
+  const found = findPart(part, { io, sizeBytes });
   try {
-    change();
-  } catch (cause) {
-    if (!(cause instanceof Error) || cause instanceof RegrainError) throw cause;
-    const isDenied = cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied;
-    throw new RegrainError(isDenied ? "PERMISSION" : "WRITE_FAILED", cause.message, { path, cause });
+    if (found) console.tell(`${part} was begun before; what is right in it is kept`);
+    checkRoom(part);
+  } catch (error) {
+    found?.close();
+    throw error;
   }
+  const begun = found ?? makePart(part, { io, sizeBytes });
+  return { target: begun.target, content: found ? "compare" : "zeros", part: begun };
 }

@@ -30,6 +30,11 @@ export function attributeCopier(libc: Libc): AttributeCopier {
   };
 }
 
+/** Whether a file has a list of access control beside its mode. */
+export function aclFinder(libc: Libc): (path: string) => boolean {
+  return (path) => attributesOf(libc, path)?.includes("system.posix_acl_access") ?? false;
+}
+
 function isLabel(name: string): boolean {
   return name.startsWith("security.");
 }

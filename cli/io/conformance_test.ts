@@ -10,6 +10,7 @@ import { Batch, readBytes } from "../../core-as/host/source.ts";
 import { KIB, MIB } from "../../core-as/host/units.ts";
 import { run, testWithPeers, withLoop, withMount, withTempDir } from "../../test/helpers/peers.ts";
 import { type Io, type LocalTarget, pickIo, sameStorage } from "./mod.ts";
+import { withQemuHolding } from "../../test/helpers/qemu_holding.ts";
 
 const SIZE_BYTES = 4 * MIB;
 const UNFORCED = { force: false };
@@ -408,7 +409,7 @@ forEachIo(
       target.close();
       errorOf(() => io.openTarget(path, { create: { sizeBytes: 1 }, force: true }), "TARGET_UNSUITABLE");
       assert.equal(Deno.statSync(path).size, 64 * MIB);
-      assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o666 & ~Deno.umask());
+      assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
     }),
 );
 
@@ -442,13 +443,37 @@ forEachIo(
     }),
 );
 
-forEachIo("--force goes past a lock", [], (io) =>
-  onFile(io, ({ path }) => {
-    const first = io.openTarget(path, UNFORCED);
-    assert.match(errorOf(() => io.openTarget(path, UNFORCED), "TARGET_BUSY").hint ?? "", /--force/);
-    io.openTarget(path, { force: true }).close();
-    first.close();
-  }));
+forEachIo(
+  "B11: no force goes past the lock of another run, of either implementation",
+  [],
+  (io) =>
+    onFile(io, ({ path }) => {
+      const first = io.openTarget(path, { force: true });
+      for (const other of [io, pickIo(), pickIo("portable")]) {
+        for (const options of [UNFORCED, { force: true }]) {
+          const { message, hint } = errorOf(() => other.openTarget(path, options), "TARGET_BUSY");
+          assert.match(message, /another run of regrain/);
+          assert.match(hint ?? "", /--force does not help/);
+        }
+      }
+      first.close();
+      io.openTarget(path, { force: true }).close();
+    }),
+);
+
+forEachIo(
+  "B11: a new file that another run has locked at once stays, and is that run's",
+  [],
+  (io) =>
+    onFile(io, ({ path }) => {
+      const made = `${path}.new`;
+      const target = io.openTarget(made, { create: { sizeBytes: 4096 }, force: false });
+      errorOf(() => io.openTarget(made, { force: true }), "TARGET_BUSY");
+      errorOf(() => io.openTarget(made, { create: { sizeBytes: 512 }, force: true }), "TARGET_UNSUITABLE");
+      target.close();
+      assert.equal(Deno.statSync(made).size, 4096);
+    }),
+);
 
 testWithPeers(
   "the locks of both implementations exclude each other",
@@ -665,30 +690,3 @@ testWithPeers(
       run("qemu-io", ["-f", "raw", "-c", "write 0 512", path]);
     }),
 );
-
-/** Runs qemu-io on an image, and `fn` once its first answer shows that the image is open. */
-async function withQemuHolding(path: string, fn: () => void): Promise<void> {
-  const qemu = new Deno.Command("qemu-io", {
-    args: ["-f", "raw", path],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  const input = qemu.stdin.getWriter();
-  const output = qemu.stdout.getReader();
-  try {
-    await input.write(new TextEncoder().encode("read 0 512\n"));
-    const decoder = new TextDecoder();
-    let answer = "";
-    while (!answer.includes("read 512/512")) {
-      const { value, done } = await output.read();
-      if (done) throw new Error(`qemu-io ended: ${answer}`);
-      answer += decoder.decode(value, { stream: true });
-    }
-    fn();
-  } finally {
-    await input.close();
-    await output.cancel();
-    await qemu.status;
-  }
-}

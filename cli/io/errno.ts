@@ -3,6 +3,7 @@
  *
  * Numbers are those of Linux on x86-64 and aarch64, which agree on every one listed (`asm-generic/errno.h`).
  */
+import { quotePath } from "../../core-as/host/command_line.ts";
 import { type ErrorCode, type ErrorDetail, RegrainError } from "../../core-as/host/errors.ts";
 
 const ERRNO_ROWS = [
@@ -58,6 +59,7 @@ export type Operation =
   | "open target"
   | "look up"
   | "make"
+  | "set rights"
   | "read"
   | "write"
   | "zero"
@@ -68,6 +70,7 @@ const VERBS: Record<Operation, string> = {
   "open target": "opening for writing failed",
   "look up": "looking it up failed",
   "make": "it cannot be made or written",
+  "set rights": "its rights cannot be set",
   "read": "reading failed",
   "write": "writing failed",
   "zero": "writing zeros failed",
@@ -106,6 +109,16 @@ const CODES: Record<Operation, { byErrno: CodesByErrno; otherwise: ErrorCode }> 
   "open target": { byErrno: OPEN_TARGET_CODES, otherwise: "OPEN_FAILED" },
   "look up": { byErrno: { EACCES: "PERMISSION", EPERM: "PERMISSION" }, otherwise: "OPEN_FAILED" },
   "make": { byErrno: { EACCES: "PERMISSION", EPERM: "PERMISSION" }, otherwise: "OPEN_FAILED" },
+  "set rights": {
+    byErrno: {
+      EACCES: "PERMISSION",
+      EPERM: "PERMISSION",
+      ESTALE: "TARGET_CHANGED",
+      ELOOP: "TARGET_CHANGED",
+      ENOENT: "TARGET_CHANGED",
+    },
+    otherwise: "WRITE_FAILED",
+  },
   "read": { byErrno: {}, otherwise: "READ_FAILED" },
   "write": { byErrno: WRITE_CODES, otherwise: "WRITE_FAILED" },
   "zero": { byErrno: WRITE_CODES, otherwise: "WRITE_FAILED" },
@@ -160,6 +173,19 @@ export function heldByAnother(path: string): RegrainError {
   return new RegrainError("TARGET_BUSY", message, {
     path,
     hint: "stop that program first, or write to the target all the same with --force",
+  });
+}
+
+/** The error of a target that another run has claimed; nothing overrides it. */
+export function heldByRun(path: string): RegrainError {
+  const message = "another run of regrain, or a program that locks files as it does (flock), writes to it";
+  return new RegrainError("TARGET_BUSY", message, {
+    path,
+    hint:
+      `wait for it to end, or stop it (fuser -v ${
+        quotePath(path)
+      } names it); --force does not help: two that write at ` +
+      "once make a disk of parts of both",
   });
 }
 

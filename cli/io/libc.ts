@@ -76,6 +76,21 @@ export const F_OFD_SETLK = 37;
 export const F_SETPIPE_SZ = 1031;
 /** `struct flock`: type 1 (F_WRLCK) and whence 0 (SEEK_SET) as i16; start 0 at +8; length 0, the whole, at +16. */
 export const WRITE_LOCK_WHOLE_FILE = new Uint8Array(32).fill(1, 0, 1);
+/**
+ * One byte far past the end of any file, which regrain alone locks (start at +8, length at +16). File systems of the
+ * network make one lock of `flock` and of those that QEMU takes; this byte tells a run of regrain all the same.
+ */
+export const WRITE_LOCK_OWN_BYTE = ownByteLock();
+
+function ownByteLock(): Uint8Array<ArrayBuffer> {
+  const lock = new DataView(new ArrayBuffer(32));
+  lock.setInt16(0, 1, true);
+  lock.setBigInt64(8, 0x5245_4752_4149_4e00n, true);
+  lock.setBigInt64(16, 1n, true);
+  return new Uint8Array(lock.buffer);
+}
+/** File systems of the network: NFS, CIFS, SMB2 (`linux/magic.h`). */
+export const NETWORK_FILE_SYSTEMS: ReadonlySet<bigint> = new Set([0x6969n, 0xff534d42n, 0xfe534d42n]);
 
 /** Gets the size of a block device, u64 bytes. */
 export const BLKGETSIZE64 = 0x80081272n;

@@ -12,7 +12,7 @@
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { baseName, folderOf, joinPath } from "../../core-as/host/names.ts";
-import { attributeCopier } from "./attributes.ts";
+import { aclFinder, attributeCopier } from "./attributes.ts";
 import { assertUsablePath, notPermitted, type Operation, systemError, unsuitable } from "./errno.ts";
 import { backingOf, deviceBusy, mountedAt, refuseReadOnlyDevice, refuseWhenInUse } from "./in_use.ts";
 import {
@@ -34,7 +34,14 @@ import { LinuxSource, LinuxTarget, type OpenFile } from "./linux_file.ts";
 import { FileWatch } from "./file_watch.ts";
 import { LinuxSystem } from "./linux_system.ts";
 import { listFolder } from "./folder_list.ts";
-import { modifiedMs, openLogFile, removeIfThere, replaceFile, rewriteFile } from "./log_file.ts";
+import {
+  type LogOptions,
+  modifiedMs,
+  openLogFile,
+  removeIfThere,
+  replaceFile,
+  rewriteFile,
+} from "./log_file.ts";
 import { nameFile } from "./named_file.ts";
 import { roomByLibc } from "./room.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, Room, TargetOptions } from "./types.ts";
@@ -103,12 +110,13 @@ class LinuxIo implements Io {
     }
     refuseReadOnlyDevice(this.#system, { path, identity });
     refuseWhenInUse(this.#system, { path, identity }, options);
+    const isShared = kind === "device" && options.force && mountedAt(this.#system, identity) !== undefined;
     const fd = kind === "device"
-      ? this.#openDevice({ path, identity, force: options.force })
+      ? this.#openDevice({ path, identity, isShared })
       : this.#open({ path, flags: O_RDWR, operation });
     return this.#orClose(fd, () => {
       const target = new LinuxTarget(this.#libc, this.#describe({ fd, path, operation }));
-      target.lock(options);
+      target.lock({ force: options.force, isShared });
       return target;
     });
   }
@@ -130,7 +138,7 @@ class LinuxIo implements Io {
   readonly list = listFolder;
   readonly modifiedMs = modifiedMs;
   readonly nameFile = nameFile;
-  readonly openLog = openLogFile;
+  readonly openLog = (path: string, options: LogOptions) => openLogFile(path, options, aclFinder(this.#libc));
   roomAt(path: string): Room {
     this.#demand("read", path);
     this.#demand("write", path);
@@ -160,20 +168,23 @@ class LinuxIo implements Io {
   #createTarget(path: string, sizeBytes: number): LocalTarget {
     const operation = "open target";
     const fd = this.#open({ path, flags: O_RDWR | O_CREAT | O_EXCL, operation });
-    try {
-      return this.#orClose(fd, () => {
+    return this.#orClose(fd, () => {
+      // First of all: whoever opened the new file in between, and locked it, owns it now, and its name too.
+      const claimed = new LinuxTarget(this.#libc, this.#describe({ fd, path, operation }));
+      claimed.lock({ force: false });
+      try {
         if (untilDone(this.#libc, () => this.#libc.ftruncate(fd, BigInt(sizeBytes))) < 0) {
           throw systemError({ operation, errno: this.#libc.errno(), path });
         }
         const target = new LinuxTarget(this.#libc, this.#describe({ fd, path, operation }));
-        target.lock({ force: false });
+        target.fallbacks.push(...claimed.fallbacks.filter((each) => !target.fallbacks.includes(each)));
         this.#flushFolder(folderOf(path), target);
         return target;
-      });
-    } catch (cause) {
-      this.#libc.unlink(cString(path));
-      throw cause;
-    }
+      } catch (cause) {
+        this.#libc.unlink(cString(path));
+        throw cause;
+      }
+    });
   }
 
   /** A new name is durable when its folder is. Some file systems cannot flush one; that is told, not fatal. */
@@ -186,10 +197,9 @@ class LinuxIo implements Io {
   }
 
   /** Exclusively. A mounted device that force is to write to cannot be had so: that one is opened shared. */
-  #openDevice(target: { path: string; identity: Identity; force: boolean }): number {
-    const { path, identity } = target;
-    const isMounted = target.force && mountedAt(this.#system, identity) !== undefined;
-    const fd = this.#system.open(path, isMounted ? O_RDWR : O_RDWR | O_EXCL);
+  #openDevice(target: { path: string; identity: Identity; isShared: boolean }): number {
+    const { path, isShared } = target;
+    const fd = this.#system.open(path, isShared ? O_RDWR : O_RDWR | O_EXCL);
     if (fd >= 0) return fd;
     const errno = this.#system.errno;
     if (errno === "EBUSY") throw deviceBusy(this.#system, target);

@@ -6,6 +6,7 @@ import {
   assertInside,
   errnoName,
   heldByAnother,
+  heldByRun,
   type Operation,
   pastEnd,
   shortRead,
@@ -23,15 +24,18 @@ import {
   LOCK_EX,
   LOCK_NB,
   MEMORY_FILE_SYSTEMS,
+  NETWORK_FILE_SYSTEMS,
   POSIX_FADV_DONTNEED,
   SEEK_DATA,
   SEEK_END,
   SEEK_HOLE,
   STATFS_BYTES,
   untilDone,
+  WRITE_LOCK_OWN_BYTE,
   WRITE_LOCK_WHOLE_FILE,
 } from "./libc.ts";
 import type { FileWatch } from "./file_watch.ts";
+import { setMode } from "./rights.ts";
 import type { Identity, LocalSource, LocalTarget } from "./types.ts";
 
 /** Most bytes asked for in one call: whole pages, and the result fits 32 bits. */
@@ -196,14 +200,26 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
 
   /**
    * Claims a file for this process until it is closed: by `flock`, which a second run of ours takes too, and by an
-   * open-file-description lock, which QEMU takes on the image of a running machine. Devices need none: O_EXCL.
+   * open-file-description lock, which QEMU takes on the image of a running machine. Devices need none: O_EXCL; but one
+   * that is shared with a mount has only `flock` to tell two runs apart.
    *
-   * @throws {RegrainError} `TARGET_BUSY`, unless `force`.
+   * @throws {RegrainError} `TARGET_BUSY`; `force` goes past QEMU's lock, and never past that of another run.
    */
-  lock(options: { force: boolean }): void {
+  lock(options: { force: boolean; isShared?: boolean }): void {
+    if (this.kind === "device" && !options.isShared) return;
+    const isTold = !NETWORK_FILE_SYSTEMS.has(this.#fileSystem() ?? 0n);
+    // QEMU locks a few bytes near the start; whoever holds this one too is taken for a run of ours.
+    const ownByte = () => this.libc.fcntl(this.fd, F_OFD_SETLK, WRITE_LOCK_OWN_BYTE);
+    if (this.kind === "file") this.#claim(ownByte, { force: false, held: heldByRun });
+    const flock = () => this.libc.flock(this.fd, LOCK_EX + LOCK_NB);
+    this.#claim(flock, { force: options.force && !isTold, held: isTold ? heldByRun : heldByAnother });
     if (this.kind === "device") return;
-    this.#claim(() => this.libc.flock(this.fd, LOCK_EX + LOCK_NB), options);
-    this.#claim(() => this.libc.fcntl(this.fd, F_OFD_SETLK, WRITE_LOCK_WHOLE_FILE), options);
+    const wholeFile = () => this.libc.fcntl(this.fd, F_OFD_SETLK, WRITE_LOCK_WHOLE_FILE);
+    this.#claim(wholeFile, { force: options.force, held: heldByAnother });
+  }
+
+  setMode(mode: number): void {
+    setMode(this.path, { identity: this.identity, mode });
   }
 
   write(batch: Batch, buffer: Uint8Array): void {
@@ -279,7 +295,7 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
     return untilDone(this.libc, () => this.libc.fstatfs(this.fd, status)) === 0 ? status[0] : undefined;
   }
 
-  #claim(lock: () => number, options: { force: boolean }): void {
+  #claim(lock: () => number, options: { force: boolean; held: (path: string) => RegrainError }): void {
     if (untilDone(this.libc, lock) === 0) return;
     const errno = this.libc.errno();
     if (NO_LOCKS.has(errno)) {
@@ -287,7 +303,7 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
       return;
     }
     if (options.force && (errno === "EAGAIN" || errno === "EACCES")) return;
-    throw errno === "EAGAIN" || errno === "EACCES" ? heldByAnother(this.path) : this.failure("open target");
+    throw errno === "EAGAIN" || errno === "EACCES" ? options.held(this.path) : this.failure("open target");
   }
 
   #writeOne(offsetBytes: number, lengthBytes: number, at: number, buffer: Uint8Array): void {

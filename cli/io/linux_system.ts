@@ -1,6 +1,7 @@
 /** Paths and the tables of the system, by libc: what stands where, and what small files say. */
 import type { SystemFiles } from "./in_use.ts";
 import { cString, type Libc, O_CLOEXEC, O_RDONLY, untilDone } from "./libc.ts";
+import { PRIVATE_MODE } from "./rights.ts";
 import { encodeDevice, type FileStatus, type Identity } from "./types.ts";
 
 const AT_FDCWD = -100;
@@ -42,10 +43,10 @@ export class LinuxSystem implements SystemFiles {
     this.libc = libc;
   }
 
-  /** Opens with O_CLOEXEC; a new file gets mode 0666 less the umask. */
+  /** Opens with O_CLOEXEC; a new file is its owner's alone. */
   open(path: string, flags: number): number {
     const name = cString(path);
-    return this.#kept(untilDone(this.libc, () => this.libc.open(name, flags | O_CLOEXEC, 0o666)));
+    return this.#kept(untilDone(this.libc, () => this.libc.open(name, flags | O_CLOEXEC, PRIVATE_MODE)));
   }
 
   /** What stands at a path, or is open as a descriptor. */

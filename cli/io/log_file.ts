@@ -1,9 +1,10 @@
 /**
- * Files that must survive a power loss: undo files and journals. Deno's own files do: these are
- * written in large pieces, and their fsync is the same system call.
+ * Files that must survive a power loss: undo files and journals. Undo files and journals are
+ * written in large pieces, so that files of Deno and Node do: their fsync is the same system call.
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { type AttributeCopier, takeOver } from "./attributes.ts";
+import { nodeFs, PRIVATE_MODE, type RightsOf, takeRights } from "./rights.ts";
 
 /** A small file, or a growing one, that is written at any place and synced on demand. */
 export interface LogFile {
@@ -15,33 +16,56 @@ export interface LogFile {
   close(): void;
 }
 
+export interface LogOptions {
+  /** True makes a new one, false opens one that is there. */
+  readonly create: boolean;
+  /** Files that hold the same bytes: a new one takes their owner and rights. */
+  readonly like?: readonly string[];
+}
+
 /**
- * Opens a log file.
+ * Opens a log file. A new one is its owner's alone until it has the rights of the files that it is like.
  *
- * @param create True makes a new one, false opens one that is there.
+ * @param hasAcl Whether a list of access control belongs to a file; nobody knows where the system is not asked.
  * @throws {RegrainError} `TARGET_UNSUITABLE` when a new one stands there already, `PERMISSION`, `OPEN_FAILED`.
  */
-export function openLogFile(path: string, options: { create: boolean }): LogFile {
-  const file = openOrExplain(path, options);
-  if (options.create) syncFolder(path);
+export function openLogFile(
+  path: string,
+  { create, like = [] }: LogOptions,
+  hasAcl: RightsOf["hasAcl"] = () => false,
+): LogFile {
+  const fs = nodeFs();
+  const fd = openOrExplain(path, create);
+  try {
+    if (create) {
+      guard(path, "open", () => takeRights(fd, { paths: like, hasAcl }));
+      syncFolder(path);
+    }
+  } catch (error) {
+    fs.closeSync(fd);
+    throw error;
+  }
   return {
     path,
     write(offsetBytes, bytes) {
       guard(path, "write", () => {
-        file.seekSync(offsetBytes, Deno.SeekMode.Start);
-        for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+        for (let at = 0; at < bytes.length;) {
+          at += fs.writeSync(fd, bytes, at, bytes.length - at, offsetBytes + at);
+        }
       });
     },
-    sync: () => guard(path, "sync", () => file.syncSync()),
-    close: () => file.close(),
+    sync: () => guard(path, "sync", () => fs.fsyncSync(fd)),
+    close: () => fs.closeSync(fd),
   };
 }
 
-function openOrExplain(path: string, options: { create: boolean }): Deno.FsFile {
+function openOrExplain(path: string, create: boolean): number {
+  const fs = nodeFs();
+  const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
   try {
-    return Deno.openSync(path, { write: true, createNew: options.create });
+    return fs.openSync(path, create ? O_WRONLY | O_CREAT | O_EXCL : O_WRONLY, PRIVATE_MODE);
   } catch (cause) {
-    if (cause instanceof Deno.errors.AlreadyExists) {
+    if (codeOf(cause) === "EEXIST") {
       throw new RegrainError("TARGET_UNSUITABLE", "the file exists already, and is not overwritten", {
         path,
         cause,
@@ -56,8 +80,8 @@ function openOrExplain(path: string, options: { create: boolean }): Deno.FsFile 
  *
  * @throws {RegrainError} `NO_SPACE`, `WRITE_FAILED`, `PERMISSION`; the old file stands then.
  */
-export function replaceFile(path: string, bytes: Uint8Array): void {
-  const temporary = writeBeside(path, bytes);
+export function replaceFile(path: string, bytes: Uint8Array, mode = modeOf(path)): void {
+  const temporary = writeBeside(path, bytes, mode);
   renameInto(temporary, path);
 }
 
@@ -68,7 +92,7 @@ export function replaceFile(path: string, bytes: Uint8Array): void {
  * @param copy Takes over what only the system can.
  */
 export function rewriteFile(path: string, bytes: Uint8Array, copy: AttributeCopier): void {
-  const temporary = writeBeside(path, bytes);
+  const temporary = writeBeside(path, bytes, modeOf(path));
   let isSuccessor: boolean;
   try {
     isSuccessor = takeOver(path, temporary, copy);
@@ -105,9 +129,8 @@ function overwrite(path: string, bytes: Uint8Array, copy: string): void {
 }
 
 /** Makes a durable file of the new content beside the old one. */
-function writeBeside(path: string, bytes: Uint8Array): string {
+function writeBeside(path: string, bytes: Uint8Array, mode: number): string {
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-  const mode = modeOf(path);
   try {
     guard(temporary, "write", () => {
       using file = Deno.openSync(temporary, { write: true, createNew: true, mode });
@@ -183,12 +206,20 @@ function guard(path: string, operation: string, action: () => void): void {
 function explain(path: string, operation: string, cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
   const detail = { path, cause };
-  if (cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied) {
+  const isDenied = cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied;
+  const code = codeOf(cause);
+  if (isDenied || code === "EACCES" || code === "EPERM") {
     return new RegrainError("PERMISSION", `${operation} is not allowed (${cause.message})`, detail);
   }
-  if (/os error (28|122)\b/.test(cause.message)) {
+  if (code === "ENOSPC" || code === "EDQUOT" || /os error (28|122)\b/.test(cause.message)) {
     return new RegrainError("NO_SPACE", `${operation} failed: no space left`, detail);
   }
-  const code = operation === "open" ? "OPEN_FAILED" : "WRITE_FAILED";
-  return new RegrainError(code, `${operation} failed (${cause.message})`, detail);
+  const failed = operation === "open" ? "OPEN_FAILED" : "WRITE_FAILED";
+  return new RegrainError(failed, `${operation} failed (${cause.message})`, detail);
+}
+
+/** The name of the error number, where Deno or Node hand it on. */
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
 }

@@ -9,7 +9,7 @@ import { type Batch, cutStretch } from "../../core-as/host/source.ts";
 import {
   assertInside,
   assertUsablePath,
-  heldByAnother,
+  heldByRun,
   notPermitted,
   type Operation,
   pastEnd,
@@ -23,6 +23,7 @@ import { listFolder } from "./folder_list.ts";
 import { modifiedMs, openLogFile, removeIfThere, replaceFile, rewriteFile } from "./log_file.ts";
 import { NO_COPIER } from "./attributes.ts";
 import { nameFile } from "./named_file.ts";
+import { PRIVATE_MODE, setMode } from "./rights.ts";
 import { roomByDeno } from "./room.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
 
@@ -108,13 +109,20 @@ class PortableTarget extends PortableSource implements LocalTarget {
     this.blockBytes = open.blockBytes;
   }
 
-  /** Claims it for this process until it is closed, by `flock` or what the system has instead. */
-  lock(options: { force: boolean }): void {
+  /**
+   * Claims it for this process until it is closed, by `flock` or what the system has instead. No force goes past it:
+   * who holds it is a run of ours as a rule, and QEMU takes other locks, which are not seen here.
+   */
+  lock(): void {
     const isOurs = translating(
       { operation: "open target", path: this.path },
       () => this.file.tryLockSync(true),
     );
-    if (!isOurs && !options.force) throw heldByAnother(this.path);
+    if (!isOurs) throw heldByRun(this.path);
+  }
+
+  setMode(mode: number): void {
+    setMode(this.path, { identity: this.identity, mode });
   }
 
   write(batch: Batch, buffer: Uint8Array): void {
@@ -191,7 +199,7 @@ class PortableIo implements Io {
     const file = translating({ operation, path }, () => Deno.openSync(path, { read: true, write: true }));
     return orClose(file, () => {
       const target = new PortableTarget(describe({ file, path, operation }));
-      if (!options.joined) target.lock(options);
+      if (!options.joined) target.lock();
       return target;
     });
   }
@@ -229,19 +237,19 @@ class PortableIo implements Io {
     const operation = "open target";
     const file = translating(
       { operation, path },
-      () => Deno.openSync(path, { read: true, write: true, createNew: true }),
+      () => Deno.openSync(path, { read: true, write: true, createNew: true, mode: PRIVATE_MODE }),
     );
-    try {
-      return orClose(file, () => {
+    return orClose(file, () => {
+      // First of all: whoever opened the new file in between, and locked it, owns it now, and its name too.
+      new PortableTarget(describe({ file, path, operation })).lock();
+      try {
         translating({ operation, path }, () => file.truncateSync(sizeBytes));
-        const target = new PortableTarget(describe({ file, path, operation }));
-        target.lock({ force: false });
-        return target;
-      });
-    } catch (cause) {
-      Deno.removeSync(path);
-      throw cause;
-    }
+        return new PortableTarget(describe({ file, path, operation }));
+      } catch (cause) {
+        Deno.removeSync(path);
+        throw cause;
+      }
+    });
   }
 }
 

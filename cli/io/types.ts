@@ -1,6 +1,6 @@
 /** What the two implementations of local I/O have in common: their interface, and what tells two files apart. */
 import type { Source, Target } from "../../core-as/host/source.ts";
-import type { LogFile } from "./log_file.ts";
+import type { LogFile, LogOptions } from "./log_file.ts";
 import type { NamedFile } from "./named_file.ts";
 
 /**
@@ -30,6 +30,8 @@ export type LocalTarget = Target & {
    * it was cut. `undefined` where all is as it was, and for a device.
    */
   displaced?(): string | undefined;
+  /** Gives a file exactly these rights, whatever the umask. @throws {RegrainError} `PERMISSION`, `TARGET_CHANGED`. */
+  setMode(mode: number): void;
   /**
    * Drops what the system holds of the target in memory, so that the next reads come from the medium. To be called
    * after `flush`: what is not durable yet stays. Absent where there is no way.
@@ -40,9 +42,12 @@ export type LocalTarget = Target & {
 };
 
 export interface TargetOptions {
-  /** Makes a new, sparse file of that many bytes; one that exists already is an error. */
+  /** Makes a new, sparse file of that many bytes, for its owner alone; one that exists already is an error. */
   readonly create?: { readonly sizeBytes: number };
-  /** Goes on although the target is locked, mounted, or attached to a loop device. */
+  /**
+   * Goes on although the target is mounted, attached to a loop device, or locked as QEMU locks. What another run of
+   * regrain writes to is never taken: two at once make a disk of parts of both.
+   */
   readonly force: boolean;
   /** This process has the target open already, after all checks, and holds its locks: this is a second way in. */
   readonly joined?: boolean;
@@ -99,16 +104,18 @@ export interface Io {
   /**
    * Opens an undo file.
    *
+   * @param options `like`: files whose owner and rights a new one takes; without it, it is its owner's alone.
    * @throws {RegrainError} `TARGET_UNSUITABLE` when one that is to be made stands there already, `PERMISSION`,
    * `OPEN_FAILED`.
    */
-  openLog(path: string, options: { create: boolean }): LogFile;
+  openLog(path: string, options: LogOptions): LogFile;
   /**
    * Replaces a small file as a whole: written beside it, made durable, put in place by rename.
    *
+   * @param mode Rights of the file; without it those of the one that is there, or what everybody may read.
    * @throws {RegrainError} `NO_SPACE`, `WRITE_FAILED`, `PERMISSION`; the old file stands then.
    */
-  replaceFile(path: string, bytes: Uint8Array): void;
+  replaceFile(path: string, bytes: Uint8Array, mode?: number): void;
   /**
    * Replaces the content of a small file that is there, and nothing else of it: owner, group, mode, access control
    * list and hard links stay. By rename where all of that can be given to a new file, so that a power loss leaves

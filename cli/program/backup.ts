@@ -115,6 +115,10 @@ function restoreCommand(finish: Finish) {
       "put the file in the place of one that exists; with --delta, or onto a device: write although it is in use, " +
         "larger, or begins like an image of another format, which is lost then",
     )
+    .option(
+      "--mode <DIGITS>",
+      "rights of a new file, such as 640; 600 by default: everything of the guest is in it",
+    )
     .option("--ignore-free-space", "begin although the disk may not fit: the file system may get full")
     .addOption(
       new Option(

@@ -27,6 +27,8 @@ import {
 } from "../helpers/followed_hints.ts";
 import { type Ran, run, testWithPeers, withLoop, withMount, withTempDir } from "../helpers/peers.ts";
 
+import { withQemuHolding } from "../helpers/qemu_holding.ts";
+
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const BARE = "disk-000001-delta.vmdk";
 const COPY = { "vm.img": FLAT };
@@ -200,15 +202,35 @@ function withCopy(fn: (cwd: string) => void | Promise<void>): Promise<void> {
   });
 }
 
-Deno.test("A17: the hint works when a virtual machine runs on the target", () =>
+testWithPeers(
+  "A17: the hint works when a virtual machine runs on the target",
+  ["qemu-io"],
+  () =>
+    withCopy(async (cwd) => {
+      await withQemuHolding(`${cwd}/vm.img`, () => {
+        const { hint } = regrainRefuses({ code: "TARGET_BUSY", exit: 2 }, APPLY, { cwd });
+        assert.match(hint!, /^stop that program first, or write to the target all the same with --force$/);
+        regrainExits(0, [...APPLY, "--force"], { cwd });
+      });
+      assertFileHolds(`${cwd}/vm.img`, DISK);
+      Deno.writeFileSync(`${cwd}/vm.img`, baseDisk(CAPACITY));
+      regrainExits(0, APPLY, { cwd });
+      assertFileHolds(`${cwd}/vm.img`, DISK);
+    }),
+);
+
+Deno.test("A17: the hint works when another run writes to the target", () =>
   withCopy(async (cwd) => {
     using holder = Deno.openSync(`${cwd}/vm.img`, { read: true, write: true });
     await holder.lock(true);
-    const { hint } = regrainRefuses({ code: "TARGET_BUSY", exit: 2 }, APPLY, { cwd });
-    assert.match(hint!, /^stop that program first, or write to the target all the same with --force$/);
-    regrainExits(0, [...APPLY, "--force"], { cwd });
-    assertFileHolds(`${cwd}/vm.img`, DISK);
-    Deno.writeFileSync(`${cwd}/vm.img`, baseDisk(CAPACITY));
+    for (const args of [APPLY, [...APPLY, "--force"]]) {
+      const { hint } = regrainRefuses({ code: "TARGET_BUSY", exit: 2 }, args, { cwd });
+      assert.match(
+        hint!,
+        /^wait for it to end, or stop it \(fuser -v vm\.img names it\); --force does not help/,
+      );
+    }
+    assertFileHolds(`${cwd}/vm.img`, FLAT);
     await holder.unlock();
     regrainExits(0, APPLY, { cwd });
     assertFileHolds(`${cwd}/vm.img`, DISK);
