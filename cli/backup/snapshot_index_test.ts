@@ -94,13 +94,6 @@ Deno.test("B18: a list by the index reads a few manifests, the same list without
   const few = await readOutlines(repository, undefined, { file, onNotice: assert.fail });
   assert.deepEqual([few.length, store.manifests], [SNAPSHOTS, SNAPSHOTS], "so few are read without an index");
 });
-  assert.equal(few.length, SNAPSHOTS);
-  assert.equal(
-    (repository.store as CountingStore).manifests,
-    2 * SNAPSHOTS,
-    "so few are read without an index",
-  );
-});
 
 Deno.test("B18: an index that is cut, damaged, none at all, or another repository's is built again", async () => {
   const { repository, file } = await filled();
