@@ -4,7 +4,7 @@
  *
  * Rules. A parentCID that is not the parent's CID refutes. Between two deltas a hint that names another file refutes,
  * even where the CIDs agree: a link in between that was made while the VM ran has the CID of the one below it. A hint
- * that names the parent proves. Without a hint, CIDs prove where the child's own CID is another than its parent's.
+ * that names the parent proves. Without a hint, CIDs prove where no other link that is given has the parent's CID.
  * Extents without a descriptor have neither: they are believed in rising order of their numbers, where none
  * that is there has a number between.
  */
@@ -17,15 +17,22 @@ export type Evidence = "proven" | "rising" | "unknown" | "refuted";
 /** From the best to the worst. */
 const WORSE: readonly Evidence[] = ["proven", "rising", "unknown", "refuted"];
 
-/** What the files say of a child right above a parent, both deltas. */
-export function evidenceOf(world: World, child: number, parent: number): Evidence {
+/** What the files say of a child right above a parent, both deltas among those that are given. */
+function evidenceOf(world: World, { child, parent, given }: {
+  child: number;
+  parent: number;
+  given: readonly number[];
+}): Evidence {
   if (child === parent) return "refuted";
   if (isBare(world, child) || isBare(world, parent)) return evidenceOfBare(world, child, parent);
   const { own, parent: parents } = cidsOf(world);
   if (parents[child] !== own[parent + 1]) return "refuted";
   const hint = lastPart(hintOf(world, child));
   if (hint !== undefined) return namesOf(world, parent).includes(hint) ? "proven" : "refuted";
-  return own[child + 1] === own[parent + 1] ? "unknown" : "proven";
+  const isShared = given.some((link) =>
+    link !== parent && !isBare(world, link) && own[link + 1] === own[parent + 1]
+  );
+  return isShared ? "unknown" : "proven";
 }
 
 /** One of the two lost its descriptor: a hint of the child may still tell, otherwise the numbers must rise. */
@@ -49,7 +56,7 @@ function lastPart(name: string | undefined): string | undefined {
 
 /** What is known of all neighbours of a request together: the worst of them. */
 export function evidenceOfRequest(world: World, { given }: Request): Evidence {
-  const pairs = given.slice(1).map((child, i) => evidenceOf(world, child, given[i]!));
+  const pairs = given.slice(1).map((child, i) => evidenceOf(world, { child, parent: given[i]!, given }));
   if (new Set(given).size < given.length) return "refuted";
   return worstOf(pairs);
 }
