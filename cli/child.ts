@@ -22,8 +22,11 @@ const WINDOWS = [
 const BY_PURPOSE = {
   /** A program that regrain needs, such as `qemu-img`. */
   tool: [],
-  /** A command of the user's: sockets that ssh, Kerberos and tools of the user's session find by a variable. */
-  command: ["SSH_AUTH_SOCK", "KRB5CCNAME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"],
+  /** A command of the user's: by these ssh, Kerberos, gpg, pass and systemd find their sockets and files. */
+  command: [
+    ...["SSH_AUTH_SOCK", "KRB5CCNAME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"],
+    ...["GNUPGHOME", "GPG_TTY", "PASSWORD_STORE_DIR", "CREDENTIALS_DIRECTORY"],
+  ],
   /** The browser: where the screen is, and which desktop it belongs to. */
   browser: [
     ...["DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "BROWSER", "DESKTOP_SESSION", "DBUS_SESSION_BUS_ADDRESS"],

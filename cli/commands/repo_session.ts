@@ -7,7 +7,7 @@ import { openStore, type StoreFlags } from "../store/address.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { VERSION } from "../version.ts";
 import { passphraseByCommand } from "./passphrase_command.ts";
-import { type SecretName, secretVariable, takeSecrets } from "./secrets.ts";
+import { secretVariable, takeSecrets } from "./secrets.ts";
 
 /** Flags of a command on a repository. */
 export interface RepoFlags extends CommonFlags, StoreFlags {
@@ -124,9 +124,9 @@ export function toPassphraseOf({ toPassphraseFile }: { toPassphraseFile?: string
 }
 
 function secretOf(
-  from: { file: string | undefined; flag: string; variable: SecretName; what?: string },
+  from: { file: string | undefined; flag: string; variable: string; what?: string },
 ): string {
-  const text = from.file === undefined ? secretVariable(from.variable) : readPassphraseFile(from.file);
+  const text = from.file === undefined ? variable(from.variable) : readPassphraseFile(from.file);
   if (text !== undefined && text !== "") return text;
   const what = from.what ?? "the repository is encrypted, and there is no passphrase";
   throw new RegrainError("REPO_KEY", what, { hint: `${from.flag} FILE, or the variable ${from.variable}` });
@@ -150,6 +150,8 @@ function readPassphraseFile(path: string): string {
 }
 
 function variable(name: string): string | undefined {
+  const secret = secretVariable(name);
+  if (secret !== undefined) return secret;
   // Where Deno may not read the environment, there is none.
   if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return undefined;
   return Deno.env.get(name);

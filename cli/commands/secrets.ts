@@ -6,9 +6,6 @@
  */
 const NAMES = ["REGRAIN_PASSPHRASE", "REGRAIN_NEW_PASSPHRASE", "REGRAIN_TO_PASSPHRASE"] as const;
 
-/** A variable that holds a passphrase. */
-export type SecretName = typeof NAMES[number];
-
 const taken = new Map<string, string>();
 
 /** Takes all of them out of the environment; from then on only {@link secretVariable} knows them. */
@@ -23,8 +20,8 @@ export function takeSecrets(): void {
   }
 }
 
-/** The passphrase of a variable, as the environment had it. */
-export function secretVariable(name: SecretName): string | undefined {
+/** The passphrase of a variable, as the environment had it; none for other variables. */
+export function secretVariable(name: string): string | undefined {
   takeSecrets();
   return taken.get(name);
 }
