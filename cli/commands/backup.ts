@@ -12,7 +12,7 @@ import { checkOrigin, openOrigin, type Origin, type OriginFlags } from "./backup
 import { durationMs } from "./gc.ts";
 import { listenForSignals, passSafePoint } from "./interruption.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
-import { type LongFlags, startSession } from "./session.ts";
+import { type LongFlags, type Session, startSession } from "./session.ts";
 import { type Watch, watched, type WatchFlags } from "./watched.ts";
 
 export interface BackupFlags extends LongFlags, RepoFlags, WatchFlags, OriginFlags {
@@ -24,25 +24,48 @@ export interface BackupFlags extends LongFlags, RepoFlags, WatchFlags, OriginFla
 
 /** @param source Image, device, descriptor of a chain, `repo:` snapshot, or `-`; with `--delta` only for an audit. */
 export async function runBackup(source: string | undefined, flags: BackupFlags): Promise<number> {
+  checkBackup(source, flags);
+  return await withBackupRepository(flags.name, flags, async ({ repository, session, watch }) => {
+    using origin = await openOrigin(source, { flags, session, repository });
+    await backUpAndTell(repository, { origin, flags, console: session.console, watch });
+    return 0;
+  });
+}
+
+/** Refuses names and flags that cannot be right, before anything is opened. */
+export function checkBackup(source: string | undefined, flags: BackupFlags): void {
   checkSourceName(flags.name);
   for (const tag of flags.tag ?? []) checkTag(tag, "--tag");
   checkOrigin(source, flags);
   rateLimitOf(flags);
-  const retainMs = retainMsOf(flags);
+  retainMsOf(flags);
+}
+
+/** What backups are made with: opened once, however many disks there are. */
+export interface BackupMeans {
+  readonly repository: Repository;
+  readonly session: Session;
+  readonly watch: Watch;
+}
+
+/** @param name What the run is called where it is reported. */
+export async function withBackupRepository(
+  name: string,
+  flags: Omit<BackupFlags, "name">,
+  work: (means: BackupMeans) => Promise<number>,
+): Promise<number> {
   const session = startSession(flags);
   try {
-    return await watched({ operation: "backup", name: flags.name, flags, session }, async (watch) => {
+    return await watched({ operation: "backup", name, flags, session }, async (watch) => {
       watch.phase("open");
       const repository = await openRepository(flags);
       try {
         watch.learn({ repository: repository.store.label });
-        if (retainMs !== undefined) await refuseUnlockable(repository.store);
-        using origin = await openOrigin(source, { flags, session, repository });
-        await backUpAndTell(repository, { origin, flags, console: session.console, watch });
+        if (flags.retain !== undefined) await refuseUnlockable(repository.store);
+        return await work({ repository, session, watch });
       } finally {
         repository.close();
       }
-      return 0;
     });
   } finally {
     session.console.flush();
@@ -50,7 +73,7 @@ export async function runBackup(source: string | undefined, flags: BackupFlags):
 }
 
 /** @throws {RegrainError} `USAGE`. */
-function retainMsOf({ retain }: Pick<BackupFlags, "retain">): number | undefined {
+export function retainMsOf({ retain }: Pick<BackupFlags, "retain">): number | undefined {
   if (retain === undefined) return undefined;
   const ms = durationMs(retain, "--retain");
   if (ms > 0) return ms;
@@ -70,15 +93,21 @@ export interface BackupWork {
 
 /** Makes the snapshot, shows how far it is, and tells what became of it. */
 export async function backUpAndTell(repository: Repository, work: BackupWork): Promise<void> {
-  const { console, watch } = work;
+  const { console } = work;
   const report = await backUpWithProgress(repository, work);
-  const { id, sizeBytes, stats: { elapsedMs: _, ...figures } } = report.snapshot;
-  watch.learn({ snapshot: id, figures: { diskBytes: sizeBytes, ...figures } });
-  if (console.json) console.outJson(reportJson(report));
+  if (console.json) console.outJson({ type: "summary", status: "done", ...reportJson(report) });
   else tellReport(report, console);
 }
 
-async function backUpWithProgress(repository: Repository, work: BackupWork): Promise<BackupReport> {
+/** Makes the snapshot and shows how far it is. */
+export async function backUpWithProgress(repository: Repository, work: BackupWork): Promise<BackupReport> {
+  const report = await backUpUntilStopped(repository, work);
+  const { id, sizeBytes, stats: { elapsedMs: _, ...figures } } = report.snapshot;
+  work.watch.learn({ snapshot: id, figures: { diskBytes: sizeBytes, ...figures } });
+  return report;
+}
+
+async function backUpUntilStopped(repository: Repository, work: BackupWork): Promise<BackupReport> {
   const { origin, flags, console, watch } = work;
   const progress = new Progress(console, flags.progress ?? "auto", origin.sizeBytes ?? 0);
   using signals = listenForSignals({ console, progress });
@@ -105,7 +134,7 @@ async function backUpWithProgress(repository: Repository, work: BackupWork): Pro
       changeId: flags.changeId,
       plan: async (parent, own) => {
         const plan = await origin.plan(parent, { lanes, own });
-        tellPlan(plan, { parent, chunkBytes, console });
+        tellPlan(plan, { name: flags.name, parent, chunkBytes, console });
         watch.phase("store");
         return guardedPlan(plan, { stopHere, limit });
       },
@@ -140,9 +169,9 @@ function guardedPlan(
 
 function tellPlan(
   plan: BackupPlan,
-  about: { parent: Snapshot | undefined; chunkBytes: number; console: Console },
+  about: { name: string; parent: Snapshot | undefined; chunkBytes: number; console: Console },
 ): void {
-  const { parent, chunkBytes, console } = about;
+  const { name, parent, chunkBytes, console } = about;
   const { method, reason, sizeBytes, touched } = plan;
   const lookBytes = touched === "all"
     ? sizeBytes
@@ -154,6 +183,7 @@ function tellPlan(
   }
   console.outJson({
     type: "plan",
+    name,
     method,
     reason: reason ?? null,
     sizeBytes: sizeBytes ?? null,
@@ -163,11 +193,9 @@ function tellPlan(
   console.flush();
 }
 
-function reportJson({ snapshot, restarts }: BackupReport): unknown {
+export function reportJson({ snapshot, restarts }: BackupReport) {
   const { id, source, sizeBytes, parent, root, change, stats } = snapshot;
   return {
-    type: "summary",
-    status: "done",
     id,
     name: source.name,
     sizeBytes,
@@ -181,7 +209,7 @@ function reportJson({ snapshot, restarts }: BackupReport): unknown {
   };
 }
 
-function tellReport({ snapshot }: BackupReport, console: Console): void {
+export function tellReport({ snapshot }: BackupReport, console: Console): void {
   const { id, source, change, stats, parent } = snapshot;
   if (change.reason !== undefined) {
     const what = change.method === "changed-areas"

@@ -28,7 +28,12 @@ function backupCommand(finish: Finish) {
       "[SOURCE]",
       "image, block device, descriptor (its whole chain), repo:VM/DISK@latest, or - for standard input",
     )
-    .requiredOption("--name <VM/DISK>", "what the disk is called in the repository")
+    .option("--name <VM/DISK>", "what the disk is called in the repository; needed without --list")
+    .option(
+      "--list <FILE>",
+      "no SOURCE: back up every disk that FILE lists, its name and its source a line, quoted as in a shell; " +
+        "# begins a comment; exit 3 when some failed, and what the first failed with when all did",
+    )
     .option(
       "--delta <DELTA>",
       "no SOURCE: lay a delta, and those below it that came since, over the latest snapshot",
@@ -86,10 +91,11 @@ function backupCommand(finish: Finish) {
           "--name web01/disk-0",
         "dd if=/dev/vg0/vm bs=4M | regrain backup - --repo s3://bucket/vms --name web01/disk-0",
         "regrain backup --from-command 'ssh esx dd if=/dev/vg0/vm bs=4M' --repo /backups --name web01/disk-0",
+        "regrain backup --list disks.txt --repo /backups",
       ),
     )
     .action(async (source, flags) =>
-      finish(await (await import("../commands/backup.ts")).runBackup(source, flags))
+      finish(await (await import("../commands/backup_many.ts")).runBackupCommand(source, flags))
     );
 }
 
