@@ -87,8 +87,9 @@ function printTable({ fates, removed }: PruneReport, { console, dryRun, policy }
   const disks = Map.groupBy(fates, ({ snapshot }) => snapshot.source);
   const times = timesOf(fates);
   const { timeZone } = policy;
+  const gone = new Set(removed);
   const rows = [...disks.values()].flatMap((disk) =>
-    disk.map((fate) => rowOf(fate, { created: times.get(fate.snapshot.id)!, removed, timeZone }))
+    disk.map((fate) => rowOf(fate, { created: times.get(fate.snapshot.id)!, gone, timeZone }))
   );
   if (rows.length === 0) console.tell("there are no snapshots");
   else {
@@ -108,11 +109,11 @@ function printTable({ fates, removed }: PruneReport, { console, dryRun, policy }
 
 function rowOf(
   { snapshot, isKept, reasons }: Fate<PruneCandidate>,
-  shown: { created: string; removed: readonly string[]; timeZone: TimeZone | undefined },
+  shown: { created: string; gone: ReadonlySet<string>; timeZone: TimeZone | undefined },
 ): string[] {
   const { id, disk, state, timeMs } = snapshot;
-  const { created, removed, timeZone } = shown;
-  const stays = isKept || !removed.includes(id);
+  const { created, gone, timeZone } = shown;
+  const stays = isKept || !gone.has(id);
   const why = isKept || !stays ? reasons.join(", ") : "held";
   const doubt = state === "doubtful" ? " (doubtful)" : "";
   const local = timeZone?.at(timeMs);
