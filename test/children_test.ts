@@ -42,7 +42,7 @@ function withPlace(fn: (place: Place) => void | Promise<void>): Promise<void> {
     const PATH = `${folder}/bin:${Deno.env.get("PATH")}`;
     await fn({
       folder,
-      env: { ...SECRETS, ...PASSED, PATH, REGRAIN_REPO: `${folder}/repo` },
+      env: { ...SECRETS, ...PASSED, PATH, TMPDIR: folder, REGRAIN_REPO: `${folder}/repo` },
       script: (name, lines) =>
         Deno.writeTextFileSync(`${folder}/bin/${name}`, `#!/bin/sh\n${lines}\n`, { mode: 0o755 }),
       told: (name) => {

@@ -84,6 +84,7 @@ testWithPeers("E3: a second user finds no way in by /proc, by the redirect page,
     }
     await letIn(once);
     assert.match(await (await fetchLetIn(`${url}files/0/vm.img`)).text(), new RegExp(`^${SECRET}`));
+    assert.ok(readIfThere(page) === undefined, "nothing is left of it");
   }));
 
 Deno.test({
