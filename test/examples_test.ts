@@ -21,7 +21,12 @@ const REPOSITORY = [
 const OTHER = "regrain repo init --repo s3://bucket/vms";
 const ENCRYPTED = [`${REPOSITORY[0]} --encrypt`, "echo another > new.txt"];
 const BEFORE: Readonly<Record<string, readonly string[]>> = {
-  "backup": [...REPOSITORY, OTHER, "regrain map --json vm-000001.vmdk > areas.json"],
+  "backup": [
+    ...REPOSITORY,
+    OTHER,
+    "regrain map --json vm-000001.vmdk > areas.json",
+    "echo web01/disk-0 vm.img > disks.txt",
+  ],
   "release": [...REPOSITORY, "regrain hold web01/disk-0@latest"],
   "repo init": [],
   "repo copy": [...REPOSITORY, OTHER, "regrain repo init --repo /mnt/usb"],
