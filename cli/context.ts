@@ -64,7 +64,7 @@ export function createContext(
 
 function filesOf(io: Io): Files {
   return {
-    open: (path) => io.openSource(path),
+    open: (path, bounds) => io.openSource(path, bounds),
     exists: (path) => io.stat(path) !== undefined,
     realPath: (path) => io.realPath(path) ?? path,
     list: (folder) => unlessForbidden(() => io.list(folder)),

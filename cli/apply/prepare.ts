@@ -30,7 +30,7 @@ import {
   type Verdict,
   wrongBase,
 } from "../../core-as/host/mod.ts";
-import { type Identity, type Io, systemError } from "../io/mod.ts";
+import { type Identity, type Io, type LocalSource, systemError } from "../io/mod.ts";
 import { judgedTargetForm, refuseVmdkName } from "../target/form.ts";
 import {
   leadsBelowDev,
@@ -267,9 +267,24 @@ async function openVmdkTarget(
   intent: WriteIntent,
   tools: { io: Io; context: Context },
 ): Promise<OpenedTarget> {
-  const { io, context } = tools;
+  const { context } = tools;
+  // What its names lead to stays open until it is open for writing too: then it cannot be another file of that number.
   const link = await openLink(request.target, { ...context, format: "vmdk" }, "image");
-  link.close();
+  try {
+    return await openFlatTarget(link, { request, intent, tools });
+  } finally {
+    link.close();
+  }
+}
+
+async function openFlatTarget(
+  link: Link,
+  { request, intent, tools: { io, context } }: {
+    request: TargetRequest;
+    intent: WriteIntent;
+    tools: { io: Io; context: Context };
+  },
+): Promise<OpenedTarget> {
   requireBase(link.delta, request.target);
   const encrypted = doubtsOf([link]).filter(({ kind }) => kind === "encrypted");
   requireNoDoubt(encrypted, request);
@@ -292,8 +307,8 @@ async function openVmdkTarget(
   const identities: Identity[] = [];
   const target = new FlatTarget(
     link,
-    eachOnce(io, (path) => {
-      const part = io.openTarget(path, { force: request.force });
+    eachOnce(link, (path, judged) => {
+      const part = io.openTarget(path, { force: request.force, judged });
       identities.push(part.identity);
       return part;
     }),
@@ -301,15 +316,21 @@ async function openVmdkTarget(
   return { target, base: link, beside, warnings, identities };
 }
 
-/** Extents may be in one file, by one name or by several: it is opened and locked once. */
-function eachOnce(io: Io, open: (path: string) => Target): (path: string) => Target {
+/**
+ * Extents may be in one file, by one name or by several: it is opened and locked once. What is written is the very file
+ * that was judged when the names of the descriptor were followed.
+ */
+function eachOnce(
+  { extents }: Pick<Link, "extents">,
+  open: (path: string, judged: Identity | undefined) => Target,
+): (path: string) => Target {
   const opened = new Map<string, Target>();
   return (path) => {
-    const source = io.openSource(path);
-    const { device, inode, rdev } = source.identity;
-    source.close();
+    const file = extents.find(({ extent }) => extent.path === path)?.extent.file;
+    const judged = file === undefined ? undefined : (file as Partial<LocalSource>).identity;
+    const { device = NaN, inode = NaN, rdev } = judged ?? {};
     const key = [device, inode, rdev].some(Number.isNaN) ? path : `${rdev ?? `${device} ${inode}`}`;
-    const target = opened.get(key) ?? open(path);
+    const target = opened.get(key) ?? open(path, judged);
     opened.set(key, target);
     return target;
   };
@@ -321,8 +342,14 @@ export async function joinTarget(path: string, tools: { io: Io; context: Context
   const options = { force: true, joined: true };
   if (await judgedTargetForm(path, tools) === "raw") return io.openTarget(path, options);
   const link = await openLink(path, { ...context, format: "vmdk" }, "image");
-  link.close();
-  return new FlatTarget(link, eachOnce(io, (part) => io.openTarget(part, options)));
+  try {
+    return new FlatTarget(
+      link,
+      eachOnce(link, (part, judged) => io.openTarget(part, { ...options, judged })),
+    );
+  } finally {
+    link.close();
+  }
 }
 
 function requireBase(delta: DeltaMark, path: string): void {

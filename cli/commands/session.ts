@@ -22,10 +22,16 @@ export interface Session {
   readonly context: Context;
 }
 
+/** What only libc can do. */
+const NAMES_BY_LOOKING =
+  "names in descriptors: looked at before and after a file is opened, since without libc nothing " +
+  "tells where an open file lies; who can change the folder meanwhile may get past that";
+
 export function startSession(flags: DiskFlags): Session {
   const console = new Console(flags);
   const io = pickIo(flags.io);
   console.detail(`i/o: ${io.name} (${io.reason})`);
+  if (io.name === "portable") console.detail(NAMES_BY_LOOKING);
   const onNotice = (sentence: string) => console.warn(sentence);
   const context = createContext(io, flags, onNotice);
   return { console, io, context: { ...context, files: withSnapshots(context.files, flags, onNotice) } };

@@ -30,7 +30,8 @@ export function withSnapshots(
   onNotice: (sentence: string) => void,
 ): Files {
   return {
-    open: (path) => isSnapshotName(path) ? openSnapshot(specOf(path), { flags, onNotice }) : files.open(path),
+    open: (path, bounds) =>
+      isSnapshotName(path) ? openSnapshot(specOf(path), { flags, onNotice }) : files.open(path, bounds),
     // Names in files are looked up by this, and must not lead to a snapshot.
     exists: (path) => isSnapshotName(path) ? false : files.exists(path),
     realPath: (path) => isSnapshotName(path) ? path : files.realPath(path),

@@ -6,6 +6,9 @@
  */
 import {
   baseName,
+  boundedContext,
+  type Bounds,
+  boundsOf,
   chainTooDeep,
   type Context,
   decideFormat,
@@ -15,6 +18,7 @@ import {
   type HeldDescriptor,
   type ImageFormat,
   isDelta,
+  isWithin,
   MAX_CHAIN_LINKS,
   probe,
   RegrainError,
@@ -35,6 +39,12 @@ export interface FoundFile {
   readonly named: boolean;
   /** What it is as an image, where its name says something else or the user said so. */
   readonly format?: ImageFormat;
+}
+
+/** A file, and what it must be when only another one names it. */
+interface Named {
+  readonly path: string;
+  readonly bounds: Bounds | undefined;
 }
 
 export interface Belongings {
@@ -68,13 +78,21 @@ class Finder {
     await this.orMissing(() => this.descend(path));
   }
 
-  private async add(path: string, { named }: { named: boolean }): Promise<void> {
+  /** @param bounds Of a file that only another one names. */
+  private async add(
+    path: string,
+    { named, bounds }: { named: boolean; bounds?: Bounds | undefined },
+  ): Promise<void> {
     const { files } = this.context;
-    const source = await files.open(path);
+    const source = await files.open(path, bounds);
     source.close();
+    const realPath = await files.realPath(path);
+    if (bounds?.folders.some((folder) => isWithin(realPath, folder)) === false) {
+      throw bounds.refused({ reason: "is a link to another folder", real: realPath });
+    }
     const file = {
       name: baseName(path),
-      realPath: await files.realPath(path),
+      realPath,
       named,
       ...(named ? this.formatOf(source) : {}),
     };
@@ -90,7 +108,8 @@ class Finder {
 
   private async descend(leaf: string): Promise<void> {
     const seen = new Set<string>();
-    for (let path: string | undefined = leaf; path !== undefined;) {
+    for (let next: Named | undefined = { path: leaf, bounds: undefined }; next !== undefined;) {
+      const { path }: Named = next;
       const real = await this.context.files.realPath(path);
       if (seen.has(real)) {
         throw new RegrainError("CHAIN_CYCLE", "the chain comes back to this link", { path });
@@ -99,25 +118,31 @@ class Finder {
         throw chainTooDeep(path);
       }
       seen.add(real);
-      path = await this.addLink(path, seen.size === 1 ? "image" : "parent");
+      next = await this.addLink(next, seen.size === 1 ? "image" : "parent");
     }
   }
 
   /** Adds the files of one link. Returns where its parent is. */
-  private async addLink(path: string, role: Role): Promise<string | undefined> {
-    await this.add(path, { named: false });
-    const held = await findLinkDescriptor(path, this.context, role);
+  private async addLink({ path, bounds }: Named, role: Role): Promise<Named | undefined> {
+    await this.add(path, { named: false, bounds });
+    const held = await findLinkDescriptor(path, boundedContext(this.context, bounds), role);
     if (held === undefined) return undefined;
-    await this.add(held.path, { named: false });
+    await this.add(held.path, { named: false, bounds });
     for (const name of await this.extentNames(held)) {
-      await this.orMissing(async () =>
-        this.add(await resolveName(name, held.path, this.context, "extent"), { named: false })
-      );
+      await this.orMissing(async () => {
+        const extent = await resolveName(name, held.path, this.context, "extent");
+        const its = await boundsOf({ name, holder: held.path, what: "extent" }, this.context);
+        await this.add(extent, { named: false, bounds: its });
+      });
     }
     const { descriptor } = held;
     const { parentFileNameHint } = descriptor;
     if (!isDelta(descriptor) || parentFileNameHint === undefined) return undefined;
-    return await resolveName(parentFileNameHint, held.path, this.context, "parent", wantedParent(descriptor));
+    const [name, holder] = [parentFileNameHint, held.path];
+    return {
+      path: await resolveName(name, holder, this.context, "parent", wantedParent(descriptor)),
+      bounds: await boundsOf({ name, holder, what: "parent" }, this.context),
+    };
   }
 
   /** Names of the extents, each once. An extent that holds its own descriptor may have been renamed since. */

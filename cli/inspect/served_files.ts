@@ -65,7 +65,11 @@ export class ServedFiles {
     const { realPath } = file;
     // A link that somebody has put in its place could lead to anything.
     if (this.io.realPath(realPath) !== realPath) throw goneError(file);
-    const source = this.io.openSource(realPath);
+    const source = this.io.openSource(realPath, {
+      folders: [realPath],
+      holder: undefined,
+      refused: () => goneError(file),
+    });
     try {
       const state = stateOf(source, this.#modifiedMs(file));
       this.#lastStates.set(file, state);

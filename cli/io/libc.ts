@@ -28,6 +28,7 @@ export const LIBC_SYMBOLS = {
   ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
   poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  readlink: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
   realpath: { parameters: ["buffer", "buffer"], result: "pointer" },
   listxattr: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
   getxattr: { parameters: ["buffer", "buffer", "buffer", "usize"], result: "i32" },
@@ -46,6 +47,8 @@ export const O_RDWR = 2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_CLOEXEC = 0o2000000;
+/** A place in the tree of files, without opening what is there. */
+export const O_PATH = 0o10000000;
 
 export const SEEK_END = 2;
 export const SEEK_DATA = 3;

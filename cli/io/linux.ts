@@ -10,6 +10,7 @@
  * offset as here, 0.87 us with the offset as a number, 0.65 us by computed address. The last is not worth its
  * risk: an address outlives the memory it points to, a subarray does not.
  */
+import type { Bounds } from "../../core-as/host/files.ts";
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { baseName, folderOf, joinPath } from "../../core-as/host/names.ts";
 import { aclFinder, attributeCopier } from "./attributes.ts";
@@ -24,6 +25,7 @@ import {
   LIBC_SYMBOLS,
   O_CREAT,
   O_EXCL,
+  O_PATH,
   O_RDONLY,
   O_RDWR,
   POLLIN,
@@ -32,7 +34,7 @@ import {
 } from "./libc.ts";
 import { LinuxSource, LinuxTarget, type OpenFile } from "./linux_file.ts";
 import { FileWatch } from "./file_watch.ts";
-import { LinuxSystem } from "./linux_system.ts";
+import { byDescriptor, LinuxSystem } from "./linux_system.ts";
 import { listFolder } from "./folder_list.ts";
 import {
   type LogOptions,
@@ -44,6 +46,7 @@ import {
 } from "./log_file.ts";
 import { nameFile } from "./named_file.ts";
 import { roomByLibc } from "./room.ts";
+import { Owners, requireJudged, requireWithin } from "./within.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, Room, TargetOptions } from "./types.ts";
 
 /** Descriptor of standard input. */
@@ -79,6 +82,7 @@ class LinuxIo implements Io {
   readonly reason: string;
   readonly #libc: Libc;
   readonly #system: LinuxSystem;
+  readonly #owners = new Owners();
 
   constructor(libc: Libc, reason: string) {
     this.#libc = libc;
@@ -86,15 +90,42 @@ class LinuxIo implements Io {
     this.reason = reason;
   }
 
-  openSource(path: string): LocalSource {
+  openSource(path: string, bounds?: Bounds): LocalSource {
     const operation = "open source";
     this.#demand("read", path);
+    if (bounds !== undefined) return this.#openWithin(path, bounds);
     const status = this.#system.status(path) ?? this.#fail(operation, path);
     if (status.kind === "directory" || status.kind === "other") {
       throw unsuitable("NOT_A_DISK", path, status.kind);
     }
     const fd = this.#open({ path, flags: O_RDONLY, operation });
     return this.#orClose(fd, () => new LinuxSource(this.#libc, this.#describe({ fd, path, operation })));
+  }
+
+  /** First the place alone is opened, and judged; then what was judged, by the descriptor and not by its name. */
+  #openWithin(path: string, bounds: Bounds): LocalSource {
+    const operation = "open source";
+    const place = this.#open({ path, flags: O_PATH, operation });
+    try {
+      const status = this.#system.status(place) ?? this.#fail(operation, path);
+      const real = this.#realOf(place, path);
+      requireWithin({ ...status, real }, bounds, this.#owners);
+      if (real !== undefined) this.#demand("read", real);
+      if (status.kind === "directory" || status.kind === "other") {
+        throw unsuitable("NOT_A_DISK", path, status.kind);
+      }
+      const fd = this.#system.open(byDescriptor(place), O_RDONLY);
+      if (fd < 0) this.#fail(operation, path);
+      return this.#orClose(fd, () => new LinuxSource(this.#libc, this.#describe({ fd, path, operation })));
+    } finally {
+      this.#libc.close(place);
+    }
+  }
+
+  /** Like `realPath`, which leaves a path as it is when a part of it cannot be written in UTF-8. */
+  #realOf(place: number, path: string): string | undefined {
+    const real = this.#system.pathOf(place);
+    return real?.includes("\uFFFD") ? this.#system.realPath(path) : real;
   }
 
   openTarget(path: string, options: TargetOptions): LocalTarget {
@@ -106,7 +137,7 @@ class LinuxIo implements Io {
     if (kind === "directory" || kind === "other") throw unsuitable("TARGET_UNSUITABLE", path, kind);
     if (options.joined) {
       const fd = this.#open({ path, flags: O_RDWR, operation });
-      return this.#orClose(fd, () => new LinuxTarget(this.#libc, this.#describe({ fd, path, operation })));
+      return this.#orClose(fd, () => this.#target(fd, path, options));
     }
     refuseReadOnlyDevice(this.#system, { path, identity });
     refuseWhenInUse(this.#system, { path, identity }, options);
@@ -115,10 +146,16 @@ class LinuxIo implements Io {
       ? this.#openDevice({ path, identity, isShared })
       : this.#open({ path, flags: O_RDWR, operation });
     return this.#orClose(fd, () => {
-      const target = new LinuxTarget(this.#libc, this.#describe({ fd, path, operation }));
+      const target = this.#target(fd, path, options);
       target.lock({ force: options.force, isShared });
       return target;
     });
+  }
+
+  #target(fd: number, path: string, { judged }: TargetOptions): LinuxTarget {
+    const target = new LinuxTarget(this.#libc, this.#describe({ fd, path, operation: "open target" }));
+    requireJudged(target.identity, judged, path);
+    return target;
   }
 
   stat(path: string): FileStatus | undefined {
@@ -216,6 +253,7 @@ class LinuxIo implements Io {
     const { fd, path, operation } = file;
     const status = this.#system.status(fd) ?? this.#fail(operation, path);
     const { kind, sizeBytes, blockBytes, identity } = status;
+    this.#owners.note(path, status.owner);
     if (kind === "file") {
       const watch = new FileWatch(status, {
         open: () => this.#system.status(fd),

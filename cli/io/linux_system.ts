@@ -31,6 +31,10 @@ export interface Status {
   readonly identity: Identity;
   /** When it was written to last, in nanoseconds since 1970. */
   readonly modifiedNs: bigint;
+  /** Names that it has. */
+  readonly links: number;
+  /** User id. */
+  readonly owner: number;
 }
 
 /** Calls that return `undefined`, or a negative number, on failure; `errno` then names the error. */
@@ -73,6 +77,18 @@ export class LinuxSystem implements SystemFiles {
     }
     this.errno = this.libc.errno();
     return undefined;
+  }
+
+  /**
+   * Where an open file lies, without links, by what the kernel says of its descriptor; `undefined` where it does not.
+   * Bytes that are not UTF-8 become U+FFFD.
+   */
+  pathOf(fd: number): string | undefined {
+    const path = new Uint8Array(PATH_MAX);
+    const length = this.#kept(this.libc.readlink(cString(byDescriptor(fd)), path, BigInt(path.length)));
+    return length <= 0 || length === path.length
+      ? undefined
+      : new TextDecoder().decode(path.subarray(0, length));
   }
 
   readText(path: string): string | undefined {
@@ -124,6 +140,11 @@ export class LinuxSystem implements SystemFiles {
   }
 }
 
+/** A name under which what is open can be opened again, and nothing else. */
+export function byDescriptor(fd: number): string {
+  return `/proc/self/fd/${fd}`;
+}
+
 /** `struct statx` of `linux/stat.h`, whose layout is one for all processors. */
 function parseStatx(view: DataView): Status {
   const kind = KIND_OF_MODE.get(view.getUint16(28, true) & S_IFMT) ?? "other";
@@ -138,6 +159,8 @@ function parseStatx(view: DataView): Status {
       inode: Number(view.getBigUint64(32, true)),
       rdev: kind === "device" ? rdev : undefined,
     },
+    links: view.getUint32(16, true),
+    owner: view.getUint32(20, true),
     modifiedNs: view.getBigInt64(112, true) * 1_000_000_000n + BigInt(view.getUint32(120, true)),
   };
 }

@@ -4,6 +4,7 @@
  * What it cannot do: find or punch holes, open a device exclusively, take the locks that QEMU looks at. Deno lets
  * nobody near `/dev`, `/proc` and `/sys` without `--allow-all`; what is out of sight there counts as absent.
  */
+import type { Bounds } from "../../core-as/host/files.ts";
 import { type ErrorCode, RegrainError } from "../../core-as/host/errors.ts";
 import { type Batch, cutStretch } from "../../core-as/host/source.ts";
 import {
@@ -26,6 +27,8 @@ import { nameFile } from "./named_file.ts";
 import { PRIVATE_MODE, setMode } from "./rights.ts";
 import { roomByDeno } from "./room.ts";
 import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
+
+import { isSame, Owners, requireJudged, requireWithin } from "./within.ts";
 
 /** Blocks of file systems and devices, as nearly all have them; nothing depends on its being right. */
 const DEFAULT_BLOCK_BYTES = 4096;
@@ -171,19 +174,43 @@ class PortableTarget extends PortableSource implements LocalTarget {
 
 class PortableIo implements Io {
   readonly name = "portable";
+  readonly #owners = new Owners();
   readonly reason: string;
 
   constructor(reason: string) {
     this.reason = reason;
   }
 
-  openSource(path: string): LocalSource {
+  openSource(path: string, bounds?: Bounds): LocalSource {
     assertUsablePath(path);
+    if (bounds !== undefined) return this.#openWithin(path, bounds);
     const operation = "open source";
     const { kind } = examine(path, operation);
     assertSuitable(kind, { code: "NOT_A_DISK", path });
     const file = translating({ operation, path }, () => Deno.openSync(path, { read: true }));
-    return orClose(file, () => new PortableSource(describe({ file, path, operation })));
+    return orClose(file, () => new PortableSource(this.#describe({ file, path, operation })));
+  }
+
+  /** See {@link Io.openSource}: the name must lead to the file that is open, before and after. */
+  #openWithin(path: string, bounds: Bounds): LocalSource {
+    const operation = "open source";
+    const before = lookAt(path, operation);
+    requireWithin(before, bounds, this.#owners);
+    assertSuitable(before.kind, { code: "NOT_A_DISK", path });
+    const file = translating({ operation, path }, () => Deno.openSync(before.real, { read: true }));
+    return orClose(file, () => {
+      const source = new PortableSource(this.#describe({ file, path, operation }));
+      const after = lookAt(path, operation);
+      const isStill = after.real === before.real && isSame(after.identity, before.identity);
+      if (isStill && isSame(source.identity, before.identity)) return source;
+      throw bounds.refused({ reason: "was replaced while it was opened" });
+    });
+  }
+
+  #describe(open: { file: Deno.FsFile; path: string; operation: Operation }): OpenFile {
+    const { owner, ...opened } = describe(open);
+    this.#owners.note(open.path, owner);
+    return opened;
   }
 
   openTarget(path: string, options: TargetOptions): LocalTarget {
@@ -199,6 +226,7 @@ class PortableIo implements Io {
     const file = translating({ operation, path }, () => Deno.openSync(path, { read: true, write: true }));
     return orClose(file, () => {
       const target = new PortableTarget(describe({ file, path, operation }));
+      requireJudged(target.identity, options.judged, path);
       if (!options.joined) target.lock();
       return target;
     });
@@ -259,10 +287,20 @@ interface Examined {
   readonly blockBytes: number;
   readonly identity: Identity;
   readonly modifiedNs: bigint | undefined;
+  readonly links: number;
+  readonly owner: number | undefined;
 }
 
 function examine(path: string, operation: Operation): Examined {
   return fromFileInfo(translating({ operation, path }, () => Deno.statSync(path)));
+}
+
+/** What a name leads to, and where that is. */
+function lookAt(path: string, operation: Operation): Examined & { readonly real: string } {
+  return translating({ operation, path }, () => {
+    const real = Deno.realPathSync(path);
+    return { ...fromFileInfo(Deno.lstatSync(real)), real };
+  });
 }
 
 function fromFileInfo(info: Deno.FileInfo): Examined {
@@ -282,21 +320,25 @@ function fromFileInfo(info: Deno.FileInfo): Examined {
       inode: info.ino ?? NaN,
       rdev: kind === "device" ? info.rdev ?? NaN : undefined,
     },
+    links: info.nlink ?? 1,
+    owner: info.uid ?? undefined,
     modifiedNs: info.mtime ? BigInt(info.mtime.getTime()) * 1_000_000n : undefined,
   };
 }
 
-function describe(open: { file: Deno.FsFile; path: string; operation: Operation }): OpenFile {
+function describe(
+  open: { file: Deno.FsFile; path: string; operation: Operation },
+): OpenFile & Pick<Examined, "owner"> {
   const { file, path, operation } = open;
   return translating({ operation, path }, () => {
     const status = fromFileInfo(file.statSync());
-    const { kind, sizeBytes, blockBytes, identity } = status;
+    const { kind, sizeBytes, blockBytes, identity, owner } = status;
     if (kind === "file") {
       const watch = new FileWatch(status, {
         open: () => absentWhenRefused(() => fromFileInfo(file.statSync())),
         named: () => undefinedWhenMissing(() => examine(path, "look up")),
       });
-      return { file, path, kind, sizeBytes, blockBytes, identity, watch };
+      return { file, path, kind, sizeBytes, blockBytes, identity, owner, watch };
     }
     const backing = identity.rdev === undefined ? undefined : backingOf(SYSTEM, identity.rdev);
     return {
@@ -304,6 +346,7 @@ function describe(open: { file: Deno.FsFile; path: string; operation: Operation 
       path,
       kind: "device",
       sizeBytes: file.seekSync(0, Deno.SeekMode.End),
+      owner,
       blockBytes,
       identity: backing === undefined ? identity : { ...identity, backing },
     };

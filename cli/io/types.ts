@@ -1,4 +1,5 @@
 /** What the two implementations of local I/O have in common: their interface, and what tells two files apart. */
+import type { Bounds } from "../../core-as/host/files.ts";
 import type { Source, Target } from "../../core-as/host/source.ts";
 import type { LogFile, LogOptions } from "./log_file.ts";
 import type { NamedFile } from "./named_file.ts";
@@ -51,6 +52,8 @@ export interface TargetOptions {
   readonly force: boolean;
   /** This process has the target open already, after all checks, and holds its locks: this is a second way in. */
   readonly joined?: boolean;
+  /** The file or device that was judged under this name: another one is refused. */
+  readonly judged?: Identity | undefined;
 }
 
 export interface FileStatus {
@@ -72,8 +75,13 @@ export interface Io {
   readonly name: "linux" | "portable";
   /** Why this implementation was picked, for `-v`. */
   readonly reason: string;
-  /** @throws {RegrainError} `NOT_FOUND`, `NOT_A_DISK`, `PERMISSION`, `OPEN_FAILED`. */
-  openSource(path: string): LocalSource;
+  /**
+   * @param bounds What is opened must be within them. By libc that is judged by the descriptor, before a byte is read
+   * and before a device or a pipe is opened. Deno's own files have no such way: there the name is looked at before and
+   * after, which a link that is swapped at the right moments, several times, can get past.
+   * @throws {RegrainError} `NOT_FOUND`, `NOT_A_DISK`, `PERMISSION`, `OPEN_FAILED`, and what the bounds say.
+   */
+  openSource(path: string, bounds?: Bounds): LocalSource;
   /**
    * Opens for writing in place, for this process alone: devices exclusively, files under a lock.
    *

@@ -30,10 +30,13 @@ export function withFinding<A extends unknown[], O extends Record<string, unknow
   return command
     .option(
       "--search <DIR>",
-      "look for parents and extents by their last name in DIR too; may be given again",
+      "look for parents and extents by their last name in DIR too, and let links lead there; may be given again",
       (folder: string, before: string[] | undefined) => [...(before ?? []), folder],
     )
-    .option("--allow-outside", "follow names in descriptors out of their folder")
+    .option(
+      "--allow-outside",
+      "follow names in descriptors wherever they lead: other folders, devices, files of other users",
+    )
     .addOption(
       new Option("--io <kind>", "system calls through libc, or Deno's own files").choices(
         ["linux", "portable"] as const,

@@ -7,10 +7,12 @@ import { applyCommand } from "./command_line.ts";
 import { type Descriptor, isDelta, uuidOf, withNameDoubt } from "./descriptor.ts";
 import { RegrainError } from "./errors.ts";
 import { wantedParent } from "./candidate.ts";
+import { boundedContext } from "./bounds.ts";
+import type { Bounds } from "./files.ts";
 import type { Context } from "./context.ts";
 import type { Role } from "./format_choice.ts";
 import { type Link, openLink, readLinkDescriptor, sharedFile } from "./link.ts";
-import { resolveName } from "./resolve.ts";
+import { boundsOf, resolveName } from "./resolve.ts";
 import { isKnownDelta, type LinkIdentity } from "./verdict.ts";
 
 /** Longer chains have not been seen; vSphere allows 32. */
@@ -57,7 +59,9 @@ async function descend(
   const links: Link[] = [];
   const seen = new Set<string>();
   try {
-    for (let path: string | undefined = leaf; path !== undefined;) {
+    for (let next: Named | undefined = { path: leaf, bounds: undefined }; next !== undefined;) {
+      const { path, bounds }: Named = next;
+      const within = boundedContext(context, bounds);
       const real = await context.files.realPath(path);
       if (seen.has(real)) {
         throw new RegrainError("CHAIN_CYCLE", "the chain comes back to this link", { path });
@@ -69,16 +73,16 @@ async function descend(
       // What a descriptor names as its parent is a VMDK by that; the leaf is what the user says it is.
       const role: Role = links.length > 0 ? "parent" : options.keepBase ? "image" : "delta";
       if (!options.keepBase) {
-        const base: LinkIdentity | undefined = await identityOfBase(path, context, role);
+        const base: LinkIdentity | undefined = await identityOfBase(path, within, role);
         if (base) return { links, base };
       }
-      const link: Link = await openLink(path, context, role);
+      const link: Link = await openLink(path, within, role);
       links.push(link);
       const shared = sharedFile(links.flatMap(({ extents }) => extents));
       if (shared !== undefined) {
         throw new RegrainError("CHAIN_BROKEN", `two links have the same file ${shared}`, { path });
       }
-      path = await parentPath(link, context);
+      next = await parentOf(link, context);
     }
     return { links, base: undefined };
   } catch (error) {
@@ -124,13 +128,14 @@ export async function identifyParents(
   const descent = new Descent(context);
   try {
     await descent.visit(link.path);
-    let path = await parentPath(link, context);
-    while (path !== undefined) {
+    let next = await parentOf(link, context);
+    while (next !== undefined) {
+      const { path, bounds } = next;
       await descent.visit(path);
-      const descriptor = await readLinkDescriptor(path, context, "parent");
+      const descriptor = await readLinkDescriptor(path, boundedContext(context, bounds), "parent");
       parents.push({ path, descriptor, capacitySectors: descriptor?.capacitySectors });
       const hint = descriptor && isDelta(descriptor) ? descriptor.parentFileNameHint : undefined;
-      path = hint === undefined
+      next = hint === undefined
         ? undefined
         : await resolveParent(hint, { path, descriptor: descriptor! }, context);
     }
@@ -149,8 +154,12 @@ export async function identifyParent(
   const hint = link.descriptor?.parentFileNameHint;
   if (hint === undefined) return undefined;
   try {
-    const path = await resolveName(hint, link.path, context, "parent", wantedParent(link.descriptor!));
-    const descriptor = await readLinkDescriptor(path, context, "parent");
+    const { path, bounds } = await namedParent(
+      hint,
+      { path: link.path, descriptor: link.descriptor! },
+      context,
+    );
+    const descriptor = await readLinkDescriptor(path, boundedContext(context, bounds), "parent");
     return { path, descriptor, capacitySectors: descriptor?.capacitySectors };
   } catch (error) {
     if (error instanceof RegrainError) return undefined;
@@ -189,21 +198,37 @@ async function identityOfBase(
   return { path, descriptor, capacitySectors: descriptor.capacitySectors };
 }
 
+/** A file that another one names, and what it must be to be opened. */
+interface Named {
+  readonly path: string;
+  readonly bounds: Bounds | undefined;
+}
+
 /** The file that a child's hint means. */
+async function namedParent(
+  hint: string,
+  { path: holder, descriptor }: { path: string; descriptor: Descriptor },
+  context: Context,
+): Promise<Named> {
+  const path = await resolveName(hint, holder, context, "parent", wantedParent(descriptor));
+  return { path, bounds: await boundsOf({ name: hint, holder, what: "parent" }, context) };
+}
+
+/** The same, and what its encoding has to do with it when it is not there. */
 async function resolveParent(
   hint: string,
   child: { path: string; descriptor: Descriptor },
   context: Context,
-): Promise<string> {
+): Promise<Named> {
   try {
-    return await resolveName(hint, child.path, context, "parent", wantedParent(child.descriptor));
+    return await namedParent(hint, child, context);
   } catch (error) {
     throw withNameDoubt(error, child.descriptor);
   }
 }
 
-/** Path of the parent's descriptor, or `undefined` when the link is a base or does not say. */
-export async function parentPath(link: LinkIdentity, context: Context): Promise<string | undefined> {
+/** The parent's descriptor, or `undefined` when the link is a base or does not say. */
+async function parentOf(link: LinkIdentity, context: Context): Promise<Named | undefined> {
   if (!isKnownDelta(link)) return undefined;
   const { descriptor } = link;
   const hint = descriptor?.parentFileNameHint;

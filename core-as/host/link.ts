@@ -16,7 +16,7 @@ import { readDescriptor, readDescriptorAt } from "./descriptor_file.ts";
 import type { Role } from "./format_choice.ts";
 import { type Kind, looksLike, notADisk, type Probe, probe } from "./probe.ts";
 import { pieceFinding } from "./pieces.ts";
-import { resolveName } from "./resolve.ts";
+import { boundsOf, resolveName } from "./resolve.ts";
 import { openSeSparse } from "./sesparse.ts";
 import type { Source } from "./source.ts";
 import { ceilDiv, SECTOR_SIZE } from "./units.ts";
@@ -385,8 +385,9 @@ async function openByLine(
   const leastBytes = FLAT_TYPES.has(line.type)
     ? (line.offsetSectors + capacitySectors) * SECTOR_SIZE
     : undefined;
-  const path = await resolveName(line.fileName!, holder, context, "extent", { cid: of.cid, leastBytes });
-  const file = await context.files.open(path);
+  const name = line.fileName!;
+  const path = await resolveName(name, holder, context, "extent", { cid: of.cid, leastBytes });
+  const file = await context.files.open(path, await boundsOf({ name, holder, what: "extent" }, context));
   try {
     if (FLAT_TYPES.has(line.type)) {
       return await noteLooks(openFlat(file, { capacitySectors, offsetSectors: line.offsetSectors }), file);

@@ -5,6 +5,7 @@
  *
  * @module
  */
+export * from "./bounds.ts";
 export { wantedParent } from "./candidate.ts";
 export * from "./chain.ts";
 export * from "./command_line.ts";

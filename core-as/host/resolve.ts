@@ -7,10 +7,11 @@
  *
  * This module is browser compatible.
  */
+import { boundedFiles } from "./bounds.ts";
 import { quotePath } from "./command_line.ts";
 import { type Fit, fitOf, type Wanted } from "./candidate.ts";
 import { RegrainError } from "./errors.ts";
-import type { Files } from "./files.ts";
+import type { Bounds, Files } from "./files.ts";
 import {
   baseName,
   type Candidates,
@@ -33,14 +34,23 @@ export interface Surroundings {
   warn?(sentence: string): void;
 }
 
-/** A name, and what is known of the file it means. */
-interface Question {
+/** A name in a file. */
+interface HeldName {
   readonly name: string;
   /** The file that holds the name. */
   readonly holder: string;
   readonly what: "extent" | "parent";
-  readonly wanted: Wanted;
 }
+
+/** A name, and what is known of the file it means. */
+interface Question extends HeldName {
+  readonly wanted: Wanted;
+  /** See {@link boundsOf}. */
+  readonly bounds: Bounds | undefined;
+}
+
+/** What the flag risks. */
+const ANYWHERE = "which follows every name wherever it leads, to devices and files of others too";
 
 /** A file that may be the one. */
 interface Found {
@@ -64,7 +74,8 @@ export async function resolveName(
   what: "extent" | "parent",
   wanted: Wanted = {},
 ): Promise<string> {
-  const question = { name, holder, what, wanted };
+  const bounds = await boundsOf({ name, holder, what }, surroundings);
+  const question = { name, holder, what, wanted, bounds };
   const places = candidates(name, holder, surroundings.names);
   const exact = await existing(places, question, surroundings);
   if (exact.found.length > 0) return (await choose(exact.found, question, surroundings)).path;
@@ -81,6 +92,27 @@ export async function resolveName(
 }
 
 /**
+ * What a file must be to be opened for a name: in the folder of the one that holds the name, or in one that the user
+ * named, whatever links lead there.
+ *
+ * @returns `undefined` where the user lets names lead anywhere.
+ */
+export async function boundsOf(
+  held: HeldName,
+  { files, names }: Pick<Surroundings, "files" | "names">,
+): Promise<Bounds | undefined> {
+  if (names.allowOutside) return undefined;
+  const folders = await Promise.all(
+    [folderOf(held.holder), ...names.search].map((each) => files.realPath(each)),
+  );
+  return {
+    folders,
+    holder: held.holder,
+    refused: ({ reason, real }) => outsideFolder(held, { path: real, reason }),
+  };
+}
+
+/**
  * Those of the places where a file is.
  *
  * @returns also why one was passed over: `escaped` when it is a link out of the folder, `itself` when the name points
@@ -89,12 +121,11 @@ export async function resolveName(
 async function existing(
   { paths, exact, search }: Candidates,
   question: Question,
-  { files, names }: Surroundings,
+  { files }: Surroundings,
 ): Promise<{ found: Found[]; escaped: RegrainError | undefined; itself: RegrainError | undefined }> {
   const found: Found[] = [];
   let escaped: RegrainError | undefined;
   let itself: RegrainError | undefined;
-  const here = await files.realPath(folderOf(question.holder));
   const holder = await files.realPath(question.holder);
   for (const path of paths) {
     if (!(await files.exists(path))) continue;
@@ -105,14 +136,14 @@ async function existing(
       continue;
     }
     if (found.some((other) => other.real === real)) continue;
-    const allowed = names.allowOutside || names.search.some((folder) => isWithin(path, folder));
-    if (allowed || isWithin(real, here)) {
+    const { bounds } = question;
+    if (bounds === undefined || bounds.folders.some((folder) => isWithin(real, folder))) {
       found.push({
         path,
         real,
         place: path === exact ? "exact" : search.includes(path) ? "search" : "beside",
       });
-    } else escaped ??= outsideFolder(question, { path, reason: "is a link to another folder" });
+    } else escaped ??= bounds.refused({ reason: "is a link to another folder", real });
   }
   return { found, escaped, itself };
 }
@@ -126,8 +157,9 @@ async function choose(
   const [only] = found;
   if (only && found.length === 1) return only;
   const fits = new Map<Found, Fit>();
+  const { wanted, what, bounds } = question;
   for (const each of found) {
-    fits.set(each, await fitOf(each.path, question.what, { wanted: question.wanted, files }));
+    fits.set(each, await fitOf(each.path, what, { wanted, files: boundedFiles(files, bounds) }));
   }
   const ofFit = (fit: Fit) => found.filter((each) => fits.get(each) === fit);
   const pool = [ofFit("match"), ofFit("unknown"), found].find((some) => some.length > 0)!;
@@ -220,7 +252,7 @@ function aDevice({ name, holder, what }: Question, isHere: boolean): RegrainErro
   if (!isHere) return new RegrainError("NOT_FOUND", message, { path: holder, hint: instead });
   return new RegrainError("OUTSIDE_FOLDER", `${message}, and is not followed`, {
     path: holder,
-    hint: `if it is this machine's: --allow-outside; else ${instead}`,
+    hint: `if it is this machine's: --allow-outside, ${ANYWHERE}; else ${instead}`,
   });
 }
 
@@ -231,10 +263,15 @@ function ownParent({ name, holder }: Question): RegrainError {
   });
 }
 
-function outsideFolder({ name, holder, what }: Question, at: { path: string; reason: string }): RegrainError {
+/** @param at `path`: where it is, when it would be followed in a folder that the user names. */
+function outsideFolder(
+  { name, holder, what }: HeldName,
+  at: { path: string | undefined; reason: string },
+): RegrainError {
+  const search = at.path === undefined ? "" : `--search ${quotePath(folderOf(at.path))}, or `;
   return new RegrainError("OUTSIDE_FOLDER", `the ${what} "${name}" ${at.reason} and is not followed`, {
     path: holder,
-    hint: `if that is right: --search ${quotePath(folderOf(at.path))}, or --allow-outside`,
+    hint: `if that is right: ${search}--allow-outside, ${ANYWHERE}`,
   });
 }
 

@@ -28,7 +28,7 @@ const ROWS: Row[] = [
     files: { ...delta({ parentFileNameHint: `../template/${BASE.descriptor}` }), ...baseIn("../template") },
     args: SAME,
     code: "OUTSIDE_FOLDER",
-    hint: /^if that is right: (--search \S+), or --allow-outside$/,
+    hint: /^if that is right: (--search \S+), or --allow-outside, which follows every name/,
     follow: ([search]) => [...SAME, ...search!.split(" ")],
   },
   {
@@ -36,7 +36,7 @@ const ROWS: Row[] = [
     files: { ...delta({ parentFileNameHint: `../template/${BASE.descriptor}` }), ...baseIn("../template") },
     args: SAME,
     code: "OUTSIDE_FOLDER",
-    hint: /, or (--allow-outside)$/,
+    hint: /, or (--allow-outside), which follows every name wherever it leads/,
     follow: ([flag]) => [...SAME, flag!],
   },
   {
