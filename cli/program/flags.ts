@@ -70,7 +70,10 @@ export function withRepository<A extends unknown[], O extends Record<string, unk
       "--passphrase-command <CMD>",
       "CMD, run by sh, writes the passphrase to its stdout; it counts if CMD ends with exit status 0",
     )
-    .option("--endpoint <URL>", "with s3: address of the server, where it is not Amazon's")
+    .option(
+      "--endpoint <URL>",
+      "with s3: https:// and the server, where it is not Amazon's; AWS_ENDPOINT_URL by default",
+    )
     .option("--region <NAME>", "with s3: region of the bucket")
     .option("--profile <NAME>", "with s3: profile in the shared configuration of the AWS tools")
     .option("--path-style", "with s3: name the bucket in the path; so wherever an endpoint is given")

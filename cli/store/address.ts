@@ -28,21 +28,37 @@ export type StoreAddress =
   | { readonly kind: "folder"; readonly path: string }
   | { readonly kind: "s3"; readonly bucket: string; readonly prefix: string };
 
+/** Names of buckets as S3 and Ceph take them: Ceph's may be longer, hold capitals and underscores, and name a tenant. */
+const BUCKET = /^(?:[A-Za-z0-9_]+:)?[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9_]$/;
+
 /**
- * Reads an address: `s3://bucket/prefix`, or the path of a folder.
+ * Reads an address: `s3://bucket/prefix`, or the path of a folder. What has a colon before its first slash is no path:
+ * so other tools write their remote repositories, and a folder of that name would be a backup on this very disk.
  *
- * @throws {RegrainError} `USAGE`.
+ * @throws {RegrainError} `USAGE`, with what to write instead.
  */
 export function parseAddress(address: string): StoreAddress {
-  const [, scheme, rest] = /^([a-z0-9]+):\/\/(.*)$/.exec(address) ?? [];
+  const [, scheme, rest] = /^([^/\\]{2,}?):(.*)$/s.exec(address) ?? [];
   if (scheme === undefined) return { kind: "folder", path: address };
-  const [, bucket, prefix] = /^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(rest!) ?? [];
-  if (scheme === "s3" && bucket !== undefined) {
-    return { kind: "s3", bucket, prefix: (prefix ?? "").replace(/\/+$/, "") };
+  const [, bucket = "", prefix = ""] = /^\/\/([^/]*)(?:\/(.*))?$/s.exec(rest!) ?? [];
+  if (scheme === "s3" && BUCKET.test(bucket)) {
+    return { kind: "s3", bucket, prefix: prefix.replace(/\/+$/, "") };
   }
-  throw new RegrainError("USAGE", `${address} is no address of a repository`, {
-    hint: "a folder, or s3://bucket/prefix",
-  });
+  throw new RegrainError("USAGE", `${address} is no address of a repository`, { hint: meantBy(address) });
+}
+
+/** What to write for an address that another tool takes. */
+function meantBy(address: string): string {
+  const [, server, bucket, prefix] = /^s3:(https?:\/\/[^/]+)\/([^/]+)(?:\/(.*))?$/i.exec(address) ?? [];
+  const below = (text: string | undefined) => text === undefined || text === "" ? "" : `/${text}`;
+  if (server !== undefined) return `--repo s3://${bucket}${below(prefix)} --endpoint ${server}`;
+  const [, name, rest] = /^s3:\/*([^/]+)(?:\/(.*))?$/i.exec(address) ?? [];
+  if (name !== undefined && BUCKET.test(name) && !address.startsWith("s3://")) {
+    return `--repo s3://${name}${below(rest)}`;
+  }
+  const [, path] = /^file:\/\/(\/.*)$/i.exec(address) ?? [];
+  if (path !== undefined) return `--repo ${path}`;
+  return "a folder, or s3://bucket/prefix; a folder with a colon in its name begins with ./ or /";
 }
 
 /** Opens the store of an address; the S3 client is loaded only for a bucket. */

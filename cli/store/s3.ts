@@ -326,6 +326,7 @@ export class S3Store implements ObjectStore {
         judge(thrown, { bucket: this.options.bucket, path: this.pathOf(key), operation }),
       attempt: () =>
         this.slots.run(async () => {
+          await this.connected.signIn();
           const made = await watched(patienceMs, attempt);
           this.bucketSeen = true;
           return made;

@@ -7,12 +7,16 @@
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
 
 import { RegrainError } from "../../core-as/host/errors.ts";
+import { endpointOf, refuseProxy } from "./endpoint.ts";
+import { fallBackToMd5, type WithMiddleware } from "./s3_checksum.ts";
+import { limitAnswers } from "./s3_answer.ts";
+import { explainSignIn } from "./s3_sign_in.ts";
 
 export interface S3Location {
   readonly bucket: string;
   /** What stands before every key, without slashes at its ends; empty for the bucket's root. */
   readonly prefix: string;
-  /** `https://host:port`; AWS's own when absent. */
+  /** `https://host:port`; absent: as the environment says, else Amazon's own. */
   readonly endpoint?: string | undefined;
   readonly region?: string | undefined;
   /** A profile of the shared configuration files. */
@@ -34,12 +38,16 @@ const ANY_REGION = "us-east-1";
 export interface Connected {
   readonly sdk: Sdk;
   readonly client: S3Client;
+  /** Finds the credentials, once: what is wrong with a profile is said of the profile. */
+  readonly signIn: () => Promise<void>;
   /** A client of the same name with a wrong secret; absent for AWS itself. */
   readonly forge?: () => Promise<S3Client>;
 }
 
 export async function connect(location: S3Location): Promise<Connected> {
-  const { endpoint, profile, caFile } = location;
+  const { profile, caFile } = location;
+  const endpoint = endpointOf(location.endpoint);
+  refuseProxy(endpoint);
   const sdk = await import("@aws-sdk/client-s3");
   const agent = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
   const trust = caFile === undefined ? {} : { ca: await readCertificates(caFile) };
@@ -58,7 +66,11 @@ export async function connect(location: S3Location): Promise<Connected> {
     ...(profile === undefined ? {} : { profile }),
   };
   const client = new sdk.S3Client(settings);
-  if (endpoint === undefined) return { sdk, client };
+  fallBackToMd5(client);
+  limitAnswers(client);
+  let signedIn: Promise<void> | undefined;
+  const signIn = () => signedIn ??= explainSignIn(() => client.config.credentials(), profile);
+  if (endpoint === undefined) return { sdk, client, signIn };
   const forge = async () => {
     const { accessKeyId } = await client.config.credentials();
     return new sdk.S3Client({
@@ -66,7 +78,7 @@ export async function connect(location: S3Location): Promise<Connected> {
       credentials: { accessKeyId, secretAccessKey: crypto.randomUUID() },
     });
   };
-  return { sdk, client, forge };
+  return { sdk, client, signIn, forge };
 }
 
 async function readCertificates(path: string): Promise<string> {
@@ -90,19 +102,6 @@ function regionOfEnvironment(): string {
     if (error instanceof Deno.errors.NotCapable) return ANY_REGION;
     throw error;
   }
-}
-
-interface WithMiddleware {
-  readonly middlewareStack: {
-    add(
-      middleware: (next: (args: Step) => Promise<unknown>) => (args: Step) => Promise<unknown>,
-      options: { step: "build"; name: string },
-    ): void;
-  };
-}
-
-interface Step {
-  readonly request: { headers: Record<string, string> };
 }
 
 /** Signs a request with a hash of its content that is known already, so that it is not computed twice. */

@@ -152,6 +152,18 @@ export function isWordless(thrown: unknown): boolean {
   return status !== undefined && [301, 400, 401, 403, 404].includes(status);
 }
 
+/**
+ * A server answered, or the network failed, or Deno forbids it, or a sign-in ran out: nothing that is written wrong in
+ * a file.
+ */
+export function isOfTheWorld(thrown: unknown): boolean {
+  if (thrown instanceof RegrainError) return true;
+  const facts = factsOf(thrown);
+  return facts.status !== undefined || UNREACHABLE.has(facts.code) || UNTRUSTED.test(facts.code) ||
+    BROKEN.has(facts.code) || EXPIRED.has(facts.code) || facts.code === "NotCapable" ||
+    /--allow-\w+|expired|refresh/i.test(facts.message);
+}
+
 function factsOf(thrown: unknown): Facts {
   const error = (typeof thrown === "object" && thrown !== null ? thrown : {}) as {
     name?: string;

@@ -43,6 +43,15 @@ export interface FaultServerOptions {
   readonly pageKeys?: number;
   /** Whether a listing's continuation is forgotten: each page is the first one. */
   readonly forgetsPage?: boolean;
+  /**
+   * The checksum that it takes with an upload: S3's SHA-256; as Backblaze, `Content-MD5` alone; or any, and
+   * `Content-MD5` where an object is locked.
+   */
+  readonly checksum?: "sha256" | "md5" | "md5-when-locked";
+  /** Name of its bucket; {@link FAULT_BUCKET} by default. */
+  readonly bucket?: string;
+  /** What it says to a listing, instead of what there is. */
+  readonly listing?: (query: URLSearchParams) => string;
   /** Whether objects come back with a bit changed. */
   readonly garblesReads?: boolean;
 }
@@ -100,10 +109,13 @@ export class FaultServer {
 
   private answer(request: WireRequest): WireAnswer {
     const { keys = FAULT_KEYS, skewMs = 0 } = this.options;
-    const refusal = refusalOf(request, { keys, nowMs: Date.now() + skewMs }) ?? damageOf(request);
+    const stranger = refusalOf(request, { keys, nowMs: Date.now() + skewMs });
+    const unfit = stranger === undefined ? unfitChecksum(request, this.options.checksum) : undefined;
+    if (unfit !== undefined) return this.refuse(unfit.code, 400, unfit.message);
+    const refusal = stranger ?? damageOf(request);
     if (refusal !== undefined) return this.refuse(refusal, DAMAGE.has(refusal) ? 400 : 403);
     const [, bucket, ...parts] = decodeURIComponent(request.path).split("/");
-    if (bucket !== FAULT_BUCKET) return this.refuse("NoSuchBucket", 404);
+    if (bucket !== (this.options.bucket ?? FAULT_BUCKET)) return this.refuse("NoSuchBucket", 404);
     const key = parts.join("/");
     switch (operationOf(request.method, request)) {
       case "put":
@@ -122,7 +134,14 @@ export class FaultServer {
     }
   }
 
-  private put(key: string, { headers, body }: WireRequest): WireAnswer {
+  private put(key: string, { headers, body, query }: WireRequest): WireAnswer {
+    const before = this.objects.get(key);
+    if (/^retention\b/.test(query)) {
+      if (before === undefined) return this.refuse("NoSuchKey", 404);
+      const [, until = ""] = /<RetainUntilDate>([^<]+)</.exec(new TextDecoder().decode(body)) ?? [];
+      this.objects.set(key, { ...before, retainUntilMs: Date.parse(until) });
+      return this.plain(200);
+    }
     const { conditions = "atomic", capacityBytes = Infinity } = this.options;
     if (headers.has("if-none-match")) {
       if (conditions === "rejected") return this.refuse("NotImplemented", 501);
@@ -147,6 +166,7 @@ export class FaultServer {
   }
 
   private list(query: URLSearchParams): WireAnswer {
+    if (this.options.listing !== undefined) return this.xml(this.options.listing(query));
     const { listLag = 0, pageKeys = MAX_PAGE_KEYS, forgetsPage = false } = this.options;
     const seen = listLag === 0 ? [...this.objects.keys()] : this.past.at(-1 - listLag) ?? [];
     const after = forgetsPage ? "" : query.get("continuation-token") ?? "";
@@ -181,8 +201,8 @@ export class FaultServer {
     return undefined;
   }
 
-  private refuse(code: string, status: number): WireAnswer {
-    return this.xml(`<Error><Code>${code}</Code><Message>as the test wants it</Message></Error>`, status);
+  private refuse(code: string, status: number, message = "as the test wants it"): WireAnswer {
+    return this.xml(`<Error><Code>${code}</Code><Message>${message}</Message></Error>`, status);
   }
 
   private xml(text: string, status = 200): WireAnswer {
@@ -203,8 +223,31 @@ const DAMAGE = new Set(["BadDigest", "XAmzContentSHA256Mismatch"]);
 /** Every upload must carry a checksum, and the checksum must be right. */
 function damageOf({ method, headers, body }: WireRequest): string | undefined {
   if (method !== "PUT") return undefined;
-  const claimed = headers.get("x-amz-checksum-sha256");
-  return claimed === createHash("sha256").update(body).digest("base64") ? undefined : "BadDigest";
+  const claimed = [
+    ["sha256", headers.get("x-amz-checksum-sha256")],
+    ["md5", headers.get("content-md5")],
+  ].filter((each): each is [string, string] => each[1] !== undefined);
+  const isRight = claimed.every(([name, sum]) => createHash(name).update(body).digest("base64") === sum);
+  const isNamed = claimed.length > 0 || headers.has("x-amz-checksum-crc32");
+  return isNamed && isRight ? undefined : "BadDigest";
+}
+
+/** What a server says that takes another checksum. */
+function unfitChecksum(
+  { method, headers }: WireRequest,
+  taken: FaultServerOptions["checksum"] = "sha256",
+): { code: string; message: string } | undefined {
+  const unknown = [...headers.keys()].find((name) => /^x-amz-(sdk-)?checksum/.test(name));
+  if (taken === "md5" && unknown !== undefined) {
+    const message = `Unsupported header '${unknown}' received for this API call.`;
+    return { code: "InvalidArgument", message };
+  }
+  const isLocking = headers.has("x-amz-object-lock-retain-until-date");
+  if (taken === "sha256" || method !== "PUT" || !isLocking || headers.has("content-md5")) return undefined;
+  return {
+    code: "InvalidRequest",
+    message: "Content-MD5 HTTP header is required for Put Object requests with Object Lock parameters",
+  };
 }
 
 function garbled(bytes: Uint8Array): Uint8Array {

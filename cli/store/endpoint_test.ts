@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { RegrainError } from "../../core-as/host/errors.ts";
+import { parseAddress } from "./address.ts";
+import { endpointOf, exposedHost, refuseProxy } from "./endpoint.ts";
+
+const of = (variables: Record<string, string>) => (name: string) => variables[name];
+
+function refusal(fn: () => unknown): RegrainError {
+  try {
+    fn();
+  } catch (error) {
+    assert.ok(error instanceof RegrainError);
+    assert.equal(error.code, "USAGE");
+    return error;
+  }
+  return assert.fail("not refused");
+}
+
+Deno.test("B13: an endpoint without a scheme is refused with both that it may be, and blanks around one are none", () => {
+  for (const text of ["s3.eu-central-1.wasabisys.com", "127.0.0.1:9000", "localhost:9000"]) {
+    const { hint = "" } = refusal(() => endpointOf(text, of({})));
+    assert.ok(hint.includes(`https://${text};`) && hint.includes(`http://${text} `), hint);
+    assert.equal(endpointOf(`https://${text}`, of({})), `https://${text}`);
+  }
+  assert.equal(endpointOf(" http://127.0.0.1:1\n", of({})), "http://127.0.0.1:1");
+  for (const text of ["http://[::1", "ftp://host", "https://host/?x=1", "https://"]) {
+    refusal(() => endpointOf(text, of({})));
+  }
+  const { message, hint = "" } = refusal(() => endpointOf("https://key:secret@host:9000", of({})));
+  assert.ok(!`${message}${hint}`.includes("secret@"), "the secret is not printed");
+});
+
+Deno.test("B13: AWS_ENDPOINT_URL_S3 goes before AWS_ENDPOINT_URL, a flag before both, and both can be set aside", () => {
+  const both = { AWS_ENDPOINT_URL: "https://all", AWS_ENDPOINT_URL_S3: "https://s3" };
+  assert.equal(endpointOf(undefined, of(both)), "https://s3");
+  assert.equal(endpointOf(undefined, of({ AWS_ENDPOINT_URL: "https://all" })), "https://all");
+  assert.equal(endpointOf("https://flag", of(both)), "https://flag");
+  assert.equal(endpointOf(undefined, of({})), undefined);
+  assert.equal(
+    endpointOf(undefined, of({ ...both, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "true" })),
+    undefined,
+  );
+  assert.match(
+    refusal(() => endpointOf(undefined, of({ AWS_ENDPOINT_URL: "host" }))).message,
+    /AWS_ENDPOINT_URL /,
+  );
+});
+
+Deno.test("B13: a proxy in the environment is refused unless NO_PROXY names the server, and the hint does", () => {
+  const proxy = { HTTPS_PROXY: "http://proxy:3128" };
+  const ways = [
+    ["https://s3.example.com", "s3.example.com"],
+    ["https://s3.example.com:9000", "example.com:9000"],
+    ["https://s3.example.com", "other, .example.com"],
+    ["https://s3.example.com", "*.example.com"],
+    ["https://[2001:db8::1]:9000", "[2001:db8::1]"],
+    ["https://[2001:db8::1]:9000", "2001:db8::1"],
+    ["https://s3.example.com", "*"],
+  ] as const;
+  for (const [endpoint, exempt] of ways) {
+    refusal(() => refuseProxy(endpoint, of(proxy)));
+    refuseProxy(endpoint, of({ ...proxy, NO_PROXY: exempt }));
+    refuseProxy(endpoint, of({ https_proxy: "http://proxy:3128", no_proxy: exempt }));
+  }
+  for (const exempt of ["xample.com", "s3.example.com:1", "s3.example.com.org", ""]) {
+    refusal(() => refuseProxy("https://s3.example.com", of({ ...proxy, NO_PROXY: exempt })));
+  }
+  for (const endpoint of ["https://s3.example.com", "https://[::1]:9000", undefined]) {
+    const { hint = "" } = refusal(() => refuseProxy(endpoint, of({ ...proxy, NO_PROXY: "elsewhere" })));
+    const [, list] = /NO_PROXY=(\S+)/.exec(hint)!;
+    refuseProxy(endpoint, of({ ...proxy, NO_PROXY: list! }));
+  }
+  refuseProxy("http://s3.example.com", of(proxy));
+  refusal(() => refuseProxy("http://s3.example.com", of({ ALL_PROXY: "socks5://proxy" })));
+});
+
+Deno.test("B13: an address of another tool is no folder of this host, and the hint is one that is read", () => {
+  const hints = {
+    "s3:https://s3.example.com/bucket/vms": "--repo s3://bucket/vms --endpoint https://s3.example.com",
+    "S3://bucket/vms": "--repo s3://bucket/vms",
+    "s3:/bucket/vms": "--repo s3://bucket/vms",
+    "s3:bucket": "--repo s3://bucket",
+    "file:///srv/vms": "--repo /srv/vms",
+  };
+  for (const [address, hint] of Object.entries(hints)) {
+    assert.equal(refusal(() => parseAddress(address)).hint, hint);
+    const [, to] = /^--repo (\S+)/.exec(hint)!;
+    parseAddress(to!);
+  }
+  const others = ["sftp:root@nas:/backups", "rest:http://nas:8000/", "b2:bucket:path", "rclone:remote:path"];
+  for (const address of [...others, "root@nas:/backups", "ssh://nas/x", "nas:backups", "gs://bucket/x"]) {
+    assert.match(refusal(() => parseAddress(address)).hint!, /begins with \.\//);
+  }
+  for (const path of ["./nas:backups", "/srv/a:b", "C:\\vms", "C:/vms", "vms", "a/b:c", "."]) {
+    assert.deepEqual(parseAddress(path), { kind: "folder", path });
+  }
+});
+
+Deno.test("B13: names of buckets that Ceph allows are taken, and a name that leads elsewhere is not", () => {
+  for (const bucket of ["My_Bucket", "a_b.C", "tenant:bucket", "x".repeat(255), "under_", "vms"]) {
+    assert.deepEqual(parseAddress(`s3://${bucket}/a/b/`), { kind: "s3", bucket, prefix: "a/b" });
+  }
+  for (const bucket of ["", "..", "a b", "-x-", "x".repeat(256), "a?b"]) {
+    refusal(() => parseAddress(`s3://${bucket}/vms`));
+  }
+});
+
+Deno.test("E11: a host is exposed when http:// leads to another machine", () => {
+  const distant = [
+    "http://nas:9000",
+    "http://192.168.1.4",
+    "http://127.example.com",
+    "http://localhost.example.com",
+  ];
+  for (const endpoint of distant) assert.equal(exposedHost(endpoint, of({})), new URL(endpoint).host);
+  const near = ["https://nas:9000", "http://127.0.0.1:9000", "http://localhost:1", "http://[::1]:1"];
+  for (const endpoint of near) assert.equal(exposedHost(endpoint, of({})), undefined);
+  assert.equal(exposedHost(undefined, of({ AWS_ENDPOINT_URL: "http://nas" })), "nas");
+  assert.equal(exposedHost(undefined, of({})), undefined);
+});
