@@ -28,7 +28,7 @@ export type StoreAddress =
   | { readonly kind: "folder"; readonly path: string }
   | { readonly kind: "s3"; readonly bucket: string; readonly prefix: string };
 
-/** Names of buckets as S3 and Ceph take them: Ceph's may be longer, hold capitals and underscores, and name a tenant. */
+/** Names of buckets as S3 takes them, and Ceph: long ones, with capitals and underscores, and a tenant before. */
 const BUCKET = /^(?:[A-Za-z0-9_]+:)?[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9_]$/;
 
 /**

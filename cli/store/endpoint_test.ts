@@ -16,7 +16,7 @@ function refusal(fn: () => unknown): RegrainError {
   return assert.fail("not refused");
 }
 
-Deno.test("B13: an endpoint without a scheme is refused with both that it may be, and blanks around one are none", () => {
+Deno.test("B13: an endpoint without a scheme is refused with what to write, and blanks around one are cut off", () => {
   for (const text of ["s3.eu-central-1.wasabisys.com", "127.0.0.1:9000", "localhost:9000"]) {
     const { hint = "" } = refusal(() => endpointOf(text, of({})));
     assert.ok(hint.includes(`https://${text};`) && hint.includes(`http://${text} `), hint);
