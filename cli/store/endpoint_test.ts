@@ -30,7 +30,7 @@ Deno.test("B13: an endpoint without a scheme is refused with what to write, and 
   assert.ok(!`${message}${hint}`.includes("secret@"), "the secret is not printed");
 });
 
-Deno.test("B13: AWS_ENDPOINT_URL_S3 goes before AWS_ENDPOINT_URL, a flag before both, and both can be set aside", () => {
+Deno.test("B13: AWS_ENDPOINT_URL_S3 goes before AWS_ENDPOINT_URL, and a flag before both", () => {
   const both = { AWS_ENDPOINT_URL: "https://all", AWS_ENDPOINT_URL_S3: "https://s3" };
   assert.equal(endpointOf(undefined, of(both)), "https://s3");
   assert.equal(endpointOf(undefined, of({ AWS_ENDPOINT_URL: "https://all" })), "https://all");
