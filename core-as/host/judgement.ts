@@ -17,6 +17,7 @@ import { SECTOR_SIZE } from "./units.ts";
 import {
   isDeltaName,
   isKnownBase,
+  isNamedParent,
   judgeChain,
   type LinkIdentity,
   namedElsewhere,
@@ -210,7 +211,7 @@ function unknownsOf(known: Known, { deltas, base, verdicts }: Split): string[] {
   // A whole disk belongs on anything.
   if (isKnownBase(oldest)) return unknowns;
   const verdict = verdicts[deltas.length - 1];
-  if (!base || !verdict) unknowns.push(`what ${oldest.path} belongs on: ${whyNoBase(oldest)}`);
+  if (!base || !verdict) unknowns.push(`what ${oldest.path} belongs on: ${whyNoBase(oldest, known.beside)}`);
   else if (verdict.state === "unknown") unknowns.push(whyUnchecked(oldest, base, verdict));
   else {
     const doubt = copyDoubt(verdict, { child: oldest, base, beside: known.beside ?? [] });
@@ -219,11 +220,13 @@ function unknownsOf(known: Known, { deltas, base, verdicts }: Split): string[] {
   return [...unknowns, ...known.against ?? []];
 }
 
-function whyNoBase({ descriptor }: LinkIdentity): string {
-  const hint = descriptor?.parentFileNameHint;
-  return hint === undefined
-    ? "nothing names its parent, and no base is here"
-    : `its parent "${hint}" is not here`;
+function whyNoBase(oldest: LinkIdentity, beside: readonly LinkIdentity[] = []): string {
+  const hint = oldest.descriptor?.parentFileNameHint;
+  if (hint === undefined) return "nothing names its parent, and no base is here";
+  const parent = beside.find((link) => isNamedParent(link, oldest));
+  return parent === undefined
+    ? `its parent "${hint}" is not here`
+    : `its parent ${parent.path} is here, and was not given as what it is applied onto`;
 }
 
 function whyUnchecked(oldest: LinkIdentity, base: LinkIdentity, { reasons }: Verdict): string {

@@ -44,6 +44,11 @@ Deno.test("C2: what was not read yet, or has no base here, is unknown and says w
   const alone = judgeApply({ links: [two, one], findings: [sound, sound] });
   assert.equal(alone.state, "unknown");
   assert.match(alone.unknowns.join(), /its parent "vm.vmdk" is not here/);
+  const beside = judgeApply({ links: [two, one], findings: [sound, sound], beside: [base] });
+  assert.match(
+    beside.unknowns.join(),
+    /its parent vm.vmdk is here, and was not given as what it is applied onto/,
+  );
   assert.equal(alone.command, "regrain apply vm-000001.vmdk vm-000002.vmdk TARGET");
   assert.equal(judgeApply({ links: [two], findings: [sound] }).command, undefined);
 });

@@ -183,11 +183,11 @@ export function namedElsewhere(
   beside: readonly LinkIdentity[],
 ): LinkIdentity | undefined {
   if (!nameEvidence(child, parent).named) return undefined;
-  return beside.find((link) => link.path !== parent.path && isNamed(link, child));
+  return beside.find((link) => link.path !== parent.path && isNamedParent(link, child));
 }
 
 /** True for the very link that a child names; files of several folders may have that name. */
-function isNamed(link: LinkIdentity, child: LinkIdentity): boolean {
+export function isNamedParent(link: LinkIdentity, child: LinkIdentity): boolean {
   if (link.namedBy !== undefined && link.namedBy !== child.path) return false;
   return nameEvidence(child, link).named === true;
 }
@@ -205,7 +205,9 @@ export function isDeltaName(name: string): boolean {
 /** The delta that is named as the parent, when the base has taken its content id since: an apply leaves it there. */
 function appliedBefore(cid: number, { child, parent, others, beside }: Family): string | undefined {
   if (!isKnownBase(parent)) return undefined;
-  const named = beside.find((link) => isNamed(link, child) && !others.some(({ path }) => path === link.path));
+  const named = beside.find((link) =>
+    isNamedParent(link, child) && !others.some(({ path }) => path === link.path)
+  );
   const { descriptor } = named ?? {};
   if (descriptor?.cid !== cid || descriptor.parentCid === undefined) return undefined;
   return descriptor.parentCid === cid ? undefined : named?.path;
