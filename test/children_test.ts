@@ -174,6 +174,7 @@ testWithPeers(
         regrain([...args, "--repo", `${folder}/repo`]);
       }
       const args = ["restore", "a", `${folder}/vm.qcow2`, "--format", "qcow2", "--repo", `${folder}/repo`];
+      args.push("--unencrypted");
       const { code, stderr } = regrain(args, { env, permissions });
       assert.equal(code, 0, stderr);
     }),

@@ -104,8 +104,9 @@ async function runExamples(command: CommandEntry, folder: string): Promise<void>
   writePrograms(folder);
   Deno.copyFileSync(`${folder}/vm.img`, `${folder}/vg0-vm`);
   const usesRepository = command.flags.some(({ long }) => long === "--repo");
+  const isEncrypted = BEFORE[command.words]?.includes(ENCRYPTED[0]!) ?? false;
   for (const line of BEFORE[command.words] ?? (usesRepository ? REPOSITORY : [])) {
-    await assertRuns(line, [0], bashIn(folder, line).output());
+    await assertRuns(line, [0], bashIn(folder, line, isEncrypted).output());
   }
   for (const line of command.examples) {
     const reason = EXCEPTED[line]?.();
@@ -113,7 +114,11 @@ async function runExamples(command: CommandEntry, folder: string): Promise<void>
       console.log(`not run: ${line}: ${reason}`);
       continue;
     }
-    const bash = bashIn(folder, `${BEFORE_EACH[command.words] ?? ":"}; ${line}`);
+    const bash = bashIn(
+      folder,
+      `${BEFORE_EACH[command.words] ?? ":"}; ${line}`,
+      isEncrypted || line.includes("--encrypt"),
+    );
     // Examples of comparing may well find a difference.
     const fine = command.words === "compare" ? [0, 1] : [0];
     await assertRuns(line, fine, command.words === "inspect" ? untilItListens(bash) : bash.output());
@@ -129,7 +134,8 @@ async function assertRuns(
   assert.ok(fine.includes(code), `${line}: ${code} ${new TextDecoder().decode(stderr)}`);
 }
 
-function bashIn(folder: string, line: string): Deno.Command {
+/** A passphrase with a repository that is not encrypted is refused, so only where one is. */
+function bashIn(folder: string, line: string, isEncrypted: boolean): Deno.Command {
   return new Deno.Command("bash", {
     args: ["-o", "pipefail", "-c", standIn(line, folder)],
     cwd: folder,
@@ -139,7 +145,7 @@ function bashIn(folder: string, line: string): Deno.Command {
       NO_COLOR: "1",
       DENO_DIR: DENO_DIR,
       REGRAIN_REPO: `${folder}/backups`,
-      REGRAIN_PASSPHRASE: "open sesame",
+      ...isEncrypted ? { REGRAIN_PASSPHRASE: "open sesame" } : {},
     },
     stdin: "null",
     stdout: "piped",

@@ -1,11 +1,14 @@
 /** A repository that can be written: made, opened, and given content and manifests. */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import {
+  authenticatedText,
   type ConditionalPut,
   contentKey,
   type ContentKind,
   DEFAULT_CHUNK_BYTES,
   DESCRIPTION_KEY,
+  descriptionBytes,
+  MASTER_KEY_BYTES,
   MAX_DESCRIPTION_BYTES,
   type ObjectStore,
   parseDescription,
@@ -63,7 +66,7 @@ export class Repository extends RepositoryReader {
     choices: { chunkBytes?: number; conditionalPut: ConditionalPut } & OpenOptions,
   ): Promise<Repository> {
     const { world, chunkBytes = DEFAULT_CHUNK_BYTES, conditionalPut, master } = choices;
-    const description: RepositoryDescription = {
+    const plain: RepositoryDescription = {
       format: "regrain-repository",
       version: 1,
       id: ulid(world.nowMs(), world.random(10)),
@@ -74,8 +77,9 @@ export class Repository extends RepositoryReader {
       conditionalPut,
       features: [],
     };
+    const description = master === undefined ? plain : await authenticated(plain, master);
     await refuseOccupied(store);
-    const bytes = new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`);
+    const bytes = descriptionBytes(description);
     if (await store.put(DESCRIPTION_KEY, bytes, { ifAbsent: true }) === "exists") throw occupied(store);
     await store.put(README_KEY, new TextEncoder().encode(readmeText(description)));
     return await Repository.of(store, description, choices);
@@ -90,6 +94,8 @@ export class Repository extends RepositoryReader {
     store: ObjectStore,
     options: Omit<OpenOptions, "master"> & {
       readonly unlock: (description: RepositoryDescription) => Promise<Uint8Array<ArrayBuffer>>;
+      /** Looks at the description before the key is asked for, and throws where it is not to be believed. */
+      readonly admit?: (description: RepositoryDescription) => Promise<void>;
     },
   ): Promise<Repository> {
     const bytes = await store.get(DESCRIPTION_KEY, MAX_DESCRIPTION_BYTES);
@@ -100,6 +106,7 @@ export class Repository extends RepositoryReader {
       });
     }
     const description = parseDescription(bytes, `${store.label}/${DESCRIPTION_KEY}`);
+    await options.admit?.(description);
     const master = description.encryption === "none" ? undefined : await options.unlock(description);
     return await Repository.of(store, description, { ...options, master });
   }
@@ -112,6 +119,19 @@ export class Repository extends RepositoryReader {
     const { world, master, level = DEFAULT_LEVEL } = options;
     const keys = master === undefined ? undefined : await RepositoryKeys.derive(master, description.id);
     return new Repository(store, description, world, { keys, master, level });
+  }
+
+  /** How many keys the repository has had; 0 where it is not encrypted. */
+  get keyCount(): number {
+    return (this.laneSetup.master?.length ?? 0) / MASTER_KEY_BYTES;
+  }
+
+  /** What the MAC says of the description; `absent` where an older version, or somebody else, wrote it without. */
+  async descriptionTrust(): Promise<"confirmed" | "absent" | "wrong"> {
+    const { mac } = this.description;
+    if (mac === undefined) return "absent";
+    const { keys } = this.means;
+    return keys !== undefined && await macOf(this.description, keys) === mac ? "confirmed" : "wrong";
   }
 
   /**
@@ -142,6 +162,21 @@ export class Repository extends RepositoryReader {
   close(): void {
     this.store.close();
   }
+}
+
+const MAC_PURPOSE = "description";
+
+function macOf(description: RepositoryDescription, keys: RepositoryKeys): Promise<string> {
+  return keys.mac(MAC_PURPOSE, authenticatedText(description));
+}
+
+/** The description with its MAC under the repository's key. */
+export async function authenticated(
+  description: RepositoryDescription,
+  master: Uint8Array<ArrayBuffer>,
+): Promise<RepositoryDescription> {
+  const keys = await RepositoryKeys.derive(master, description.id);
+  return { ...description, mac: await macOf(description, keys) };
 }
 
 async function refuseOccupied(store: ObjectStore): Promise<void> {

@@ -4,13 +4,26 @@ import {
   DEFAULT_CHUNK_BYTES,
   isChunkSize,
   type ObjectStore,
+  type RepositoryDescription,
   type TellingStore,
 } from "../../core-as/host/repo/mod.ts";
 import { addSlot, newMasterKey } from "../backup/keyring.ts";
 import { Repository } from "../backup/repository.ts";
 import { probeStore, type StoreProbe, VERSIONED } from "../store/probe.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
-import { openRepository, openStoreOf, passphraseOf, type RepoFlags, THE_WORLD } from "./repo_session.ts";
+import { rememberMade } from "./admission.ts";
+import {
+  hasPassphrase,
+  openRepository,
+  openStoreOf,
+  passphraseOf,
+  type RepoFlags,
+  THE_WORLD,
+} from "./repo_session.ts";
+
+const LOST_PASSPHRASE =
+  "without a passphrase of one of its key slots nobody reads this repository, and no one can help: " +
+  "keep the passphrase in a second place, or add one more: regrain repo key add";
 
 export interface RepoInitFlags extends CommonFlags, RepoFlags {
   readonly chunkSize?: string | undefined;
@@ -21,10 +34,21 @@ export interface RepoInitFlags extends CommonFlags, RepoFlags {
 export async function runRepoInit(flags: RepoInitFlags): Promise<number> {
   const console = new Console(flags);
   const chunkBytes = chunkBytesOf(flags.chunkSize);
+  if (!flags.encrypt && !flags.unencrypted && hasPassphrase(flags)) {
+    throw new RegrainError(
+      "USAGE",
+      "a passphrase is given, and --encrypt is not: the repository would be unencrypted",
+      {
+        hint: "--encrypt; or --unencrypted, and then anybody who reads the store reads the disks",
+      },
+    );
+  }
   const passphrase = flags.encrypt ? passphraseOf(flags) : undefined;
   const store = await openStoreOf(flags);
   try {
-    await initIn(store, { console, chunkBytes, passphrase });
+    const description = await initIn(store, { console, chunkBytes, passphrase });
+    // The place was empty, and what is there now was made here: it takes the place of what was there before.
+    await rememberMade(store, description, { console, endpoint: flags.endpoint });
   } finally {
     store.close();
     console.flush();
@@ -39,7 +63,7 @@ async function initIn(
     chunkBytes: number;
     passphrase: string | undefined;
   },
-): Promise<void> {
+): Promise<RepositoryDescription> {
   const probe = await probeStore(store);
   const { conditionalPut } = probe;
   const master = passphrase === undefined ? undefined : newMasterKey();
@@ -57,7 +81,9 @@ async function initIn(
       "the store replaces what is there already, whatever it is asked; that costs traffic, and is safe",
     );
   }
+  if (master !== undefined) console.tell(LOST_PASSPHRASE);
   tellProbe(probe, console);
+  return repository.description;
 }
 
 function tellProbe(probe: StoreProbe, console: Console): void {

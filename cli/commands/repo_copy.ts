@@ -4,15 +4,25 @@ import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { choose, type Chosen } from "../backup/choose.ts";
 import { copySnapshot, CopyWorld, readCopies } from "../backup/copy.ts";
 import { isDamage } from "../backup/places.ts";
-import { Repository } from "../backup/repository.ts";
+import type { Repository } from "../backup/repository.ts";
 import { readSnapshots } from "../backup/snapshots.ts";
 import { openStore } from "../store/address.ts";
 import { type CommonFlags, Console, Progress, type ProgressMode } from "../ui/mod.ts";
-import { lanesOf, openRepository, type RepoFlags, THE_WORLD, toPassphraseOf } from "./repo_session.ts";
+import { openAdmitted, OTHER_WORDS } from "./admission.ts";
+import {
+  hasToPassphrase,
+  lanesOf,
+  openRepository,
+  type RepoFlags,
+  THE_WORLD,
+  toPassphraseOf,
+} from "./repo_session.ts";
 
 export interface CopyFlags extends CommonFlags, RepoFlags {
   readonly to: string;
   readonly toPassphraseFile?: string | undefined;
+  readonly toUnencrypted?: boolean | undefined;
+  readonly toReplaced?: boolean | undefined;
   readonly toEndpoint?: string | undefined;
   readonly toRegion?: string | undefined;
   readonly toProfile?: string | undefined;
@@ -31,7 +41,7 @@ export async function runRepoCopy(specs: readonly string[], flags: CopyFlags): P
     const { snapshots, damaged } = await choose(from, specs, (sentence) => console.warn(sentence));
     for (const { damage } of damaged) console.warn(`is not copied: ${damage!.message}`);
     const world = new CopyWorld(THE_WORLD);
-    const to = await openOther(flags, world);
+    const to = await openOther(flags, { world, from });
     try {
       if (to.description.id === from.description.id) {
         throw new RegrainError("USAGE", "this is the same repository", { path: to.store.label });
@@ -47,7 +57,11 @@ export async function runRepoCopy(specs: readonly string[], flags: CopyFlags): P
   }
 }
 
-async function openOther(flags: CopyFlags, world: CopyWorld): Promise<Repository> {
+/** What was encrypted is not copied into a repository that anybody can read, unless that is said. */
+async function openOther(
+  flags: CopyFlags,
+  { world, from }: { world: CopyWorld; from: Repository },
+): Promise<Repository> {
   const console = new Console(flags);
   const store = await openStore(flags.to, {
     endpoint: flags.toEndpoint,
@@ -56,18 +70,17 @@ async function openOther(flags: CopyFlags, world: CopyWorld): Promise<Repository
     pathStyle: flags.toPathStyle,
     caFile: flags.toCaFile,
   }, { warn: (line) => console.warn(line) });
-  try {
-    return await Repository.open(store, {
-      world,
-      unlock: async (description) => {
-        const { unlockRepository } = await import("../backup/keyring.ts");
-        return await unlockRepository(store, description, toPassphraseOf(flags));
-      },
-    });
-  } catch (error) {
-    store.close();
-    throw error;
-  }
+  const isEncrypted = from.description.encryption !== "none";
+  return await openAdmitted(store, {
+    console,
+    world,
+    endpoint: flags.toEndpoint,
+    unencrypted: flags.toUnencrypted === true,
+    replaced: flags.toReplaced === true,
+    passphrase: hasToPassphrase(flags) ? "given" : isEncrypted ? "of the other" : "absent",
+    passphraseOf: () => toPassphraseOf(flags),
+    words: OTHER_WORDS,
+  });
 }
 
 /**

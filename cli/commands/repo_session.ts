@@ -2,23 +2,29 @@
 import { RegrainError } from "../../core-as/host/mod.ts";
 import type { ObjectStore } from "../../core-as/host/repo/mod.ts";
 import { type Lanes, openLanes } from "../backup/lanes.ts";
-import { Repository, type World } from "../backup/repository.ts";
+import type { Repository, World } from "../backup/repository.ts";
 import { openStore, type StoreFlags } from "../store/address.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { VERSION } from "../version.ts";
 import { passphraseByCommand } from "./passphrase_command.ts";
 import { secretVariable, takeSecrets } from "./secrets.ts";
+import { FIRST_WORDS, openAdmitted } from "./admission.ts";
 
 /** Flags of a command on a repository. */
 export interface RepoFlags extends CommonFlags, StoreFlags {
   readonly repo?: string | undefined;
   readonly passphraseFile?: string | undefined;
   readonly passphraseCommand?: string | undefined;
+  /** A passphrase does not say that the repository must be encrypted. */
+  readonly unencrypted?: boolean | undefined;
+  /** Another repository than this host remembers is fine. */
+  readonly replaced?: boolean | undefined;
 }
 
 /** Variables that say what a flag would, and what no flag may say. */
 const REPOSITORY_VARIABLE = "REGRAIN_REPO";
 const PASSPHRASE_VARIABLE = "REGRAIN_PASSPHRASE";
+const TO_PASSPHRASE_VARIABLE = "REGRAIN_TO_PASSPHRASE";
 const MAX_PASSPHRASE_BYTES = 4096;
 
 export const THE_WORLD: World = {
@@ -52,7 +58,8 @@ export function repositoryAddress(flags: RepoFlags): string {
 
 /** The flags that name the repository, as they are typed: for a command that is printed. */
 export function repositoryWords(flags: RepoFlags): string[] {
-  const { repo, passphraseFile, passphraseCommand, endpoint, region, profile, caFile, pathStyle } = flags;
+  const { repo, passphraseFile, passphraseCommand, unencrypted } = flags;
+  const { endpoint, region, profile, caFile, pathStyle } = flags;
   const named = {
     "--repo": repo,
     "--passphrase-file": passphraseFile,
@@ -63,7 +70,9 @@ export function repositoryWords(flags: RepoFlags): string[] {
     "--ca-file": caFile,
   };
   const words = Object.entries(named).flatMap(([flag, value]) => value === undefined ? [] : [flag, value]);
-  return pathStyle ? [...words, "--path-style"] : words;
+  if (pathStyle) words.push("--path-style");
+  if (unencrypted) words.push("--unencrypted");
+  return words;
 }
 
 export async function openStoreOf(flags: RepoFlags): Promise<ObjectStore> {
@@ -74,19 +83,28 @@ export async function openStoreOf(flags: RepoFlags): Promise<ObjectStore> {
 
 /** Opens the repository that the flags name. */
 export async function openRepository(flags: RepoFlags): Promise<Repository> {
-  const store = await openStoreOf(flags);
-  try {
-    return await Repository.open(store, {
-      world: THE_WORLD,
-      unlock: async (description) => {
-        const { unlockRepository } = await import("../backup/keyring.ts");
-        return await unlockRepository(store, description, passphraseOf(flags));
-      },
-    });
-  } catch (error) {
-    store.close();
-    throw error;
-  }
+  return await openAdmitted(await openStoreOf(flags), {
+    console: new Console(flags),
+    world: THE_WORLD,
+    endpoint: flags.endpoint,
+    unencrypted: flags.unencrypted === true,
+    replaced: flags.replaced === true,
+    passphrase: hasPassphrase(flags) ? "given" : "absent",
+    passphraseOf: () => passphraseOf(flags),
+    words: FIRST_WORDS,
+  });
+}
+
+/** True where a flag or the environment gives a passphrase, whatever is in the file. */
+export function hasPassphrase(flags: Pick<RepoFlags, "passphraseFile" | "passphraseCommand">): boolean {
+  const { passphraseFile, passphraseCommand } = flags;
+  return passphraseFile !== undefined || passphraseCommand !== undefined ||
+    (variable(PASSPHRASE_VARIABLE) ?? "") !== "";
+}
+
+/** The same of the repository that `repo copy` writes. */
+export function hasToPassphrase({ toPassphraseFile }: { toPassphraseFile?: string | undefined }): boolean {
+  return toPassphraseFile !== undefined || (variable(TO_PASSPHRASE_VARIABLE) ?? "") !== "";
 }
 
 /**
@@ -118,7 +136,7 @@ export function toPassphraseOf({ toPassphraseFile }: { toPassphraseFile?: string
   return secretOf({
     file: toPassphraseFile,
     flag: "--to-passphrase-file",
-    variable: "REGRAIN_TO_PASSPHRASE",
+    variable: TO_PASSPHRASE_VARIABLE,
     what: "the repository that is copied to is encrypted, and there is no passphrase",
   });
 }

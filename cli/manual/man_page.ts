@@ -121,6 +121,10 @@ function environment(): string[] {
     ["REGRAIN_REPO", "the repository, where --repo does not name one"],
     ["REGRAIN_PASSPHRASE", "its passphrase, where --passphrase-file does not name a file with it"],
     [
+      "XDG_STATE_HOME",
+      "where regrain/repositories remembers which repository is at which address; ~/.local/state by default",
+    ],
+    [
       "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, ...",
       "how to reach an s3: repository, as the tools of AWS read them",
     ],

@@ -49,6 +49,8 @@ type RepositoryOptions = {
   repo?: string;
   passphraseFile?: string;
   passphraseCommand?: string;
+  unencrypted?: true;
+  replaced?: true;
   endpoint?: string;
   region?: string;
   profile?: string;
@@ -73,6 +75,14 @@ export function withRepository<A extends unknown[], O extends Record<string, unk
     .option(
       "--endpoint <URL>",
       "with s3: https:// and the server, where it is not Amazon's; AWS_ENDPOINT_URL by default",
+    )
+    .option(
+      "--unencrypted",
+      "the repository may be unencrypted although a passphrase is given; anybody can read it",
+    )
+    .option(
+      "--replaced",
+      "there may be another repository at this address than this host remembers; remember that one",
     )
     .option("--region <NAME>", "with s3: region of the bucket")
     .option("--profile <NAME>", "with s3: profile in the shared configuration of the AWS tools")

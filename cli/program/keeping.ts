@@ -223,6 +223,8 @@ function copyCommand(finish: Finish) {
       "--to-passphrase-file <FILE>",
       "file with the passphrase of the other one; REGRAIN_TO_PASSPHRASE by default",
     )
+    .option("--to-unencrypted", "the other one may be unencrypted; anybody can read the copies")
+    .option("--to-replaced", "as --replaced, for the other one")
     .option("--to-endpoint <URL>", "as --endpoint, for the other one")
     .option("--to-region <NAME>", "as --region, for the other one")
     .option("--to-profile <NAME>", "as --profile, for the other one")

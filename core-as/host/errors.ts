@@ -65,6 +65,14 @@ export const ERRORS = {
   REPO_MISSING: { exit: 10, text: "there is no repository there" },
   REPO_EXISTS: { exit: 2, text: "there is a repository, or something else, already" },
   REPO_KEY: { exit: 12, text: "the passphrase opens no key slot of the repository, or none was given" },
+  REPO_UNENCRYPTED: {
+    exit: 12,
+    text: "a passphrase was given, or keys are there, and the repository is not encrypted",
+  },
+  REPO_REPLACED: {
+    exit: 12,
+    text: "the repository is not the one that this host remembers, or that its key confirms",
+  },
 
   HUNG_UP: { exit: 129, text: "stopped by SIGHUP, as the end of a terminal or of an ssh session sends it" },
   INTERRUPTED: { exit: 130, text: "stopped by SIGINT, as Ctrl-C sends it" },

@@ -6,8 +6,8 @@ import { CHUNK, DISK, diskOf, type Line, RepositoryFolder, resigned } from "./re
 
 const ENCRYPTED = ["--encrypt", "--chunk-size", "1M"];
 
-function findings(repository: RepositoryFolder, code = 0): string[] {
-  return repository.json(["repo", "check"], code).filter(({ type }) => type === "finding")
+function findings(repository: RepositoryFolder, code = 0, flags: readonly string[] = []): string[] {
+  return repository.json(["repo", "check", ...flags], code).filter(({ type }) => type === "finding")
     .map(({ what, about }) => `${what} ${about}`).sort();
 }
 
@@ -66,7 +66,8 @@ Deno.test("repo check names what has no place, and what cannot be used", async (
     repository.write("photo.jpg", "?");
     repository.write(`holds/${absent}.json`, "{}");
     repository.write("keys/first.json", "{}");
-    assert.deepEqual(findings(repository), [
+    repository.refuses({ code: "REPO_UNENCRYPTED", exit: 12 }, ["repo", "check"]);
+    assert.deepEqual(findings(repository, 0, ["--unencrypted"]), [
       "needless-keys keys/",
       `no-readme README.txt`,
       `no-snapshot holds/${absent}.json`,
@@ -77,10 +78,13 @@ Deno.test("repo check names what has no place, and what cannot be used", async (
     ]);
     repository.write(`gc/${absent}.json`, "{");
     repository.flip(manifest);
-    const bad = findings(repository, 1);
+    const bad = findings(repository, 1, ["--unencrypted"]);
     assert.ok(bad.includes(`manifest ${manifest}`));
     assert.ok(bad.some((each) => each.startsWith("unreadable-list ") && each.endsWith(`gc/${absent}.json`)));
-    assert.match(repository.run(["repo", "check"], 1).stdout, /^damage: manifest: this snapshot cannot/m);
+    assert.match(
+      repository.run(["repo", "check", "--unencrypted"], 1).stdout,
+      /^damage: manifest: this snapshot cannot/m,
+    );
   });
 });
 

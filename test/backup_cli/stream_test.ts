@@ -110,6 +110,7 @@ Deno.test("B5: a command that fails, and a stream of another size than --size, l
       command,
       "--size",
       String(WHOLE.length),
+      "--unencrypted",
       "--repo",
       repository.path,
     ];

@@ -23,17 +23,20 @@ export interface RepositoryChoices {
 
 export class Backups {
   readonly repo: string;
+  /** A passphrase with a repository that is not encrypted is refused. */
+  private readonly env: Readonly<Record<string, string>>;
 
   constructor(readonly folder: string, choices: RepositoryChoices = {}) {
     this.repo = `${folder}/repo`;
+    this.env = choices.encrypt ? PASSPHRASE : {};
     const { chunkSize = "1M", encrypt = false } = choices;
     const flags = ["--chunk-size", chunkSize, ...encrypt ? ["--encrypt"] : []];
-    regrainExits(0, ["repo", "init", "--repo", this.repo, ...flags], { env: PASSPHRASE });
+    regrainExits(0, ["repo", "init", "--repo", this.repo, ...flags], { env: this.env });
   }
 
   /** `backup` with these arguments, of the disk `vm/disk` unless they name another. */
   backup(...args: readonly string[]): BackupSummary {
-    const { stdout, stderr } = regrainExits(0, [...this.backupArgs(args), "--json"], { env: PASSPHRASE });
+    const { stdout, stderr } = regrainExits(0, [...this.backupArgs(args), "--json"], { env: this.env });
     return { ...JSON.parse(stdout.trim().split("\n").at(-1)!), stderr };
   }
 
@@ -41,7 +44,7 @@ export class Backups {
     expected: { code: string; exit: number },
     ...args: readonly string[]
   ): { message: string; hint?: string } {
-    return regrainRefuses(expected, this.backupArgs(args), { env: PASSPHRASE });
+    return regrainRefuses(expected, this.backupArgs(args), { env: this.env });
   }
 
   /** `backup -` of what is written to its standard input. */
@@ -49,7 +52,7 @@ export class Backups {
     const command = regrainCommand(
       [...this.backupArgs(["-", ...args]), "--json"],
       {
-        env: PASSPHRASE,
+        env: this.env,
         stdin: "piped",
         stdout: "piped",
         stderr: "piped",
@@ -73,7 +76,7 @@ export class Backups {
   }
 
   restore(snapshot: string, target: string, ...flags: readonly string[]): void {
-    regrainExits(0, ["restore", snapshot, target, "--repo", this.repo, ...flags], { env: PASSPHRASE });
+    regrainExits(0, ["restore", snapshot, target, "--repo", this.repo, ...flags], { env: this.env });
   }
 
   private backupArgs(args: readonly string[]): string[] {

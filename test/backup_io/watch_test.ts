@@ -45,7 +45,7 @@ Deno.test("the hook is told of the run, gets no secrets, and its failure is exit
   withDisk(({ run, image, path }) => {
     const told = path("told");
     const env = { REGRAIN_PASSPHRASE: "sesame", AWS_SECRET_ACCESS_KEY: "sesame", OTHER: "sesame" };
-    const args = ["backup", image, "--name", NAME, "--json"];
+    const args = ["backup", image, "--name", NAME, "--json", "--unencrypted"];
     const ran = run([...args, "--hook-done", `env > '${told}'; echo heard`], { env });
     assert.equal(summaryOf(ran).type, "summary", "what the hook writes is no result");
     assert.match(ran.stderr, /^\{"type":"output","message":"heard"\}$/m);

@@ -4,6 +4,16 @@ import type { Ran } from "./peers.ts";
 
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 
+/** What the program remembers of repositories must not reach the home of whoever runs the tests. */
+const STATE = `${Deno.env.get("TMPDIR") ?? "/tmp"}/regrain-test-state-${crypto.randomUUID()}`;
+globalThis.addEventListener("unload", () => {
+  try {
+    Deno.removeSync(STATE, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+});
+
 export interface CallOptions {
   /** Folder that the program is started in. */
   readonly cwd?: string;
@@ -21,7 +31,7 @@ export function regrainCommand(
   const { cwd, permissions = ["-A"], env, ...pipes } = options;
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", ...permissions, MAIN, ...args],
-    env: { NO_COLOR: "1", ...env },
+    env: { NO_COLOR: "1", XDG_STATE_HOME: STATE, ...env },
     stdin: "null",
     ...(cwd === undefined ? {} : { cwd }),
     ...pipes,

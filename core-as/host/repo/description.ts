@@ -32,6 +32,24 @@ export interface RepositoryDescription {
   readonly conditionalPut: ConditionalPut;
   /** What a reader must know beyond version 1; an unknown one is a reason to refuse. */
   readonly features: readonly string[];
+  /**
+   * HMAC-SHA-256 of the fields above under the repository's key, in an encrypted repository, as hexadecimal digits.
+   * A description without it was made by an older version; older versions ignore it.
+   */
+  readonly mac?: string;
+}
+
+/** What the MAC of a description is made of: every other field, in one order. */
+export function authenticatedText(description: RepositoryDescription): Uint8Array<ArrayBuffer> {
+  const { format, version, id, created, chunkBytes, hash, encryption, conditionalPut, features } =
+    description;
+  const fields = [format, version, id, created, chunkBytes, hash, encryption, conditionalPut, features];
+  return new TextEncoder().encode(JSON.stringify(fields));
+}
+
+/** `repo.json` as it is stored. */
+export function descriptionBytes(description: RepositoryDescription): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`);
 }
 
 /**
@@ -51,6 +69,7 @@ export function parseDescription(bytes: Uint8Array, path: string): RepositoryDes
       hint: "use a newer regrain",
     });
   }
+  const mac = fields.optional("mac", (fields, name) => fields.text(name, /^[0-9a-f]{64}$/));
   return {
     format: "regrain-repository",
     version: 1,
@@ -61,6 +80,7 @@ export function parseDescription(bytes: Uint8Array, path: string): RepositoryDes
     encryption: fields.text("encryption", /^(none|aes-256-gcm)$/) as RepositoryDescription["encryption"],
     conditionalPut: fields.text("conditionalPut", /^(atomic|ignored|rejected)$/) as ConditionalPut,
     features,
+    ...mac === undefined ? {} : { mac },
   };
 }
 

@@ -40,6 +40,13 @@ export class RepositoryKeys {
     return new RepositoryKeys(repository, key, new Uint8Array(idKey));
   }
 
+  /** What says that these bytes were written by somebody who has the key, as hexadecimal digits. */
+  async mac(purpose: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+    const raw = await crypto.subtle.deriveBits(hkdf(`mac ${purpose}`, this.repository), this.master, 256);
+    const key = await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+    return toHex(new Uint8Array(await crypto.subtle.sign("HMAC", key, bytes)));
+  }
+
   async encrypt(key: string, plain: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
     const text = await crypto.subtle.encrypt(this.gcm(key, nonce), await this.keyOf(key, "encrypt"), plain);
