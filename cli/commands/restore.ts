@@ -14,6 +14,7 @@ import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import { interruptible, listenForSignals, passSafePoint } from "./interruption.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
 import { onDamagedOf, warnDamaged, withHint } from "./restore_damage.ts";
+import { descriptorDoubt } from "./restore_beside.ts";
 import { behindTheEnd, formatOf, planFormat, type RestoreFormat } from "./restore_format.ts";
 import { findTarget, openPlace, type Place, type PlaceFlags, requireNoInputs } from "./restore_place.ts";
 import { type LongFlags, type Session, startSession } from "./session.ts";
@@ -190,6 +191,10 @@ async function restoreToPath(name: string, work: RestoreWork): Promise<void> {
     repository: work.repository.store.label,
   };
   requireNoInputs(form.made, need, io);
+  const doubt = form.made.length === 0
+    ? await descriptorDoubt(form.rawPath, work.cid, work.session.context)
+    : undefined;
+  if (doubt !== undefined) console.warn(doubt);
   const place = await openPlace(form.rawPath, need, { ...work.session, flags });
   const begunAs = place.part?.path;
   const progress = new Progress(console, flags.progress ?? "auto", snapshot.sizeBytes);

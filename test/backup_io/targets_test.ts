@@ -150,3 +150,19 @@ Deno.test("B17: nothing is restored into the repository that is read", () =>
     }
     assertFileHolds(`${repo}/repo.json`, before);
   }));
+
+Deno.test("B17: the descriptor of a restored flat extent is compared, and a CID that does not fit is said", () =>
+  withChain(({ run, vm }) => {
+    const args = ["restore", NAME, vm.extent(0), "--delta"];
+    assert.doesNotMatch(run(args).stderr, /CID/);
+    const text = Deno.readTextFileSync(vm.descriptor(0));
+    Deno.writeTextFileSync(vm.descriptor(0), text.replace("aaaa0001", "bbbb0007"));
+    for (const flags of [args, ["restore", NAME, vm.extent(0), "--force"]]) {
+      const { stderr } = run(flags);
+      assert.match(
+        stderr,
+        /vm\.vmdk names .* keeps its CID bbbb0007, and the disk that is restored has CID aaaa0001/,
+      );
+    }
+    assertFileHolds(vm.extent(0), vm.base);
+  }));

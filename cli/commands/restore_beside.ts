@@ -1,0 +1,38 @@
+/** A flat extent that is restored while its descriptor stays: what that says then holds for another disk. */
+import {
+  baseName,
+  type Context,
+  descriptorBeside,
+  formatCid,
+  readLinkDescriptor,
+  RegrainError,
+} from "../../core-as/host/mod.ts";
+
+/**
+ * What is to be said of a descriptor beside the file that is written; `undefined` where there is none, or it fits.
+ *
+ * @param cid Of the disk that is restored, where that is known.
+ */
+export async function descriptorDoubt(
+  path: string,
+  cid: string | undefined,
+  context: Context,
+): Promise<string | undefined> {
+  const beside = descriptorBeside(path);
+  if (beside === undefined || !await context.files.exists(beside)) return undefined;
+  try {
+    const descriptor = await readLinkDescriptor(beside, context, "parent");
+    const names = descriptor?.extents.map(({ fileName }) => fileName && baseName(fileName));
+    if (descriptor?.cid === undefined || !names?.includes(baseName(path))) return undefined;
+    const old = formatCid(descriptor.cid);
+    if (old === cid) return undefined;
+    return `${beside} names ${path} and keeps its CID ${old}, and the disk that is restored has ` +
+      `${
+        cid === undefined ? "no CID that is known" : `CID ${cid}`
+      }: deltas that fit by the descriptor may not fit ` +
+      "the disk; restore --format vmdk-flat writes both";
+  } catch (error) {
+    if (!(error instanceof RegrainError)) throw error;
+    return `${beside}, the descriptor beside it, cannot be read, and nothing was compared: ${error.message}`;
+  }
+}
