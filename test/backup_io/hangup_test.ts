@@ -149,7 +149,7 @@ Deno.test("B10: gc and repo active print disk, host and time of a backup that wa
     child.kill("SIGKILL");
     await child.output();
     const line =
-      /vm-slow-\S+ on \S+ since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, last sign 0 minutes ago: [0-9A-Z]{26}$/m;
+      /vm-slow-\S+ on \S+ since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, last sign \d+ \w+ ago: [0-9A-Z]{26}$/m;
     assert.match(repository.run(["repo", "active"]).stdout, line);
     const [backup, summary] = repository.json(["repo", "active"]);
     assert.deepEqual([backup!.state, summary!.backups], ["running", 1]);
