@@ -62,8 +62,10 @@ export interface BackupRequest {
   /** For so long, at least, the store is to let nobody remove what the snapshot needs. */
   readonly retainMs?: number | undefined;
   onProgress?(progress: BackupProgress): void;
-  /** What it throws is why the content that was read is no snapshot. */
-  beforeCommit?(): void;
+  /**
+   * Says what the content that was read is at best; what it throws is why it is no snapshot.
+   */
+  beforeCommit?(): Snapshot["consistency"];
   /** Told of everything that was not as it should be, one sentence each. */
   onNotice(sentence: string): void;
 }
@@ -245,6 +247,7 @@ class Attempt {
     if (untilMs !== undefined) {
       await retainContent({ repository, pages, map, writer, untilMs, parent, intent: this.of.intent });
     }
+    const consistency = this.request.beforeCommit?.();
     const snapshot: Snapshot = {
       format: "regrain-snapshot",
       version: 1,
@@ -262,6 +265,7 @@ class Attempt {
       change: { method: plan.method, reason: plan.reason },
       cid: plan.cid,
       ...this.request.changeId === undefined ? {} : { changeId: this.request.changeId },
+      ...consistency === undefined ? {} : { consistency },
       tags: this.request.tags,
       ...untilMs === undefined ? {} : { retainUntil: new Date(untilMs).toISOString() },
       stats: {
@@ -272,7 +276,6 @@ class Attempt {
         elapsedMs: Math.round(repository.world.nowMs() - this.startedMs),
       },
     };
-    this.request.beforeCommit?.();
     await this.commit(snapshot);
     return { plan, map, readBytes: this.readBytes, snapshot };
   }

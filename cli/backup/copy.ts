@@ -102,6 +102,7 @@ export async function copySnapshot(
     tags: snapshot.tags,
     copyOf: snapshot,
     changeId: snapshot.changeId,
+    beforeCommit: () => snapshot.consistency,
     lanes: options.lanes,
     plan: async (parent) => {
       const original = known.originals.find((each) =>

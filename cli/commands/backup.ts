@@ -13,6 +13,7 @@ import { durationMs } from "./gc.ts";
 import { listenForSignals, passSafePoint } from "./interruption.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
 import { type LongFlags, type Session, startSession } from "./session.ts";
+import { runUserCommand } from "../watch/hook.ts";
 import { type Watch, watched, type WatchFlags } from "./watched.ts";
 
 export interface BackupFlags extends LongFlags, RepoFlags, WatchFlags, OriginFlags {
@@ -20,15 +21,17 @@ export interface BackupFlags extends LongFlags, RepoFlags, WatchFlags, OriginFla
   readonly tag?: readonly string[] | undefined;
   readonly heal?: boolean | undefined;
   readonly retain?: string | undefined;
+  readonly hookBefore?: string | undefined;
 }
+
+const EXIT_INCOMPLETE = 3;
 
 /** @param source Image, device, descriptor of a chain, `repo:` snapshot, or `-`; with `--delta` only for an audit. */
 export async function runBackup(source: string | undefined, flags: BackupFlags): Promise<number> {
   checkBackup(source, flags);
   return await withBackupRepository(flags.name, flags, async ({ repository, session, watch }) => {
     using origin = await openOrigin(source, { flags, session, repository });
-    await backUpAndTell(repository, { origin, flags, console: session.console, watch });
-    return 0;
+    return await backUpAndTell(repository, { origin, flags, console: session.console, watch });
   });
 }
 
@@ -62,6 +65,9 @@ export async function withBackupRepository(
       try {
         watch.learn({ repository: repository.store.label });
         if (flags.retain !== undefined) await refuseUnlockable(repository.store);
+        if (flags.hookBefore !== undefined) {
+          await runHookBefore(flags.hookBefore, { repository, name, console: session.console });
+        }
         return await work({ repository, session, watch });
       } finally {
         repository.close();
@@ -91,16 +97,40 @@ export interface BackupWork {
   readonly watch: Watch;
 }
 
-/** Makes the snapshot, shows how far it is, and tells what became of it. */
-export async function backUpAndTell(repository: Repository, work: BackupWork): Promise<void> {
+/** Runs the command that makes the source quiet, such as by a snapshot of the volume. */
+async function runHookBefore(
+  command: string,
+  { repository, name, console }: { repository: Repository; name: string; console: Console },
+): Promise<void> {
+  const env = { REGRAIN_OPERATION: "backup", REGRAIN_NAME: name, REGRAIN_REPOSITORY: repository.store.label };
+  const failure = await runUserCommand(command, env, (from, ended) => console.relay(from, ended));
+  if (failure === undefined) return;
+  throw new RegrainError(
+    "HOOK_FAILED",
+    `the command of --hook-before ${failure}, and nothing was backed up`,
+    {
+      path: command,
+      hint: "run it by itself to see why; without --hook-before the source is read as it is",
+    },
+  );
+}
+
+/**
+ * Makes the snapshot, shows how far it is, and tells what became of it.
+ *
+ * @returns the exit status: 3 where the source was not quiet, and nobody said that this is meant.
+ */
+export async function backUpAndTell(repository: Repository, work: BackupWork): Promise<number> {
   const { console } = work;
   const report = await backUpWithProgress(repository, work);
   if (console.json) console.outJson({ type: "summary", status: "done", ...reportJson(report) });
   else tellReport(report, console);
+  return work.origin.quiet?.isDisturbed ? EXIT_INCOMPLETE : 0;
 }
 
 /** Makes the snapshot and shows how far it is. */
 export async function backUpWithProgress(repository: Repository, work: BackupWork): Promise<BackupReport> {
+  work.origin.quiet?.askWhoWrites();
   const report = await backUpUntilStopped(repository, work);
   const { id, sizeBytes, stats: { elapsedMs: _, ...figures } } = report.snapshot;
   work.watch.learn({ snapshot: id, figures: { diskBytes: sizeBytes, ...figures } });
@@ -143,7 +173,7 @@ async function backUpUntilStopped(repository: Repository, work: BackupWork): Pro
         watch.learn({ figures: { readBytes, storedBytes } });
         progress.update({ doneBytes, totalBytes, parts: { read: readBytes, stored: storedBytes } });
       },
-      beforeCommit: () => origin.requireUnchanged?.(),
+      beforeCommit: () => origin.quiet?.judge(),
       onNotice: (sentence) => console.warn(sentence),
     });
   } finally {
@@ -203,6 +233,7 @@ export function reportJson({ snapshot, restarts }: BackupReport) {
     root,
     change,
     changeId: snapshot.changeId ?? null,
+    consistency: snapshot.consistency ?? null,
     retainUntil: snapshot.retainUntil ?? null,
     stats,
     restarts,

@@ -24,6 +24,8 @@ type ListFlags = Omit<BackupFlags, "name">;
 interface Tally {
   done: number;
   readonly failed: { readonly disk: ListedDisk; readonly error: RegrainError }[];
+  /** Those whose source was not quiet: their snapshots are there, and marked. */
+  readonly disturbed: string[];
   readBytes: number;
   storedBytes: number;
 }
@@ -34,7 +36,7 @@ export async function runBackupList(path: string, flags: ListFlags): Promise<num
   for (const { name, source } of disks) checkBackup(source, { ...flags, name });
   return await withBackupRepository(path, flags, async (means) => {
     const startedMs = performance.now();
-    const tally: Tally = { done: 0, failed: [], readBytes: 0, storedBytes: 0 };
+    const tally: Tally = { done: 0, failed: [], disturbed: [], readBytes: 0, storedBytes: 0 };
     for (const disk of disks) await backUpListed(disk, tally, { ...means, flags });
     tellAll(tally, { console: means.session.console, elapsedMs: performance.now() - startedMs });
     return exitOf(tally);
@@ -42,9 +44,9 @@ export async function runBackupList(path: string, flags: ListFlags): Promise<num
 }
 
 /** 3 says that some are there: where none is, the status is what kept the first of them out. */
-function exitOf({ done, failed }: Tally): number {
+function exitOf({ done, failed, disturbed }: Tally): number {
   const [first] = failed;
-  if (first === undefined) return 0;
+  if (first === undefined) return disturbed.length > 0 ? EXIT_INCOMPLETE : 0;
   return done > 0 ? EXIT_INCOMPLETE : first.error.exit;
 }
 
@@ -60,6 +62,7 @@ async function backUpListed(
     using origin = await openOrigin(disk.source, { flags, session, repository });
     const report = await backUpWithProgress(repository, { origin, flags, console, watch });
     tally.done++;
+    if (origin.quiet?.isDisturbed) tally.disturbed.push(disk.name);
     tally.readBytes += report.snapshot.stats.readBytes;
     tally.storedBytes += report.snapshot.stats.storedBytes;
     if (console.json) {
@@ -105,7 +108,7 @@ function tellFailed({ name, source }: ListedDisk, error: RegrainError, console: 
 }
 
 function tellAll(
-  { done, failed, readBytes, storedBytes }: Tally,
+  { done, failed, disturbed, readBytes, storedBytes }: Tally,
   { console, elapsedMs }: { console: Console; elapsedMs: number },
 ): void {
   const names = failed.map(({ disk }) => disk.name);
@@ -116,6 +119,7 @@ function tellAll(
       done,
       failed: names.length,
       names,
+      disturbed,
       readBytes,
       storedBytes,
       elapsedMs: Math.round(elapsedMs),
@@ -125,6 +129,7 @@ function tellAll(
   console.out(
     `${plural(done, "disk")} backed up, ${formatSize(readBytes)} read, ${formatSize(storedBytes)} stored in ${
       formatDuration(elapsedMs)
-    }` + (names.length === 0 ? "" : `; ${names.length} failed: ${names.join(", ")}`),
+    }` + (names.length === 0 ? "" : `; ${names.length} failed: ${names.join(", ")}`) +
+      (disturbed.length === 0 ? "" : `; not quiet while they were read: ${disturbed.join(", ")}`),
   );
 }

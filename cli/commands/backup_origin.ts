@@ -1,7 +1,6 @@
 /** What `regrain backup` reads: a disk, the places of it that changed, a delta, a stream. */
-import { type Core, plural, quotePath, RegrainError, type Source } from "../../core-as/host/mod.ts";
+import { type Core, type Link, plural, quotePath, RegrainError } from "../../core-as/host/mod.ts";
 import { isChangeId, type Snapshot } from "../../core-as/host/repo/mod.ts";
-import { type Leniency, requireUnchanged } from "../apply/undisturbed.ts";
 import { type AuditReport, auditUnchanged } from "../backup/audit.ts";
 import { parseChangedAreas } from "../backup/changed_areas.ts";
 import { decodeList } from "../backup/changed_documents.ts";
@@ -15,6 +14,7 @@ import { checkStream, isStream, openStream, type StreamFlags } from "./backup_st
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import { warnNewer } from "./describe.ts";
 import type { Session } from "./session.ts";
+import { QuietSource } from "./source_quiet.ts";
 import { OpenedSnapshot } from "./snapshot_files.ts";
 import { openWholeDisk } from "./whole_disk.ts";
 
@@ -22,6 +22,8 @@ export interface OriginFlags extends StreamFlags {
   readonly delta?: string | undefined;
   readonly changed?: string | undefined;
   readonly audit?: string | undefined;
+  /** The disk is in use, and that is known. */
+  readonly live?: boolean | undefined;
   /** What the changes are since: a snapshot, or a change id. */
   readonly since?: string | undefined;
   /** Kept with the snapshot. */
@@ -32,8 +34,8 @@ export interface OriginFlags extends StreamFlags {
 export interface Origin extends Disposable {
   plan(parent: Snapshot | undefined, means: PlanMeans): Promise<BackupPlan>;
   readonly sizeBytes: number | undefined;
-  /** @throws {RegrainError} `INPUT_CHANGED` when a file was written to since it was opened, unless that is forced. */
-  requireUnchanged?(): void;
+  /** Whether the files stay as they are while they are read. Absent where nobody can tell. */
+  readonly quiet?: QuietSource;
 }
 
 /** What a plan is made with. */
@@ -125,7 +127,7 @@ export async function openOrigin(source: string | undefined, means: OriginMeans)
   }
 }
 
-type OpenedDisk = DiskOrigin & { readonly core: Core; readonly files: readonly Source[]; close(): void };
+type OpenedDisk = DiskOrigin & { readonly core: Core; readonly links: readonly Link[]; close(): void };
 
 async function openDisk(path: string, { session, repository, flags }: OriginMeans): Promise<OpenedDisk> {
   const { core } = session.context;
@@ -135,8 +137,7 @@ async function openDisk(path: string, { session, repository, flags }: OriginMean
   const file = newest!.files[0];
   const cid = file instanceof OpenedSnapshot ? file.cid : cidText(newest!);
   const { chunkBytes } = repository.description;
-  const files = disk.links.flatMap((link) => link.files);
-  return { source: disk, chunkBytes, cid, core, files, close: () => disk.close() };
+  return { source: disk, chunkBytes, cid, core, links: disk.links, close: () => disk.close() };
 }
 
 function openSource(disk: OpenedDisk, means: OriginMeans): Origin {
@@ -160,7 +161,7 @@ function openSource(disk: OpenedDisk, means: OriginMeans): Origin {
       return await auditedPlan(plan, { parent, disk, lanes, ...means });
     },
     sizeBytes: disk.source.sizeBytes,
-    requireUnchanged: () => requireUnchanged(disk.files, leniencyOf(means)),
+    quiet: quietSource(() => disk.links, means),
     [Symbol.dispose]: () => disk.close(),
   };
 }
@@ -174,7 +175,7 @@ function openDelta(delta: DeltaOverSnapshot, disk: OpenedDisk | undefined, means
       return disk === undefined ? plan : await auditedPlan(plan, { parent, disk, lanes, ...means });
     },
     sizeBytes: delta.sizeBytes,
-    requireUnchanged: () => requireUnchanged([...delta.files, ...disk?.files ?? []], leniencyOf(means)),
+    quiet: quietSource(() => [...delta.opened, ...disk?.links ?? []], means),
     [Symbol.dispose]() {
       delta[Symbol.dispose]();
       disk?.close();
@@ -188,8 +189,9 @@ function listDoubt({ doubt }: Lineage, parent: Snapshot): string {
     (kind === "run-between" ? `; --since ${parent.id} says that they are since that one` : "");
 }
 
-function leniencyOf({ flags, session }: OriginMeans): Leniency {
-  return { force: flags.force ?? false, warn: (sentence) => session.console.warn(sentence) };
+function quietSource(links: () => readonly Link[], { flags, session }: OriginMeans): QuietSource {
+  const { force = false, live = false } = flags;
+  return new QuietSource(links, { force, live, warn: (sentence) => session.console.warn(sentence) });
 }
 
 function readList(path: string): string {

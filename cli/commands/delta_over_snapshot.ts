@@ -53,6 +53,11 @@ export class DeltaOverSnapshot implements Disposable {
     return this.links[0]!;
   }
 
+  /** All links that are open. */
+  get opened(): readonly Link[] {
+    return this.links;
+  }
+
   /** Those of all links that are open. */
   get files(): readonly Source[] {
     return this.links.flatMap((link) => link.files);

@@ -135,6 +135,7 @@ function rowOf(listed: ListedSnapshot, created: string, holds: Shown["holds"]): 
     ...snapshot?.tags ?? [],
     ...hold === undefined ? [] : [hold.reason === undefined ? "held" : `held (${hold.reason})`],
     ...isDoubtful ? ["doubtful"] : [],
+    ...snapshot?.consistency === undefined ? [] : [snapshot.consistency],
     ...isInFuture(madeMs(listed), Date.now()) ? ["time in the future"] : [],
     ...snapshot === undefined ? ["damaged"] : [],
   ];

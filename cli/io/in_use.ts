@@ -112,14 +112,34 @@ export function refuseReadOnlyDevice(system: SystemFiles, target: Candidate): vo
   throw new RegrainError("TARGET_READ_ONLY", "the device is read-only", { path });
 }
 
+/** Why somebody may write to a file or a device that is to be read: it is mounted to be written, or swapped to. */
+export function usedFor(system: SystemFiles, identity: Identity): string | undefined {
+  const swap = swapArea(system, identity) ?? swapOnShared(system, identity);
+  if (swap !== undefined) return `the system swaps to ${swap}`;
+  const devices = [identity, ...loopsOverTheSame(system, identity).map((loop) => loop.identity)];
+  for (const device of devices) {
+    const mount = mountOf(system, device, ({ isReadOnly }) => !isReadOnly);
+    if (mount !== undefined) return `it, or a partition of it, is mounted at ${mount.mountPoint}`;
+  }
+  return undefined;
+}
+
 /** Where the device, or a partition of it, is mounted. */
-export function mountedAt(system: SystemFiles, { rdev }: Identity): string | undefined {
+export function mountedAt(system: SystemFiles, identity: Identity): string | undefined {
+  return mountOf(system, identity, () => true)?.mountPoint;
+}
+
+function mountOf(
+  system: SystemFiles,
+  { rdev }: Identity,
+  isMeant: (mount: Mount) => boolean,
+): Mount | undefined {
   if (rdev === undefined) return undefined;
   const name = deviceName(rdev);
-  return mounts(system).find((mount) =>
+  return mounts(system).filter(isMeant).find((mount) =>
     isSameOrPartition(system, { name: mount.device, wholeName: name }) ||
     isDeviceFile(system, mount.source, rdev)
-  )?.mountPoint;
+  );
 }
 
 interface Mount {
@@ -128,6 +148,8 @@ interface Mount {
   readonly mountPoint: string;
   /** What was mounted: mostly the path of a device. */
   readonly source: string;
+  /** The file system itself, not just this view of it. */
+  readonly isReadOnly: boolean;
 }
 
 /** Lines of `/proc/self/mountinfo`: id, parent, major:minor, root, mount point, options, tags, `-`, type, source, … */
@@ -135,11 +157,13 @@ function mounts(system: SystemFiles): Mount[] {
   const lines = (system.readText("/proc/self/mountinfo") ?? "").split("\n");
   return lines.filter((line) => line !== "").map((line) => {
     const fields = line.split(" ");
-    const source = fields[fields.indexOf("-", 6) + 2] ?? "";
+    const at = fields.indexOf("-", 6);
+    const source = fields[at + 2] ?? "";
     return {
       device: fields[2] ?? "",
       mountPoint: unescapeOctal(fields[4] ?? ""),
       source: unescapeOctal(source),
+      isReadOnly: (fields[at + 3] ?? "").split(",").includes("ro"),
     };
   });
 }

@@ -71,10 +71,18 @@ export const MEMORY_FILE_SYSTEMS: ReadonlySet<bigint> = new Set([0x01021994n, 0x
 /** `struct pollfd`: descriptor as i32, what is asked and what is so as i16 each. There is something to read. */
 export const POLLIN = 1;
 
+export const LOCK_SH = 1;
+export const LOCK_UN = 8;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 /** Sets a lock that belongs to the open file, not to the process. */
 export const F_OFD_SETLK = 37;
+/** Asks whether a lock could be set: the answer is written over what is asked. */
+export const F_OFD_GETLK = 36;
+/** Kinds of locks in `struct flock`, its first field as i16: read, write, none. */
+export const F_RDLCK = 0;
+export const F_WRLCK = 1;
+export const F_UNLCK = 2;
 /** Sets the bytes that a pipe can hold. */
 export const F_SETPIPE_SZ = 1031;
 /** `struct flock`: type 1 (F_WRLCK) and whence 0 (SEEK_SET) as i16; start 0 at +8; length 0, the whole, at +16. */

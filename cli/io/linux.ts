@@ -15,7 +15,14 @@ import { RegrainError } from "../../core-as/host/errors.ts";
 import { baseName, folderOf, joinPath } from "../../core-as/host/names.ts";
 import { aclFinder, attributeCopier } from "./attributes.ts";
 import { assertUsablePath, notPermitted, type Operation, systemError, unsuitable } from "./errno.ts";
-import { backingOf, deviceBusy, mountedAt, refuseReadOnlyDevice, refuseWhenInUse } from "./in_use.ts";
+import {
+  backingOf,
+  deviceBusy,
+  mountedAt,
+  refuseReadOnlyDevice,
+  refuseWhenInUse,
+  usedFor,
+} from "./in_use.ts";
 import {
   BLKGETSIZE64,
   BLKSSZGET,
@@ -34,6 +41,7 @@ import {
 } from "./libc.ts";
 import { LinuxSource, LinuxTarget, type OpenFile } from "./linux_file.ts";
 import { FileWatch } from "./file_watch.ts";
+import { DeviceWatch } from "./source_use.ts";
 import { byDescriptor, LinuxSystem } from "./linux_system.ts";
 import { listFolder } from "./folder_list.ts";
 import {
@@ -99,7 +107,17 @@ class LinuxIo implements Io {
       throw unsuitable("NOT_A_DISK", path, status.kind);
     }
     const fd = this.#open({ path, flags: O_RDONLY, operation });
-    return this.#orClose(fd, () => new LinuxSource(this.#libc, this.#describe({ fd, path, operation })));
+    return this.#sourceOf({ fd, path, operation });
+  }
+
+  #sourceOf(open: { fd: number; path: string; operation: Operation }): LocalSource {
+    return this.#orClose(open.fd, () => {
+      const file = this.#describe(open);
+      const { rdev } = file.identity;
+      const watch = rdev === undefined ? file.watch : new DeviceWatch(this.#system, rdev);
+      const mountedFor = () => usedFor(this.#system, file.identity);
+      return new LinuxSource(this.#libc, { ...file, ...watch === undefined ? {} : { watch }, mountedFor });
+    });
   }
 
   /** First the place alone is opened, and judged; then what was judged, by the descriptor and not by its name. */
@@ -116,7 +134,7 @@ class LinuxIo implements Io {
       }
       const fd = this.#system.open(byDescriptor(place), O_RDONLY);
       if (fd < 0) this.#fail(operation, path);
-      return this.#orClose(fd, () => new LinuxSource(this.#libc, this.#describe({ fd, path, operation })));
+      return this.#sourceOf({ fd, path, operation });
     } finally {
       this.#libc.close(place);
     }

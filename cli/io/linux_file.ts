@@ -15,7 +15,11 @@ import {
 import {
   BLKFLSBUF,
   BLKZEROOUT,
+  F_OFD_GETLK,
   F_OFD_SETLK,
+  F_RDLCK,
+  F_UNLCK,
+  F_WRLCK,
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
   FALLOC_FL_ZERO_RANGE,
@@ -23,6 +27,8 @@ import {
   type Libc,
   LOCK_EX,
   LOCK_NB,
+  LOCK_SH,
+  LOCK_UN,
   MEMORY_FILE_SYSTEMS,
   NETWORK_FILE_SYSTEMS,
   POSIX_FADV_DONTNEED,
@@ -36,6 +42,7 @@ import {
 } from "./libc.ts";
 import type { FileWatch } from "./file_watch.ts";
 import { setMode } from "./rights.ts";
+import { HELD_FOR_WRITING, HELD_LOCKED, QEMU_WRITES_BYTES, QEMU_WRITES_FROM } from "./source_use.ts";
 import type { Identity, LocalSource, LocalTarget } from "./types.ts";
 
 /** Most bytes asked for in one call: whole pages, and the result fits 32 bits. */
@@ -50,9 +57,13 @@ export interface OpenFile {
   readonly sizeBytes: number;
   readonly blockBytes: number;
   readonly identity: Identity;
-  /** Of a file. */
-  readonly watch?: FileWatch;
+  readonly watch?: Watch;
+  /** Of a source: why it may be written to, as far as the system tells without asking for locks. */
+  readonly mountedFor?: (() => string | undefined) | undefined;
 }
+
+/** What is looked at again later. */
+type Watch = Pick<FileWatch, "changed" | "displaced">;
 
 /** A file or device that is open for reading. */
 export class LinuxSource implements LocalSource {
@@ -60,7 +71,8 @@ export class LinuxSource implements LocalSource {
   readonly sizeBytes: number;
   readonly identity: Identity;
   readonly isDevice: boolean;
-  protected readonly watch: FileWatch | undefined;
+  protected readonly watch: Watch | undefined;
+  readonly #mountedFor: (() => string | undefined) | undefined;
   /** Absent for devices, which have no holes to tell of. */
   readonly runs?: (fromBytes: number, toBytes: number) => Run[];
   protected readonly libc: Libc;
@@ -77,6 +89,7 @@ export class LinuxSource implements LocalSource {
     this.identity = file.identity;
     this.isDevice = file.kind === "device";
     this.watch = file.watch;
+    this.#mountedFor = file.mountedFor;
     if (file.kind === "file") this.runs = (fromBytes, toBytes) => this.#runs(fromBytes, toBytes);
   }
 
@@ -88,6 +101,38 @@ export class LinuxSource implements LocalSource {
 
   changed(): string | undefined {
     return this.watch?.changed();
+  }
+
+  inUse(): string | undefined {
+    if (this.isDevice) return this.#mountedFor?.();
+    const isWrittenByQemu = this.#isLocked({
+      type: F_WRLCK,
+      from: QEMU_WRITES_FROM,
+      bytes: QEMU_WRITES_BYTES,
+    });
+    if (isWrittenByQemu) return HELD_FOR_WRITING;
+    if (this.#isLocked({ type: F_RDLCK, from: 0, bytes: 0 }) || this.#isClaimed()) return HELD_LOCKED;
+    return this.#mountedFor?.();
+  }
+
+  /** Whether a lock of another stands in the way of this one, which is not taken. */
+  #isLocked({ type, from, bytes }: { type: number; from: number; bytes: number }): boolean {
+    const lock = new DataView(new ArrayBuffer(32));
+    lock.setInt16(0, type, true);
+    lock.setBigInt64(8, BigInt(from), true);
+    lock.setBigInt64(16, BigInt(bytes), true);
+    // Where the file system has no locks, nobody holds one.
+    if (this.libc.fcntl(this.fd, F_OFD_GETLK, new Uint8Array(lock.buffer)) < 0) return false;
+    return lock.getInt16(0, true) !== F_UNLCK;
+  }
+
+  /** Whether another has the file by `flock`: there is no way to ask but to take a shared one, for a moment. */
+  #isClaimed(): boolean {
+    if (this.libc.flock(this.fd, LOCK_SH + LOCK_NB) === 0) {
+      this.libc.flock(this.fd, LOCK_UN);
+      return false;
+    }
+    return this.libc.errno() === "EAGAIN";
   }
 
   close(): void {

@@ -20,6 +20,7 @@ import {
 } from "./errno.ts";
 import { backingOf, refuseReadOnlyDevice, refuseWhenInUse, type SystemFiles } from "./in_use.ts";
 import { FileWatch } from "./file_watch.ts";
+import { HELD_LOCKED } from "./source_use.ts";
 import { listFolder } from "./folder_list.ts";
 import { modifiedMs, openLogFile, removeIfThere, replaceFile, rewriteFile } from "./log_file.ts";
 import { NO_COPIER } from "./attributes.ts";
@@ -77,6 +78,18 @@ class PortableSource implements LocalSource {
 
   changed(): string | undefined {
     return this.watch?.changed();
+  }
+
+  /** By `flock` alone: the locks that QEMU takes cannot be asked for from here. */
+  inUse(): string | undefined {
+    if (this.isDevice) return undefined;
+    const isFree = translating(
+      { operation: "open source", path: this.path },
+      () => this.file.tryLockSync(false),
+    );
+    if (!isFree) return HELD_LOCKED;
+    this.file.unlockSync();
+    return undefined;
   }
 
   close(): void {

@@ -67,6 +67,15 @@ function backupCommand(finish: Finish) {
           ["gzip", "zstd"] as const,
         ),
     )
+    .option(
+      "--live",
+      "the disk is in use, and that is meant: no warning, no exit 3; the snapshot is marked crash-consistent, which " +
+        "it is at best",
+    )
+    .option(
+      "--hook-before <COMMAND>",
+      "before SOURCE is opened run COMMAND by the shell, such as lvcreate --snapshot; nothing is read if it fails",
+    )
     .option("--rate-limit <SIZE>", "read at most SIZE bytes a second, such as 50M")
     .option("--tag <TAG>", "a word to find the snapshot by; may be given again", collect)
     .option(

@@ -32,18 +32,27 @@ export function hookEnvironment(facts: RunFacts): Record<string, string> {
   };
 }
 
-/**
- * Runs the command by the shell, and waits for it. What it writes goes to stderr, so that results stay alone.
- *
- * @returns why it failed, if it did.
- */
+/** Runs the command that is told how a run ended. @returns why it failed, if it did. */
 export async function runHook(
   command: string,
   facts: RunFacts,
   relay: Relay,
 ): Promise<string | undefined> {
+  return await runUserCommand(command, hookEnvironment(facts), relay);
+}
+
+/**
+ * Runs a command of the user's by the shell, and waits for it. What it writes goes to stderr, so that results stay
+ * alone.
+ *
+ * @returns why it failed, if it did.
+ */
+export async function runUserCommand(
+  command: string,
+  env: Record<string, string>,
+  relay: Relay,
+): Promise<string | undefined> {
   try {
-    const env = hookEnvironment(facts);
     const child = shellCommand(command, { env, stdout: "piped", stderr: "piped" }).spawn();
     await Promise.all([child.stdout, child.stderr].map((stream) => relay(stream, child.status)));
     const { code, signal } = await child.status;

@@ -40,6 +40,7 @@ export const ERRORS = {
 
   OPEN_FAILED: { exit: 6, text: "a file cannot be opened" },
   READ_FAILED: { exit: 6, text: "reading failed" },
+  HOOK_FAILED: { exit: 6, text: "a command that had to succeed before the work failed" },
   READ_SHORT: { exit: 6, text: "a file became shorter while it was read" },
   INPUT_CHANGED: { exit: 6, text: "an input was changed while it was read" },
   TARGET_CHANGED: { exit: 6, text: "the target was replaced, removed or cut while it was written" },

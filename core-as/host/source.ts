@@ -112,6 +112,11 @@ export interface Source {
    * tell.
    */
   changed?(): string | undefined;
+  /**
+   * Why another program may be writing to the medium, in words; `undefined` where nothing speaks for it. Absent where
+   * nobody can tell.
+   */
+  inUse?(): string | undefined;
   close(): void;
 }
 

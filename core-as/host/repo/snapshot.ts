@@ -85,6 +85,11 @@ export interface Snapshot {
    * then names it. Absent: nobody said.
    */
   readonly changeId?: string;
+  /**
+   * What the disk is at best: it was written to, or could be, while it was read, so it is as after a power loss, or a
+   * mix of several moments. Absent: nothing spoke for that.
+   */
+  readonly consistency?: "crash-consistent";
   readonly tags: readonly string[];
   /**
    * ISO 8601, UTC: until then the store lets nobody remove this manifest, nor anything that it refers to. Absent: it
@@ -196,6 +201,10 @@ function readFacts(fields: Fields, path: string): Omit<Snapshot, "pages"> {
     return Number.isNaN(Date.parse(text)) ? from.fail(name, "a time that exists") : text;
   };
   const retainUntil = fields.optional("retainUntil", timeOf);
+  const consistency = fields.optional(
+    "consistency",
+    (from, name) => from.text(name, /^crash-consistent$/) as "crash-consistent",
+  );
   const changeId = fields.optional("changeId", (from, name) => from.text(name, CHANGE_ID));
   return {
     format: "regrain-snapshot",
@@ -217,6 +226,7 @@ function readFacts(fields: Fields, path: string): Omit<Snapshot, "pages"> {
     },
     cid: fields.optional("cid", (from, name) => from.text(name, /^[0-9a-f]{8}$/)),
     ...changeId === undefined ? {} : { changeId },
+    ...consistency === undefined ? {} : { consistency },
     tags: fields.texts("tags"),
     ...retainUntil === undefined ? {} : { retainUntil },
     stats: {
