@@ -1,6 +1,6 @@
 /** Input that is no disk, or none that can be read: the page says so, and goes on. */
 import assert from "node:assert/strict";
-import { caseNamed, CASES, type Files } from "../../fixtures/mod.ts";
+import { buildDescriptor, caseNamed, CASES, type Files } from "../../fixtures/mod.ts";
 import { testWithPeers, withTempDir } from "../helpers/peers.ts";
 import { mutationBases } from "../property/mutation_bases.ts";
 import { nameOf, planMutants, seedOf } from "../property/mutation_plan.ts";
@@ -154,3 +154,29 @@ async function showAnything({ page }: Watched): Promise<void> {
   const { tab } = await stateOf(page);
   await page.getByRole("tab", { name: tab === "hex" ? /structure/i : /bytes/i }).click();
 }
+
+testWithPeers(
+  "E7: a name that turns the direction of writing is shown as what it is",
+  ["chromium"],
+  () =>
+    inPage(async (watched) => {
+      const name = "vm\u202ekdmv.\u009b\u2066exe";
+      const descriptor = buildDescriptor({
+        createType: "vmfs",
+        parentCid: "1",
+        parentFileNameHint: `${name}.vmdk`,
+        extents: [{ sectors: 8, type: "VMFS", file: `${name}-flat.vmdk` }],
+      });
+      const { page } = watched;
+      await drop(page, { [`${name}.vmdk`]: descriptor, [`${name}-flat.vmdk`]: new Uint8Array(4096) });
+      await drop(page, { [`${name}.vmdk`]: descriptor });
+      const html = await page.locator("body").evaluate((body) => {
+        const spoken = [...body.querySelectorAll("[title], [aria-label]")].map((element) =>
+          `${element.getAttribute("title")} ${element.getAttribute("aria-label")}`
+        );
+        return body.innerText + spoken.join();
+      });
+      assert.ok(html.includes("vm\\u202ekdmv.\\u009b\\u2066exe"), html.slice(0, 2000));
+      assert.doesNotMatch(html, /[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/);
+    }),
+);
