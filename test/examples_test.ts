@@ -32,6 +32,7 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   "repo copy": [...REPOSITORY, OTHER, "regrain repo init --repo /mnt/usb"],
   "repo key add": ENCRYPTED,
   "repo key list": ENCRYPTED,
+  "repo key rotate": ENCRYPTED,
   "repo key remove": [...ENCRYPTED, "regrain repo key add --new-passphrase-file new.txt --label escrow"],
 };
 

@@ -19,6 +19,8 @@ const SALT_BYTES = 32;
 const NONCE_BYTES = 12;
 const MAX_SLOT_BYTES = 64 * 1024;
 const MAX_SLOTS = 100;
+/** Rotations beyond it want a new repository, by repo copy. */
+const MAX_KEYS = 64;
 
 /** A slot as lists show it. */
 export interface KeySlot {
@@ -40,6 +42,33 @@ interface StoredSlot extends KeySlot {
 /** A new repository's key. */
 export function newMasterKey(): Uint8Array<ArrayBuffer> {
   return crypto.getRandomValues(new Uint8Array(MASTER_KEY_BYTES));
+}
+
+/**
+ * The keys of a repository with a new one behind them.
+ *
+ * @throws {RegrainError} `LIMIT_EXCEEDED`.
+ */
+export function withNewKey(master: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  if (master.length / MASTER_KEY_BYTES >= MAX_KEYS) {
+    throw new RegrainError("LIMIT_EXCEEDED", `a repository has ${MAX_KEYS} keys at most`, {
+      hint: "regrain repo copy makes one with a key of its own",
+    });
+  }
+  const rotated = new Uint8Array(master.length + MASTER_KEY_BYTES);
+  rotated.set(master);
+  rotated.set(newMasterKey(), master.length);
+  return rotated;
+}
+
+/** Ids of the slots that a passphrase opens. */
+export async function slotsOpenedBy(
+  store: ObjectStore,
+  by: { passphrase: string; repository: string },
+): Promise<string[]> {
+  const opened: string[] = [];
+  for (const slot of await readSlots(store)) if (await openSlot(slot, by) !== undefined) opened.push(slot.id);
+  return opened;
 }
 
 /** Adds a slot that a passphrase opens. */
@@ -124,7 +153,8 @@ async function openSlot(
   const key = await wrappingKey(by.passphrase, slot, "decrypt");
   try {
     const master = await crypto.subtle.decrypt(gcm(slot.nonce, by.repository), key, slot.wrapped);
-    return master.byteLength === MASTER_KEY_BYTES ? new Uint8Array(master) : undefined;
+    const keys = master.byteLength / MASTER_KEY_BYTES;
+    return Number.isInteger(keys) && keys >= 1 && keys <= MAX_KEYS ? new Uint8Array(master) : undefined;
   } catch (error) {
     if (error instanceof DOMException && error.name === "OperationError") return undefined;
     throw error;

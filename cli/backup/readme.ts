@@ -28,7 +28,8 @@ ${restoreScript(chunkBytes)}`;
 function encryptedText(): string {
   return `${HEAD}
 This repository is encrypted. An object is a nonce of 12 bytes and what AES-256-GCM makes of it; without a passphrase of
-one of the slots in keys/ nobody reads it, and no one can help.
+one of the slots in keys/ nobody reads it, and no one can help. There is no script for it: shells have no AES-GCM. Keep
+regrain, and the Deno that runs it, where the passphrase is kept.
 `;
 }
 

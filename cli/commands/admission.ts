@@ -71,14 +71,17 @@ export async function openAdmitted(store: ObjectStore, request: AdmissionRequest
   }
 }
 
-/** Remembers a repository that was made right now. */
+/** Remembers a repository that was made, or given a new key, right now. */
 export async function rememberMade(
   store: ObjectStore,
   description: RepositoryDescription,
-  { console, endpoint }: { console: Console; endpoint: string | undefined },
+  { console, endpoint, keys = description.encryption === "none" ? 0 : 1 }: {
+    console: Console;
+    endpoint: string | undefined;
+    keys?: number;
+  },
 ): Promise<void> {
   const address = await addressOf(store, endpoint);
-  const keys = description.encryption === "none" ? 0 : 1;
   const memory = { address, file: await knownFile(address), known: undefined };
   await remember(memory, knownOf(address, description, keys), console);
 }

@@ -3,13 +3,31 @@ import { RegrainError } from "../../core-as/host/mod.ts";
 import {
   checkWords,
   DESCRIPTION_KEY,
+  descriptionBytes,
   MAX_DESCRIPTION_BYTES,
   parseDescription,
   type RepositoryDescription,
+  ROTATED,
 } from "../../core-as/host/repo/mod.ts";
-import { addSlot, listSlots, removeSlot } from "../backup/keyring.ts";
+import {
+  addSlot,
+  type KeySlot,
+  listSlots,
+  removeSlot,
+  slotsOpenedBy,
+  withNewKey,
+} from "../backup/keyring.ts";
+import { authenticated } from "../backup/repository.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
-import { newPassphraseOf, openRepository, openStoreOf, type RepoFlags, THE_WORLD } from "./repo_session.ts";
+import { rememberMade } from "./admission.ts";
+import {
+  newPassphraseOf,
+  openRepository,
+  openStoreOf,
+  passphraseOf,
+  type RepoFlags,
+  THE_WORLD,
+} from "./repo_session.ts";
 
 export interface KeyAddFlags extends CommonFlags, RepoFlags {
   readonly newPassphraseFile?: string | undefined;
@@ -29,8 +47,15 @@ export async function runKeyAdd(flags: KeyAddFlags): Promise<number> {
   const repository = await openRepository(flags);
   try {
     refusePlain(repository.description, repository.store.label);
+    const passphrase = newPassphraseOf(flags);
+    const about = { passphrase, repository: repository.description.id };
+    for (const id of await slotsOpenedBy(repository.store, about)) {
+      console.warn(
+        `key slot ${id} has the same passphrase: who knows it loses nothing when one of the two is removed`,
+      );
+    }
     const slot = await addSlot(repository.store, repository.laneSetup.master!, {
-      passphrase: newPassphraseOf(flags),
+      passphrase,
       repository: repository.description.id,
       id: repository.newId(),
       label,
@@ -56,13 +81,76 @@ export async function runKeyRemove(id: string, flags: CommonFlags & RepoFlags): 
     if (console.json) console.outJson({ type: "summary", id, removed: true });
     else console.out(`key slot ${id} is removed`);
     console.tell(
-      "who has read the repository's key by it before still knows it; repo copy makes one with a new key",
+      "who kept the slot, or read the repository's key by it, can still read what is stored, now and " +
+        "from now on; regrain repo key rotate gives new data a new key",
     );
     return 0;
   } finally {
     repository.close();
     console.flush();
   }
+}
+
+export interface KeyRotateFlags extends KeyAddFlags {
+  readonly keepPassphrase?: boolean | undefined;
+}
+
+/**
+ * Gives new data a new key. What is stored stays under the old one, and whoever knows that reads it still; so the
+ * order is: first the feature, so that older versions stay away; then a slot with all keys; then the old slots go.
+ */
+export async function runKeyRotate(flags: KeyRotateFlags): Promise<number> {
+  const console = new Console(flags);
+  const repository = await openRepository(flags);
+  const { store, description } = repository;
+  try {
+    refusePlain(description, store.label);
+    const passphrase = flags.keepPassphrase ? passphraseOf(flags) : newPassphraseOf(flags);
+    const old = await listSlots(store);
+    const before = repository.laneSetup.master!;
+    const master = withNewKey(before);
+    const features = [...new Set([...description.features, ROTATED])];
+    await store.put(
+      DESCRIPTION_KEY,
+      descriptionBytes(await authenticated({ ...description, features }, before)),
+    );
+    const slot = await addSlot(store, master, {
+      passphrase,
+      repository: description.id,
+      id: repository.newId(),
+      label: flags.label ?? THE_WORLD.host,
+      nowMs: THE_WORLD.nowMs(),
+    });
+    const confirmed = await authenticated({ ...description, features }, master);
+    await store.remove(old.map(({ id }) => `keys/${id}.json`));
+    await store.put(DESCRIPTION_KEY, descriptionBytes(confirmed));
+    await rememberMade(store, confirmed, {
+      console,
+      endpoint: flags.endpoint,
+      keys: repository.keyCount + 1,
+    });
+    tellRotated(slot, old, console);
+    return 0;
+  } finally {
+    repository.close();
+    console.flush();
+  }
+}
+
+function tellRotated(slot: KeySlot, old: readonly KeySlot[], console: Console): void {
+  if (console.json) console.outJson({ type: "summary", ...slot, removed: old.map(({ id }) => id) });
+  else {console.out(
+      `new data gets a new key; key slot ${slot.id} (${slot.label}) is the only one that opens it`,
+    );}
+  for (const { id, label } of old) {
+    console.tell(
+      `key slot ${id} (${label}) is removed; regrain repo key add gives its passphrase back, if it should be`,
+    );
+  }
+  console.tell(
+    "what was stored before stays readable to whoever kept an old slot and its passphrase; a backup that runs now " +
+      "ends under the old key",
+  );
 }
 
 /** Needs no passphrase: labels and dates are no secret. */

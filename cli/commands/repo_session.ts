@@ -24,6 +24,8 @@ export interface RepoFlags extends CommonFlags, StoreFlags {
 /** Variables that say what a flag would, and what no flag may say. */
 const REPOSITORY_VARIABLE = "REGRAIN_REPO";
 const PASSPHRASE_VARIABLE = "REGRAIN_PASSPHRASE";
+/** Bits of a mode by which the group or all others may read. */
+const OTHERS_READ = 0o044;
 const TO_PASSPHRASE_VARIABLE = "REGRAIN_TO_PASSPHRASE";
 const MAX_PASSPHRASE_BYTES = 4096;
 
@@ -112,19 +114,22 @@ export function hasToPassphrase({ toPassphraseFile }: { toPassphraseFile?: strin
  *
  * @throws {RegrainError} `REPO_KEY` when there is none, or the command failed; `USAGE` where two flags say it.
  */
-export function passphraseOf(flags: Pick<RepoFlags, "passphraseFile" | "passphraseCommand">): string {
+export function passphraseOf(
+  flags: CommonFlags & Pick<RepoFlags, "passphraseFile" | "passphraseCommand">,
+): string {
   const { passphraseFile: file, passphraseCommand: command } = flags;
   if (command !== undefined) {
     if (file === undefined) return passphraseByCommand(command, MAX_PASSPHRASE_BYTES);
     throw new RegrainError("USAGE", "--passphrase-file and --passphrase-command exclude each other");
   }
-  return secretOf({ file, flag: "--passphrase-file", variable: PASSPHRASE_VARIABLE });
+  return secretOf({ flags, file, flag: "--passphrase-file", variable: PASSPHRASE_VARIABLE });
 }
 
 /** The passphrase that `repo key add` is about. */
-export function newPassphraseOf({ newPassphraseFile }: { newPassphraseFile?: string | undefined }): string {
+export function newPassphraseOf(flags: CommonFlags & { newPassphraseFile?: string | undefined }): string {
   return secretOf({
-    file: newPassphraseFile,
+    flags,
+    file: flags.newPassphraseFile,
     flag: "--new-passphrase-file",
     variable: "REGRAIN_NEW_PASSPHRASE",
     what: "there is no new passphrase",
@@ -132,9 +137,10 @@ export function newPassphraseOf({ newPassphraseFile }: { newPassphraseFile?: str
 }
 
 /** The passphrase of the repository that `repo copy` writes. */
-export function toPassphraseOf({ toPassphraseFile }: { toPassphraseFile?: string | undefined }): string {
+export function toPassphraseOf(flags: CommonFlags & { toPassphraseFile?: string | undefined }): string {
   return secretOf({
-    file: toPassphraseFile,
+    flags,
+    file: flags.toPassphraseFile,
     flag: "--to-passphrase-file",
     variable: TO_PASSPHRASE_VARIABLE,
     what: "the repository that is copied to is encrypted, and there is no passphrase",
@@ -142,17 +148,18 @@ export function toPassphraseOf({ toPassphraseFile }: { toPassphraseFile?: string
 }
 
 function secretOf(
-  from: { file: string | undefined; flag: string; variable: string; what?: string },
+  from: { flags: CommonFlags; file: string | undefined; flag: string; variable: string; what?: string },
 ): string {
-  const text = from.file === undefined ? variable(from.variable) : readPassphraseFile(from.file);
+  const text = from.file === undefined ? variable(from.variable) : readPassphraseFile(from.file, from.flags);
   if (text !== undefined && text !== "") return text;
   const what = from.what ?? "the repository is encrypted, and there is no passphrase";
   throw new RegrainError("REPO_KEY", what, { hint: `${from.flag} FILE, or the variable ${from.variable}` });
 }
 
-function readPassphraseFile(path: string): string {
+function readPassphraseFile(path: string, flags: CommonFlags): string {
   try {
     const text = Deno.readTextFileSync(path);
+    warnOfReaders(path, flags);
     if (text.length > MAX_PASSPHRASE_BYTES) {
       throw new RegrainError("LIMIT_EXCEEDED", "holds more than a passphrase", { path });
     }
@@ -165,6 +172,19 @@ function readPassphraseFile(path: string): string {
     const what = cause instanceof Error ? cause.message : String(cause);
     throw new RegrainError("OPEN_FAILED", `cannot be read (${what})`, { path, cause });
   }
+}
+
+const warnedOf = new Set<string>();
+
+/** A passphrase that others can read is theirs as well; some set the mode on purpose, for a group. */
+function warnOfReaders(path: string, flags: CommonFlags): void {
+  const { mode, isFile } = Deno.statSync(path);
+  if (!isFile || mode === null || (mode & OTHERS_READ) === 0 || warnedOf.has(path)) return;
+  warnedOf.add(path);
+  const rights = (mode & 0o777).toString(8).padStart(4, "0");
+  new Console(flags).warn(
+    `${path}: has mode ${rights}, and other users can read the passphrase: chmod 600 it`,
+  );
 }
 
 function variable(name: string): string | undefined {

@@ -277,6 +277,25 @@ function keyCommand(finish: Finish) {
   );
   key.addCommand(
     withCommon(withRepository(
+      new Command("rotate")
+        .summary("give new data a new key")
+        .description(
+          "What is stored from now on gets a new key, which a passphrase that was removed, or leaked with its slot, " +
+            "does not open. Every key slot is removed but the new one; what was stored before stays readable to " +
+            "whoever kept an old slot and its passphrase. Older versions cannot open the repository afterwards.",
+        )
+        .option(
+          "--new-passphrase-file <FILE>",
+          "file with the passphrase of the new slot; REGRAIN_NEW_PASSPHRASE by default",
+        )
+        .option("--keep-passphrase", "the new slot has the passphrase that opens the repository now")
+        .option("--label <TEXT>", "whose it is; the name of this host by default"),
+    ))
+      .addHelpText("after", examples("regrain repo key rotate --new-passphrase-file new.txt --repo /backups"))
+      .action(async (flags) => finish(await (await import("../commands/repo_key.ts")).runKeyRotate(flags))),
+  );
+  key.addCommand(
+    withCommon(withRepository(
       new Command("list").summary("list the key slots").description(
         "Lists the key slots; needs no passphrase.",
       ),

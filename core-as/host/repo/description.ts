@@ -14,6 +14,9 @@ export const MIN_CHUNK_BYTES = MIB;
 export const MAX_CHUNK_BYTES = 64 * MIB;
 export const DEFAULT_CHUNK_BYTES = 4 * MIB;
 
+/** The feature of a repository whose key was rotated: its slots hold more than one key. */
+export const ROTATED = "key-rotation";
+
 /** What the store does with a write that must not replace: refuses it, replaces all the same, does not know it. */
 export type ConditionalPut = "atomic" | "ignored" | "rejected";
 
@@ -62,8 +65,9 @@ export function parseDescription(bytes: Uint8Array, path: string): RepositoryDes
   if (fields.text("format") !== "regrain-repository") fields.fail("format", '"regrain-repository"');
   const version = fields.count("version");
   const features = fields.texts("features");
-  if (version !== 1 || features.length > 0) {
-    const what = version === 1 ? `needs ${features.join(", ")}` : `has version ${version}`;
+  const unknown = features.filter((each) => each !== ROTATED);
+  if (version !== 1 || unknown.length > 0) {
+    const what = version === 1 ? `needs ${unknown.join(", ")}` : `has version ${version}`;
     throw new RegrainError("REPO_UNSUPPORTED", `the repository ${what}, which this version does not know`, {
       path,
       hint: "use a newer regrain",

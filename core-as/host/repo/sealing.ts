@@ -28,28 +28,42 @@ export interface Codec {
 export class RepositoryKeys {
   private constructor(
     private readonly repository: string,
-    private readonly master: CryptoKey,
+    /** Oldest first; what is new is encrypted under the last. */
+    private readonly masters: readonly CryptoKey[],
     /** Names content, so that nobody can tell from a name what is stored. */
     readonly idKey: Uint8Array<ArrayBuffer>,
   ) {}
 
-  /** @param master 32 random bytes that never change, whatever the passphrases do. */
+  /**
+   * @param master 32 random bytes; after a rotation the keys one behind the other, the oldest first. Names of content
+   * come from the first for ever, so that what is stored is found again: who knows it may check a guess, and reads
+   * nothing newer.
+   */
   static async derive(master: Uint8Array<ArrayBuffer>, repository: string): Promise<RepositoryKeys> {
-    const key = await crypto.subtle.importKey("raw", master, "HKDF", false, ["deriveBits", "deriveKey"]);
-    const idKey = await crypto.subtle.deriveBits(hkdf("id", repository), key, 256);
-    return new RepositoryKeys(repository, key, new Uint8Array(idKey));
+    const keys: CryptoKey[] = [];
+    for (let at = 0; at < master.length; at += MASTER_KEY_BYTES) {
+      const raw = master.slice(at, at + MASTER_KEY_BYTES);
+      keys.push(await crypto.subtle.importKey("raw", raw, "HKDF", false, ["deriveBits", "deriveKey"]));
+    }
+    const idKey = await crypto.subtle.deriveBits(hkdf("id", repository), keys[0]!, 256);
+    return new RepositoryKeys(repository, keys, new Uint8Array(idKey));
+  }
+
+  private get newest(): CryptoKey {
+    return this.masters.at(-1)!;
   }
 
   /** What says that these bytes were written by somebody who has the key, as hexadecimal digits. */
   async mac(purpose: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-    const raw = await crypto.subtle.deriveBits(hkdf(`mac ${purpose}`, this.repository), this.master, 256);
+    const raw = await crypto.subtle.deriveBits(hkdf(`mac ${purpose}`, this.repository), this.newest, 256);
     const key = await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
     return toHex(new Uint8Array(await crypto.subtle.sign("HMAC", key, bytes)));
   }
 
   async encrypt(key: string, plain: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
-    const text = await crypto.subtle.encrypt(this.gcm(key, nonce), await this.keyOf(key, "encrypt"), plain);
+    const by = await this.keyOf(key, { master: this.newest, use: "encrypt" });
+    const text = await crypto.subtle.encrypt(this.gcm(key, nonce), by, plain);
     const sealed = new Uint8Array(NONCE_BYTES + text.byteLength);
     sealed.set(nonce);
     sealed.set(new Uint8Array(text), NONCE_BYTES);
@@ -59,11 +73,23 @@ export class RepositoryKeys {
   /** @returns `undefined` when it was not encrypted for this repository and this key, or was changed. */
   async decrypt(key: string, sealed: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (sealed.length < ENVELOPE_BYTES) return undefined;
+    for (const master of this.masters.toReversed()) {
+      const plain = await this.decryptBy(master, key, sealed);
+      if (plain !== undefined) return plain;
+    }
+    return undefined;
+  }
+
+  private async decryptBy(
+    master: CryptoKey,
+    key: string,
+    sealed: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const nonce = sealed.subarray(0, NONCE_BYTES);
     try {
       const plain = await crypto.subtle.decrypt(
         this.gcm(key, nonce),
-        await this.keyOf(key, "decrypt"),
+        await this.keyOf(key, { master, use: "decrypt" }),
         sealed.subarray(NONCE_BYTES),
       );
       return new Uint8Array(plain);
@@ -81,10 +107,13 @@ export class RepositoryKeys {
     };
   }
 
-  private keyOf(key: string, use: "encrypt" | "decrypt"): Promise<CryptoKey> {
+  private keyOf(
+    key: string,
+    { master, use }: { master: CryptoKey; use: "encrypt" | "decrypt" },
+  ): Promise<CryptoKey> {
     return crypto.subtle.deriveKey(
       hkdf(`object ${key}`, this.repository),
-      this.master,
+      master,
       { name: "AES-GCM", length: 256 },
       false,
       [use],

@@ -1,0 +1,84 @@
+/** What a passphrase that was removed still opens, and who may read a passphrase. */
+import assert from "node:assert/strict";
+import { withTempDir } from "../helpers/peers.ts";
+import { DISK, RepositoryFolder } from "./repository_folder.ts";
+
+const ENCRYPT = ["--encrypt", "--chunk-size", "1M"];
+
+function withPassphrase(
+  folder: string,
+  passphrase: string,
+  env: Record<string, string> = {},
+): RepositoryFolder {
+  return new RepositoryFolder(folder, "repo", { env: { REGRAIN_PASSPHRASE: passphrase, ...env } });
+}
+
+Deno.test("E11: a removed passphrase with a kept slot opens no backup made after repo key rotate", async () => {
+  await withTempDir((folder) => {
+    const env = { REGRAIN_PASSPHRASE: "one", REGRAIN_NEW_PASSPHRASE: "two" };
+    const repository = RepositoryFolder.create(folder, "repo", { env, flags: ENCRYPT });
+    const before = repository.backUp("ab");
+    const kept = { slot: repository.read("keys/first.json"), description: repository.read("repo.json") };
+    const [rotated] = repository.json(["repo", "key", "rotate"]);
+    assert.deepEqual(rotated!.removed, ["first"]);
+    assert.deepEqual(repository.keys("keys/"), [`keys/${rotated!.id}.json`]);
+    const mine = withPassphrase(folder, "two");
+    const after = mine.backUp("abc");
+    assert.equal(
+      mine.keys("chunks/").length,
+      4,
+      "what was stored before is found by its name, and used again",
+    );
+    mine.assertHolds(before, "ab");
+    mine.assertHolds(after, "abc");
+    mine.run(["verify", "--deep"]);
+    // Who has the old slot and its passphrase, and may write the store, opens it with the old description.
+    const state = { XDG_STATE_HOME: `${folder}/elsewhere` };
+    mine.write("keys/first.json", kept.slot);
+    const thief = withPassphrase(folder, "one", state);
+    thief.refuses({ code: "REPO_REPLACED", exit: 12 }, ["snapshots"]);
+    mine.write("repo.json", kept.description);
+    thief.assertHolds(before, "ab");
+    thief.refuses({ code: "SNAPSHOT_DAMAGED", exit: 4 }, ["restore", `${DISK}@${after}`, `${folder}/out`]);
+    // A host that remembers does not fall back to the old key, even where its passphrase is the same.
+    const { message } = withPassphrase(folder, "one").refuses({ code: "REPO_REPLACED", exit: 12 }, [
+      "snapshots",
+    ]);
+    assert.match(message, /from before the key was rotated: it has 1 keys, and this host remembers 2/);
+  });
+});
+
+Deno.test("E11: a passphrase file that other users can read is warned of, by each command that reads it", async () => {
+  await withTempDir((folder) => {
+    const file = `${folder}/passphrase`;
+    Deno.writeTextFileSync(file, "one\n", { mode: 0o600 });
+    Deno.chmodSync(file, 0o600);
+    const repository = new RepositoryFolder(folder);
+    const flags = ["--passphrase-file", file];
+    assert.doesNotMatch(repository.run(["repo", "init", "--encrypt", ...flags]).stderr, /chmod/);
+    Deno.chmodSync(file, 0o640);
+    assert.match(repository.run(["snapshots", ...flags]).stderr, /mode 0640, .* chmod 600/);
+    Deno.chmodSync(file, 0o600);
+    assert.doesNotMatch(repository.run(["snapshots", ...flags]).stderr, /chmod/);
+  });
+});
+
+Deno.test("B20: the same passphrase in a second slot is said", async () => {
+  await withTempDir((folder) => {
+    const env = { REGRAIN_PASSPHRASE: "one", REGRAIN_NEW_PASSPHRASE: "one" };
+    const repository = RepositoryFolder.create(folder, "repo", { env, flags: ENCRYPT });
+    assert.match(repository.run(["repo", "key", "add"]).stderr, /key slot first has the same passphrase/);
+  });
+});
+
+Deno.test("B20: an encrypted repository says that there is no script for it, and promises none", async () => {
+  await withTempDir((folder) => {
+    const env = { REGRAIN_PASSPHRASE: "one" };
+    const repository = RepositoryFolder.create(folder, "repo", { env, flags: ENCRYPT });
+    const text = new TextDecoder().decode(repository.read("README.txt"));
+    assert.match(text, /There is no script for it: shells have no AES-GCM/);
+    assert.doesNotMatch(text, /#!\/bin\/sh/);
+    const manual = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+    assert.match(manual, /An encrypted one has no such script/);
+  });
+});
