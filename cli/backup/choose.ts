@@ -3,6 +3,7 @@ import { RegrainError } from "../../core-as/host/errors.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { Repository } from "./repository.ts";
 import { findSnapshot, type ListedSnapshot, readSnapshots } from "./snapshots.ts";
+import { readVms } from "./vms.ts";
 
 /** What `snapshots` prints first of a line, as a person copies it. */
 const BARE_ID = /^[0-9A-HJKMNP-TV-Z]{8,26}$/i;
@@ -93,7 +94,14 @@ export async function choose(
       else onSkipped(`snapshot ${id} is passed over: its backup was taken for dead before it ended`);
     }
   };
-  if (specs.length === 0) await takeAll();
+  if (specs.length === 0) {
+    await takeAll();
+    for (const { name, damage } of await readVms(repository)) {
+      if (damage !== undefined) {
+        damaged.set(name.id, { name, snapshot: undefined, damage, isDoubtful: false });
+      }
+    }
+  }
   for (const spec of specs) {
     if (!spec.includes("@") && !BARE_ID.test(spec)) await takeAll(await existingSource(repository, spec));
     else {

@@ -18,6 +18,7 @@ import { isDamage } from "./places.ts";
 import type { BackupPlan } from "./plan.ts";
 import type { Repository, World } from "./repository.ts";
 import { readSnapshots } from "./snapshots.ts";
+import { putVm, readVms } from "./vms.ts";
 
 /** The clock of a copy goes in such steps: enough for signs of life, and a short copy has the time it should. */
 const STEP_MS = 10 * 60 * 1000;
@@ -64,7 +65,7 @@ export interface CopyOptions {
 }
 
 /** The words by which a copy names what it is a copy of; they stand in the manifest as the reason. */
-function originOf(from: Repository, { id }: Snapshot): string {
+function originOf(from: Repository, { id }: { readonly id: string }): string {
   return `copy of ${id} of repository ${from.description.id}`;
 }
 
@@ -116,6 +117,33 @@ export async function copySnapshot(
   await refuseUnequal({ from, to }, snapshot, report.snapshot);
   known.copies.set(reason, report.snapshot);
   return report;
+}
+
+/**
+ * Copies the manifests of VMs all of whose disks are copied.
+ *
+ * @returns how many were not there.
+ */
+export async function copyVms(
+  { from, to }: { from: Repository; to: Repository },
+  copies: ReadonlyMap<string, Snapshot>,
+): Promise<number> {
+  const there = new Set((await readVms(to)).map(({ vm }) => vm?.copyOf));
+  let copied = 0;
+  for (const { vm, damage } of await readVms(from)) {
+    if (vm === undefined || damage !== undefined || there.has(originOf(from, vm))) continue;
+    const disks = vm.disks.map(({ label, id }) => [label, copies.get(originOf(from, { id }))] as const);
+    const whole = disks.filter((disk): disk is [string, Snapshot] => disk[1] !== undefined);
+    if (whole.length < disks.length) continue;
+    await putVm(to, {
+      name: vm.source.name,
+      disks: new Map(whole),
+      configs: vm.configs,
+      copyOf: { words: originOf(from, vm), original: vm },
+    });
+    copied++;
+  }
+  return copied;
 }
 
 function isCopyOf(copy: Snapshot | undefined, parent: Snapshot | undefined): boolean {

@@ -4,6 +4,7 @@ import type { Snapshot, SnapshotName } from "../../core-as/host/repo/mod.ts";
 import { heldIds } from "./holds.ts";
 import { removeUnlocked } from "./remove_unlocked.ts";
 import type { Repository } from "./repository.ts";
+import { type ListedVm, readVms } from "./vms.ts";
 
 /** The first letters of an id; fewer would be guessed too easily. */
 const ID = /^[0-9A-HJKMNP-TV-Z]{8,26}$/i;
@@ -13,7 +14,10 @@ export interface Forgotten {
   readonly name: SnapshotName;
   /** `undefined` when the manifest cannot be read. */
   readonly snapshot: Snapshot | undefined;
-  readonly fate: "removed" | "held" | "locked";
+  /** `part`: a VM snapshot needs it. */
+  readonly fate: "removed" | "held" | "locked" | "part";
+  /** The VM snapshot that it is part of; of a manifest of a VM that one itself. */
+  readonly vm?: string | undefined;
 }
 
 /**
@@ -27,15 +31,22 @@ export async function forget(
   ids: readonly string[],
   { dryRun }: { dryRun: boolean },
 ): Promise<Forgotten[]> {
-  const names = await namesOf(repository, ids);
+  const vms = (await readVms(repository)).filter(({ name }) => ids.includes(name.id));
+  const others = ids.filter((id) => !vms.some(({ name }) => name.id === id));
+  const forgotten: Forgotten[] = [];
+  for (const each of vms) forgotten.push(...await forgetVm(repository, each, { dryRun }));
+  const names = await namesOf(repository, others);
+  const parts = names.length === 0 ? new Map() : await partsOf(repository);
   const found = await Promise.all(
     names.map(async (name) => ({ name, snapshot: await readIfSound(repository, name) })),
   );
   const held = await heldIds(repository);
-  const forgotten: Forgotten[] = [];
   for (const each of found) {
     const { name, snapshot } = each;
-    if (held.has(name.id)) forgotten.push({ ...each, fate: "held" });
+    const vm = parts.get(name.id);
+    // One that cannot be read is of no use to the VM any more.
+    if (vm !== undefined && snapshot !== undefined) forgotten.push({ ...each, fate: "part", vm });
+    else if (held.has(name.id)) forgotten.push({ ...each, fate: "held" });
     else if (await isLocked(repository, name, snapshot)) forgotten.push({ ...each, fate: "locked" });
     else if (dryRun) forgotten.push({ ...each, fate: "removed" });
     else {
@@ -45,6 +56,39 @@ export async function forget(
     }
   }
   return forgotten;
+}
+
+/** A VM snapshot goes as one, its manifest first; where one of its disks stays, all of it stays. */
+async function forgetVm(
+  repository: Repository,
+  { name, vm }: ListedVm,
+  { dryRun }: { dryRun: boolean },
+): Promise<Forgotten[]> {
+  const held = await heldIds(repository);
+  const ids = new Set(vm?.disks.map(({ id }) => id) ?? []);
+  const disks = (await repository.listSnapshots()).filter(({ id }) => ids.has(id));
+  const found = await Promise.all(
+    disks.map(async (disk) => ({ name: disk, snapshot: await readIfSound(repository, disk) })),
+  );
+  let fate: Forgotten["fate"] = held.has(name.id) || disks.some(({ id }) => held.has(id))
+    ? "held"
+    : "removed";
+  for (const each of [{ name, snapshot: undefined }, ...found]) {
+    if (fate === "removed" && await isLocked(repository, each.name, each.snapshot)) fate = "locked";
+  }
+  const manifest = { name, snapshot: undefined, fate, vm: `${vm?.source.name ?? name.source}@${name.id}` };
+  if (fate === "removed" && !dryRun) {
+    const { store, world } = repository;
+    for (const { key } of [name, ...disks]) await removeUnlocked(store, [key], world);
+  }
+  return [manifest, ...found.map((each) => ({ ...each, fate }))];
+}
+
+/** Of every snapshot that a VM snapshot needs, that one. */
+async function partsOf(repository: Repository): Promise<Map<string, string>> {
+  return new Map(
+    (await readVms(repository)).flatMap(({ vm }) => vm?.disks.map(({ id }) => [id, vm.id]) ?? []),
+  );
 }
 
 async function namesOf(repository: Repository, ids: readonly string[]): Promise<SnapshotName[]> {

@@ -1,6 +1,6 @@
 /** Removing snapshots by rules. Only manifests are removed here; their chunks are the business of a collection. */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import type { Snapshot, SnapshotName } from "../../core-as/host/repo/mod.ts";
+import { type Snapshot, type SnapshotName, vmKey, type VmSnapshot } from "../../core-as/host/repo/mod.ts";
 import { heldIds } from "./holds.ts";
 import { unhealedMarks } from "./marks.ts";
 import type { Repository } from "./repository.ts";
@@ -10,6 +10,7 @@ import { type Listed, type ListedSnapshot, readSnapshots } from "./snapshots.ts"
 import { shrunkDisks } from "./shrunk.ts";
 import { findHits } from "./places.ts";
 import { isInFuture, madeMs } from "./times.ts";
+import { vmsByDisk } from "./vms.ts";
 
 /** A snapshot with what is needed to tell of it and to remove it. */
 export interface PruneCandidate extends Candidate {
@@ -48,18 +49,59 @@ export async function prune(repository: Repository, options: PruneOptions): Prom
       hint: "such as --keep-last 7 --keep-weekly 4",
     });
   }
-  const fates = selectKept(await readCandidates(repository, options), options.policy);
+  const vms = await vmsByDisk(repository);
+  const fates = keepTogether(selectKept(await readCandidates(repository, options), options.policy), vms);
   const doomed = fates.filter(({ isKept }) => !isKept).map(({ snapshot }) => snapshot);
   for (const sentence of shrunkDisks(fates, new Set(doomed.map(({ id }) => id)))) options.onNotice(sentence);
   if (options.dryRun || doomed.length === 0) return { fates, removed: doomed.map(({ id }) => id) };
   // Looked at again at the last moment: a hold may have come since.
   const held = await heldIds(repository);
-  const removed = doomed.filter(({ id }) => !held.has(id));
+  // And a VM's manifest may have been written since.
+  const spared = new Set([...await vmsByDisk(repository)].flatMap(([id, now]) => {
+    const isNew = now.length > (vms.get(id)?.length ?? 0);
+    return isNew || now.some(({ disks }) => disks.some((disk) => held.has(disk.id))) ? [id] : [];
+  }));
+  const removed = doomed.filter(({ id }) => !held.has(id) && !spared.has(id));
   for (const { id } of doomed) {
     if (held.has(id)) options.onNotice(`snapshot ${id} was held a moment ago, and stays`);
+    else if (spared.has(id)) {
+      options.onNotice(`snapshot ${id} belongs to a VM that keeps it since a moment ago`);
+    }
   }
+  const gone = new Set(removed.flatMap(({ id }) => vms.get(id) ?? []));
+  await repository.store.remove([...gone].map(({ source, id }) => vmKey(source.key, id, repository.suffix)));
   await repository.store.remove(removed.map(({ name }) => name.key));
   return { fates, removed: removed.map(({ id }) => id) };
+}
+
+/** A VM snapshot is one: where one of its disks is kept, or is not judged here, all of them are. */
+function keepTogether(
+  fates: readonly Fate<PruneCandidate>[],
+  vms: ReadonlyMap<string, readonly VmSnapshot[]>,
+): Fate<PruneCandidate>[] {
+  const doomed = new Set(fates.filter(({ isKept }) => !isKept).map(({ snapshot }) => snapshot.id));
+  const there = new Set(fates.map(({ snapshot }) => snapshot.id));
+  const keptWith = new Map<string, string>();
+  // A disk's snapshot may be part of several VM snapshots after a copy, so what is kept may keep more.
+  for (let before = -1; before !== keptWith.size;) {
+    before = keptWith.size;
+    for (const vm of new Set([...vms.values()].flat())) {
+      if (vm.disks.every(({ id }) => doomed.has(id) && !keptWith.has(id))) continue;
+      // A disk whose snapshot is gone keeps no other, but where all disks were looked at only.
+      const keeps = vm.disks.some(({ id, source }) =>
+        keptWith.has(id) ||
+        (there.has(id) ? !doomed.has(id) : !fates.some((each) => each.snapshot.source === source.key))
+      );
+      if (!keeps) continue;
+      for (const { id } of vm.disks) {
+        if (doomed.has(id)) keptWith.set(id, `part of ${vm.source.name}@${vm.id}`);
+      }
+    }
+  }
+  return fates.map((fate) => {
+    const reason = keptWith.get(fate.snapshot.id);
+    return reason === undefined ? fate : { ...fate, isKept: true, reasons: [reason] };
+  });
 }
 
 async function readCandidates(repository: Repository, options: PruneOptions): Promise<PruneCandidate[]> {

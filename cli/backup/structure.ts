@@ -5,7 +5,9 @@ import {
   DESCRIPTION_KEY,
   parseContentKey,
   parseSnapshotKey,
+  parseVmKey,
   snapshotKey,
+  vmKey,
 } from "../../core-as/host/repo/mod.ts";
 import { heldId } from "./holds.ts";
 import { isSign, isUnderWay, LEASE_MS, listActive, readForbidden } from "./intents.ts";
@@ -15,6 +17,7 @@ import type { Repository } from "./repository.ts";
 import { readSnapshots } from "./snapshots.ts";
 import { spanWords } from "./times.ts";
 import { notedId } from "./verify_notes.ts";
+import { readVms } from "./vms.ts";
 
 /** What can be found; each with what it means, and whether something is lost by it. */
 export const STRUCTURE_FINDINGS = {
@@ -100,6 +103,9 @@ export async function checkStructure(repository: Repository): Promise<StructureR
   for (const id of holds) {
     if (!snapshots.has(id)) findings.push({ what: "no-snapshot", about: `holds/${id}.json` });
   }
+  for (const { name, damage } of await readVms(repository)) {
+    if (damage !== undefined) findings.push({ what: "manifest", about: name.key, detail: damage.reason });
+  }
   await checkSigns(repository, findings);
   return { objects: seen.objects, bytes: seen.bytes, snapshots: snapshots.size, findings };
 }
@@ -109,6 +115,8 @@ function hasPlace(repository: Repository, key: string): boolean {
   const content = parseContentKey(key);
   if (content !== undefined) return contentKey(content, repository.suffix) === key;
   const snapshot = parseSnapshotKey(key);
+  const vm = parseVmKey(key);
+  if (vm !== undefined) return vmKey(vm.source, vm.id, repository.suffix) === key;
   if (snapshot !== undefined) return snapshotKey(snapshot.source, snapshot.id, repository.suffix) === key;
   return key === DESCRIPTION_KEY || key === README_KEY || heldId(key) !== undefined ||
     markIn(key) !== undefined || notedId(key) !== undefined ||

@@ -1,10 +1,12 @@
-/** What `regrain backup` is asked to make: one disk, or all that a list names. */
+/** What `regrain backup` is asked to make: one disk, all that a list names, or those of a VM. */
 import { RegrainError } from "../../core-as/host/mod.ts";
 import { type BackupFlags, runBackup } from "./backup.ts";
 
 export interface BackupCommandFlags extends Omit<BackupFlags, "name"> {
   readonly name?: string | undefined;
   readonly list?: string | undefined;
+  readonly vm?: string | undefined;
+  readonly config?: readonly string[] | undefined;
 }
 
 /** What is said of one disk, and cannot hold for several. */
@@ -21,16 +23,30 @@ const OF_ONE_DISK = {
 } as const satisfies Partial<Record<keyof BackupCommandFlags, string>>;
 
 export async function runBackupCommand(
-  source: string | undefined,
+  sources: readonly string[],
   flags: BackupCommandFlags,
 ): Promise<number> {
-  const { list, name } = flags;
+  const { list, name, vm, config } = flags;
+  if (vm !== undefined) {
+    refuseFlagsOfOne("--vm", flags);
+    if (list !== undefined) throw new RegrainError("USAGE", "--vm and --list exclude each other");
+    return await (await import("./backup_vm.ts")).runBackupVm(sources, { ...flags, vm });
+  }
+  if (config !== undefined) {
+    throw new RegrainError("USAGE", "--config is a file of a VM, and --vm is not given");
+  }
+  const [source, another] = sources;
   if (list !== undefined) {
     refuseFlagsOfOne("--list", flags);
     if (source !== undefined) {
       throw new RegrainError("USAGE", "with --list there is no SOURCE: the list names them");
     }
     return await (await import("./backup_list.ts")).runBackupList(list, flags);
+  }
+  if (another !== undefined) {
+    throw new RegrainError("USAGE", `one SOURCE is backed up at a time, and ${another} is another`, {
+      hint: "--vm NAME disk-0=A disk-1=B makes one moment of several disks, --list FILE a snapshot of each",
+    });
   }
   if (name !== undefined) return await runBackup(source, { ...flags, name });
   throw new RegrainError("USAGE", "--name does not say what the disk is called in the repository", {

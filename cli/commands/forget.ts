@@ -43,22 +43,28 @@ export async function runForget(ids: readonly string[], flags: ForgetFlags): Pro
 }
 
 function tell(
-  { name: { id, source, key }, snapshot, fate }: Forgotten,
+  { name: { id, source, key }, snapshot, fate, vm }: Forgotten,
   { console, dryRun }: { console: Console; dryRun: boolean },
 ): void {
   const disk = snapshot?.source.name;
+  const isVm = vm !== undefined && fate !== "part";
   if (console.json) {
     console.outJson({
       type: "snapshot",
       id,
       disk: disk ?? source,
       key,
-      isDamaged: snapshot === undefined,
+      isDamaged: snapshot === undefined && !isVm,
       fate,
     });
   }
-  const what = disk === undefined ? `${key}, which cannot be read,` : `${disk}@${id}`;
-  if (fate === "held") console.warn(`${what} is held, and stays: regrain release ${id} takes the hold away`);
-  else if (fate === "locked") console.warn(`${what} is locked until a date, and stays`);
+  const what = isVm ? vm : disk === undefined ? `${key}, which cannot be read,` : `${disk}@${id}`;
+  if (fate === "part") {
+    console.warn(
+      `${what} is part of a VM snapshot, and stays: regrain forget ${vm} removes it with all of its disks`,
+    );
+  } else if (fate === "held") {
+    console.warn(`${what} is held, and stays: regrain release ${id} takes the hold away`);
+  } else if (fate === "locked") console.warn(`${what} is locked until a date, and stays`);
   else if (!console.json) console.out(`${what} ${dryRun ? "would be" : "is"} removed`);
 }

@@ -2,7 +2,7 @@
 import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { choose, type Chosen } from "../backup/choose.ts";
-import { copySnapshot, CopyWorld, readCopies } from "../backup/copy.ts";
+import { copySnapshot, copyVms, CopyWorld, readCopies } from "../backup/copy.ts";
 import { isDamage } from "../backup/places.ts";
 import type { Repository } from "../backup/repository.ts";
 import { readSnapshots } from "../backup/snapshots.ts";
@@ -125,8 +125,10 @@ async function copyAll(
       progress.end();
     }
   }
+  const vms = await copyVms({ from, to }, await readCopies(to));
+  if (vms > 0 && !console.json) console.out(`${plural(vms, "snapshot")} of whole VMs copied`);
   const there = snapshots.length + work.damaged.length - copied - leftOut;
-  if (console.json) console.outJson({ type: "summary", copied, there, leftOut, storedBytes });
+  if (console.json) console.outJson({ type: "summary", copied, there, leftOut, vms, storedBytes });
   else {
     console.out(
       `${plural(copied, "snapshot")} copied, ${formatSize(storedBytes)} stored; ${there} were there already` +

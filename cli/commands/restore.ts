@@ -7,6 +7,7 @@ import type { Repository } from "../backup/repository.ts";
 import { type Overlay, readInOrder, type RestoreCounts, restoreTo } from "../backup/restore.ts";
 import { type DamagedStretch, inOrder } from "../backup/salvage.ts";
 import { findSnapshot, parseSnapshotSpec } from "../backup/snapshots.ts";
+import { findVm } from "../backup/vms.ts";
 import { PRIVATE_MODE } from "../io/mod.ts";
 import { formatDuration, noSpaceOnStdout, Progress } from "../ui/mod.ts";
 import { PIPE, rateLimitOf } from "./apply_flags.ts";
@@ -17,6 +18,7 @@ import { onDamagedOf, warnDamaged, withHint } from "./restore_damage.ts";
 import { descriptorDoubt } from "./restore_beside.ts";
 import { behindTheEnd, formatOf, planFormat, type RestoreFormat } from "./restore_format.ts";
 import { findTarget, openPlace, type Place, type PlaceFlags, requireNoInputs } from "./restore_place.ts";
+import { isVmRestore, restoreVm } from "./restore_vm.ts";
 import { type LongFlags, type Session, startSession } from "./session.ts";
 import { type Watch, watched, type WatchFlags } from "./watched.ts";
 
@@ -54,7 +56,7 @@ const EXIT_INCOMPLETE = 3;
 export async function runRestore(spec: string, path: string, flags: RestoreFlags): Promise<number> {
   checkFlags(path, flags);
   const session = startSession({ ...flags, format: undefined });
-  const { name } = parseSnapshotSpec(spec);
+  const { name, which } = parseSnapshotSpec(spec);
   const damaged: DamagedStretch[] = [];
   try {
     return await watched({ operation: "restore", name, flags, session }, async (watch) => {
@@ -62,6 +64,10 @@ export async function runRestore(spec: string, path: string, flags: RestoreFlags
       const repository = await openRepository(flags);
       try {
         watch.learn({ repository: repository.store.label });
+        if (await isVmRestore(repository, name, path)) {
+          await restoreAll(path, { repository, which, name, session, flags, watch, damaged });
+          return damaged.length === 0 ? 0 : EXIT_INCOMPLETE;
+        }
         const snapshot = await findSnapshot(repository, spec, (sentence) => session.console.warn(sentence));
         watch.learn({ snapshot: snapshot.id, figures: { diskBytes: snapshot.sizeBytes } });
         await restoreWithDelta(path, { repository, snapshot, session, flags, watch, damaged });
@@ -73,6 +79,35 @@ export async function runRestore(spec: string, path: string, flags: RestoreFlags
   } finally {
     session.console.flush();
   }
+}
+
+/** Every disk of a VM, each as if it were restored by itself. */
+async function restoreAll(
+  folder: string,
+  work: Pick<RestoreWork, "repository" | "session" | "flags" | "watch" | "damaged"> & {
+    name: string;
+    which: string;
+  },
+): Promise<void> {
+  const { repository, session, flags, watch, name, which } = work;
+  for (const flag of ["apply", "delta"] as const) {
+    if (!flags[flag]) continue;
+    throw new RegrainError("USAGE", `--${flag} is about one disk, and ${name} is a VM`, {
+      hint: `regrain restore --${flag} with one of its disks: regrain snapshots ${name} lists them`,
+    });
+  }
+  const vm = await findVm(repository, { name, which });
+  await restoreVm(repository, vm, {
+    folder,
+    force: flags.force ?? false,
+    format: flags.format,
+    session,
+    restoreDisk: async (snapshot, path) => {
+      const damaged: DamagedStretch[] = [];
+      await restoreWithDelta(path, { repository, snapshot, session, flags, watch, damaged });
+      work.damaged.push(...damaged);
+    },
+  });
 }
 
 function checkFlags(path: string, flags: RestoreFlags): void {

@@ -8,6 +8,7 @@ import type { Repository } from "../backup/repository.ts";
 import { readOutlines } from "../backup/snapshot_index.ts";
 import type { Listed } from "../backup/snapshots.ts";
 import { isInFuture, madeMs, timeTexts } from "../backup/times.ts";
+import { type ListedVm, readVms } from "../backup/vms.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { indexFileOf } from "./index_file.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
@@ -39,15 +40,63 @@ export async function runSnapshots(disk: string | undefined, flags: SnapshotsFla
     });
     if (disk !== undefined && filterSnapshots(all, { disk }).length === 0) throw noBackupOf(repository, disk);
     const listed = filterSnapshots(all, filter);
+    const vms = isFiltered(flags) ? [] : (await readVms(repository)).filter((each) => isOfVm(each, disk));
+    if (console.json) { for (const each of vms) console.outJson(vmJson(each)); }
     if (console.json) printJson(listed, { holds, console });
     else if (listed.length === 0) {
       const what = all.length === 0 ? "no snapshots" : `no snapshot of ${all.length} is meant by these flags`;
       console.tell(`${repository.store.label}: ${what}`);
     } else printTable(listed, { all, holds, console });
-    return listed.some(({ damage }) => damage !== undefined) ? EXIT_DAMAGE : 0;
+    if (!console.json) printVms(vms, console);
+    return [...listed, ...vms].some(({ damage }) => damage !== undefined) ? EXIT_DAMAGE : 0;
   } finally {
     repository.close();
     console.flush();
+  }
+}
+
+/** Hosts and tags are those of disks. */
+function isFiltered({ host, tag, from, until }: SnapshotsFlags): boolean {
+  return [host, tag, from, until].some((each) => each !== undefined);
+}
+
+function isOfVm({ name, vm }: ListedVm, asked: string | undefined): boolean {
+  return asked === undefined || asked === (vm?.source.name ?? name.source);
+}
+
+function vmJson({ name, vm, damage }: ListedVm): unknown {
+  const broken = damage === undefined ? null : { code: damage.code, reason: damage.message };
+  if (vm === undefined) return { type: "vm", id: name.id, source: name.source, damage: broken };
+  const { id, source, created, host, disks, configs } = vm;
+  return {
+    type: "vm",
+    id,
+    source,
+    created,
+    host,
+    disks,
+    configs: configs.map((each) => each.name),
+    damage: broken,
+  };
+}
+
+/** VMs by name, each with its moments, oldest first. */
+function printVms(vms: readonly ListedVm[], console: Console): void {
+  const byName = Map.groupBy(vms, ({ name, vm }) => vm?.source.name ?? name.source);
+  for (const [name, moments] of [...byName].sort(([a], [b]) => a < b ? -1 : 1)) {
+    console.out();
+    console.out(`${console.paint("bold", name, "out")}  VM, ${plural(moments.length, "snapshot")}`);
+    for (const { name: { id }, vm, damage } of moments) {
+      const disks = vm?.disks.map(({ label }) => label).join(", ");
+      const configs = vm?.configs.map((each) => each.name) ?? [];
+      const what = vm === undefined
+        ? "damaged"
+        : `${vm.created.slice(0, 19)}Z  ${[disks, ...configs].join(", ")}`;
+      console.out(`  ${id}  ${what}${vm !== undefined && damage !== undefined ? "  not whole" : ""}`);
+    }
+  }
+  for (const { damage } of vms) {
+    if (damage !== undefined) console.warn([damage.message, damage.hint ?? []].flat().join("; "));
   }
 }
 

@@ -25,10 +25,21 @@ function backupCommand(finish: Finish) {
         "which of them changed is taken from a list (--changed) or a delta (--delta), else found by reading the disk.",
     )
     .argument(
-      "[SOURCE]",
-      "image, block device, descriptor (its whole chain), repo:VM/DISK@latest, or - for standard input",
+      "[SOURCE...]",
+      "image, block device, descriptor (its whole chain), repo:VM/DISK@latest, or - for standard input; with --vm " +
+        "disk-0=IMAGE, a disk each",
     )
-    .option("--name <VM/DISK>", "what the disk is called in the repository; needed without --list")
+    .option("--name <VM/DISK>", "what the disk is called in the repository; needed without --list and --vm")
+    .option(
+      "--vm <VM>",
+      "make one moment of several disks, seen together: regrain backup --vm web01 disk-0=A disk-1=B; stop the VM, or " +
+        "give copies of one moment",
+    )
+    .option(
+      "--config <FILE>",
+      "with --vm: keep FILE (vmx, domain XML, nvram) beside the disks; again for more",
+      collect,
+    )
     .option(
       "--list <FILE>",
       "no SOURCE: back up every disk that FILE lists, its name and its source a line, quoted as in a shell; " +
@@ -101,10 +112,11 @@ function backupCommand(finish: Finish) {
         "dd if=/dev/vg0/vm bs=4M | regrain backup - --repo s3://bucket/vms --name web01/disk-0",
         "regrain backup --from-command 'ssh esx dd if=/dev/vg0/vm bs=4M' --repo /backups --name web01/disk-0",
         "regrain backup --list disks.txt --repo /backups",
+        "regrain backup --vm web01 disk-0=vm.img disk-1=base.vmdk --config disks.txt --repo /backups",
       ),
     )
-    .action(async (source, flags) =>
-      finish(await (await import("../commands/backup_many.ts")).runBackupCommand(source, flags))
+    .action(async (sources, flags) =>
+      finish(await (await import("../commands/backup_many.ts")).runBackupCommand(sources, flags))
     );
 }
 
@@ -115,8 +127,11 @@ function restoreCommand(finish: Finish) {
       "Writes a snapshot. Every chunk is checked before it is used. A new file appears under its name when it is " +
         "complete; running an interrupted restore again carries on where it was.",
     )
-    .argument("<SNAPSHOT>", "VM/DISK@latest, VM/DISK@<first letters of an id>, or VM/DISK@<time>")
-    .argument("<TARGET>", "a new file, a block device, or - for standard output")
+    .argument(
+      "<SNAPSHOT>",
+      "VM/DISK@latest, VM/DISK@<first letters of an id>, or VM/DISK@<time>; VM@latest for all disks of a VM",
+    )
+    .argument("<TARGET>", "a new file, a block device, or - for standard output; DIR/ for all disks of a VM")
     .option("--apply <DELTA>", "lay a delta, and those below it that came since, over the snapshot meanwhile")
     .option("--delta", "change an existing TARGET in place, where it differs")
     .addOption(

@@ -15,3 +15,4 @@ export * from "./sealing.ts";
 export * from "./snapshot.ts";
 export * from "./snapshot_diff.ts";
 export * from "./snapshot_source.ts";
+export * from "./vm_snapshot.ts";

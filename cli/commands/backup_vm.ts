@@ -1,0 +1,168 @@
+/** `regrain backup --vm`: the disks of a VM as one moment, with the files that describe it. */
+import { plural, RegrainError } from "../../core-as/host/mod.ts";
+import {
+  checkSourceName,
+  isPlainFileName,
+  MAX_CONFIG_BYTES,
+  MAX_CONFIGS,
+  MAX_VM_DISKS,
+  type Snapshot,
+  type VmConfig,
+  type VmSnapshot,
+} from "../../core-as/host/repo/mod.ts";
+import { retainUntil } from "../backup/retain.ts";
+import { putVm } from "../backup/vms.ts";
+import type { Console } from "../ui/mod.ts";
+import { PIPE } from "./apply_flags.ts";
+import {
+  type BackupFlags,
+  type BackupMeans,
+  backUpWithProgress,
+  checkBackup,
+  reportJson,
+  retainMsOf,
+  tellReport,
+  withBackupRepository,
+} from "./backup.ts";
+import { openOrigin, type Origin } from "./backup_origin.ts";
+
+export interface VmFlags extends Omit<BackupFlags, "name"> {
+  readonly vm: string;
+  readonly config?: readonly string[] | undefined;
+}
+
+interface DiskOfVm {
+  readonly label: string;
+  readonly name: string;
+  readonly source: string;
+}
+
+/** @param words `disk-0=PATH`, a disk each. */
+export async function runBackupVm(words: readonly string[], flags: VmFlags): Promise<number> {
+  const { vm } = flags;
+  checkSourceName(vm);
+  const disks = words.map((word) => diskOf(word, vm));
+  checkDisks(disks, vm);
+  for (const { name, source } of disks) checkBackup(source, { ...flags, name });
+  const configs = (flags.config ?? []).map((path) => readConfig(path));
+  checkConfigs(configs, disks);
+  return await withBackupRepository(vm, flags, async (means) => {
+    const { repository, session: { console } } = means;
+    const startedMs = repository.world.nowMs();
+    const made = await backUpDisks(disks, { ...means, flags });
+    const retainUntilMs = retainUntil(startedMs, retainMsOf(flags));
+    tellVm(await putVm(repository, { name: vm, disks: made, configs, retainUntilMs }), console);
+    return 0;
+  });
+}
+
+function diskOf(word: string, vm: string): DiskOfVm {
+  const at = word.indexOf("=");
+  const [label, source] = [word.slice(0, Math.max(at, 0)), word.slice(at + 1)];
+  if (at > 0 && isPlainFileName(label) && source !== "" && source !== PIPE) {
+    const name = `${vm}/${label}`;
+    checkSourceName(name);
+    return { label, name, source };
+  }
+  throw new RegrainError("USAGE", `${JSON.stringify(word)} is no disk of a VM`, {
+    hint: `a label and where it is read from: regrain backup --vm ${vm} disk-0=${source || "vm.vmdk"}`,
+  });
+}
+
+function checkDisks(disks: readonly DiskOfVm[], vm: string): void {
+  if (disks.length === 0 || disks.length > MAX_VM_DISKS) {
+    throw new RegrainError("USAGE", `--vm takes 1 to ${MAX_VM_DISKS} disks, and ${disks.length} are named`, {
+      hint: `regrain backup --vm ${vm} disk-0=a.vmdk disk-1=b.vmdk`,
+    });
+  }
+  const labels = disks.map(({ label }) => label);
+  const twice = labels.find((label, i) => labels.indexOf(label) < i);
+  if (twice !== undefined) throw new RegrainError("USAGE", `${twice} is given twice`);
+}
+
+function readConfig(path: string): VmConfig {
+  try {
+    const { isFile, size } = Deno.statSync(path);
+    if (!isFile) throw new RegrainError("USAGE", "is no file to keep beside the disks", { path });
+    if (size > MAX_CONFIG_BYTES) {
+      throw new RegrainError("LIMIT_EXCEEDED", "is larger than what describes a VM can be: 1 MiB", { path });
+    }
+    const base64 = Deno.readFileSync(path).toBase64();
+    return { name: path.slice(path.lastIndexOf("/") + 1), base64 };
+  } catch (cause) {
+    if (cause instanceof RegrainError) throw cause;
+    if (cause instanceof Deno.errors.NotFound) {
+      throw new RegrainError("NOT_FOUND", "does not exist", { path, cause });
+    }
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw new RegrainError("OPEN_FAILED", `cannot be read (${what})`, { path, cause });
+  }
+}
+
+/** They are restored into one folder with the disks. */
+function checkConfigs(configs: readonly VmConfig[], disks: readonly DiskOfVm[]): void {
+  if (configs.length > MAX_CONFIGS) {
+    throw new RegrainError(
+      "USAGE",
+      `--config is given ${configs.length} times, and ${MAX_CONFIGS} is the most`,
+    );
+  }
+  const names = configs.map(({ name }) => name);
+  for (const [i, name] of names.entries()) {
+    const isTaken = names.indexOf(name) < i ||
+      disks.some(({ label }) =>
+        [".img", ".qcow2", ".vmdk", "-flat.vmdk"].some((end) => name === label + end)
+      );
+    if (isPlainFileName(name) && !isTaken) continue;
+    const what = isTaken
+      ? "is the name of another file of this VM"
+      : "is no name that a file is restored under";
+    throw new RegrainError("USAGE", `--config: ${JSON.stringify(name)} ${what}`, {
+      hint: "give a copy of it another name",
+    });
+  }
+}
+
+/** Every disk is opened before the first is read: one that is not there is known before anything is stored. */
+async function backUpDisks(
+  disks: readonly DiskOfVm[],
+  { repository, session, watch, flags }: BackupMeans & { flags: VmFlags },
+): Promise<Map<string, Snapshot>> {
+  using opened = new DisposableStack();
+  const origins = new Map<DiskOfVm, Origin>();
+  for (const disk of disks) {
+    const own = { ...flags, name: disk.name };
+    origins.set(disk, opened.use(await openOrigin(disk.source, { flags: own, session, repository })));
+  }
+  const made = new Map<string, Snapshot>();
+  const { console } = session;
+  for (const [disk, origin] of origins) {
+    const own = { ...flags, name: disk.name };
+    const report = await backUpWithProgress(repository, { origin, flags: own, console, watch });
+    made.set(disk.label, report.snapshot);
+    if (console.json) {
+      console.outJson({ type: "disk", status: "done", source: disk.source, ...reportJson(report) });
+    } else tellReport(report, console);
+  }
+  // A moment is one only where no disk was written to until the last of them was read.
+  for (const origin of origins.values()) origin.requireUnchanged?.();
+  return made;
+}
+
+function tellVm({ id, source: { name }, disks, configs }: VmSnapshot, console: Console): void {
+  if (console.json) {
+    console.outJson({
+      type: "summary",
+      status: "done",
+      id,
+      name,
+      disks: disks.map(({ label, id, sizeBytes }) => ({ label, id, sizeBytes })),
+      configs: configs.map((config) => config.name),
+    });
+    return;
+  }
+  console.out(`${name}@${id}`);
+  console.tell(
+    `${plural(disks.length, "disk")} as one moment; regrain restore ${name}@${id} DIR/ restores all`,
+  );
+}

@@ -1,0 +1,93 @@
+/** `regrain restore VM@WHICH DIR/`: every disk of a VM, and the files that describe it, into one folder. */
+import { plural, quoteWord, RegrainError } from "../../core-as/host/mod.ts";
+import { type Snapshot, snapshotKey, type VmSnapshot } from "../../core-as/host/repo/mod.ts";
+import type { Repository } from "../backup/repository.ts";
+import { listVms } from "../backup/vms.ts";
+import type { RestoreFormat } from "./restore_format.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * True for `DIR/` where there are backups of a VM of that name.
+ *
+ * @throws {RegrainError} `USAGE` for a VM and a target that is no folder.
+ */
+export async function isVmRestore(repository: Repository, name: string, path: string): Promise<boolean> {
+  const source = await repository.sourceKey(name);
+  if ((await listVms(repository, source)).length === 0) return false;
+  if (path.endsWith("/")) return true;
+  if ((await repository.listSnapshots(source)).length > 0) return false;
+  throw new RegrainError("USAGE", `${name} is a VM, whose disks are restored into a folder`, {
+    hint: `a TARGET that ends in /: regrain restore ${
+      quoteWord(`${name}@latest`)
+    } DIR/; or one disk of it by its name`,
+  });
+}
+
+interface VmRestore {
+  readonly folder: string;
+  readonly force: boolean;
+  readonly format: RestoreFormat | undefined;
+  readonly session: Session;
+  restoreDisk(snapshot: Snapshot, path: string): Promise<void>;
+}
+
+export async function restoreVm(repository: Repository, vm: VmSnapshot, work: VmRestore): Promise<void> {
+  const { folder, session: { console, io } } = work;
+  // Read first: of a VM that is not whole nothing is written.
+  const disks: { snapshot: Snapshot; path: string }[] = [];
+  for (const { label, source, id, root } of vm.disks) {
+    const key = snapshotKey(source.key, id, repository.suffix);
+    const snapshot = await repository.readSnapshot({ key, source: source.key, id });
+    if (snapshot === undefined) {
+      throw new RegrainError("SNAPSHOT_MISSING", "was removed a moment ago", {
+        path: repository.pathOf(key),
+      });
+    }
+    if (snapshot.root !== root) {
+      throw new RegrainError("REPO_MIXED", `is not the disk that ${vm.source.name}@${vm.id} was made with`, {
+        path: repository.pathOf(key),
+      });
+    }
+    disks.push({ snapshot, path: `${folder}${label}${endingOf(work.format)}` });
+  }
+  const configs = vm.configs.map(({ name, base64 }) => ({ path: folder + name, base64 }));
+  Deno.mkdirSync(folder, { recursive: true });
+  if (!work.force) { for (const { path } of [...disks, ...configs]) refuseExisting(path); }
+  for (const { snapshot, path } of disks) await work.restoreDisk(snapshot, path);
+  for (const { path, base64 } of configs) io.replaceFile(path, Uint8Array.fromBase64(base64), 0o600);
+  if (console.json) {
+    console.outJson({
+      type: "vm",
+      id: vm.id,
+      name: vm.source.name,
+      target: folder,
+      disks: disks.map(({ path }) => path),
+      configs: configs.map(({ path }) => path),
+    });
+    return;
+  }
+  console.out(
+    `${folder}: ${vm.source.name}@${vm.id}, ${plural(disks.length, "disk")}, ${
+      plural(configs.length, "other file")
+    }`,
+  );
+}
+
+function endingOf(format: RestoreFormat | undefined): string {
+  if (format === undefined || format === "raw") return ".img";
+  return format === "qcow2" ? ".qcow2" : ".vmdk";
+}
+
+function refuseExisting(path: string): void {
+  try {
+    Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  throw new RegrainError("TARGET_UNSUITABLE", "exists already", {
+    path,
+    hint:
+      "restore into an empty folder; --force puts the files of the VM in the place of those there, which are lost",
+  });
+}

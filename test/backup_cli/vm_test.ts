@@ -1,0 +1,163 @@
+/** Disks of one VM as one moment: made, listed, restored, kept and removed together. */
+import assert from "node:assert/strict";
+import { choose } from "../../cli/backup/choose.ts";
+import { copySnapshot, copyVms, CopyWorld, readCopies } from "../../cli/backup/copy.ts";
+import { forget } from "../../cli/backup/forget.ts";
+import { collectGarbage } from "../../cli/backup/gc.ts";
+import { hold, release } from "../../cli/backup/holds.ts";
+import { InlineLanes } from "../../cli/backup/lanes.ts";
+import { prune } from "../../cli/backup/prune.ts";
+import type { Repository } from "../../cli/backup/repository.ts";
+import { checkStructure } from "../../cli/backup/structure.ts";
+import { findVm, listVms, putVm } from "../../cli/backup/vms.ts";
+import { snapshotKey, type VmSnapshot } from "../../core-as/host/repo/mod.ts";
+import { assertFileHolds } from "../helpers/bytes.ts";
+import { withTempDir } from "../helpers/peers.ts";
+import { backUpLetters, memoryRepository, steppedWorld } from "./memory_repository.ts";
+import { diskOf, RepositoryFolder } from "./repository_folder.ts";
+
+const VM = "web01";
+const LATEST = { name: VM, which: "latest" };
+
+/** A moment of two disks whose chunks are the letters. */
+async function backUpVm(repository: Repository, letters: readonly [string, string]): Promise<VmSnapshot> {
+  const disks = new Map();
+  for (const [i, each] of letters.entries()) {
+    disks.set(`disk-${i}`, await backUpLetters(repository, each, `${VM}/disk-${i}`));
+  }
+  return await putVm(repository, { name: VM, disks, configs: [{ name: "web01.vmx", base64: "eA==" }] });
+}
+
+const idsOf = async (repository: Repository) => (await repository.listSnapshots()).map(({ id }) => id);
+const quiet = { onNotice: () => undefined };
+
+Deno.test("B15: --vm makes one moment of two disks, and restore VM@latest DIR/ writes both and the vmx", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    const [a, b, vmx] = [diskOf("ab"), diskOf("c.d"), new TextEncoder().encode('displayName = "web01"\n')];
+    Deno.writeFileSync(`${folder}/a.img`, a);
+    Deno.writeFileSync(`${folder}/b.img`, b);
+    Deno.writeFileSync(`${folder}/web01.vmx`, vmx);
+    const words = ["backup", "--vm", VM, `disk-0=${folder}/a.img`, `disk-1=${folder}/b.img`];
+    // One that is not there: nothing of the VM is seen, nor of its other disks.
+    repository.refuses({ code: "NOT_FOUND", exit: 4 }, [...words, `disk-2=${folder}/gone.img`]);
+    assert.deepEqual([...repository.keys("vms/"), ...repository.keys("snaps/")], []);
+    const made = repository.json([...words, "--config", `${folder}/web01.vmx`]).at(-1)!;
+    assert.deepEqual([made.type, made.name, made.configs], ["summary", VM, ["web01.vmx"]]);
+    const listed = repository.json(["snapshots"]).find(({ type }) => type === "vm")!;
+    assert.deepEqual([listed.id, listed.damage], [made.id, null]);
+    assert.match(
+      repository.run(["snapshots"]).stdout,
+      /web01 {2}VM, 1 snapshot\n.*disk-0, disk-1, web01\.vmx/,
+    );
+    const out = `${folder}/out/`;
+    repository.run(["restore", `${VM}@latest`, out]);
+    assertFileHolds(`${out}disk-0.img`, a);
+    assertFileHolds(`${out}disk-1.img`, b);
+    assertFileHolds(`${out}web01.vmx`, vmx);
+    const again = ["restore", `${VM}@latest`, out];
+    assert.match(repository.refuses({ code: "TARGET_UNSUITABLE", exit: 2 }, again).hint!, /--force/);
+    repository.run([...again, "--force"]);
+    const { hint } = repository.refuses({ code: "USAGE", exit: 2 }, ["restore", VM, `${folder}/file`]);
+    assert.match(hint!, /DIR\//);
+  }));
+
+Deno.test("B15: a run that ends half-way shows no VM snapshot, and the one before stays the latest", async () => {
+  const repository = await memoryRepository();
+  const before = await backUpVm(repository, ["ab", "c."]);
+  await backUpLetters(repository, "xy", `${VM}/disk-0`);
+  assert.equal((await findVm(repository, LATEST)).id, before.id);
+  const names = await repository.listSnapshots();
+  const disks = new Map([["disk-0", (await repository.readSnapshot(names.at(-1)!))!]]);
+  await repository.store.remove([names.at(-1)!.key]);
+  // A prune took a disk before the manifest was written.
+  await assert.rejects(putVm(repository, { name: VM, disks, configs: [] }), { code: "SNAPSHOT_MISSING" });
+  assert.equal((await listVms(repository)).length, 1);
+});
+
+Deno.test("B15: prune keeps or removes the disks of a VM snapshot as one, and gc leaves what one needs", async () => {
+  const repository = await memoryRepository();
+  const first = await backUpVm(repository, ["a.", "b."]);
+  const second = await backUpVm(repository, ["c.", "d."]);
+  const policy = { last: 1 };
+  await hold(repository, first.disks[1]!.id);
+  // One disk newer by itself: its VM snapshot is kept for the other disk.
+  await backUpLetters(repository, "e.", `${VM}/disk-0`);
+  assert.deepEqual((await prune(repository, { policy, ...quiet })).removed, []);
+  await release(repository, first.disks[1]!.id);
+  const { source } = first.disks[1]!;
+  assert.deepEqual((await prune(repository, { policy, source: source.key, ...quiet })).removed, []);
+  const { removed, fates } = await prune(repository, { policy, ...quiet });
+  assert.deepEqual([...removed].sort(), first.disks.map(({ id }) => id).sort());
+  const kept = fates.find(({ snapshot }) => snapshot.id === second.disks[0]!.id)!;
+  assert.deepEqual(kept.reasons, [`part of ${VM}@${second.id}`]);
+  assert.deepEqual((await listVms(repository)).map(({ id }) => id), [second.id]);
+  await collectGarbage(
+    repository,
+    { waitMs: 0, expireAfterMs: 1e9, dryRun: false, onNotice: () => undefined } as never,
+  );
+  for (const { id, source: { key } } of second.disks) {
+    const snapshot = await repository.readSnapshot({ key: snapshotKey(key, id, "zst"), source: key, id });
+    for await (const { page } of repository.pages(snapshot!)) {
+      const entry = page.get(0)!;
+      assert.equal((await repository.readChunk(entry, snapshot!.chunkBytes)).length, snapshot!.chunkBytes);
+    }
+  }
+  assert.deepEqual(
+    (await checkStructure(repository)).findings.map(({ what }) => what).includes("stray"),
+    false,
+  );
+});
+
+Deno.test("B15: forget removes a VM snapshot as one, and no disk out of it", async () => {
+  const repository = await memoryRepository();
+  const vm = await backUpVm(repository, ["a.", "b."]);
+  const [disk] = await forget(repository, [vm.disks[0]!.id], { dryRun: false });
+  assert.deepEqual([disk!.fate, disk!.vm], ["part", vm.id]);
+  await hold(repository, vm.disks[1]!.id);
+  const held = await forget(repository, [vm.id], { dryRun: false });
+  assert.deepEqual(new Set(held.map(({ fate }) => fate)), new Set(["held"]));
+  assert.equal((await idsOf(repository)).length, 2);
+  await release(repository, vm.disks[1]!.id);
+  await forget(repository, [vm.id], { dryRun: false });
+  assert.deepEqual([await idsOf(repository), await listVms(repository)], [[], []]);
+});
+
+Deno.test("B15: a VM snapshot whose disk is gone is an error that names it, not an older moment", async () => {
+  const repository = await memoryRepository();
+  await backUpVm(repository, ["a.", "b."]);
+  const vm = await backUpVm(repository, ["c.", "d."]);
+  const [, { source, id }] = vm.disks as [unknown, VmSnapshot["disks"][number]];
+  await repository.store.remove([snapshotKey(source.key, id, "zst")]);
+  const missing = { code: "SNAPSHOT_MISSING", message: new RegExp(`${VM}/disk-1@${id} is gone`) };
+  await assert.rejects(findVm(repository, LATEST), missing);
+  const { damaged } = await choose(repository, [], () => undefined);
+  assert.deepEqual(damaged.map((each) => each.name.id), [vm.id], "verify and copy tell of it");
+  const [{ key }] = (await listVms(repository)).slice(-1) as unknown as [{ key: string }];
+  await repository.store.remove([key]);
+  await repository.store.put(key, new TextEncoder().encode("{}"));
+  await assert.rejects(findVm(repository, LATEST), { code: "SNAPSHOT_DAMAGED" });
+  const refused = prune(repository, { policy: { last: 1 }, ...quiet });
+  await assert.rejects(refused, { code: "SNAPSHOT_DAMAGED", hint: new RegExp(`regrain forget ${vm.id}`) });
+  await forget(repository, [vm.id], { dryRun: false });
+  await prune(repository, { policy: { last: 1 }, ...quiet });
+});
+
+Deno.test("B15: a copy of a repository has its VM snapshots once, with the copies of their disks", async () => {
+  const [from, to] = [await memoryRepository(), await memoryRepository()];
+  const vm = await backUpVm(from, ["a.", "b."]);
+  const copies = await readCopies(to);
+  const lanes = await InlineLanes.open(to.laneSetup);
+  const options = { lanes, world: new CopyWorld(steppedWorld()), ...quiet };
+  const { snapshots } = await choose(from, [], () => undefined);
+  assert.equal(await copyVms({ from, to }, copies), 0);
+  for (const each of snapshots) await copySnapshot({ from, to }, each, { originals: [], copies }, options);
+  assert.equal(await copyVms({ from, to }, copies), 1);
+  assert.equal(await copyVms({ from, to }, await readCopies(to)), 0);
+  const copy = await findVm(to, LATEST);
+  assert.deepEqual(
+    copy.disks.map(({ label, root }) => [label, root]),
+    vm.disks.map((d) => [d.label, d.root]),
+  );
+  assert.deepEqual([copy.created, copy.configs], [vm.created, vm.configs]);
+});
