@@ -175,6 +175,8 @@ export class CrashMachine {
       sizeBytes: file.bytes.length,
       identity: this.identityOf(path),
       fallbacks: [],
+      // Nobody else is on this machine.
+      setMode: () => {},
       read: (batch: Batch, buffer: Uint8Array) => memorySource(path, file.bytes).read(batch, buffer),
       write: (batch: Batch, buffer: Uint8Array) => {
         for (let i = 0; i < batch.count; i++) {
