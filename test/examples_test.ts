@@ -33,6 +33,8 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   "repo key add": ENCRYPTED,
   "repo key list": ENCRYPTED,
   "repo key rotate": ENCRYPTED,
+  "repo key export": ENCRYPTED,
+  "repo key import": [...ENCRYPTED, "regrain repo key export keys.json"],
   "repo key remove": [...ENCRYPTED, "regrain repo key add --new-passphrase-file new.txt --label escrow"],
 };
 

@@ -102,7 +102,8 @@ export class Repository extends RepositoryReader {
     if (bytes === undefined) {
       throw new RegrainError("REPO_MISSING", "there is no repository here: repo.json is not there", {
         path: store.label,
-        hint: "regrain repo init makes one",
+        hint:
+          "regrain repo init makes one; where repo.json was lost, regrain repo key import FILE puts it back",
       });
     }
     const description = parseDescription(bytes, `${store.label}/${DESCRIPTION_KEY}`);

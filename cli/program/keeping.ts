@@ -277,6 +277,38 @@ function keyCommand(finish: Finish) {
   );
   key.addCommand(
     withCommon(withRepository(
+      new Command("export")
+        .summary("copy repo.json and the key slots to a file")
+        .description(
+          "Writes repo.json and every key slot to a new file of mode 0600, to be kept elsewhere. Without a " +
+            "passphrase the file opens nothing; without the file, or the slots in the repository, no passphrase " +
+            "does. Needs no " +
+            "passphrase.",
+        )
+        .argument("<FILE>", "a new file"),
+    ))
+      .addHelpText("after", examples("regrain repo key export keys.json --repo /backups"))
+      .action(async (file, flags) =>
+        finish(await (await import("../commands/repo_key_copy.ts")).runKeyExport(file, flags))
+      ),
+  );
+  key.addCommand(
+    withCommon(withRepository(
+      new Command("import")
+        .summary("put repo.json and the key slots back")
+        .description(
+          "Puts back what is gone of repo.json and the key slots, from a file of regrain repo key export. Slots are " +
+            "put back only where there is none left: what was removed stays removed.",
+        )
+        .argument("<FILE>", "as regrain repo key export wrote it"),
+    ))
+      .addHelpText("after", examples("regrain repo key import keys.json --repo /backups"))
+      .action(async (file, flags) =>
+        finish(await (await import("../commands/repo_key_copy.ts")).runKeyImport(file, flags))
+      ),
+  );
+  key.addCommand(
+    withCommon(withRepository(
       new Command("rotate")
         .summary("give new data a new key")
         .description(

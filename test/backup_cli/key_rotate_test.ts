@@ -63,6 +63,35 @@ Deno.test("E11: a passphrase file that other users can read is warned of, by eac
   });
 });
 
+Deno.test("B9: a lost repo.json and lost key slots come back from what repo key export wrote", async () => {
+  await withTempDir((folder) => {
+    const env = { REGRAIN_PASSPHRASE: "one" };
+    const repository = RepositoryFolder.create(folder, "repo", { env, flags: ENCRYPT });
+    const id = repository.backUp("ab");
+    const keyless = new RepositoryFolder(folder);
+    const copy = `${folder}/keys.json`;
+    keyless.run(["repo", "key", "export", copy]);
+    assert.equal(Deno.statSync(copy).mode! & 0o777, 0o600);
+    keyless.refuses({ code: "TARGET_UNSUITABLE", exit: 2 }, ["repo", "key", "export", copy]);
+    const [description, slot] = [repository.read("repo.json"), repository.read("keys/first.json")];
+    repository.remove("repo.json");
+    repository.remove("keys/first.json");
+    assert.match(
+      repository.refuses({ code: "REPO_MISSING", exit: 10 }, ["snapshots"]).hint!,
+      /repo key import/,
+    );
+    keyless.run(["repo", "key", "import", copy]);
+    assert.deepEqual([repository.read("repo.json"), repository.read("keys/first.json")], [description, slot]);
+    repository.assertHolds(id, "ab");
+    // A slot that was removed since the copy was made is not given back by it.
+    Deno.renameSync(`${repository.path}/keys/first.json`, `${repository.path}/keys/other.json`);
+    assert.match(keyless.run(["repo", "key", "import", copy]).stdout, /everything is there already/);
+    assert.deepEqual(repository.keys("keys/"), ["keys/other.json"]);
+    const other = RepositoryFolder.create(folder, "other");
+    other.refuses({ code: "REPO_MIXED", exit: 5 }, ["repo", "key", "import", copy]);
+  });
+});
+
 Deno.test("B20: the same passphrase in a second slot is said", async () => {
   await withTempDir((folder) => {
     const env = { REGRAIN_PASSPHRASE: "one", REGRAIN_NEW_PASSPHRASE: "one" };

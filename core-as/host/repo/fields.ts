@@ -63,6 +63,11 @@ export class Fields {
     return value === undefined || value === null ? undefined : read(this, name);
   }
 
+  /** Names of all fields there are. */
+  names(): string[] {
+    return Object.keys(this.record);
+  }
+
   has(name: string): boolean {
     return this.record[name] !== undefined && this.record[name] !== null;
   }
