@@ -9,6 +9,7 @@ import { RegrainError } from "../../core-as/host/errors.ts";
 import { plural } from "../../core-as/host/units.ts";
 import {
   chunkCount,
+  MAX_DISK_BYTES,
   PAGE_ENTRIES,
   serializeSnapshot,
   type Snapshot,
@@ -436,6 +437,12 @@ class Attempt {
   private async commit(snapshot: Snapshot): Promise<void> {
     const { store, means } = this.repository;
     const { key } = this;
+    if (snapshot.sizeBytes > MAX_DISK_BYTES) {
+      throw new RegrainError(
+        "LIMIT_EXCEEDED",
+        `a disk of ${snapshot.sizeBytes} bytes is larger than any reader takes`,
+      );
+    }
     const plain = await serializeSnapshot(snapshot);
     const bytes = means.keys === undefined ? plain : await means.keys.encrypt(key, plain);
     const options = { ifAbsent: true, retainUntilMs: this.retainUntilMs };

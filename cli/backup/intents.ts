@@ -17,6 +17,9 @@ export const BEAT_EVERY_MS = 10 * 60 * 1000;
 const MAX_SIGN_BYTES = 1024 * 1024;
 /** A list of condemned names holds 66 bytes a name. */
 const MAX_LIST_BYTES = 1024 * 1024 * 1024;
+/** Of collections at once, and of those that were killed. */
+const MAX_LISTS = 1000;
+const LIST = /^gc\/[0-9A-HJKMNP-TV-Z]{26}\.json$/;
 
 /** Where marks stand. */
 export const DAMAGED = "damaged/";
@@ -204,13 +207,7 @@ export interface ForbiddenNames {
 export async function readForbidden(repository: Repository): Promise<ForbiddenNames> {
   const forbidden = { chunks: new IdTable(), maps: new IdTable(), damaged: 0 };
   for (const key of await condemnedListKeys(repository)) {
-    const bytes = await repository.store.get(key, MAX_LIST_BYTES);
-    // Gone since it was listed: that collection has ended, and removes nothing any more.
-    if (bytes === undefined) continue;
-    const fields = Fields.parse(bytes, { path: repository.pathOf(key), code: "SNAPSHOT_DAMAGED" });
-    for (const kind of ["chunks", "maps"] as const) {
-      for (const stem of fields.texts(kind)) forbidden[kind].setNamed(checkedStem(stem, fields, kind), 0);
-    }
+    for (const name of await readList(repository, key)) forbidden[name.kind].setNamed(name, 0);
   }
   for await (const name of damagedNames(repository)) {
     forbidden[name.kind].setNamed(name, 0);
@@ -249,9 +246,37 @@ function checkedStem(stem: string, fields: Fields, kind: string): { id: string; 
   return parseContentStem(stem) ?? fields.fail(kind, "a list of names of content");
 }
 
+async function readList(repository: Repository, key: string): Promise<ContentName[]> {
+  const path = repository.pathOf(key);
+  try {
+    const bytes = await repository.store.get(key, MAX_LIST_BYTES);
+    // Gone since it was listed: that collection has ended, and removes nothing any more.
+    if (bytes === undefined) return [];
+    const fields = Fields.parse(bytes, { path, code: "SNAPSHOT_DAMAGED" });
+    return (["chunks", "maps"] as const).flatMap((kind) =>
+      fields.texts(kind).map((stem) => ({ kind, ...checkedStem(stem, fields, kind) }))
+    );
+  } catch (error) {
+    if (!(error instanceof RegrainError) || error.code.startsWith("STORE_")) throw error;
+    throw error.withHint(
+      `no collection wrote it so, or it was damaged since: where no regrain gc is running, remove ${path}; while one ` +
+        "runs it may remove what a backup counts on",
+    );
+  }
+}
+
+/** Lists of collections; what has no name that one gives is none. Their age says nothing: clocks differ by years. */
 async function condemnedListKeys(repository: Repository): Promise<string[]> {
   const keys: string[] = [];
-  for await (const { key } of repository.store.list("gc/")) if (key.endsWith(".json")) keys.push(key);
+  for await (const { key } of repository.store.list("gc/")) {
+    if (LIST.test(key)) keys.push(key);
+    if (keys.length > MAX_LISTS) {
+      throw new RegrainError("LIMIT_EXCEEDED", `there are more than ${MAX_LISTS} lists of collections`, {
+        path: repository.pathOf("gc/"),
+        hint: "no host makes so many: look who can write to the store, and remove them",
+      });
+    }
+  }
   return keys;
 }
 

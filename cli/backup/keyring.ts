@@ -13,8 +13,10 @@ import {
 
 /** 128 MiB and a third of a second a try (RFC 7914 for the parameters' meaning). */
 const SCRYPT = { N: 2 ** 17, r: 8, p: 1 } as const;
-/** What a slot may ask for: more would let a hostile repository take the machine's memory. */
-const MAX_SCRYPT_BYTES = 1024 * 1024 * 1024;
+/** What a slot may ask for: more would let a hostile repository take the machine's memory, and its time. */
+const MAX_SCRYPT_BYTES = 512 * 1024 * 1024;
+/** As many tries as one with {@link SCRYPT}: a second and a half. */
+const MAX_SCRYPT_TRIES = 4;
 const SALT_BYTES = 32;
 const NONCE_BYTES = 12;
 const MAX_SLOT_BYTES = 64 * 1024;
@@ -193,8 +195,17 @@ function parseSlot(bytes: Uint8Array, { id, path }: { id: string; path: string }
     nonce: base64(fields, "nonce"),
     wrapped: base64(fields, "wrapped"),
   };
-  if (128 * slot.n * slot.r > MAX_SCRYPT_BYTES) {
-    throw new RegrainError("LIMIT_EXCEEDED", "a key slot asks for more than 1 GiB of memory", { path });
+  if (!Number.isInteger(Math.log2(slot.n))) fields.fail("n", "a power of two");
+  const tries = slot.n * slot.r * slot.p / (SCRYPT.N * SCRYPT.r * SCRYPT.p);
+  if (128 * slot.n * slot.r > MAX_SCRYPT_BYTES || tries > MAX_SCRYPT_TRIES) {
+    throw new RegrainError(
+      "LIMIT_EXCEEDED",
+      "a key slot asks for more than 512 MiB of memory, or for more time",
+      {
+        path,
+        hint: "no version of regrain made it: remove it from the store, and look who could write there",
+      },
+    );
   }
   return slot;
 }

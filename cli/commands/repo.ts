@@ -18,8 +18,10 @@ import {
   openStoreOf,
   passphraseOf,
   type RepoFlags,
+  repositoryAddress,
   THE_WORLD,
 } from "./repo_session.ts";
+import { guardWire } from "./wire.ts";
 
 const LOST_PASSPHRASE =
   "without a passphrase of one of its key slots nobody reads this repository, and no one can help: " +
@@ -44,6 +46,7 @@ export async function runRepoInit(flags: RepoInitFlags): Promise<number> {
     );
   }
   const passphrase = flags.encrypt ? passphraseOf(flags) : undefined;
+  guardWire(repositoryAddress(flags), flags, { isEncrypted: passphrase !== undefined, console });
   const store = await openStoreOf(flags);
   try {
     const description = await initIn(store, { console, chunkBytes, passphrase });

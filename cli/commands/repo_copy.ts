@@ -17,6 +17,7 @@ import {
   THE_WORLD,
   toPassphraseOf,
 } from "./repo_session.ts";
+import { guardWire } from "./wire.ts";
 
 export interface CopyFlags extends CommonFlags, RepoFlags {
   readonly to: string;
@@ -27,6 +28,7 @@ export interface CopyFlags extends CommonFlags, RepoFlags {
   readonly toRegion?: string | undefined;
   readonly toProfile?: string | undefined;
   readonly toPathStyle?: boolean | undefined;
+  readonly toAllowHttp?: boolean | undefined;
   readonly toCaFile?: string | undefined;
   readonly progress?: ProgressMode | undefined;
 }
@@ -71,7 +73,7 @@ async function openOther(
     caFile: flags.toCaFile,
   }, { warn: (line) => console.warn(line) });
   const isEncrypted = from.description.encryption !== "none";
-  return await openAdmitted(store, {
+  const repository = await openAdmitted(store, {
     console,
     world,
     endpoint: flags.toEndpoint,
@@ -81,6 +83,17 @@ async function openOther(
     passphraseOf: () => toPassphraseOf(flags),
     words: OTHER_WORDS,
   });
+  try {
+    guardWire(flags.to, { endpoint: flags.toEndpoint, allowHttp: flags.toAllowHttp }, {
+      isEncrypted: repository.description.encryption !== "none",
+      console,
+      flag: "--to-allow-http",
+    });
+    return repository;
+  } catch (error) {
+    store.close();
+    throw error;
+  }
 }
 
 /**

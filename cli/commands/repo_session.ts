@@ -6,6 +6,7 @@ import type { Repository, World } from "../backup/repository.ts";
 import { openStore, type StoreFlags } from "../store/address.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { VERSION } from "../version.ts";
+import { guardWire } from "./wire.ts";
 import { passphraseByCommand } from "./passphrase_command.ts";
 import { secretVariable, takeSecrets } from "./secrets.ts";
 import { FIRST_WORDS, openAdmitted } from "./admission.ts";
@@ -13,6 +14,8 @@ import { FIRST_WORDS, openAdmitted } from "./admission.ts";
 /** Flags of a command on a repository. */
 export interface RepoFlags extends CommonFlags, StoreFlags {
   readonly repo?: string | undefined;
+  /** Sends an unencrypted repository over `http://`, too. */
+  readonly allowHttp?: boolean | undefined;
   readonly passphraseFile?: string | undefined;
   readonly passphraseCommand?: string | undefined;
   /** A passphrase does not say that the repository must be encrypted. */
@@ -61,7 +64,7 @@ export function repositoryAddress(flags: RepoFlags): string {
 /** The flags that name the repository, as they are typed: for a command that is printed. */
 export function repositoryWords(flags: RepoFlags): string[] {
   const { repo, passphraseFile, passphraseCommand, unencrypted } = flags;
-  const { endpoint, region, profile, caFile, pathStyle } = flags;
+  const { endpoint, region, profile, caFile, pathStyle, allowHttp } = flags;
   const named = {
     "--repo": repo,
     "--passphrase-file": passphraseFile,
@@ -74,6 +77,7 @@ export function repositoryWords(flags: RepoFlags): string[] {
   const words = Object.entries(named).flatMap(([flag, value]) => value === undefined ? [] : [flag, value]);
   if (pathStyle) words.push("--path-style");
   if (unencrypted) words.push("--unencrypted");
+  if (allowHttp) words.push("--allow-http");
   return words;
 }
 
@@ -85,8 +89,9 @@ export async function openStoreOf(flags: RepoFlags): Promise<ObjectStore> {
 
 /** Opens the repository that the flags name. */
 export async function openRepository(flags: RepoFlags): Promise<Repository> {
-  return await openAdmitted(await openStoreOf(flags), {
-    console: new Console(flags),
+  const console = new Console(flags);
+  const repository = await openAdmitted(await openStoreOf(flags), {
+    console,
     world: THE_WORLD,
     endpoint: flags.endpoint,
     unencrypted: flags.unencrypted === true,
@@ -95,6 +100,14 @@ export async function openRepository(flags: RepoFlags): Promise<Repository> {
     passphraseOf: () => passphraseOf(flags),
     words: FIRST_WORDS,
   });
+  try {
+    const isEncrypted = repository.description.encryption !== "none";
+    guardWire(repositoryAddress(flags), flags, { isEncrypted, console });
+    return repository;
+  } catch (error) {
+    repository.close();
+    throw error;
+  }
 }
 
 /** True where a flag or the environment gives a passphrase, whatever is in the file. */

@@ -55,6 +55,7 @@ type RepositoryOptions = {
   region?: string;
   profile?: string;
   pathStyle?: true;
+  allowHttp?: true;
   caFile?: string;
 };
 
@@ -86,6 +87,10 @@ export function withRepository<A extends unknown[], O extends Record<string, unk
     )
     .option("--region <NAME>", "with s3: region of the bucket")
     .option("--profile <NAME>", "with s3: profile in the shared configuration of the AWS tools")
+    .option(
+      "--allow-http",
+      "with s3: send an unencrypted repository over http:// to another machine, for all to read",
+    )
     .option("--path-style", "with s3: name the bucket in the path; so wherever an endpoint is given")
     .option("--ca-file <PEM>", "with s3: certificates of the authorities to trust instead of the usual ones");
   return command as unknown as Command<A, O & RepositoryOptions>;

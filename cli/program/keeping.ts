@@ -228,6 +228,7 @@ function copyCommand(finish: Finish) {
     .option("--to-endpoint <URL>", "as --endpoint, for the other one")
     .option("--to-region <NAME>", "as --region, for the other one")
     .option("--to-profile <NAME>", "as --profile, for the other one")
+    .option("--to-allow-http", "as --allow-http, for the other one")
     .option("--to-path-style", "as --path-style, for the other one")
     .option("--to-ca-file <PEM>", "as --ca-file, for the other one");
   return withCommon(withRepository(command).addOption(progressOption()))

@@ -53,7 +53,13 @@ export interface S3Options extends S3Location {
 const DEFAULT_IDLE_MS = 60_000;
 /** An upload gets this much more time per byte: 16 KiB/s, as slow as a line shared by all requests may be. */
 const UPLOAD_MS_PER_BYTE = 1000 / (16 * 1024);
+/** S3's limit for one object is 5 TiB, and others have more. */
+const MAX_OBJECT_BYTES = 2 ** 50;
 const PAGE_KEYS = 1000;
+/** A hundred million objects: more than 100 TiB in the smallest chunks. A listing beyond has no end. */
+const MAX_PAGES = 100_000;
+/** Pages in a row without an object of ours: a bucket that is shared has other keys below other prefixes. */
+const MAX_EMPTY_PAGES = 1000;
 /** A server that cannot go on with a listing says so by errors that look as if they would pass. */
 const PROBE_MS = 5_000;
 
@@ -137,6 +143,7 @@ export class S3Store implements ObjectStore {
         path,
         progress,
         signal,
+        forMs: this.idleMs + (ContentLength ?? 0) * UPLOAD_MS_PER_BYTE,
       });
     });
   }
@@ -159,13 +166,17 @@ export class S3Store implements ObjectStore {
   }
 
   private async *pages(prefix: string, paging: Paging): AsyncGenerator<ObjectInfo> {
-    for (let token: string | undefined, isLast = false; !isLast;) {
+    let empty = 0;
+    for (let token: string | undefined, isLast = false, pages = 0; !isLast; pages++) {
+      if (pages >= MAX_PAGES || empty >= MAX_EMPTY_PAGES) throw this.endless(prefix, pages);
       const page = await this.listPage(prefix, { token, ...paging });
+      empty++;
       for (const { Key, Size, LastModified } of page.Contents ?? []) {
         const key = Key?.startsWith(this.root) ? Key.slice(this.root.length) : "";
         // Markers of folders, and what others put there, are no objects of ours.
         if (!this.isKey(key) || !key.startsWith(prefix)) continue;
-        yield { key, sizeBytes: Size ?? 0, modifiedMs: LastModified?.getTime() ?? 0 };
+        empty = 0;
+        yield { key, ...this.believed(key, Size, LastModified) };
       }
       isLast = page.IsTruncated !== true;
       const next = page.NextContinuationToken;
@@ -222,7 +233,29 @@ export class S3Store implements ObjectStore {
     const locked = ObjectLockRetainUntilDate === undefined
       ? {}
       : { retainUntilMs: ObjectLockRetainUntilDate.getTime() };
-    return { key, sizeBytes: ContentLength ?? 0, modifiedMs: LastModified?.getTime() ?? 0, ...locked };
+    return { key, ...this.believed(key, ContentLength, LastModified), ...locked };
+  }
+
+  /** @throws {RegrainError} `STORE_FAILED` for what no object has. */
+  private believed(
+    key: string,
+    sizeBytes = 0,
+    modified: Date | undefined,
+  ): Pick<ObjectInfo, "sizeBytes" | "modifiedMs"> {
+    const modifiedMs = modified?.getTime() ?? 0;
+    if (Number.isSafeInteger(modifiedMs) && sizeBytes >= 0 && sizeBytes <= MAX_OBJECT_BYTES) {
+      return { sizeBytes, modifiedMs };
+    }
+    throw new RegrainError("STORE_FAILED", "the store names a size or a time that no object has", {
+      path: this.pathOf(key),
+    });
+  }
+
+  private endless(prefix: string, pages: number): RegrainError {
+    return new RegrainError("LIMIT_EXCEEDED", `a listing has no end, after ${pages} pages`, {
+      path: this.pathOf(prefix),
+      hint: "the store does not answer as S3 does: use another one",
+    });
   }
 
   /** Asks so that a refusal comes with its reason: the answer to a HEAD has no room for one. */

@@ -1,6 +1,6 @@
 /** The body of an answer, read whole or not at all. */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import { ShortAnswer } from "./s3_failure.ts";
+import { IdleConnection, ShortAnswer } from "./s3_failure.ts";
 
 /** What the SDK gives: a stream of Node's. */
 export type Body = AsyncIterable<Uint8Array> & { destroy?: (error?: Error) => void };
@@ -13,13 +13,17 @@ export type Body = AsyncIterable<Uint8Array> & { destroy?: (error?: Error) => vo
  */
 export async function readBody(
   body: Body | undefined,
-  { sizeBytes, maxBytes, path, progress, signal }: {
+  { sizeBytes, maxBytes, path, progress, signal, forMs = Infinity, nowMs = () => performance.now() }: {
     sizeBytes: number | undefined;
     maxBytes: number;
     path: string;
     /** Called whenever bytes came. */
     progress: () => void;
     signal: AbortSignal;
+    /** The body may take this long: one that trickles is given up like one that stalls. */
+    forMs?: number;
+    /** For tests. */
+    nowMs?: () => number;
   },
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (sizeBytes === undefined) {
@@ -34,11 +38,13 @@ export async function readBody(
   }
   const whole = new Uint8Array(sizeBytes);
   let filled = 0;
+  const endMs = nowMs() + forMs;
   const onAbort = () => body?.destroy?.();
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     for await (const part of body ?? []) {
       progress();
+      if (nowMs() > endMs) throw new IdleConnection(`${filled} of ${sizeBytes} bytes came in time`);
       if (filled + part.length > sizeBytes) {
         throw new ShortAnswer(`more than the ${sizeBytes} bytes that were due`);
       }

@@ -12,8 +12,10 @@ import { Fields } from "./fields.ts";
 import { PAGE_ENTRIES } from "./map_page.ts";
 import { parseContentStem, toHex } from "./names.ts";
 
-/** A manifest of a 16 TiB disk has 600 KB; this is room for the largest disk with the smallest chunks. */
-export const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
+/** A manifest of a 16 TiB disk has 600 KB, one of 62 TiB in the smallest chunks 11 MB; to read one takes some more. */
+export const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
+/** No disk is larger: sums of some stay whole numbers. */
+export const MAX_DISK_BYTES = 2 ** 50;
 const HEX_64 = /^[0-9a-f]{64}$/;
 const ULID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
@@ -138,7 +140,15 @@ export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string>
 export async function serializeSnapshot(snapshot: Snapshot): Promise<Uint8Array<ArrayBuffer>> {
   const body = JSON.stringify(snapshot);
   const sum = await sha256Hex(new TextEncoder().encode(body));
-  return new TextEncoder().encode(`{"snapshot":${body},"sha256":"${sum}"}\n`);
+  const bytes = new TextEncoder().encode(`{"snapshot":${body},"sha256":"${sum}"}\n`);
+  if (bytes.length <= MAX_MANIFEST_BYTES) return bytes;
+  throw new RegrainError(
+    "LIMIT_EXCEEDED",
+    `the manifest would have ${bytes.length} bytes, and no reader takes it`,
+    {
+      hint: "a repository with larger chunks holds larger disks: regrain repo init --chunk-size 64M",
+    },
+  );
 }
 
 const DOCUMENT = /^\{"snapshot":(.*),"sha256":"([0-9a-f]{64})"\}\n$/s;
@@ -217,7 +227,7 @@ function readFacts(fields: Fields, path: string): Omit<Snapshot, "pages"> {
     tool: fields.text("tool"),
     host: fields.text("host"),
     parent: fields.optional("parent", (from, name) => from.text(name, ULID)),
-    sizeBytes: fields.count("sizeBytes"),
+    sizeBytes: fields.count("sizeBytes", { most: MAX_DISK_BYTES }),
     chunkBytes: checkedChunkBytes(fields),
     root,
     change: {
