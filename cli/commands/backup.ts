@@ -24,7 +24,7 @@ export interface BackupFlags extends LongFlags, RepoFlags, WatchFlags, OriginFla
   readonly hookBefore?: string | undefined;
 }
 
-const EXIT_INCOMPLETE = 3;
+export const EXIT_INCOMPLETE = 3;
 
 /** @param source Image, device, descriptor of a chain, `repo:` snapshot, or `-`; with `--delta` only for an audit. */
 export async function runBackup(source: string | undefined, flags: BackupFlags): Promise<number> {

@@ -6,6 +6,7 @@ import {
   type BackupMeans,
   backUpWithProgress,
   checkBackup,
+  EXIT_INCOMPLETE,
   reportJson,
   tellReport,
   withBackupRepository,
@@ -14,7 +15,6 @@ import { type ListedDisk, readBackupList } from "./backup_list_file.ts";
 import { openOrigin } from "./backup_origin.ts";
 import type { Watch } from "./watched.ts";
 
-const EXIT_INCOMPLETE = 3;
 /** From here on the exit status says which signal ended the run. */
 const FIRST_OF_SIGNALS = 128;
 

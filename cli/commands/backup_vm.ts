@@ -19,6 +19,7 @@ import {
   type BackupMeans,
   backUpWithProgress,
   checkBackup,
+  EXIT_INCOMPLETE,
   reportJson,
   retainMsOf,
   tellReport,
@@ -49,10 +50,10 @@ export async function runBackupVm(words: readonly string[], flags: VmFlags): Pro
   return await withBackupRepository(vm, flags, async (means) => {
     const { repository, session: { console } } = means;
     const startedMs = repository.world.nowMs();
-    const made = await backUpDisks(disks, { ...means, flags });
+    const { made, isDisturbed } = await backUpDisks(disks, { ...means, flags });
     const retainUntilMs = retainUntil(startedMs, retainMsOf(flags));
     tellVm(await putVm(repository, { name: vm, disks: made, configs, retainUntilMs }), console);
-    return 0;
+    return isDisturbed ? EXIT_INCOMPLETE : 0;
   });
 }
 
@@ -127,7 +128,7 @@ function checkConfigs(configs: readonly VmConfig[], disks: readonly DiskOfVm[]):
 async function backUpDisks(
   disks: readonly DiskOfVm[],
   { repository, session, watch, flags }: BackupMeans & { flags: VmFlags },
-): Promise<Map<string, Snapshot>> {
+): Promise<{ made: Map<string, Snapshot>; isDisturbed: boolean }> {
   using opened = new DisposableStack();
   const origins = new Map<DiskOfVm, Origin>();
   for (const disk of disks) {
@@ -145,8 +146,9 @@ async function backUpDisks(
     } else tellReport(report, console);
   }
   // A moment is one only where no disk was written to until the last of them was read.
-  for (const origin of origins.values()) origin.requireUnchanged?.();
-  return made;
+  const quiet = [...origins.values()].flatMap(({ quiet }) => quiet ?? []);
+  for (const each of quiet) if (!each.isDisturbed) each.judge();
+  return { made, isDisturbed: quiet.some(({ isDisturbed }) => isDisturbed) };
 }
 
 function tellVm({ id, source: { name }, disks, configs }: VmSnapshot, console: Console): void {

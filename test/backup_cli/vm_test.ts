@@ -12,6 +12,7 @@ import { checkStructure } from "../../cli/backup/structure.ts";
 import { findVm, listVms, putVm } from "../../cli/backup/vms.ts";
 import { snapshotKey, type VmSnapshot } from "../../core-as/host/repo/mod.ts";
 import { assertFileHolds } from "../helpers/bytes.ts";
+import { regrainCommand } from "../helpers/cli.ts";
 import { withTempDir } from "../helpers/peers.ts";
 import { backUpLetters, memoryRepository, steppedWorld } from "./memory_repository.ts";
 import { diskOf, RepositoryFolder } from "./repository_folder.ts";
@@ -60,6 +61,40 @@ Deno.test("B15: --vm makes one moment of two disks, and restore VM@latest DIR/ w
     repository.run([...again, "--force"]);
     const { hint } = repository.refuses({ code: "USAGE", exit: 2 }, ["restore", VM, `${folder}/file`]);
     assert.match(hint!, /DIR\//);
+  }));
+
+Deno.test("B15: a disk that is written to while another one is read makes exit 3, and --live says that it is meant", () =>
+  withTempDir(async (folder) => {
+    const repository = RepositoryFolder.create(folder);
+    Deno.writeFileSync(`${folder}/a.img`, diskOf("ab"));
+    Deno.writeFileSync(`${folder}/b.img`, diskOf("cdefghijklmnopqrstuvwxyz"));
+    const words = [
+      "backup",
+      "--vm",
+      VM,
+      `disk-0=${folder}/a.img`,
+      `disk-1=${folder}/b.img`,
+      "--rate-limit",
+      "8M",
+    ];
+    for (const live of [false, true]) {
+      const args = [...words, ...live ? ["--live"] : [], "--repo", repository.path, "--json"];
+      const child = regrainCommand(args, { stdout: "piped", stderr: "piped" }).spawn();
+      const [lines, told] = [child.stdout, child.stderr].map((each) =>
+        each.pipeThrough(new TextDecoderStream())
+      );
+      const warned = Array.fromAsync(told!);
+      let out = "";
+      for await (const text of lines!) {
+        // The first disk is stored by then, and the second has seconds to go.
+        if (!out.includes('"type":"disk"') && (out + text).includes('"type":"disk"')) {
+          Deno.writeFileSync(`${folder}/a.img`, diskOf(live ? "xy" : "yz"));
+        }
+        out += text;
+      }
+      assert.equal((await child.status).code, live ? 0 : 3, out);
+      assert.equal((await warned).join("").includes("a.img: it was changed while it was read"), !live);
+    }
   }));
 
 Deno.test("B15: a run that ends half-way shows no VM snapshot, and the one before stays the latest", async () => {
