@@ -3,6 +3,7 @@ import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import { checkSourceName, checkTag, type Snapshot } from "../../core-as/host/repo/mod.ts";
 import { RateLimit } from "../apply/rate_limited_target.ts";
 import { backUp, type BackupReport } from "../backup/backup.ts";
+import { refuseTwin } from "../backup/name_twins.ts";
 import type { BackupPlan } from "../backup/plan.ts";
 import type { Repository } from "../backup/repository.ts";
 import { refuseUnlockable } from "../backup/retain.ts";
@@ -130,6 +131,7 @@ export async function backUpAndTell(repository: Repository, work: BackupWork): P
 
 /** Makes the snapshot and shows how far it is. */
 export async function backUpWithProgress(repository: Repository, work: BackupWork): Promise<BackupReport> {
+  await refuseTwin(repository, work.flags.name);
   work.origin.quiet?.askWhoWrites();
   const report = await backUpUntilStopped(repository, work);
   const { id, sizeBytes, stats: { elapsedMs: _, ...figures } } = report.snapshot;
