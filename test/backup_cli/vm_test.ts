@@ -63,7 +63,7 @@ Deno.test("B15: --vm makes one moment of two disks, and restore VM@latest DIR/ w
     assert.match(hint!, /DIR\//);
   }));
 
-Deno.test("B15: a disk that is written to while another one is read makes exit 3, and --live says that it is meant", () =>
+Deno.test("B15: a disk that is written to while another one is read makes exit 3, or is meant by --live", () =>
   withTempDir(async (folder) => {
     const repository = RepositoryFolder.create(folder);
     Deno.writeFileSync(`${folder}/a.img`, diskOf("ab"));

@@ -39,6 +39,7 @@ Deno.test("a description is refused for every field that is not what it must be"
     encryption: ["rot13", null],
     conditionalPut: ["perhaps", null],
     features: [["packs"], "packs", [5], null],
+    mac: ["", "ab", "g".repeat(64), 5],
   };
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values) {
