@@ -129,7 +129,9 @@ Deno.test("a collection goes on over what is locked, and a later one removes it"
   const options = { waitMs: 0, onNotice: (sentence: string) => notices.push(sentence) };
   const report = await collectGarbage(repository, options);
   assert.deepEqual([report.removedObjects, report.lockedObjects], [2, 2]);
-  assert.deepEqual(notices, ["2 objects that nobody needs stay: they are locked until a date"]);
+  assert.deepEqual(notices, [
+    "nobody needs 2 objects any more, but the store keeps what is locked until a date",
+  ]);
   store.isOver = true;
   const later = await collectGarbage(repository, options);
   assert.deepEqual([later.removedObjects, later.lockedObjects], [2, 0]);

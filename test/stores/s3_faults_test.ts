@@ -31,7 +31,7 @@ async function withScene(
   const { server, open, close } = startFaultServer(faults);
   const retries: string[] = [];
   const onRetry = ({ reason }: { reason: string }) => retries.push(reason);
-  const store = await open({ prefix: PREFIX, idleMs: 600, onRetry, ...client });
+  const store = await open({ prefix: PREFIX, idleMs: 2500, onRetry, ...client });
   for (const key of ["old", "list/a", "list/b"]) {
     server.objects.set(`${PREFIX}/${key}`, { bytes: OLD, modifiedMs: Date.now() });
   }
@@ -224,7 +224,7 @@ const STAYING: readonly {
   },
   {
     what: "a server that always fails",
-    options: { ...always(refusal(500, "InternalError")), client: { retry: { ...HASTY, forMs: 60 } } },
+    options: { ...always(refusal(500, "InternalError")), client: { retry: { ...HASTY, forMs: 1500 } } },
     code: "STORE_FAILED",
     message: /after \d+ attempts/,
     isTried: "often",

@@ -36,7 +36,7 @@ const PROFILES = {
 const START_MS = 20_000;
 
 /** Pauses short enough for tests. */
-export const HASTY = { baseMs: 5, capMs: 20, forMs: 5_000 };
+export const HASTY = { baseMs: 5, capMs: 20, forMs: 20_000 };
 
 /** @param tls Files of a certificate for `localhost` and its key. */
 export function startVersitygw(
