@@ -1,14 +1,19 @@
 /**
  * What this host remembers of the repositories that it opened, as ssh remembers the keys of hosts: which repository
- * is at an address, and whether it is encrypted. A store cannot change what is written here.
+ * is at an address, whether it is encrypted, and the newest snapshot of each disk. A store cannot change what is
+ * written here.
  *
- * One small file an address, so that any number of processes may write at once: the last one wins, whole.
+ * One small file an address, so that any number of processes may write at once: the last one wins, whole. Of two that
+ * write at the same moment one may lose a snapshot that the other saw; the next command that sees it remembers it.
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import { Fields, type RepositoryDescription, sha256Hex } from "../../core-as/host/repo/mod.ts";
+import { Fields, isUlid, type RepositoryDescription, sha256Hex } from "../../core-as/host/repo/mod.ts";
 
 const FOLDER = "regrain/repositories";
-const MAX_BYTES = 64 * 1024;
+const MAX_BYTES = 4 * 1024 * 1024;
+/** Disks whose newest snapshot is remembered; so many fit MAX_BYTES, however long their keys are. */
+const MAX_DISKS = 20_000;
+const SOURCE = /^[a-z0-9][a-z0-9-]{0,80}$/;
 
 /** A repository as this host saw it last. */
 export interface KnownRepository {
@@ -19,6 +24,8 @@ export interface KnownRepository {
   readonly authenticated: boolean;
   /** How many keys it had; rotating adds one. */
   readonly keys: number;
+  /** Id of the newest snapshot of each disk that was seen, by the part of the keys that stands for the disk. */
+  readonly newest: ReadonlyMap<string, string>;
 }
 
 /** Where it is remembered, or why it is not. */
@@ -79,15 +86,81 @@ export async function recallRepository(path: string): Promise<KnownRepository | 
     encryption: fields.text("encryption", /^(none|aes-256-gcm)$/) as KnownRepository["encryption"],
     authenticated: fields.text("authenticated", /^(yes|no)$/) === "yes",
     keys: fields.count("keys"),
+    // Files of older versions have none.
+    newest: new Map(fields.optional("newest", parseNewest)),
   };
 }
 
+function parseNewest(fields: Fields, name: string): [string, string][] {
+  const newest = fields.object(name);
+  return newest.names().map((source) => {
+    const id = newest.text(source);
+    return SOURCE.test(source) && isUlid(id) ? [source, id] : newest.fail(source, "the id of a snapshot");
+  });
+}
+
+/** A file that is there for sure. */
+type File = { readonly path: string; readonly folder: string };
+
+/**
+ * Remembers a repository. The newest snapshots of the same one that were remembered before stay, but for those that
+ * are older.
+ */
+export async function rememberRepository(file: File, known: KnownRepository): Promise<void> {
+  const before = await recallSound(file);
+  const newest = new Map(before?.id === known.id ? before.newest : []);
+  raiseNewest(newest, known.newest);
+  await write(file, { ...known, newest });
+}
+
+/** Remembers a repository in the place of all that was remembered before. */
+export async function rememberAfresh(file: File, known: KnownRepository): Promise<void> {
+  await write(file, known);
+}
+
+/** Remembers snapshots no more that this host removed. */
+export async function forgetNewest(file: File, ids: ReadonlySet<string>): Promise<void> {
+  const known = await recallSound(file);
+  if (known === undefined) return;
+  const newest = new Map([...known.newest].filter(([, id]) => !ids.has(id)));
+  if (newest.size < known.newest.size) await write(file, { ...known, newest });
+}
+
+/**
+ * Takes over what is newer; what is remembered only ever rises. Ids sort by the order in which snapshots were made.
+ *
+ * @returns whether there was something.
+ */
+export function raiseNewest(newest: Map<string, string>, seen: Iterable<readonly [string, string]>): boolean {
+  let isRaised = false;
+  for (const [source, id] of seen) {
+    const before = newest.get(source);
+    if (before === undefined ? newest.size >= MAX_DISKS : before >= id) continue;
+    newest.set(source, id);
+    isRaised = true;
+  }
+  return isRaised;
+}
+
+/** A file that cannot be understood is written anew; opening the repository told of it. */
+async function recallSound({ path }: File): Promise<KnownRepository | undefined> {
+  try {
+    return await recallRepository(path);
+  } catch (error) {
+    if (error instanceof RegrainError) return undefined;
+    throw error;
+  }
+}
+
 /** Writes it beside the old one and renames: a killed process leaves the one or the other. */
-export async function rememberRepository(
-  { path, folder }: { path: string; folder: string },
-  known: KnownRepository,
-): Promise<void> {
-  const document = { version: 1, ...known, authenticated: known.authenticated ? "yes" : "no" };
+async function write({ path, folder }: File, known: KnownRepository): Promise<void> {
+  const { newest, ...rest } = known;
+  const document = {
+    version: 1,
+    ...rest,
+    authenticated: known.authenticated ? "yes" : "no",
+    ...newest.size === 0 ? {} : { newest: Object.fromEntries(newest) },
+  };
   const temporary = `${path}.${crypto.randomUUID()}`;
   await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
   await Deno.writeTextFile(temporary, `${JSON.stringify(document, null, 2)}\n`, {

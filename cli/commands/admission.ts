@@ -10,10 +10,12 @@ import {
   knownFile,
   type KnownRepository,
   recallRepository,
+  rememberAfresh,
   rememberRepository,
 } from "../backup/known_repositories.ts";
 import { Repository, type World } from "../backup/repository.ts";
 import type { Console } from "../ui/mod.ts";
+import { attachMemory } from "./newest_seen.ts";
 
 /** How hints name the flags of one of the two repositories of a command. */
 export interface AdmissionWords {
@@ -59,11 +61,12 @@ export async function openAdmitted(store: ObjectStore, request: AdmissionRequest
       },
     });
     await refuseForged(repository, { memory, request });
-    await remember(
-      memory,
-      knownOf(memory.address, repository.description, repository.keyCount),
-      request.console,
-    );
+    const now = {
+      ...knownOf(memory.address, repository.description, repository.keyCount),
+      newest: newestBefore(memory, { id: repository.description.id, request }),
+    };
+    await remember(memory, now, request);
+    attachMemory(repository, { file: memory.file, known: now, replaced: request.words.replaced });
     return repository;
   } catch (error) {
     store.close();
@@ -83,7 +86,15 @@ export async function rememberMade(
 ): Promise<void> {
   const address = await addressOf(store, endpoint);
   const memory = { address, file: await knownFile(address), known: undefined };
-  await remember(memory, knownOf(address, description, keys), console);
+  await remember(memory, knownOf(address, description, keys), { console, replaced: false });
+}
+
+/** What is taken with `--replaced` may have older snapshots than what was there. */
+function newestBefore(
+  { known }: Memory,
+  { id, request }: { id: string; request: AdmissionRequest },
+): ReadonlyMap<string, string> {
+  return known === undefined || known.id !== id || request.replaced ? new Map() : known.newest;
 }
 
 interface Memory {
@@ -114,11 +125,12 @@ async function recall(store: ObjectStore, { console, endpoint }: AdmissionReques
 async function remember(
   { file, known }: Memory,
   now: KnownRepository,
-  console: Console,
+  { console, replaced }: Pick<AdmissionRequest, "console" | "replaced">,
 ): Promise<void> {
-  if (file.path === undefined || isSameKnown(known, now)) return;
+  const isSame = isSameKnown(known, now) && (!replaced || known?.newest.size === 0);
+  if (file.path === undefined || isSame) return;
   try {
-    await rememberRepository(file, now);
+    await (replaced ? rememberAfresh : rememberRepository)(file, now);
   } catch (error) {
     console.warn(
       `${file.path}: cannot be written, so this host will not notice another repository here: ${
@@ -130,7 +142,7 @@ async function remember(
 
 function knownOf(address: string, description: RepositoryDescription, keys: number): KnownRepository {
   const { id, encryption, mac } = description;
-  return { address, id, encryption, authenticated: mac !== undefined, keys };
+  return { address, id, encryption, authenticated: mac !== undefined, keys, newest: new Map() };
 }
 
 /** One name for one place: a folder by where it is, a bucket with the server it is on. */

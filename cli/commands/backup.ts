@@ -12,6 +12,7 @@ import { rateLimitOf } from "./apply_flags.ts";
 import { checkOrigin, openOrigin, type Origin, type OriginFlags } from "./backup_origin.ts";
 import { durationMs } from "./gc.ts";
 import { listenForSignals, passSafePoint } from "./interruption.ts";
+import { rememberNewest, warnOfHidden } from "./newest_seen.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
 import { type LongFlags, type Session, startSession } from "./session.ts";
 import { runUserCommand } from "../watch/hook.ts";
@@ -131,9 +132,12 @@ export async function backUpAndTell(repository: Repository, work: BackupWork): P
 
 /** Makes the snapshot and shows how far it is. */
 export async function backUpWithProgress(repository: Repository, work: BackupWork): Promise<BackupReport> {
-  await refuseTwin(repository, work.flags.name);
+  const { console, flags: { name } } = work;
+  await refuseTwin(repository, name);
+  await warnOfHidden(repository, { console, disks: new Map([[await repository.sourceKey(name), name]]) });
   work.origin.quiet?.askWhoWrites();
   const report = await backUpUntilStopped(repository, work);
+  await rememberNewest(repository, [report.snapshot], console);
   const { id, sizeBytes, stats: { elapsedMs: _, ...figures } } = report.snapshot;
   work.watch.learn({ snapshot: id, figures: { diskBytes: sizeBytes, ...figures } });
   return report;

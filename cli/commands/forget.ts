@@ -2,6 +2,7 @@
 import { plural } from "../../core-as/host/mod.ts";
 import { forget, type Forgotten } from "../backup/forget.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
+import { forgetRemoved } from "./newest_seen.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
 
 export interface ForgetFlags extends CommonFlags, RepoFlags {
@@ -19,6 +20,7 @@ export async function runForget(ids: readonly string[], flags: ForgetFlags): Pro
     for (const each of forgotten) tell(each, { console, dryRun });
     const removed = forgotten.filter(({ fate }) => fate === "removed");
     const kept = forgotten.length - removed.length;
+    if (!dryRun) await forgetRemoved(repository, removed.map(({ name }) => name.id), console);
     if (console.json) {
       console.outJson({
         type: "summary",

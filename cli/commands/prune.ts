@@ -9,6 +9,7 @@ import { timeTexts } from "../backup/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { durationMs } from "./gc.ts";
 import { indexFileOf } from "./index_file.ts";
+import { forgetRemoved } from "./newest_seen.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
 
 export interface PruneFlags extends CommonFlags, RepoFlags {
@@ -39,6 +40,7 @@ export async function runPrune(disk: string | undefined, flags: PruneFlags): Pro
       index: flags.cache === false ? undefined : indexFileOf(repository),
       onNotice: (sentence) => console.warn(sentence),
     });
+    if (!flags.dryRun) await forgetRemoved(repository, report.removed, console);
     const shown = { console, dryRun: flags.dryRun ?? false, policy };
     if (console.json) printJson(report, shown);
     else printTable(report, shown);

@@ -9,10 +9,11 @@ import { type DamagedStretch, inOrder } from "../backup/salvage.ts";
 import { findSnapshot, parseSnapshotSpec } from "../backup/snapshots.ts";
 import { findVm } from "../backup/vms.ts";
 import { PRIVATE_MODE } from "../io/mod.ts";
-import { formatDuration, noSpaceOnStdout, Progress } from "../ui/mod.ts";
+import { type Console, formatDuration, noSpaceOnStdout, Progress } from "../ui/mod.ts";
 import { PIPE, rateLimitOf } from "./apply_flags.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import { interruptible, listenForSignals, passSafePoint } from "./interruption.ts";
+import { rememberNewest, warnOfHidden, warnOfOlder } from "./newest_seen.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
 import { onDamagedOf, warnDamaged, withHint } from "./restore_damage.ts";
 import { descriptorDoubt } from "./restore_beside.ts";
@@ -68,7 +69,7 @@ export async function runRestore(spec: string, path: string, flags: RestoreFlags
           await restoreAll(path, { repository, which, name, session, flags, watch, damaged });
           return damaged.length === 0 ? 0 : EXIT_INCOMPLETE;
         }
-        const snapshot = await findSnapshot(repository, spec, (sentence) => session.console.warn(sentence));
+        const snapshot = await findRemembered(repository, spec, session.console);
         watch.learn({ snapshot: snapshot.id, figures: { diskBytes: snapshot.sizeBytes } });
         await restoreWithDelta(path, { repository, snapshot, session, flags, watch, damaged });
       } finally {
@@ -79,6 +80,24 @@ export async function runRestore(spec: string, path: string, flags: RestoreFlags
   } finally {
     session.console.flush();
   }
+}
+
+/** Finds the snapshot, and warns where this host remembers a newer one of the disk that is not there. */
+async function findRemembered(repository: Repository, spec: string, console: Console): Promise<Snapshot> {
+  const { name, which } = parseSnapshotSpec(spec);
+  const hidden = await warnOfHidden(repository, {
+    console,
+    disks: new Map([[await repository.sourceKey(name), name]]),
+  });
+  const passedOver: string[] = [];
+  const snapshot = await findSnapshot(repository, spec, (sentence) => {
+    passedOver.push(sentence);
+    console.warn(sentence);
+  });
+  const isSaid = (id: string) => hidden.has(id) || passedOver.some((sentence) => sentence.includes(id));
+  if (which === "latest") warnOfOlder(repository, snapshot, { console, isSaid });
+  await rememberNewest(repository, [snapshot], console);
+  return snapshot;
 }
 
 /** Every disk of a VM, each as if it were restored by itself. */
@@ -97,6 +116,9 @@ async function restoreAll(
     });
   }
   const vm = await findVm(repository, { name, which });
+  const disks = new Map(vm.disks.map(({ source, label }) => [source.key, `${vm.source.name}/${label}`]));
+  await warnOfHidden(repository, { console: session.console, disks });
+  await rememberNewest(repository, vm.disks, session.console);
   await restoreVm(repository, vm, {
     folder,
     force: flags.force ?? false,

@@ -11,6 +11,7 @@ import { isInFuture, madeMs, timeTexts } from "../backup/times.ts";
 import { type ListedVm, readVms } from "../backup/vms.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { indexFileOf } from "./index_file.ts";
+import { rememberNewest, warnOfUnlisted } from "./newest_seen.ts";
 import { openRepository, type RepoFlags } from "./repo_session.ts";
 
 const EXIT_DAMAGE = 1;
@@ -38,6 +39,7 @@ export async function runSnapshots(disk: string | undefined, flags: SnapshotsFla
       file: flags.cache === false ? undefined : indexFileOf(repository),
       onNotice: (sentence) => console.warn(sentence),
     });
+    await watchNewest(repository, { disk, all, console });
     if (disk !== undefined && filterSnapshots(all, { disk }).length === 0) throw noBackupOf(repository, disk);
     const listed = filterSnapshots(all, filter);
     const vms = isFiltered(flags) ? [] : (await readVms(repository)).filter((each) => isOfVm(each, disk));
@@ -53,6 +55,21 @@ export async function runSnapshots(disk: string | undefined, flags: SnapshotsFla
     repository.close();
     console.flush();
   }
+}
+
+/** Warns where the newest that this host remembers is not listed, and remembers what is newer. */
+async function watchNewest(
+  repository: Repository,
+  { disk, all, console }: { disk: string | undefined; all: readonly ListedSnapshot[]; console: Console },
+): Promise<void> {
+  const snapshots = all.flatMap(({ snapshot }) => snapshot ?? []);
+  const names = new Map(snapshots.map(({ source }) => [source.key, source.name]));
+  const disks = disk === undefined
+    ? undefined
+    : new Map([[await repository.sourceKey(disk), disk], ...names]);
+  const listed = new Set(all.map(({ name }) => name.id));
+  warnOfUnlisted(repository, { console, disks, names, listed });
+  await rememberNewest(repository, snapshots, console);
 }
 
 /** Hosts and tags are those of disks. */

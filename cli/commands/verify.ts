@@ -4,9 +4,11 @@ import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { choose, type Chosen } from "../backup/choose.ts";
 import type { Place } from "../backup/places.ts";
 import type { Repository } from "../backup/repository.ts";
+import { parseSnapshotSpec } from "../backup/snapshots.ts";
 import { type Finding, verify, type VerifyReport } from "../backup/verify.ts";
 import { nextSlice, putNote, type Slice, sliceCount, type VerifyMode } from "../backup/verify_notes.ts";
 import { type CommonFlags, Console, formatDuration, Progress, type ProgressMode } from "../ui/mod.ts";
+import { rememberNewest, warnOfHidden } from "./newest_seen.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
 
 export interface VerifyFlags extends CommonFlags, RepoFlags {
@@ -34,7 +36,7 @@ export async function runVerify(specs: readonly string[], flags: VerifyFlags): P
   const count = flags.sample === undefined ? undefined : sliceCount(flags.sample);
   const repository = await openRepository(flags);
   try {
-    const chosen = await choose(repository, specs, (sentence) => console.warn(sentence));
+    const chosen = await chooseRemembered(repository, specs, console);
     const slice = count === undefined ? undefined : await nextSlice(repository, count);
     const task = { mode, slice, chosen };
     const { report, elapsedMs } = await verifyWithProgress(repository, { task, flags, console });
@@ -47,6 +49,36 @@ export async function runVerify(specs: readonly string[], flags: VerifyFlags): P
     repository.close();
     console.flush();
   }
+}
+
+/** Chooses snapshots, and warns where this host remembers a newer one of a disk that is not there. */
+async function chooseRemembered(
+  repository: Repository,
+  specs: readonly string[],
+  console: Console,
+): Promise<Chosen> {
+  const named = await disksOf(repository, specs);
+  await warnOfHidden(repository, { console, disks: named });
+  const chosen = await choose(repository, specs, (sentence) => console.warn(sentence));
+  if (named !== undefined) {
+    // What is named by an id is of a disk that is known only now.
+    const others = chosen.snapshots.filter(({ source }) => !named.has(source.key));
+    const disks = new Map(others.map(({ source }) => [source.key, source.name]));
+    await warnOfHidden(repository, { console, disks });
+  }
+  await rememberNewest(repository, chosen.snapshots, console);
+  return chosen;
+}
+
+/** The disks that are named; `undefined` where none is, and every disk is meant. */
+async function disksOf(
+  repository: Repository,
+  specs: readonly string[],
+): Promise<ReadonlyMap<string, string> | undefined> {
+  if (specs.length === 0) return undefined;
+  const disks = new Map<string, string>();
+  for (const { name } of specs.map(parseSnapshotSpec)) disks.set(await repository.sourceKey(name), name);
+  return disks;
 }
 
 function modeOf(flags: VerifyFlags): VerifyMode {

@@ -1,0 +1,163 @@
+/**
+ * Noticing that a store shows an older state than it did: this host remembers the newest snapshot of each disk that it
+ * made or read. Where that one is gone, another host may have removed it, or the store holds it back; only the user
+ * can tell, so it is a warning.
+ *
+ * Only snapshots whose manifest was read are remembered: where the repository is encrypted, nobody can make up one of
+ * the far future.
+ */
+import { snapshotKey, type SnapshotName } from "../../core-as/host/repo/mod.ts";
+import {
+  forgetNewest,
+  type KnownFile,
+  type KnownRepository,
+  raiseNewest,
+  rememberRepository,
+} from "../backup/known_repositories.ts";
+import type { Repository } from "../backup/repository.ts";
+import { readListed } from "../backup/snapshots.ts";
+import type { Console } from "../ui/mod.ts";
+
+/** What this host remembers of a repository that is open. */
+export interface RepositoryMemory {
+  readonly file: KnownFile;
+  readonly known: KnownRepository;
+  /** The flag by which the state that is there is remembered in the place of the one before. */
+  readonly replaced: string;
+}
+
+/** The part of a snapshot that is remembered. */
+export interface SeenSnapshot {
+  readonly id: string;
+  readonly source: { readonly key: string };
+}
+
+const memories = new WeakMap<Repository, RepositoryMemory>();
+
+export function attachMemory(repository: Repository, memory: RepositoryMemory): void {
+  memories.set(repository, memory);
+}
+
+/** What is looked at. */
+export interface Watched {
+  readonly console: Console;
+  /** Names of disks, by the part of the keys that stands for them; absent: every disk. */
+  readonly disks?: ReadonlyMap<string, string> | undefined;
+}
+
+/**
+ * Warns of each disk whose newest snapshot is not listed any more, or cannot be had although it is listed.
+ *
+ * @returns the ids that were warned of.
+ */
+export async function warnOfHidden(
+  repository: Repository,
+  { console, disks }: Watched,
+): Promise<ReadonlySet<string>> {
+  const hidden = new Set<string>();
+  for (const [source, id] of rememberedOf(repository, disks)) {
+    const names = await repository.listSnapshots(source);
+    const key = snapshotKey(source, id, repository.suffix);
+    const isThere = names.some((name) => name.key === key) &&
+      await readListed(repository, { key, source, id }, false) !== undefined;
+    if (isThere) continue;
+    hidden.add(id);
+    warn(repository, { name: disks?.get(source) ?? await nameOf(repository, names), id, console });
+  }
+  return hidden;
+}
+
+/** What a disk is called, by a snapshot of it that can be read. */
+async function nameOf(repository: Repository, names: readonly SnapshotName[]): Promise<string | undefined> {
+  for (const name of names.toReversed()) {
+    const listed = await readListed(repository, name, false);
+    if (listed?.snapshot !== undefined) return listed.snapshot.source.name;
+  }
+  return undefined;
+}
+
+/**
+ * Warns where the newest snapshot that was found is older than one that this host remembers: a store may list one
+ * state to who looks after it, and another one right after. What `isSaid` names is not told again.
+ */
+export function warnOfOlder(
+  repository: Repository,
+  { id, source }: { readonly id: string; readonly source: { readonly key: string; readonly name: string } },
+  { console, isSaid }: { console: Console; isSaid: (id: string) => boolean },
+): void {
+  const newest = memories.get(repository)?.known.newest.get(source.key);
+  if (newest === undefined || newest <= id || isSaid(newest)) return;
+  warn(repository, { name: source.name, id: newest, console });
+}
+
+/** The same, where the snapshots were listed already. */
+export function warnOfUnlisted(
+  repository: Repository,
+  { console, disks, names, listed }: Watched & {
+    /** Of the disks whose names are known. */
+    names: ReadonlyMap<string, string>;
+    listed: ReadonlySet<string>;
+  },
+): void {
+  for (const [source, id] of rememberedOf(repository, disks)) {
+    const name = disks?.get(source) ?? names.get(source);
+    if (!listed.has(id)) warn(repository, { name, id, console });
+  }
+}
+
+function rememberedOf(
+  repository: Repository,
+  disks: ReadonlyMap<string, string> | undefined,
+): [string, string][] {
+  const newest = memories.get(repository)?.known.newest ?? new Map<string, string>();
+  return [...newest].filter(([source]) => disks === undefined || disks.has(source));
+}
+
+function warn(
+  repository: Repository,
+  { name, id, console }: { name: string | undefined; id: string; console: Console },
+): void {
+  const which = name === undefined ? `snapshot ${id}` : `${name}@${id}`;
+  console.warn(
+    `${repository.store.label}: ${which} is not there, and this host remembers it as the newest snapshot of its ` +
+      "disk: another host removed it, or the store holds it back and shows an older state; if it was removed " +
+      `on purpose, ${memories.get(repository)!.replaced} remembers what is there now`,
+  );
+}
+
+/** Remembers the newest of snapshots whose manifests were read or written. */
+export async function rememberNewest(
+  repository: Repository,
+  seen: readonly SeenSnapshot[],
+  console: Console,
+): Promise<void> {
+  const memory = memories.get(repository);
+  if (memory?.file.path === undefined) return;
+  const newest = new Map(memory.known.newest);
+  if (!raiseNewest(newest, seen.map(({ id, source }) => [source.key, id]))) return;
+  const known = { ...memory.known, newest };
+  memories.set(repository, { ...memory, known });
+  const { file } = memory;
+  await orSay(file.path, console, () => rememberRepository(file, known));
+}
+
+/** Remembers snapshots no more that were removed by this host. */
+export async function forgetRemoved(
+  repository: Repository,
+  ids: readonly string[],
+  console: Console,
+): Promise<void> {
+  const file = memories.get(repository)?.file;
+  if (file?.path === undefined || ids.length === 0) return;
+  await orSay(file.path, console, () => forgetNewest(file, new Set(ids)));
+}
+
+/** Opening the repository warned where nothing can be written; that is not said again for each snapshot. */
+async function orSay(path: string, console: Console, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    console.detail(`${path}: cannot be written, so the newest snapshots are not remembered: ${why}`);
+  }
+}
