@@ -82,6 +82,39 @@ testWithProc(
 );
 
 testWithProc(
+  "E11: 400 readers that never read are bounded: 503 above the limit, flat memory, and served again when they go",
+  () =>
+    withLargeFile(async ({ pid, port, cookie }, url) => {
+      const ask = `GET ${
+        new URL(url).pathname
+      } HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncookie: ${cookie}\r\n\r\n`;
+      const statusOf = async () => {
+        const { status, body } = await fetchLetIn(url);
+        await body?.cancel();
+        return status;
+      };
+      assert.equal(await statusOf(), 200);
+      const before = peakMemoryMiB(pid);
+      const sockets: Deno.TcpConn[] = [];
+      for (let i = 0; i < 400; i++) {
+        const socket = await Deno.connect({ hostname: "127.0.0.1", port });
+        await socket.write(new TextEncoder().encode(ask));
+        sockets.push(socket);
+      }
+      let isFull = false;
+      for (let i = 0; i < 200 && !isFull; i++) isFull = await statusOf() === 503;
+      assert.ok(isFull, "nothing is refused");
+      assert.equal((await fetchBytes(url, { range: "bytes=-3" }))[0], 206, "what is small is answered");
+      assert.ok(openFiles(pid) <= 64, `${openFiles(pid)} files are open`);
+      const grownMiB = peakMemoryMiB(pid) - before;
+      assert.ok(grownMiB < 200, `memory grew by ${grownMiB} MiB`);
+      for (const socket of sockets) socket.close();
+      await until("files stay open", () => openFiles(pid) === 0);
+      assert.equal(await statusOf(), 200);
+    }),
+);
+
+testWithProc(
   "downloads that are given up leave nothing open, and the server goes on",
   () =>
     withLargeFile(async ({ pid, stderr }, url) => {

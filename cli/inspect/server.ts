@@ -1,5 +1,6 @@
 /** Listens on this machine's loopback. */
 import { RegrainError } from "../../core-as/host/mod.ts";
+import { type AnswerLimits, AnswersUnderWay, ReaderStalled } from "./answers.ts";
 import { textAnswer } from "./file_answer.ts";
 import { guarded, type Routes } from "./routes.ts";
 
@@ -14,6 +15,7 @@ export interface ServerOptions {
   readonly onBug: (error: unknown) => void;
   /** Called when a one-time address was used twice, and that was answered. */
   readonly onReused: () => void;
+  readonly limits?: AnswerLimits | undefined;
 }
 
 /**
@@ -30,12 +32,13 @@ export async function startServer(routes: Routes, options: ServerOptions): Promi
     await Promise.race([server.shutdown(), new Promise((resolve) => setTimeout(resolve, LAST_ANSWERS_MS))]);
     onReused();
   };
+  const answers = new AnswersUnderWay(options.limits);
   const server = listen(
     port,
     async (request, { remoteAddr, completed }) => {
       const answer = await routes.answer(request, { remote: remoteAddr, port: server.addr.port });
       if (routes.entry.isClosed) void completed.then(stop, stop);
-      return answer;
+      return guarded(answers.bound(answer, completed));
     },
     onBug,
   );
@@ -53,6 +56,7 @@ function listen(
   onBug: (error: unknown) => void,
 ): Deno.HttpServer<Deno.NetAddr> {
   const onError = (error: unknown) => {
+    if (error instanceof ReaderStalled) return guarded(textAnswer(503, error.message));
     onBug(error);
     return guarded(textAnswer(500, "a bug in regrain"));
   };
