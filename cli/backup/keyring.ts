@@ -10,6 +10,7 @@ import {
   type ObjectStore,
   type RepositoryDescription,
 } from "../../core-as/host/repo/mod.ts";
+import { copiedSlots, copyKey, pointToRepair, removeSlotsAndCopies, slotKey } from "./second_copies.ts";
 
 /** 128 MiB and a third of a second a try (RFC 7914 for the parameters' meaning). */
 const SCRYPT = { N: 2 ** 17, r: 8, p: 1 } as const;
@@ -19,8 +20,8 @@ const MAX_SCRYPT_BYTES = 512 * 1024 * 1024;
 const MAX_SCRYPT_TRIES = 4;
 const SALT_BYTES = 32;
 const NONCE_BYTES = 12;
-const MAX_SLOT_BYTES = 64 * 1024;
-const MAX_SLOTS = 100;
+export const MAX_SLOT_BYTES = 64 * 1024;
+export const MAX_SLOTS = 100;
 /** Rotations beyond it want a new repository, by repo copy. */
 const MAX_KEYS = 64;
 
@@ -99,7 +100,8 @@ export async function addSlot(
     wrapped: new Uint8Array(wrapped).toBase64(),
   };
   const bytes = new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`);
-  await store.put(`keys/${id}.json`, bytes, { ifAbsent: true });
+  await store.put(slotKey(id), bytes, { ifAbsent: true });
+  await store.put(copyKey(slotKey(id)), bytes, { ifAbsent: true });
   return { id, label, created };
 }
 
@@ -108,13 +110,14 @@ export async function listSlots(store: ObjectStore): Promise<KeySlot[]> {
 }
 
 /**
- * Removes a slot.
+ * Removes a slot, and its copy; a copy that an older version left behind as well.
  *
  * @throws {RegrainError} `USAGE` for the last one, without which nothing could be read, and for one that is not there.
  */
 export async function removeSlot(store: ObjectStore, id: string): Promise<void> {
   const slots = await readSlots(store);
   if (!slots.some((slot) => slot.id === id)) {
+    if ((await copiedSlots(store)).includes(id)) return await store.remove([copyKey(slotKey(id))]);
     throw new RegrainError("USAGE", `there is no key slot ${id}`, {
       path: store.label,
       hint: slots.map((slot) => `${slot.id} ${slot.label}`).join(", "),
@@ -126,7 +129,7 @@ export async function removeSlot(store: ObjectStore, id: string): Promise<void> 
       hint: "add another one first: regrain repo key add",
     });
   }
-  await store.remove([`keys/${id}.json`]);
+  await removeSlotsAndCopies(store, [id]);
 }
 
 /**
@@ -145,7 +148,10 @@ export async function unlockRepository(
     if (master !== undefined) return master;
   }
   const tried = slots.length === 1 ? "the one key slot" : `any of ${slots.length} key slots`;
-  throw new RegrainError("REPO_KEY", `the passphrase does not open ${tried}`, { path: store.label });
+  throw new RegrainError("REPO_KEY", `the passphrase does not open ${tried}`, {
+    path: store.label,
+    ...slots.length === 0 ? { hint: "regrain repo repair puts lost key slots back from their copies" } : {},
+  });
 }
 
 async function openSlot(
@@ -169,7 +175,7 @@ async function readSlots(store: ObjectStore): Promise<StoredSlot[]> {
     const [, id] = /^keys\/([A-Za-z0-9_-]+)\.json$/.exec(key) ?? [];
     if (id === undefined) continue;
     const bytes = await store.get(key, MAX_SLOT_BYTES);
-    if (bytes !== undefined) slots.push(parseSlot(bytes, { id, path: `${store.label}/${key}` }));
+    if (bytes !== undefined) slots.push(readSlot(bytes, { id, path: `${store.label}/${key}` }));
     if (slots.length > MAX_SLOTS) {
       throw new RegrainError("LIMIT_EXCEEDED", `there are more than ${MAX_SLOTS} key slots`, {
         path: store.label,
@@ -177,6 +183,33 @@ async function readSlots(store: ObjectStore): Promise<StoredSlot[]> {
     }
   }
   return slots;
+}
+
+/** Whether bytes are a key slot, whatever opens it. */
+export function isSlot(bytes: Uint8Array): boolean {
+  try {
+    parseSlot(bytes, { id: "", path: "" });
+    return true;
+  } catch (error) {
+    if (error instanceof RegrainError) return false;
+    throw error;
+  }
+}
+
+/** Whether a passphrase opens a slot that was read. */
+export async function opensSlot(
+  bytes: Uint8Array,
+  by: { passphrase: string; repository: string },
+): Promise<boolean> {
+  return await openSlot(parseSlot(bytes, { id: "", path: "" }), by) !== undefined;
+}
+
+function readSlot(bytes: Uint8Array, about: { id: string; path: string }): StoredSlot {
+  try {
+    return parseSlot(bytes, about);
+  } catch (error) {
+    throw error instanceof RegrainError ? pointToRepair(error) : error;
+  }
 }
 
 function parseSlot(bytes: Uint8Array, { id, path }: { id: string; path: string }): StoredSlot {
@@ -211,7 +244,13 @@ function parseSlot(bytes: Uint8Array, { id, path }: { id: string; path: string }
 }
 
 function base64(fields: Fields, name: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.fromBase64(fields.text(name, /^[A-Za-z0-9+/]{4,}={0,2}$/));
+  const text = fields.text(name, /^[A-Za-z0-9+/]{4,}={0,2}$/);
+  try {
+    return Uint8Array.fromBase64(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return fields.fail(name, "bytes in base64");
+    throw error;
+  }
 }
 
 function wrappingKey(

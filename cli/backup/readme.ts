@@ -13,6 +13,7 @@ repo.json            what the repository is
 snaps/<disk>/<id>    one object a snapshot: its manifest. The newest has the greatest id.
 vms/<vm>/<id>        which of them are one moment of a VM
 chunks/ maps/        pieces of disks, and the lists of them; each is stored once, however many snapshots use it
+copies/              second copies of repo.json and keys/: "regrain repo repair" puts back from them
 active/ gc/          what is being done at the moment
 holds/ damaged/ verify/  what must not be removed; what was found damaged; what was verified
 

@@ -23,6 +23,7 @@ import {
 import { DEFAULT_LEVEL, nativeCodec } from "./codec.ts";
 import type { LaneSetup } from "./lanes.ts";
 import { README_KEY, readmeText } from "./readme.ts";
+import { pointToRepair, putDescriptionCopy } from "./second_copies.ts";
 
 /** What the code asks of the world besides the store; tests hand in their own. */
 export interface World {
@@ -81,6 +82,7 @@ export class Repository extends RepositoryReader {
     await refuseOccupied(store);
     const bytes = descriptionBytes(description);
     if (await store.put(DESCRIPTION_KEY, bytes, { ifAbsent: true }) === "exists") throw occupied(store);
+    await putDescriptionCopy(store, description);
     await store.put(README_KEY, new TextEncoder().encode(readmeText(description)));
     return await Repository.of(store, description, choices);
   }
@@ -99,14 +101,7 @@ export class Repository extends RepositoryReader {
     },
   ): Promise<Repository> {
     const bytes = await store.get(DESCRIPTION_KEY, MAX_DESCRIPTION_BYTES);
-    if (bytes === undefined) {
-      throw new RegrainError("REPO_MISSING", "there is no repository here: repo.json is not there", {
-        path: store.label,
-        hint:
-          "regrain repo init makes one; where repo.json was lost, regrain repo key import FILE puts it back",
-      });
-    }
-    const description = parseDescription(bytes, `${store.label}/${DESCRIPTION_KEY}`);
+    const description = readDescription(store, bytes);
     await options.admit?.(description);
     const master = description.encryption === "none" ? undefined : await options.unlock(description);
     return await Repository.of(store, description, { ...options, master });
@@ -162,6 +157,30 @@ export class Repository extends RepositoryReader {
 
   close(): void {
     this.store.close();
+  }
+}
+
+/**
+ * What `repo.json` says.
+ *
+ * @throws {RegrainError} `REPO_MISSING`, `REPO_UNSUPPORTED`; both name the way back.
+ */
+export function readDescription(
+  { label }: ObjectStore,
+  bytes: Uint8Array | undefined,
+): RepositoryDescription {
+  if (bytes === undefined) {
+    throw new RegrainError("REPO_MISSING", "there is no repository here: repo.json is not there", {
+      path: label,
+      hint:
+        "regrain repo init makes one; where repo.json was lost, regrain repo repair puts it back from its copy, " +
+        "or regrain repo key import FILE from a file",
+    });
+  }
+  try {
+    return parseDescription(bytes, `${label}/${DESCRIPTION_KEY}`);
+  } catch (error) {
+    throw error instanceof RegrainError ? pointToRepair(error) : error;
   }
 }
 

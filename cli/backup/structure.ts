@@ -14,6 +14,8 @@ import { isSign, isUnderWay, LEASE_MS, listActive, readForbidden } from "./inten
 import { markIn, unhealedMarks } from "./marks.ts";
 import { README_KEY } from "./readme.ts";
 import type { Repository } from "./repository.ts";
+import { isSame, type Pair, readParts } from "./repair.ts";
+import { copyKey, isSecondCopy, slotKey } from "./second_copies.ts";
 import { readSnapshots } from "./snapshots.ts";
 import { spanWords } from "./times.ts";
 import { notedId } from "./verify_notes.ts";
@@ -60,6 +62,15 @@ export const STRUCTURE_FINDINGS = {
     means:
       "it was found damaged, and another generation is read now; the mark keeps collections off that one",
   },
+  "no-copy": {
+    isDamage: false,
+    means:
+      "the second copy of what opens the repository is not there, or differs; regrain repo repair says more",
+  },
+  "lone-copy": {
+    isDamage: false,
+    means: "a key slot is gone and its copy is not; regrain repo repair says what to do",
+  },
   "no-readme": { isDamage: false, means: "the text that explains the repository to a finder is gone" },
   "no-keys": { isDamage: true, means: "without a key slot no passphrase opens the repository any more" },
   "needless-keys": { isDamage: false, means: "a repository that is not encrypted has no use for key slots" },
@@ -98,6 +109,7 @@ export async function checkStructure(repository: Repository): Promise<StructureR
   }
   if (!seen.hasReadme) findings.push({ what: "no-readme", about: README_KEY });
   findings.push(...keyFindings(repository, seen.keys));
+  findings.push(...await copyFindings(repository));
   findings.push(...await markFindings(repository, marks));
   const snapshots = await checkSnapshots(repository, findings);
   for (const id of holds) {
@@ -118,7 +130,7 @@ function hasPlace(repository: Repository, key: string): boolean {
   const vm = parseVmKey(key);
   if (vm !== undefined) return vmKey(vm.source, vm.id, repository.suffix) === key;
   if (snapshot !== undefined) return snapshotKey(snapshot.source, snapshot.id, repository.suffix) === key;
-  return key === DESCRIPTION_KEY || key === README_KEY || heldId(key) !== undefined ||
+  return key === DESCRIPTION_KEY || key === README_KEY || isSecondCopy(key) || heldId(key) !== undefined ||
     markIn(key) !== undefined || notedId(key) !== undefined ||
     /^keys\/[A-Za-z0-9_-]+\.json$/.test(key) || /^gc\/[0-9A-Z]{26}\.json$/.test(key) || isSign(key);
 }
@@ -127,6 +139,19 @@ function keyFindings({ description }: Repository, keys: number): StructureFindin
   const isEncrypted = description.encryption !== "none";
   if (isEncrypted && keys === 0) return [{ what: "no-keys", about: "keys/" }];
   return !isEncrypted && keys > 0 ? [{ what: "needless-keys", about: "keys/" }] : [];
+}
+
+async function copyFindings({ store, description: { encryption } }: Repository): Promise<StructureFinding[]> {
+  const { description, slots } = await readParts(store);
+  const findings: StructureFinding[] = [];
+  const compare = (key: string, { original, copy }: Pair) => {
+    if (isSame(original, copy)) return;
+    const isLone = original.state === "missing";
+    findings.push({ what: isLone ? "lone-copy" : "no-copy", about: copyKey(key) });
+  };
+  compare(DESCRIPTION_KEY, description);
+  if (encryption !== "none") { for (const [id, pair] of slots) compare(slotKey(id), pair); }
+  return findings;
 }
 
 async function markFindings(repository: Repository, marks: readonly string[]): Promise<StructureFinding[]> {

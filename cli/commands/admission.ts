@@ -210,7 +210,7 @@ async function refusePlain(store: ObjectStore, request: AdmissionRequest): Promi
     const what = "is not encrypted, and the repository that is copied is";
     throw new RegrainError("REPO_UNENCRYPTED", what, { path, hint });
   }
-  for (const prefix of ["keys/", "snaps/", "maps/"]) {
+  for (const prefix of ["keys/", "copies/keys/", "snaps/", "maps/"]) {
     const key = await findSealed(store, prefix);
     if (key === undefined) continue;
     const what = `says that it is not encrypted, and ${key} is of an encrypted repository`;
@@ -221,7 +221,7 @@ async function refusePlain(store: ObjectStore, request: AdmissionRequest): Promi
 async function findSealed(store: ObjectStore, prefix: string): Promise<string | undefined> {
   let left = PEEKED;
   for await (const { key } of store.list(prefix)) {
-    if (prefix === "keys/" ? key.endsWith(".json") : key.endsWith(".enc")) return key;
+    if (prefix.endsWith("keys/") ? key.endsWith(".json") : key.endsWith(".enc")) return key;
     if (--left === 0) return undefined;
   }
   return undefined;

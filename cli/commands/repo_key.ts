@@ -5,7 +5,6 @@ import {
   DESCRIPTION_KEY,
   descriptionBytes,
   MAX_DESCRIPTION_BYTES,
-  parseDescription,
   type RepositoryDescription,
   ROTATED,
 } from "../../core-as/host/repo/mod.ts";
@@ -17,7 +16,8 @@ import {
   slotsOpenedBy,
   withNewKey,
 } from "../backup/keyring.ts";
-import { authenticated } from "../backup/repository.ts";
+import { authenticated, readDescription } from "../backup/repository.ts";
+import { copiedSlots, putDescriptionCopy, removeSlotsAndCopies } from "../backup/second_copies.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { rememberMade } from "./admission.ts";
 import {
@@ -122,7 +122,10 @@ export async function runKeyRotate(flags: KeyRotateFlags): Promise<number> {
       nowMs: THE_WORLD.nowMs(),
     });
     const confirmed = await authenticated({ ...description, features }, master);
-    await store.remove(old.map(({ id }) => `keys/${id}.json`));
+    // Confirmed by the new key before the old slots go: a run that dies after them is repaired by this copy.
+    await putDescriptionCopy(store, confirmed);
+    const copied = (await copiedSlots(store)).filter((id) => id !== slot.id);
+    await removeSlotsAndCopies(store, [...new Set([...old.map(({ id }) => id), ...copied])]);
     await store.put(DESCRIPTION_KEY, descriptionBytes(confirmed));
     await rememberMade(store, confirmed, {
       console,
@@ -159,13 +162,7 @@ export async function runKeyList(flags: CommonFlags & RepoFlags): Promise<number
   const store = await openStoreOf(flags);
   try {
     const bytes = await store.get(DESCRIPTION_KEY, MAX_DESCRIPTION_BYTES);
-    if (bytes === undefined) {
-      throw new RegrainError("REPO_MISSING", "there is no repository here: repo.json is not there", {
-        path: store.label,
-        hint: "regrain repo init makes one",
-      });
-    }
-    refusePlain(parseDescription(bytes, `${store.label}/${DESCRIPTION_KEY}`), store.label);
+    refusePlain(readDescription(store, bytes), store.label);
     const slots = await listSlots(store);
     slots.sort((a, b) => a.created < b.created ? -1 : 1);
     if (console.json) {

@@ -7,6 +7,7 @@ import {
   type ObjectStore,
   parseDescription,
 } from "../../core-as/host/repo/mod.ts";
+import { readDescription } from "../backup/repository.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { openStoreOf, type RepoFlags } from "./repo_session.ts";
 
@@ -23,14 +24,8 @@ export async function runKeyExport(file: string, flags: CommonFlags & RepoFlags)
   try {
     const objects: Record<string, string> = {};
     const description = await store.get(DESCRIPTION_KEY, MAX_DESCRIPTION_BYTES);
-    if (description === undefined) {
-      throw new RegrainError("REPO_MISSING", "there is no repository here: repo.json is not there", {
-        path: store.label,
-        hint: "regrain repo key import FILE puts it back from what regrain repo key export wrote",
-      });
-    }
-    const { id } = parseDescription(description, `${store.label}/${DESCRIPTION_KEY}`);
-    objects[DESCRIPTION_KEY] = textOf(description);
+    const { id } = readDescription(store, description);
+    objects[DESCRIPTION_KEY] = textOf(description!);
     for await (const { key } of store.list("keys/")) {
       const slot = SLOT.test(key) ? await store.get(key, MAX_DESCRIPTION_BYTES) : undefined;
       if (slot !== undefined) objects[key] = textOf(slot);

@@ -24,6 +24,7 @@ export function repoKeepingCommands(finish: Finish): CommandUnknownOpts[] {
   return [
     activeCommand(finish),
     checkCommand(finish),
+    repairCommand(finish),
     statsCommand(finish),
     copyCommand(finish),
     keyCommand(finish),
@@ -195,6 +196,25 @@ function checkCommand(finish: Finish) {
   return withCommon(withRepository(command))
     .addHelpText("after", examples("regrain repo check --repo /backups"))
     .action(async (flags) => finish(await (await import("../commands/repo_check.ts")).runRepoCheck(flags)));
+}
+
+function repairCommand(finish: Finish) {
+  const command = new Command("repair")
+    .summary("put a lost or damaged repo.json and key slots back")
+    .description(
+      "A repository holds repo.json and its key slots twice. What is lost or damaged of one is put back from the " +
+        "other; what is sound is never overwritten; copies that an older version did not make are made. An encrypted " +
+        "repository needs the passphrase, by which a copy is judged. A slot that is gone while others stand may have " +
+        "been removed on purpose: it is put back only by --slot. Exit 3 when something is left as it is.",
+    )
+    .option("-n, --dry-run", "say what would be written, write nothing")
+    .option("--slot <SLOT...>", "put this key slot back as well; its passphrase opens the repository again");
+  return withCommon(withRepository(command))
+    .addHelpText(
+      "after",
+      examples("regrain repo repair --dry-run --repo /backups", "regrain repo repair --repo /backups"),
+    )
+    .action(async (flags) => finish(await (await import("../commands/repo_repair.ts")).runRepoRepair(flags)));
 }
 
 function statsCommand(finish: Finish) {

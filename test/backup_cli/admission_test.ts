@@ -39,6 +39,8 @@ Deno.test("E1: a repository that was made to call itself unencrypted takes no ba
     const keyless = elsewhere(folder, "repo", {});
     keyless.refuses(PLAIN, backup);
     repository.remove("keys/first.json");
+    assert.match(keyless.refuses(PLAIN, backup).message, /copies\/keys\/first\.json is of an encrypted/);
+    repository.remove("copies/keys/first.json");
     assert.match(keyless.refuses(PLAIN, backup).message, /\.enc is of an encrypted repository/);
     assert.deepEqual(repository.keys("chunks/"), before, "nothing was stored");
   });

@@ -76,6 +76,9 @@ Deno.test("B9: a lost repo.json and lost key slots come back from what repo key 
     const [description, slot] = [repository.read("repo.json"), repository.read("keys/first.json")];
     repository.remove("repo.json");
     repository.remove("keys/first.json");
+    repository.remove("copies/repo.json");
+    repository.remove("copies/keys/first.json");
+    repository.refuses({ code: "REPO_MISSING", exit: 10 }, ["repo", "repair"]);
     assert.match(
       repository.refuses({ code: "REPO_MISSING", exit: 10 }, ["snapshots"]).hint!,
       /repo key import/,

@@ -204,7 +204,7 @@ export async function collectLater(folder: string): Promise<GcReport> {
  */
 export async function assertTidy(folder: string, at: string): Promise<void> {
   const repository = await openRepository(folder);
-  const due = new Set(["README.txt", "repo.json"]);
+  const due = new Set(["README.txt", "copies/repo.json", "repo.json"]);
   for (const name of await repository.listSnapshots()) {
     due.add(name.key);
     const snapshot = (await repository.readSnapshot(name))!;

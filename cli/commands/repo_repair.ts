@@ -1,0 +1,251 @@
+/** `regrain repo repair`: what opens a repository, put back from its second copies, and the copies made anew. */
+import { RegrainError } from "../../core-as/host/mod.ts";
+import { DESCRIPTION_KEY, type ObjectStore, parseDescription } from "../../core-as/host/repo/mod.ts";
+import { opensSlot } from "../backup/keyring.ts";
+import { isSame, type Pair, type Parts, readParts, repairedView, slotsToPutBack } from "../backup/repair.ts";
+import type { Repository } from "../backup/repository.ts";
+import { copyKey, slotKey } from "../backup/second_copies.ts";
+import { type CommonFlags, Console } from "../ui/mod.ts";
+import { FIRST_WORDS, openAdmitted } from "./admission.ts";
+import {
+  hasPassphrase,
+  openStoreOf,
+  passphraseOf,
+  type RepoFlags,
+  repositoryAddress,
+  THE_WORLD,
+} from "./repo_session.ts";
+import { guardWire } from "./wire.ts";
+
+export interface RepoRepairFlags extends CommonFlags, RepoFlags {
+  readonly dryRun?: boolean | undefined;
+  readonly slot?: string[] | undefined;
+}
+
+const EXIT_LEFT = 3;
+/** What an original is refused with that was changed, by an accident or by somebody. */
+const CHANGED = new Set(["REPO_REPLACED", "REPO_UNENCRYPTED", "REPO_KEY"]);
+
+interface Step {
+  readonly key: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** What is to be written, in this order, and what is left as it is. */
+interface RepairPlan {
+  readonly putBack: Step[];
+  readonly copied: Step[];
+  readonly left: { readonly key: string; readonly what: string }[];
+}
+
+export async function runRepoRepair(flags: RepoRepairFlags): Promise<number> {
+  const console = new Console(flags);
+  const store = await openStoreOf(flags);
+  try {
+    const parts = await readParts(store);
+    const named = flags.slot ?? [];
+    refuseUnknownSlots(store, parts, named);
+    const back = slotsToPutBack(parts.slots, named);
+    const { repository, isOriginal } = await openEither(store, { parts, back, flags, console });
+    const { encryption, id } = repository.description;
+    guardWire(repositoryAddress(flags), flags, { isEncrypted: encryption !== "none", console });
+    if (!isOriginal && encryption !== "none" && await repository.descriptionTrust() === "absent") {
+      console.warn(`${copyKey(DESCRIPTION_KEY)}: carries no MAC, so nothing says that nobody changed it`);
+    }
+    const plan: RepairPlan = { putBack: [], copied: [], left: [] };
+    if (encryption !== "none") {
+      const passphrase = passphraseOf(flags);
+      for (const [slot, pair] of parts.slots) {
+        await planSlot(plan, { slot, pair, isBack: back.has(slot), passphrase, repository: id });
+      }
+    }
+    const isConfirmed = await repository.descriptionTrust() === "confirmed";
+    planDescription(plan, parts.description, { isOriginal, isConfirmed });
+    if (!flags.dryRun) {
+      for (const { key, bytes } of [...plan.putBack, ...plan.copied]) await store.put(key, bytes);
+    }
+    tell(plan, { repository, flags, console });
+    return plan.left.length === 0 ? 0 : EXIT_LEFT;
+  } finally {
+    store.close();
+    console.flush();
+  }
+}
+
+function refuseUnknownSlots(store: ObjectStore, { slots }: Parts, named: readonly string[]): void {
+  const unknown = named.find((id) => !slots.has(id) || slots.get(id)!.copy.state !== "sound");
+  if (unknown === undefined) return;
+  throw new RegrainError("USAGE", `there is no sound copy of a key slot ${unknown}`, {
+    path: store.label,
+    hint: "regrain repo repair -n says what there is",
+  });
+}
+
+interface OpenRequest {
+  readonly parts: Parts;
+  readonly back: ReadonlySet<string>;
+  readonly flags: RepoRepairFlags;
+  readonly console: Console;
+}
+
+/**
+ * Opens the repository by its description; by the copy, where there is none, or the repository's key confirms the
+ * copy and not the original.
+ */
+async function openEither(
+  store: ObjectStore,
+  request: OpenRequest,
+): Promise<{ repository: Repository; isOriginal: boolean }> {
+  const { original, copy } = request.parts.description;
+  if (original.state !== "sound") {
+    if (copy.state !== "sound") throw bothLost(store, original.state === "missing");
+    return { repository: await openBy(store, copy.bytes!, request), isOriginal: false };
+  }
+  if (copy.state !== "sound" || isSame(original, copy)) {
+    return { repository: await openBy(store, original.bytes!, request), isOriginal: true };
+  }
+  refuseUndecided(store, request.parts.description);
+  try {
+    const strict = { ...request, flags: { ...request.flags, replaced: false } };
+    return { repository: await openBy(store, original.bytes!, strict), isOriginal: true };
+  } catch (error) {
+    if (!(error instanceof RegrainError) || !CHANGED.has(error.code)) throw error;
+    const repository = await openConfirmed(store, copy.bytes!, request);
+    if (repository !== undefined) return { repository, isOriginal: false };
+    if (!request.flags.replaced) throw error;
+    return { repository: await openBy(store, original.bytes!, request), isOriginal: true };
+  }
+}
+
+/** By a description that the repository's key confirms, or not at all. */
+async function openConfirmed(
+  store: ObjectStore,
+  description: Uint8Array<ArrayBuffer>,
+  request: OpenRequest,
+): Promise<Repository | undefined> {
+  if (parseDescription(description, copyKey(DESCRIPTION_KEY)).encryption === "none") return undefined;
+  try {
+    const repository = await openBy(store, description, request);
+    return await repository.descriptionTrust() === "confirmed" ? repository : undefined;
+  } catch (error) {
+    if (error instanceof RegrainError && CHANGED.has(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** Nothing confirms the description of an unencrypted repository, and it never changes. */
+function refuseUndecided(store: ObjectStore, { original, copy }: Pair): void {
+  for (const { bytes } of [original, copy]) {
+    if (parseDescription(bytes!, store.label).encryption !== "none") return;
+  }
+  throw new RegrainError(
+    "REPO_MIXED",
+    "repo.json and copies/repo.json say different things, and neither is sealed",
+    {
+      path: store.label,
+      hint:
+        "remove the wrong one of the two from the store: regrain repo repair makes it anew from the other",
+    },
+  );
+}
+
+function bothLost(store: ObjectStore, isMissing: boolean): RegrainError {
+  const what = isMissing ? "repo.json is not there" : "repo.json is damaged";
+  return new RegrainError("REPO_MISSING", `${what}, and there is no sound copy of it in the repository`, {
+    path: store.label,
+    hint: "regrain repo key import FILE puts it back from what regrain repo key export wrote" +
+      (isMissing ? "" : ", once the damaged one is removed from the store"),
+  });
+}
+
+function openBy(
+  store: ObjectStore,
+  description: Uint8Array<ArrayBuffer>,
+  { parts, back, flags, console }: OpenRequest,
+): Promise<Repository> {
+  return openAdmitted(repairedView(store, description, parts.slots, back), {
+    console,
+    world: THE_WORLD,
+    endpoint: flags.endpoint,
+    unencrypted: flags.unencrypted === true,
+    replaced: flags.replaced === true,
+    passphrase: hasPassphrase(flags) ? "given" : "absent",
+    passphraseOf: () => passphraseOf(flags),
+    words: FIRST_WORDS,
+  });
+}
+
+function planDescription(
+  plan: RepairPlan,
+  { original, copy }: Pair,
+  { isOriginal, isConfirmed }: { isOriginal: boolean; isConfirmed: boolean },
+): void {
+  const key = copyKey(DESCRIPTION_KEY);
+  if (!isOriginal) plan.putBack.push({ key: DESCRIPTION_KEY, bytes: copy.bytes! });
+  else if (copy.state !== "sound" || isConfirmed && !isSame(original, copy)) {
+    plan.copied.push({ key, bytes: original.bytes! });
+  } else if (!isSame(original, copy)) {
+    plan.left.push({
+      key,
+      what:
+        "and repo.json say different things, and no key confirms repo.json: run this with the passphrase, or " +
+        "remove the wrong one of the two from the store",
+    });
+  }
+}
+
+async function planSlot(
+  plan: RepairPlan,
+  about: { slot: string; pair: Pair; isBack: boolean; passphrase: string; repository: string },
+): Promise<void> {
+  const { slot, pair: { original, copy }, isBack } = about;
+  const key = slotKey(slot);
+  const leave = (what: string) => plan.left.push({ key, what });
+  if (isBack) plan.putBack.push({ key, bytes: copy.bytes! });
+  else if (original.state === "damaged") {
+    leave(
+      "is damaged, and so is its copy, or there is none: remove it from the store, and add its passphrase anew",
+    );
+  } else if (original.state === "missing") {
+    leave(
+      copy.state === "sound"
+        ? `was removed by an older version, or lost: regrain repo repair --slot ${slot} puts it back, and whoever ` +
+          `knows its passphrase gets in again; regrain repo key remove ${slot} removes the copy, too`
+        : `is not there, and its copy is damaged: regrain repo key remove ${slot} removes the copy`,
+    );
+  } else if (copy.state !== "sound") plan.copied.push({ key: copyKey(key), bytes: original.bytes! });
+  else if (!isSame(original, copy)) {
+    // A slot never changes: one of the two is damaged, and only a passphrase can tell which.
+    if (await opensSlot(original.bytes!, about)) {
+      plan.copied.push({ key: copyKey(key), bytes: original.bytes! });
+    } else if (await opensSlot(copy.bytes!, about)) plan.putBack.push({ key, bytes: copy.bytes! });
+    else {leave(
+        "and its copy differ, and only its own passphrase can tell which is sound: run this with that one",
+      );}
+  }
+}
+
+function tell(
+  { putBack, copied, left }: RepairPlan,
+  { repository, flags, console }: { repository: Repository; flags: RepoRepairFlags; console: Console },
+): void {
+  const dryRun = flags.dryRun === true;
+  for (const { key, what } of left) console.warn(`${key}: ${what}`);
+  if (console.json) {
+    console.outJson({
+      type: "summary",
+      repository: repository.description.id,
+      dryRun,
+      putBack: putBack.map(({ key }) => key),
+      copied: copied.map(({ key }) => key),
+      left,
+    });
+    return;
+  }
+  const verb = dryRun ? "would be " : "";
+  for (const { key } of putBack) console.out(`${key}: ${verb}put back from ${copyKey(key)}`);
+  for (const { key } of copied) console.out(`${key}: ${verb}made`);
+  if (putBack.length + copied.length + left.length === 0) {
+    console.out("repo.json and every key slot are whole, and so are their copies");
+  }
+}
