@@ -83,7 +83,7 @@ export function withRepository<A extends unknown[], O extends Record<string, unk
     )
     .option(
       "--replaced",
-      "there may be another repository at this address than this host remembers; remember that one",
+      "there may be another repository, or older snapshots, at this address than this host remembers; remember those",
     )
     .option("--region <NAME>", "with s3: region of the bucket")
     .option("--profile <NAME>", "with s3: profile in the shared configuration of the AWS tools")
