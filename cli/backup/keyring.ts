@@ -150,7 +150,12 @@ export async function unlockRepository(
   const tried = slots.length === 1 ? "the one key slot" : `any of ${slots.length} key slots`;
   throw new RegrainError("REPO_KEY", `the passphrase does not open ${tried}`, {
     path: store.label,
-    ...slots.length === 0 ? { hint: "regrain repo repair puts lost key slots back from their copies" } : {},
+    ...slots.length === 0
+      ? {
+        hint:
+          "regrain repo repair puts lost key slots back from their copies, regrain repo key import FILE from an export",
+      }
+      : {},
   });
 }
 

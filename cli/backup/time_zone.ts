@@ -41,13 +41,32 @@ export class TimeZone {
    * @throws {RegrainError} `USAGE` when no zone has that name.
    */
   static named(text: string, flag: string): TimeZone {
+    if (text === "local") return TimeZone.local(flag);
+    const zone = TimeZone.known(text);
+    if (zone !== undefined) return zone;
+    throw new RegrainError("USAGE", `${flag} ${JSON.stringify(text)} is no time zone`, {
+      hint: "such as Europe/Berlin, America/New_York, +02:00 or UTC; local is the zone of this machine",
+    });
+  }
+
+  /** What TZ says in rules or as a path has no name here, and would count as UTC, or as nothing. */
+  private static local(flag: string): TimeZone {
+    const asked = environmentZone();
+    const name: string | undefined = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const zone = asked === undefined ? name && TimeZone.known(name) : TimeZone.known(asked);
+    if (zone) return zone;
+    const why = asked === undefined ? "this machine names none" : `TZ=${asked} is no name of one`;
+    throw new RegrainError("USAGE", `${flag} local: the zone of this machine is not known: ${why}`, {
+      hint: `name it: ${flag} Europe/Berlin; or ${flag} UTC`,
+    });
+  }
+
+  private static known(name: string): TimeZone | undefined {
     try {
-      return new TimeZone(text === "local" ? new Intl.DateTimeFormat().resolvedOptions().timeZone : text);
+      return new TimeZone(name);
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new RegrainError("USAGE", `${flag} ${JSON.stringify(text)} is no time zone`, {
-        hint: "such as Europe/Berlin, America/New_York, +02:00 or UTC; local is the zone of this machine",
-      });
+      if (error instanceof RangeError) return undefined;
+      throw error;
     }
   }
 
@@ -61,4 +80,10 @@ export class TimeZone {
       offset: of("timeZoneName").slice(3) || "+00:00",
     };
   }
+}
+
+/** What the environment sets, where it may be asked: of Deno's own answer not every form of it can be told. */
+function environmentZone(): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: "TZ" });
+  return state === "granted" ? Deno.env.get("TZ") : undefined;
 }

@@ -141,3 +141,22 @@ Deno.test("B19: zones are known by name, by their offset, and as that of this ma
     );
   }
 });
+
+Deno.test("B19: local is refused where TZ holds rules or a path, which Deno would count as UTC or as nothing", () => {
+  const before = Deno.env.get("TZ");
+  try {
+    for (const text of ["UTC0+", "CET-1CEST,M3.5.0,M10.5.0/3", ":/etc/localtime", "/etc/nonsense", ""]) {
+      Deno.env.set("TZ", text);
+      assert.throws(
+        () => TimeZone.named("local", "--timezone"),
+        (error) => error instanceof RegrainError && error.code === "USAGE" && /name it/.test(error.hint!),
+        text,
+      );
+    }
+    Deno.env.set("TZ", "Asia/Tokyo");
+    assert.equal(TimeZone.named("local", "--timezone").at(0).offset, "+09:00");
+  } finally {
+    if (before === undefined) Deno.env.delete("TZ");
+    else Deno.env.set("TZ", before);
+  }
+});

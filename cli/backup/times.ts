@@ -58,11 +58,17 @@ export function spanOfTime(text: string): { startMs: number; endMs: number } | u
   }
   const clock = `${minutes ?? "00:00"}:${seconds ?? "00"}${fraction ?? ""}`;
   const startMs = Date.parse(`${day}T${clock}${(zone ?? "Z").toUpperCase()}`);
-  if (Number.isNaN(startMs)) return undefined;
+  if (Number.isNaN(startMs) || !isDay(day)) return undefined;
   const until = (lengthMs: number) => ({ startMs, endMs: startMs + lengthMs });
   if (minutes === undefined) return until(24 * 3600 * 1000);
   if (seconds === undefined) return until(60_000);
   return until(fraction === undefined ? 1000 : 10 ** (4 - fraction.length));
+}
+
+/** False for 31 November, which would be taken for 1 December. */
+function isDay(day: string): boolean {
+  const midnightMs = Date.parse(`${day}T00:00Z`);
+  return !Number.isNaN(midnightMs) && new Date(midnightMs).toISOString().startsWith(day);
 }
 
 /**

@@ -29,6 +29,7 @@ Deno.test("B4: what is no time of the calendar is no time", () => {
     "2026-11-28T09",
     "28.11.2026",
   ];
+  texts.push("2026-11-31", "2026-02-29T10:00", "2026-04-31 23:59:59Z");
   for (const text of texts) assert.equal(endOfTime(text), undefined, text);
 });
 

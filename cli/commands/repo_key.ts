@@ -100,6 +100,15 @@ export interface KeyRotateFlags extends KeyAddFlags {
  * order is: first the feature, so that older versions stay away; then a slot with all keys; then the old slots go.
  */
 export async function runKeyRotate(flags: KeyRotateFlags): Promise<number> {
+  if (flags.keepPassphrase && flags.newPassphraseFile !== undefined) {
+    throw new RegrainError(
+      "USAGE",
+      "--keep-passphrase keeps the passphrase, and a new one is given as well",
+      {
+        hint: "leave out one of the two",
+      },
+    );
+  }
   const console = new Console(flags);
   const repository = await openRepository(flags);
   const { store, description } = repository;

@@ -1,13 +1,15 @@
 /** `regrain repo key export` and `import`: what opens a repository, kept in a second place, and put back. */
-import { RegrainError } from "../../core-as/host/mod.ts";
+import { plural, RegrainError } from "../../core-as/host/mod.ts";
 import {
   DESCRIPTION_KEY,
   Fields,
   MAX_DESCRIPTION_BYTES,
   type ObjectStore,
   parseDescription,
+  type RepositoryDescription,
 } from "../../core-as/host/repo/mod.ts";
 import { readDescription } from "../backup/repository.ts";
+import { copyKey } from "../backup/second_copies.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { openStoreOf, type RepoFlags } from "./repo_session.ts";
 
@@ -24,19 +26,27 @@ export async function runKeyExport(file: string, flags: CommonFlags & RepoFlags)
   try {
     const objects: Record<string, string> = {};
     const description = await store.get(DESCRIPTION_KEY, MAX_DESCRIPTION_BYTES);
-    const { id } = readDescription(store, description);
+    const { id, encryption } = readDescription(store, description);
     objects[DESCRIPTION_KEY] = textOf(description!);
     for await (const { key } of store.list("keys/")) {
       const slot = SLOT.test(key) ? await store.get(key, MAX_DESCRIPTION_BYTES) : undefined;
       if (slot !== undefined) objects[key] = textOf(slot);
     }
+    const slots = Object.keys(objects).length - 1;
+    if (encryption !== "none" && slots === 0) {
+      throw new RegrainError("REPO_KEY", "there is no key slot that a copy could be made of", {
+        path: `${store.label}/keys/`,
+        hint: "regrain repo repair puts lost key slots back from their copies",
+      });
+    }
     const document = { format: "regrain-keys", version: 1, repository: id, objects };
     writeNew(file, `${JSON.stringify(document, null, 2)}\n`);
-    const slots = Object.keys(objects).length - 1;
     if (console.json) console.outJson({ type: "summary", repository: id, file, slots });
-    else {console.out(
-        `${file}: repo.json and ${slots} key slots of repository ${id}; a passphrase is needed as well`,
-      );}
+    else if (slots === 0) console.out(`${file}: repo.json of repository ${id}, which is not encrypted`);
+    else {
+      const what = `repo.json and ${plural(slots, "key slot")} of repository ${id}`;
+      console.out(`${file}: ${what}; a passphrase is needed as well`);
+    }
     return 0;
   } finally {
     store.close();
@@ -50,19 +60,14 @@ export async function runKeyExport(file: string, flags: CommonFlags & RepoFlags)
  */
 export async function runKeyImport(file: string, flags: CommonFlags & RepoFlags): Promise<number> {
   const console = new Console(flags);
-  const { id, objects } = readCopy(file);
+  const { kept, objects } = readCopy(file);
+  const { id } = kept;
   const store = await openStoreOf(flags);
   try {
     const there = await store.get(DESCRIPTION_KEY, MAX_DESCRIPTION_BYTES);
-    if (there !== undefined) {
-      const found = parseDescription(there, `${store.label}/${DESCRIPTION_KEY}`).id;
-      if (found !== id) {
-        throw new RegrainError("REPO_MIXED", `holds the keys of repository ${id}, and this is ${found}`, {
-          path: file,
-          hint: "regrain repo key export of this one; or another --repo",
-        });
-      }
-    }
+    const known = await knownDescription(store, there);
+    if (known !== undefined) requireSameState({ file, kept, known });
+    else await requireContent(store);
     const hasSlots = await holdsSlots(store);
     const put: string[] = [];
     for (const [key, text] of objects) {
@@ -71,7 +76,17 @@ export async function runKeyImport(file: string, flags: CommonFlags & RepoFlags)
       put.push(key);
     }
     if (console.json) console.outJson({ type: "summary", repository: id, put });
-    else console.out(put.length === 0 ? "everything is there already" : `put back: ${put.join(", ")}`);
+    else {console.out(
+        put.length === 0
+          ? "nothing is gone: repo.json and key slots are there"
+          : `put back: ${put.join(", ")}`,
+      );}
+    if (known === undefined && put.length > 0) {
+      console.warn(
+        "nothing here tells whether the keys were rotated since the file was written: if its passphrase opens no " +
+          "newer backups, import a newer file",
+      );
+    }
     return 0;
   } finally {
     store.close();
@@ -79,12 +94,60 @@ export async function runKeyImport(file: string, flags: CommonFlags & RepoFlags)
   }
 }
 
+/** What is here of the repository's description: itself, or its second copy. */
+async function knownDescription(
+  store: ObjectStore,
+  there: Uint8Array | undefined,
+): Promise<RepositoryDescription | undefined> {
+  if (there !== undefined) return parseDescription(there, `${store.label}/${DESCRIPTION_KEY}`);
+  const key = copyKey(DESCRIPTION_KEY);
+  const copy = await store.get(key, MAX_DESCRIPTION_BYTES);
+  return copy && parseDescription(copy, `${store.label}/${key}`);
+}
+
+/** A slot from before a rotation opens nothing of what was stored since, and new data would be under the old key. */
+function requireSameState(
+  { file, kept, known }: { file: string; kept: RepositoryDescription; known: RepositoryDescription },
+): void {
+  if (known.id !== kept.id) {
+    throw new RegrainError("REPO_MIXED", `holds the keys of repository ${kept.id}, and this is ${known.id}`, {
+      path: file,
+      hint: "regrain repo key export of this one; or another --repo",
+    });
+  }
+  if (known.mac === kept.mac) return;
+  throw new RegrainError(
+    "REPO_MIXED",
+    "was written before or after the keys of this repository were changed",
+    {
+      path: file,
+      hint:
+        "a file of regrain repo key export made since; or regrain repo repair, from the second copies here",
+    },
+  );
+}
+
+/** A mistyped name would be made into a new repository that holds nothing. */
+async function requireContent(store: ObjectStore): Promise<void> {
+  for (const prefix of ["snaps/", "maps/", "chunks/"]) {
+    for await (const _ of store.list(prefix)) return;
+  }
+  throw new RegrainError(
+    "REPO_MISSING",
+    "there is nothing of a repository here that keys could be put back to",
+    {
+      path: store.label,
+      hint: "check --repo",
+    },
+  );
+}
+
 async function holdsSlots(store: ObjectStore): Promise<boolean> {
   for await (const { key } of store.list("keys/")) if (SLOT.test(key)) return true;
   return false;
 }
 
-function readCopy(path: string): { id: string; objects: Map<string, string> } {
+function readCopy(path: string): { kept: RepositoryDescription; objects: Map<string, string> } {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
     bytes = Deno.readFileSync(path);
@@ -96,12 +159,12 @@ function readCopy(path: string): { id: string; objects: Map<string, string> } {
   const fields = Fields.parse(bytes, { path, code: "REPO_UNSUPPORTED" });
   fields.text("format", /^regrain-keys$/);
   fields.count("version", { least: 1, most: 1 });
-  const kept = fields.object("objects");
-  const text = kept.text(DESCRIPTION_KEY);
-  const { id } = parseDescription(new TextEncoder().encode(text), path);
+  const texts = fields.object("objects");
+  const text = texts.text(DESCRIPTION_KEY);
+  const kept = parseDescription(new TextEncoder().encode(text), path);
   const objects = new Map([[DESCRIPTION_KEY, text]]);
-  for (const key of kept.names()) if (SLOT.test(key)) objects.set(key, kept.text(key));
-  return { id, objects };
+  for (const key of texts.names()) if (SLOT.test(key)) objects.set(key, texts.text(key));
+  return { kept, objects };
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -51,9 +51,15 @@ export async function restoreVm(repository: Repository, vm: VmSnapshot, work: Vm
     disks.push({ snapshot, path: `${folder}${label}${endingOf(work.format)}` });
   }
   const configs = vm.configs.map(({ name, base64 }) => ({ path: folder + name, base64 }));
-  Deno.mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   if (!work.force) { for (const { path } of [...disks, ...configs]) refuseExisting(path); }
-  for (const { snapshot, path } of disks) await work.restoreDisk(snapshot, path);
+  for (const [i, { snapshot, path }] of disks.entries()) {
+    try {
+      await work.restoreDisk(snapshot, path);
+    } catch (error) {
+      throw i === 0 || work.force ? error : withForceHint(error, i);
+    }
+  }
   for (const { path, base64 } of configs) io.replaceFile(path, Uint8Array.fromBase64(base64), 0o600);
   if (console.json) {
     console.outJson({
@@ -71,6 +77,28 @@ export async function restoreVm(repository: Repository, vm: VmSnapshot, work: Vm
       plural(configs.length, "other file")
     }`,
   );
+}
+
+function makeFolder(path: string): void {
+  try {
+    Deno.mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    const isInTheWay = cause instanceof Deno.errors.AlreadyExists ||
+      cause instanceof Deno.errors.NotADirectory;
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw new RegrainError(
+      isInTheWay ? "TARGET_UNSUITABLE" : "WRITE_FAILED",
+      isInTheWay ? "is no folder, and a VM is restored into one" : `the folder cannot be made (${what})`,
+      { path, cause, ...isInTheWay ? { hint: "name another folder" } : {} },
+    );
+  }
+}
+
+/** The disks that are finished are refused by the command as it stands, whatever the hint of the next one says. */
+function withForceHint(error: unknown, finished: number): unknown {
+  if (!(error instanceof RegrainError)) return error;
+  const disks = finished === 1 ? "the disk that is finished" : `the ${finished} disks that are finished`;
+  return error.withHint(`${error.hint ?? "run it again"}; add --force, which writes ${disks} once more`);
 }
 
 function endingOf(format: RestoreFormat | undefined): string {

@@ -88,10 +88,44 @@ Deno.test("B9: a lost repo.json and lost key slots come back from what repo key 
     repository.assertHolds(id, "ab");
     // A slot that was removed since the copy was made is not given back by it.
     Deno.renameSync(`${repository.path}/keys/first.json`, `${repository.path}/keys/other.json`);
-    assert.match(keyless.run(["repo", "key", "import", copy]).stdout, /everything is there already/);
+    assert.match(keyless.run(["repo", "key", "import", copy]).stdout, /nothing is gone/);
     assert.deepEqual(repository.keys("keys/"), ["keys/other.json"]);
     const other = RepositoryFolder.create(folder, "other");
     other.refuses({ code: "REPO_MIXED", exit: 5 }, ["repo", "key", "import", copy]);
+  });
+});
+
+Deno.test("B9: an export from before a rotation, and one into a folder of another name, put nothing back", async () => {
+  await withTempDir((folder) => {
+    const env = { REGRAIN_PASSPHRASE: "one" };
+    const repository = RepositoryFolder.create(folder, "repo", { env, flags: ENCRYPT });
+    const id = repository.backUp("ab");
+    const [older, newer] = [`${folder}/older.json`, `${folder}/newer.json`];
+    repository.run(["repo", "key", "export", older]);
+    repository.run(["repo", "key", "rotate", "--keep-passphrase"]);
+    repository.run(["repo", "key", "export", newer]);
+    const slots = [...repository.keys("keys/"), ...repository.keys("copies/keys/")];
+    for (const key of slots) repository.remove(key);
+    repository.refuses({ code: "REPO_KEY", exit: 12 }, ["repo", "key", "export", `${folder}/none.json`]);
+    repository.refuses({ code: "REPO_MIXED", exit: 5 }, ["repo", "key", "import", older]);
+    repository.remove("repo.json");
+    repository.refuses({ code: "REPO_MIXED", exit: 5 }, ["repo", "key", "import", older]);
+    repository.run(["repo", "key", "import", newer]);
+    repository.assertHolds(id, "ab");
+    const mistyped = new RepositoryFolder(folder, "repro");
+    Deno.mkdirSync(mistyped.path);
+    mistyped.refuses({ code: "REPO_MISSING", exit: 10 }, ["repo", "key", "import", newer]);
+    assert.deepEqual([...Deno.readDirSync(mistyped.path)], []);
+  });
+});
+
+Deno.test("E11: repo key rotate refuses a new passphrase beside --keep-passphrase", async () => {
+  await withTempDir((folder) => {
+    const env = { REGRAIN_PASSPHRASE: "one" };
+    const repository = RepositoryFolder.create(folder, "repo", { env, flags: ENCRYPT });
+    const both = ["repo", "key", "rotate", "--keep-passphrase", "--new-passphrase-file", `${folder}/new`];
+    Deno.writeTextFileSync(`${folder}/new`, "two\n", { mode: 0o600 });
+    repository.refuses({ code: "USAGE", exit: 2 }, both);
   });
 });
 

@@ -63,6 +63,24 @@ Deno.test("B15: --vm makes one moment of two disks, and restore VM@latest DIR/ w
     assert.match(hint!, /DIR\//);
   }));
 
+Deno.test("B15: a file where the folder of a VM is to be is refused, and a restore that ended early goes on", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    Deno.writeFileSync(`${folder}/a.img`, diskOf("ab"));
+    Deno.writeFileSync(`${folder}/b.img`, diskOf("cd"));
+    repository.run(["backup", "--vm", VM, `disk-0=${folder}/a.img`]);
+    const before = repository.keys("chunks/");
+    repository.run(["backup", "--vm", VM, `disk-0=${folder}/a.img`, `disk-1=${folder}/b.img`]);
+    const inTheWay = ["restore", `${VM}@latest`, `${folder}/a.img/`];
+    repository.refuses({ code: "TARGET_UNSUITABLE", exit: 2 }, inTheWay);
+    repository.remove(repository.keys("chunks/").find((key) => !before.includes(key))!);
+    const command = ["restore", `${VM}@latest`, `${folder}/out/`];
+    const { hint } = repository.refuses({ code: "CHUNK_MISSING", exit: 4 }, command);
+    assert.match(hint!, /--damaged zeros.*; add --force, which writes the disk that is finished once more$/s);
+    repository.run([...command, "--damaged", "zeros", "--force"], 3);
+    assertFileHolds(`${folder}/out/disk-0.img`, diskOf("ab"));
+  }));
+
 Deno.test("B15: a disk that is written to while another one is read makes exit 3, or is meant by --live", () =>
   withTempDir(async (folder) => {
     const repository = RepositoryFolder.create(folder);
