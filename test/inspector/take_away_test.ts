@@ -136,10 +136,13 @@ testWithPeers(
       await allScanned(page);
       await page.locator("body").press("n");
       await page.locator("body").press("2");
-      const { position } = await until(page, "bytes", ({ tab }) => tab === "hex");
+      const { position } = await until(page, "bytes", ({ tab, position }) =>
+        tab === "hex" && position.hexOffsetBytes > 0);
       await page.getByRole("button", { name: "Copy link to this view" }).click();
       await page.getByText("link copied").waitFor();
-      const link = await page.evaluate(() => navigator.clipboard.readText());
+      const link = await page.evaluate(() =>
+        navigator.clipboard.readText()
+      );
       assert.match(link, /^file:.*#view=hex&o=0x/);
       await openAnew(page, link);
       await drop(page, CHAIN.make());
