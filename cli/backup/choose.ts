@@ -1,9 +1,15 @@
 /** Which snapshots a command is about: one by its id or its disk, all of a disk, all there are. */
 import { RegrainError } from "../../core-as/host/errors.ts";
-import type { Snapshot } from "../../core-as/host/repo/mod.ts";
+import { type Snapshot, snapshotKey } from "../../core-as/host/repo/mod.ts";
 import type { Repository } from "./repository.ts";
-import { findSnapshot, type ListedSnapshot, readSnapshots } from "./snapshots.ts";
-import { readVms } from "./vms.ts";
+import {
+  findSnapshot,
+  type ListedSnapshot,
+  noBackupOf,
+  parseSnapshotSpec,
+  readSnapshots,
+} from "./snapshots.ts";
+import { findVm, readVms } from "./vms.ts";
 
 /** What `snapshots` prints first of a line, as a person copies it. */
 const BARE_ID = /^[0-9A-HJKMNP-TV-Z]{8,26}$/i;
@@ -54,19 +60,40 @@ export async function findName(
 /**
  * The part of keys that stands for a disk.
  *
- * @throws {RegrainError} `SNAPSHOT_MISSING` when there is no snapshot of it.
+ * @throws {RegrainError} `SNAPSHOT_MISSING` when there is no snapshot of it, `USAGE` when it is a VM.
  */
 export async function existingSource(repository: Repository, name: string): Promise<string> {
   const source = await repository.sourceKey(name);
   if ((await repository.listSnapshots(source)).length > 0) return source;
-  throw noBackupOf(repository, name);
+  throw await noBackupOf(repository, name);
 }
 
-export function noBackupOf(repository: Repository, name: string): RegrainError {
-  return new RegrainError("SNAPSHOT_MISSING", `there is no backup of ${JSON.stringify(name)}`, {
-    path: repository.store.label,
-    hint: "regrain snapshots lists what there is",
-  });
+/** The disks that `VM` (all its moments) or `VM@WHICH` mean; `undefined` where there is no such VM. */
+async function disksOfVm(repository: Repository, spec: string): Promise<Snapshot[] | undefined> {
+  const { name, which } = parseSnapshotSpec(spec);
+  const source = await repository.sourceKey(name);
+  if ((await repository.listSnapshots(source)).length > 0) return undefined;
+  const all = (await readVms(repository)).filter((each) => each.name.source === source);
+  if (all.length === 0) return undefined;
+  const meant = spec.includes("@")
+    ? [await findVm(repository, { name, which })]
+    : all.map(({ vm, damage }) => {
+      if (damage !== undefined) throw damage;
+      return vm!;
+    });
+  return await Promise.all(
+    meant.flatMap(({ disks }) => disks).map(async ({ source: { key, name }, id }) => {
+      const snapshot = await repository.readSnapshot({
+        key: snapshotKey(key, id, repository.suffix),
+        source: key,
+        id,
+      });
+      if (snapshot !== undefined) return snapshot;
+      throw new RegrainError("SNAPSHOT_MISSING", `${name}@${id} was removed a moment ago`, {
+        path: repository.store.label,
+      });
+    }),
+  );
 }
 
 /** What was chosen; what cannot be used stands apart. */
@@ -76,7 +103,8 @@ export interface Chosen {
 }
 
 /**
- * Snapshots by what the command line says: `VM/DISK` all of a disk, `VM/DISK@WHICH` one; nothing, all there are.
+ * Snapshots by what the command line says: `VM/DISK` all of a disk, `VM/DISK@WHICH` one, `VM` and `VM@WHICH` those of
+ * its disks; nothing, all there are.
  * Doubtful ones are passed over unless they are named.
  */
 export async function choose(
@@ -103,8 +131,11 @@ export async function choose(
     }
   }
   for (const spec of specs) {
-    if (!spec.includes("@") && !BARE_ID.test(spec)) await takeAll(await existingSource(repository, spec));
-    else {
+    const ofVm = BARE_ID.test(spec) ? undefined : await disksOfVm(repository, spec);
+    if (ofVm !== undefined) { for (const snapshot of ofVm) chosen.set(snapshot.id, snapshot); }
+    else if (!spec.includes("@") && !BARE_ID.test(spec)) {
+      await takeAll(await existingSource(repository, spec));
+    } else {
       const snapshot = await findOne(repository, spec, onSkipped);
       chosen.set(snapshot.id, snapshot);
     }

@@ -18,6 +18,8 @@ export interface Forgotten {
   readonly fate: "removed" | "held" | "locked" | "part";
   /** The VM snapshot that it is part of; of a manifest of a VM that one itself. */
   readonly vm?: string | undefined;
+  /** Ids that are held, where it stays for them: its own, or those of disks of the same VM. */
+  readonly heldIds?: readonly string[];
 }
 
 /**
@@ -46,7 +48,7 @@ export async function forget(
     const vm = parts.get(name.id);
     // One that cannot be read is of no use to the VM any more.
     if (vm !== undefined && snapshot !== undefined) forgotten.push({ ...each, fate: "part", vm });
-    else if (held.has(name.id)) forgotten.push({ ...each, fate: "held" });
+    else if (held.has(name.id)) forgotten.push({ ...each, fate: "held", heldIds: [name.id] });
     else if (await isLocked(repository, name, snapshot)) forgotten.push({ ...each, fate: "locked" });
     else if (dryRun) forgotten.push({ ...each, fate: "removed" });
     else {
@@ -70,18 +72,23 @@ async function forgetVm(
   const found = await Promise.all(
     disks.map(async (disk) => ({ name: disk, snapshot: await readIfSound(repository, disk) })),
   );
-  let fate: Forgotten["fate"] = held.has(name.id) || disks.some(({ id }) => held.has(id))
-    ? "held"
-    : "removed";
+  const heldDisks = disks.map(({ id }) => id).filter((id) => held.has(id));
+  let fate: Forgotten["fate"] = heldDisks.length > 0 ? "held" : "removed";
   for (const each of [{ name, snapshot: undefined }, ...found]) {
     if (fate === "removed" && await isLocked(repository, each.name, each.snapshot)) fate = "locked";
   }
-  const manifest = { name, snapshot: undefined, fate, vm: `${vm?.source.name ?? name.source}@${name.id}` };
+  const together = fate === "held" ? { fate, heldIds: heldDisks } : { fate };
+  const manifest = {
+    name,
+    snapshot: undefined,
+    ...together,
+    vm: `${vm?.source.name ?? name.source}@${name.id}`,
+  };
   if (fate === "removed" && !dryRun) {
     const { store, world } = repository;
     for (const { key } of [name, ...disks]) await removeUnlocked(store, [key], world);
   }
-  return [manifest, ...found.map((each) => ({ ...each, fate }))];
+  return [manifest, ...found.map((each) => ({ ...each, ...together }))];
 }
 
 /** Of every snapshot that a VM snapshot needs, that one. */

@@ -4,6 +4,7 @@ import type { Snapshot, SnapshotName } from "../../core-as/host/repo/mod.ts";
 import { isDoubtful, listActive } from "./intents.ts";
 import type { Repository } from "./repository.ts";
 import { endOfTime, madeMs } from "./times.ts";
+import { readVms } from "./vms.ts";
 
 /** A snapshot as lists show it, with what is known of its manifest. */
 export interface Listed<T> {
@@ -86,6 +87,23 @@ export function parseSnapshotSpec(spec: string): { name: string; which: string }
   return at < 0 ? { name: spec, which: "latest" } : { name: spec.slice(0, at), which: spec.slice(at + 1) };
 }
 
+/** A name that nothing was stored under as a disk: it may be that of a VM, whose disks have names of their own. */
+export async function noBackupOf(repository: Repository, name: string): Promise<RegrainError> {
+  const source = await repository.sourceKey(name);
+  const vm = (await readVms(repository)).filter((each) => each.name.source === source).at(-1)?.vm;
+  const path = repository.store.label;
+  if (vm === undefined) {
+    return new RegrainError("SNAPSHOT_MISSING", `there is no backup of ${JSON.stringify(name)}`, {
+      path,
+      hint: "regrain snapshots lists what there is",
+    });
+  }
+  return new RegrainError("USAGE", `${JSON.stringify(name)} is a VM, and a disk is due`, {
+    path,
+    hint: `one of its disks: ${vm.disks.map(({ source }) => source.name).join(", ")}`,
+  });
+}
+
 /**
  * The snapshot that `VM/DISK@latest`, `@<first letters of an id>` or `@<time>` means; a time means the newest one that
  * was made by its end: see {@link endOfTime}.
@@ -101,10 +119,7 @@ export async function findSnapshot(
   const source = await repository.sourceKey(name);
   const names = await repository.listSnapshots(source);
   if (names.length === 0) {
-    throw new RegrainError("SNAPSHOT_MISSING", `there is no backup of ${JSON.stringify(name)}`, {
-      path: repository.store.label,
-      hint: "regrain snapshots lists what there is",
-    });
+    throw await noBackupOf(repository, name);
   }
   if (which === "latest") {
     const latest = await latestSnapshot(repository, source, onSkipped);

@@ -125,7 +125,13 @@ export async function findVm(
       hint: `regrain snapshots ${name} lists them`,
     });
   }
-  if (only.damage !== undefined) throw only.damage;
+  if (only.damage?.hint !== undefined) throw only.damage;
+  if (only.damage !== undefined) {
+    throw only.damage.withHint(
+      "another moment of it, or a disk by itself: regrain snapshots; " +
+        `regrain forget ${only.name.id} removes this manifest`,
+    );
+  }
   return only.vm!;
 }
 

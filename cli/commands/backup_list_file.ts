@@ -13,6 +13,7 @@
 import { RegrainError } from "../../core-as/host/mod.ts";
 import { checkSourceName } from "../../core-as/host/repo/mod.ts";
 import { PIPE } from "./apply_flags.ts";
+import { readGivenFile } from "./given_file.ts";
 
 const MAX_LIST_BYTES = 1024 * 1024;
 
@@ -28,20 +29,11 @@ export function readBackupList(path: string): ListedDisk[] {
 }
 
 function readText(path: string): string {
+  const bytes = readGivenFile(path, { mostBytes: MAX_LIST_BYTES, what: "a list of disks" });
   try {
-    const { size } = Deno.statSync(path);
-    if (size > MAX_LIST_BYTES) {
-      throw new RegrainError("LIMIT_EXCEEDED", "is larger than a list of disks can be: 1 MiB", { path });
-    }
-    return new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    if (cause instanceof RegrainError) throw cause;
-    if (cause instanceof Deno.errors.NotFound) {
-      throw new RegrainError("NOT_FOUND", "does not exist", { path, cause });
-    }
-    if (cause instanceof TypeError) throw new RegrainError("USAGE", "is no text in UTF-8", { path, cause });
-    const what = cause instanceof Error ? cause.message : String(cause);
-    throw new RegrainError("OPEN_FAILED", `cannot be read (${what})`, { path, cause });
+    throw new RegrainError("USAGE", "is no text in UTF-8", { path, cause });
   }
 }
 
@@ -99,7 +91,7 @@ function diskOf(line: string, at: { path: string; number: number }): ListedDisk 
 function wordsOf(line: string): string[] | undefined {
   const words: string[] = [];
   let rest = line.trim();
-  while (rest !== "") {
+  while (rest !== "" && !rest.startsWith("#")) {
     const [whole] = /^(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s'"\\])+(?=\s|$)/.exec(rest) ?? [];
     if (whole === undefined) return undefined;
     words.push(

@@ -1,5 +1,5 @@
 /** What `regrain backup` reads: a disk, the places of it that changed, a delta, a stream. */
-import { type Core, type Link, plural, quotePath, RegrainError } from "../../core-as/host/mod.ts";
+import { type Core, type Link, MIB, plural, quotePath, RegrainError } from "../../core-as/host/mod.ts";
 import { isChangeId, type Snapshot } from "../../core-as/host/repo/mod.ts";
 import { type AuditReport, auditUnchanged } from "../backup/audit.ts";
 import { parseChangedAreas } from "../backup/changed_areas.ts";
@@ -13,10 +13,14 @@ import { PIPE } from "./apply_flags.ts";
 import { checkStream, isStream, openStream, type StreamFlags } from "./backup_stream.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import { warnNewer } from "./describe.ts";
+import { readGivenFile } from "./given_file.ts";
 import type { Session } from "./session.ts";
 import { QuietSource } from "./source_quiet.ts";
 import { OpenedSnapshot } from "./snapshot_files.ts";
 import { openWholeDisk } from "./whole_disk.ts";
+
+/** What vSphere says of the largest disk, every block changed, is far below. */
+const CHANGED_LIST = { mostBytes: 1024 * MIB, what: "a list of changed areas" };
 
 export interface OriginFlags extends StreamFlags {
   readonly delta?: string | undefined;
@@ -94,6 +98,11 @@ function checkMoments({ delta, changed, since, changeId }: OriginFlags): void {
       "--since says what --changed or --delta is against, and neither is given",
     );
   }
+  if (since !== undefined && !isChangeId(since)) {
+    throw new RegrainError("USAGE", `--since ${JSON.stringify(since)} is no moment of the disk`, {
+      hint: "the id of a snapshot, or its first letters, or the change id that --change-id kept with it",
+    });
+  }
   if (changeId === undefined || isChangeId(changeId)) return;
   throw new RegrainError(
     "USAGE",
@@ -142,7 +151,9 @@ async function openDisk(path: string, { session, repository, flags }: OriginMean
 
 function openSource(disk: OpenedDisk, means: OriginMeans): Origin {
   const { changed } = means.flags;
-  const areas = changed === undefined ? undefined : parseChangedAreas(readList(changed), changed);
+  const areas = changed === undefined
+    ? undefined
+    : parseChangedAreas(decodeList(readGivenFile(changed, CHANGED_LIST)), changed);
   return {
     async plan(parent, { lanes, own }) {
       if (areas === undefined) return planFull(disk);
@@ -192,22 +203,6 @@ function listDoubt({ doubt }: Lineage, parent: Snapshot): string {
 function quietSource(links: () => readonly Link[], { flags, session }: OriginMeans): QuietSource {
   const { force = false, live = false } = flags;
   return new QuietSource(links, { force, live, warn: (sentence) => session.console.warn(sentence) });
-}
-
-function readList(path: string): string {
-  try {
-    return decodeList(Deno.readFileSync(path));
-  } catch (cause) {
-    if (!(cause instanceof Error)) throw cause;
-    if (cause instanceof Deno.errors.NotFound) {
-      throw new RegrainError("NOT_FOUND", "does not exist", { path, cause });
-    }
-    const denied = cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied;
-    throw new RegrainError(denied ? "PERMISSION" : "READ_FAILED", `cannot be read (${cause.message})`, {
-      path,
-      cause,
-    });
-  }
 }
 
 /** The plan, or that of a full read when the sample finds that what it leaves out has changed. */

@@ -26,6 +26,7 @@ import {
   withBackupRepository,
 } from "./backup.ts";
 import { openOrigin, type Origin } from "./backup_origin.ts";
+import { readGivenFile } from "./given_file.ts";
 
 export interface VmFlags extends Omit<BackupFlags, "name"> {
   readonly vm: string;
@@ -82,22 +83,8 @@ function checkDisks(disks: readonly DiskOfVm[], vm: string): void {
 }
 
 function readConfig(path: string): VmConfig {
-  try {
-    const { isFile, size } = Deno.statSync(path);
-    if (!isFile) throw new RegrainError("USAGE", "is no file to keep beside the disks", { path });
-    if (size > MAX_CONFIG_BYTES) {
-      throw new RegrainError("LIMIT_EXCEEDED", "is larger than what describes a VM can be: 1 MiB", { path });
-    }
-    const base64 = Deno.readFileSync(path).toBase64();
-    return { name: path.slice(path.lastIndexOf("/") + 1), base64 };
-  } catch (cause) {
-    if (cause instanceof RegrainError) throw cause;
-    if (cause instanceof Deno.errors.NotFound) {
-      throw new RegrainError("NOT_FOUND", "does not exist", { path, cause });
-    }
-    const what = cause instanceof Error ? cause.message : String(cause);
-    throw new RegrainError("OPEN_FAILED", `cannot be read (${what})`, { path, cause });
-  }
+  const bytes = readGivenFile(path, { mostBytes: MAX_CONFIG_BYTES, what: "what describes a VM" });
+  return { name: path.slice(path.lastIndexOf("/") + 1), base64: bytes.toBase64() };
 }
 
 /** They are restored into one folder with the disks. */

@@ -45,7 +45,7 @@ export async function runForget(ids: readonly string[], flags: ForgetFlags): Pro
 }
 
 function tell(
-  { name: { id, source, key }, snapshot, fate, vm }: Forgotten,
+  { name: { id, source, key }, snapshot, fate, vm, heldIds }: Forgotten,
   { console, dryRun }: { console: Console; dryRun: boolean },
 ): void {
   const disk = snapshot?.source.name;
@@ -58,6 +58,7 @@ function tell(
       key,
       isDamaged: snapshot === undefined && !isVm,
       fate,
+      ...heldIds === undefined ? {} : { heldIds },
     });
   }
   const what = isVm ? vm : disk === undefined ? `${key}, which cannot be read,` : `${disk}@${id}`;
@@ -66,7 +67,13 @@ function tell(
       `${what} is part of a VM snapshot, and stays: regrain forget ${vm} removes it with all of its disks`,
     );
   } else if (fate === "held") {
-    console.warn(`${what} is held, and stays: regrain release ${id} takes the hold away`);
+    const others = heldIds!.filter((held) => held !== id);
+    const why = others.length === 0
+      ? "is held, and stays"
+      : `stays, since of its VM ${others.join(", ")} is held`;
+    console.warn(
+      `${what} ${why}: ${heldIds!.map((held) => `regrain release ${held}`).join("; ")} takes the hold away`,
+    );
   } else if (fate === "locked") console.warn(`${what} is locked until a date, and stays`);
   else if (!console.json) console.out(`${what} ${dryRun ? "would be" : "is"} removed`);
 }

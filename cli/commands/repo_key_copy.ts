@@ -11,6 +11,7 @@ import {
 import { readDescription } from "../backup/repository.ts";
 import { copyKey } from "../backup/second_copies.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
+import { readGivenFile } from "./given_file.ts";
 import { openStoreOf, type RepoFlags } from "./repo_session.ts";
 
 const MAX_COPY_BYTES = 16 * 1024 * 1024;
@@ -148,14 +149,7 @@ async function holdsSlots(store: ObjectStore): Promise<boolean> {
 }
 
 function readCopy(path: string): { kept: RepositoryDescription; objects: Map<string, string> } {
-  let bytes: Uint8Array<ArrayBuffer>;
-  try {
-    bytes = Deno.readFileSync(path);
-  } catch (cause) {
-    const code = cause instanceof Deno.errors.NotFound ? "NOT_FOUND" : "OPEN_FAILED";
-    throw new RegrainError(code, code === "NOT_FOUND" ? "does not exist" : "cannot be read", { path, cause });
-  }
-  if (bytes.length > MAX_COPY_BYTES) throw new RegrainError("LIMIT_EXCEEDED", "is no copy of keys", { path });
+  const bytes = readGivenFile(path, { mostBytes: MAX_COPY_BYTES, what: "a copy of keys" });
   const fields = Fields.parse(bytes, { path, code: "REPO_UNSUPPORTED" });
   fields.text("format", /^regrain-keys$/);
   fields.count("version", { least: 1, most: 1 });

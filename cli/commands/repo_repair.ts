@@ -6,15 +6,8 @@ import { isSame, type Pair, type Parts, readParts, repairedView, slotsToPutBack 
 import type { Repository } from "../backup/repository.ts";
 import { copyKey, slotKey } from "../backup/second_copies.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
-import { FIRST_WORDS, openAdmitted } from "./admission.ts";
-import {
-  hasPassphrase,
-  openStoreOf,
-  passphraseOf,
-  type RepoFlags,
-  repositoryAddress,
-  THE_WORLD,
-} from "./repo_session.ts";
+import { openAdmitted } from "./admission.ts";
+import { admissionOf, openStoreOf, passphraseOf, type RepoFlags, repositoryAddress } from "./repo_session.ts";
 import { guardWire } from "./wire.ts";
 
 export interface RepoRepairFlags extends CommonFlags, RepoFlags {
@@ -163,16 +156,7 @@ function openBy(
   description: Uint8Array<ArrayBuffer>,
   { parts, back, flags, console }: OpenRequest,
 ): Promise<Repository> {
-  return openAdmitted(repairedView(store, description, parts.slots, back), {
-    console,
-    world: THE_WORLD,
-    endpoint: flags.endpoint,
-    unencrypted: flags.unencrypted === true,
-    replaced: flags.replaced === true,
-    passphrase: hasPassphrase(flags) ? "given" : "absent",
-    passphraseOf: () => passphraseOf(flags),
-    words: FIRST_WORDS,
-  });
+  return openAdmitted(repairedView(store, description, parts.slots, back), admissionOf(flags, console));
 }
 
 function planDescription(

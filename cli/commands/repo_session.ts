@@ -9,7 +9,8 @@ import { VERSION } from "../version.ts";
 import { guardWire } from "./wire.ts";
 import { passphraseByCommand } from "./passphrase_command.ts";
 import { secretVariable, takeSecrets } from "./secrets.ts";
-import { FIRST_WORDS, openAdmitted } from "./admission.ts";
+import { type AdmissionRequest, FIRST_WORDS, openAdmitted } from "./admission.ts";
+import { readGivenFile } from "./given_file.ts";
 
 /** Flags of a command on a repository. */
 export interface RepoFlags extends CommonFlags, StoreFlags {
@@ -87,10 +88,9 @@ export async function openStoreOf(flags: RepoFlags): Promise<ObjectStore> {
   return await openStore(repositoryAddress(flags), flags, { warn: (line) => console.warn(line) });
 }
 
-/** Opens the repository that the flags name. */
-export async function openRepository(flags: RepoFlags): Promise<Repository> {
-  const console = new Console(flags);
-  const repository = await openAdmitted(await openStoreOf(flags), {
+/** What the flags say of the repository that is to be opened. */
+export function admissionOf(flags: RepoFlags, console: Console): AdmissionRequest {
+  return {
     console,
     world: THE_WORLD,
     endpoint: flags.endpoint,
@@ -99,7 +99,13 @@ export async function openRepository(flags: RepoFlags): Promise<Repository> {
     passphrase: hasPassphrase(flags) ? "given" : "absent",
     passphraseOf: () => passphraseOf(flags),
     words: FIRST_WORDS,
-  });
+  };
+}
+
+/** Opens the repository that the flags name. */
+export async function openRepository(flags: RepoFlags): Promise<Repository> {
+  const console = new Console(flags);
+  const repository = await openAdmitted(await openStoreOf(flags), admissionOf(flags, console));
   try {
     const isEncrypted = repository.description.encryption !== "none";
     guardWire(repositoryAddress(flags), flags, { isEncrypted, console });
@@ -170,21 +176,9 @@ function secretOf(
 }
 
 function readPassphraseFile(path: string, flags: CommonFlags): string {
-  try {
-    const text = Deno.readTextFileSync(path);
-    warnOfReaders(path, flags);
-    if (text.length > MAX_PASSPHRASE_BYTES) {
-      throw new RegrainError("LIMIT_EXCEEDED", "holds more than a passphrase", { path });
-    }
-    return text.replace(/\r?\n$/, "");
-  } catch (cause) {
-    if (cause instanceof RegrainError) throw cause;
-    if (cause instanceof Deno.errors.NotFound) {
-      throw new RegrainError("NOT_FOUND", "does not exist", { path, cause });
-    }
-    const what = cause instanceof Error ? cause.message : String(cause);
-    throw new RegrainError("OPEN_FAILED", `cannot be read (${what})`, { path, cause });
-  }
+  const bytes = readGivenFile(path, { mostBytes: MAX_PASSPHRASE_BYTES, what: "a passphrase" });
+  warnOfReaders(path, flags);
+  return new TextDecoder().decode(bytes).replace(/\r?\n$/, "");
 }
 
 const warnedOf = new Set<string>();

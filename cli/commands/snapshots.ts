@@ -1,7 +1,7 @@
 /** `regrain snapshots`: what backups there are. */
+import { noBackupOf } from "../backup/snapshots.ts";
 import { formatSize, plural } from "../../core-as/host/mod.ts";
 import type { SnapshotOutline } from "../../core-as/host/repo/mod.ts";
-import { noBackupOf } from "../backup/choose.ts";
 import { filterSnapshots, parseFilter } from "../backup/filter.ts";
 import { type Hold, readHolds } from "../backup/holds.ts";
 import type { Repository } from "../backup/repository.ts";
@@ -40,7 +40,9 @@ export async function runSnapshots(disk: string | undefined, flags: SnapshotsFla
       onNotice: (sentence) => console.warn(sentence),
     });
     await watchNewest(repository, { disk, all, console });
-    if (disk !== undefined && filterSnapshots(all, { disk }).length === 0) throw noBackupOf(repository, disk);
+    if (disk !== undefined && filterSnapshots(all, { disk }).length === 0) {
+      throw await noBackupOf(repository, disk);
+    }
     const listed = filterSnapshots(all, filter);
     const vms = isFiltered(flags) ? [] : (await readVms(repository)).filter((each) => isOfVm(each, disk));
     if (console.json) { for (const each of vms) console.outJson(vmJson(each)); }

@@ -56,7 +56,7 @@ class Calendar {
     Deno.writeTextFileSync(`${folder}/nightly.conf`, conf);
     Deno.writeTextFileSync(
       `${folder}/disks`,
-      `# two\n${WEB}  ${folder}/web.img\n\n${DB} ${folder}/db disk.img\n`,
+      `# two\n${WEB}  ${folder}/web.img\n\n${DB} "${folder}/db disk.img"\n`,
     );
     regrainExits(0, ["repo", "init", "--chunk-size", "1M", "--repo", this.repo]);
   }
@@ -107,6 +107,7 @@ class Calendar {
         ...env,
         PATH: `${this.folder}/bin:${NIGHTLY}:${Deno.env.get("PATH")}`,
         HOME: Deno.env.get("HOME") ?? this.folder,
+        XDG_STATE_HOME: `${this.folder}/state`,
         NO_COLOR: "1",
         NIGHT_MS: String(nightMs),
         NIGHT_BEGUN_MS: String(begunMs),
@@ -173,10 +174,10 @@ testWithPeers(
       // The source of one disk is gone: the other is backed up, all is verified, and nothing is removed.
       calendar.write("cd", undefined);
       const second = calendar.runService(1);
-      assert.equal(second.code, 4, second.stderr);
+      assert.equal(second.code, 3, second.stderr);
       assert.match(
         second.stderr,
-        /nightly: regrain backup ended with exit status 4\n.*no good backup of db01\/disk-0/,
+        /db01\/disk-0.*nightly: regrain backup ended with exit status 3\n.*not every disk has a good backup/s,
       );
       assert.match(second.stderr, /nightly: nothing is removed tonight\n$/);
       assert.match(second.stderr, /deep: 3 snapshots/);
@@ -229,6 +230,30 @@ testWithPeers(
 );
 
 testWithPeers(
+  "B16: the nightly script takes a command with blanks for the passphrase, and paths with blanks in the list",
+  ["bash"],
+  () =>
+    withTempDir((folder) => {
+      const calendar = new Calendar(folder);
+      calendar.write("a", "x");
+      Deno.writeTextFileSync(`${folder}/pass phrase`, "open\n", { mode: 0o600 });
+      const own = `${folder}/encrypted`;
+      const passphrase = ["--passphrase-command", `cat '${folder}/pass phrase'`];
+      regrainExits(0, ["repo", "init", "--encrypt", ...passphrase, "--repo", own]);
+      const text = Deno.readTextFileSync(`${folder}/nightly.conf`).replace(
+        /^REGRAIN_REPO=.*/m,
+        `REGRAIN_REPO=${own}`,
+      );
+      const setting = `NIGHTLY_PASSPHRASE_COMMAND="${passphrase[1]}"`;
+      Deno.writeTextFileSync(`${folder}/nightly.conf`, `${text}\n${setting}\n`);
+      const { code, stderr } = calendar.runService(0);
+      assert.equal(code, 0, stderr);
+      const { stdout } = regrainExits(0, ["snapshots", "--json", ...passphrase, "--repo", own]);
+      assert.equal(stdout.match(/"type":"snapshot"/g)?.length, 2);
+    }),
+);
+
+testWithPeers(
   "B16: the nightly script refuses to run without a repository, disks, and rules of what is kept",
   ["bash"],
   () =>
@@ -238,7 +263,7 @@ testWithPeers(
       Deno.writeTextFileSync(`${folder}/disks`, "# none\n");
       const none = calendar.runService(0);
       assert.equal(none.code, 2, none.stderr);
-      assert.match(none.stderr, /disks names no disk/);
+      assert.match(none.stderr, /disks: names no disk/);
       for (const name of ["REGRAIN_REPO", "NIGHTLY_DISKS", "NIGHTLY_KEEP"]) {
         const text = Deno.readTextFileSync(`${folder}/nightly.conf`);
         Deno.writeTextFileSync(`${folder}/nightly.conf`, text.replace(new RegExp(`^${name}=.*`, "m"), ""));

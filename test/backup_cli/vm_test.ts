@@ -115,6 +115,38 @@ Deno.test("B15: a disk that is written to while another one is read makes exit 3
     }
   }));
 
+Deno.test("B15: a VM is verified and copied by its name, and other commands name its disks", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    for (const name of ["a", "b"]) Deno.writeFileSync(`${folder}/${name}.img`, diskOf(name));
+    repository.run(["backup", "--vm", VM, `disk-0=${folder}/a.img`, `disk-1=${folder}/b.img`]);
+    for (const spec of [VM, `${VM}@latest`]) {
+      assert.equal(repository.json(["verify", spec]).at(-1)!.snapshots, 2);
+    }
+    RepositoryFolder.create(folder, "other");
+    assert.equal(repository.json(["repo", "copy", VM, "--to", `${folder}/other`]).at(-1)!.copied, 2);
+    for (const command of [["prune", VM, "--keep-last", "1"], ["hold", VM], ["diff", VM, VM]]) {
+      const { hint } = repository.refuses({ code: "USAGE", exit: 2 }, command);
+      assert.equal(hint, `one of its disks: ${VM}/disk-0, ${VM}/disk-1`);
+    }
+  }));
+
+Deno.test("B15: a VM of which a disk is held stays, and the hint of forget lets it go", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    for (const name of ["a", "b"]) Deno.writeFileSync(`${folder}/${name}.img`, diskOf(name));
+    const words = ["backup", "--vm", VM, `disk-0=${folder}/a.img`, `disk-1=${folder}/b.img`];
+    const id = repository.json(words).at(-1)!.id as string;
+    repository.run(["hold", `${VM}/disk-0@latest`]);
+    const { stderr } = repository.run(["forget", id], 3);
+    const hints = new Set([...stderr.matchAll(/regrain (release \S+)/g)].map(([, line]) => line!));
+    assert.equal(hints.size, 1, stderr);
+    assert.doesNotMatch(stderr, /disk-1@\S+ is held/);
+    assert.match(repository.run([...hints][0]!.split(" ")).stdout, /is held no more/);
+    repository.run(["forget", id]);
+    assert.deepEqual([...repository.keys("vms/"), ...repository.keys("snaps/")], []);
+  }));
+
 Deno.test("B15: a run that ends half-way shows no VM snapshot, and the one before stays the latest", async () => {
   const repository = await memoryRepository();
   const before = await backUpVm(repository, ["ab", "c."]);

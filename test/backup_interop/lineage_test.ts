@@ -1,5 +1,6 @@
 /** What a list of changes and a delta are against: where that is not the newest snapshot, no wrong disk comes of it. */
 import assert from "node:assert/strict";
+import { checkOrigin } from "../../cli/commands/backup_origin.ts";
 import { Rng } from "../../fixtures/mod.ts";
 import { MIB } from "../../core-as/host/units.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
@@ -196,6 +197,16 @@ fieldTest("B2: a change id is kept, and says what the next list is against", asy
     );
     await field.assertRestores(whole);
     await field.forget(whole.id);
+  }
+});
+
+Deno.test("B2: what is no moment of the disk is refused as --since", () => {
+  for (const since of ["", "*"]) {
+    const flags = { name: "vm/disk", changed: "list.json", since };
+    assert.throws(() => checkOrigin("disk.img", flags), {
+      code: "USAGE",
+      message: /is no moment of the disk/,
+    });
   }
 });
 
