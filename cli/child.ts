@@ -6,6 +6,7 @@
  * what it starts, and may write it into a log or a core file. A list of what to leave out would miss the next secret,
  * so this is a list of what passes.
  */
+import { variable } from "./environment.ts";
 
 /** What every program needs: where programs are, who runs it, its language, where temporary files go. */
 const EVERY = [
@@ -91,10 +92,4 @@ function environmentFor(purpose: Purpose): Record<string, string> {
     return value === undefined ? [] : [[name, value]];
   });
   return Object.fromEntries(found);
-}
-
-/** A variable of this process; none where Deno may not read it. */
-function variable(name: string): string | undefined {
-  if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return undefined;
-  return Deno.env.get(name);
 }

@@ -8,6 +8,7 @@
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { Fields, isUlid, type RepositoryDescription, sha256Hex } from "../../core-as/host/repo/mod.ts";
+import { variable } from "../environment.ts";
 
 const FOLDER = "regrain/repositories";
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -55,11 +56,6 @@ function stateFolder(): string | undefined {
   if (state?.startsWith("/")) return state.replace(/\/+$/, "");
   const home = variable("HOME");
   return home?.startsWith("/") ? `${home.replace(/\/+$/, "")}/.local/state` : undefined;
-}
-
-function variable(name: string): string | undefined {
-  if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return undefined;
-  return Deno.env.get(name);
 }
 
 /**

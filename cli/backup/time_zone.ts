@@ -3,6 +3,7 @@
  * hours twice a year, and an hour of the clock comes twice.
  */
 import { RegrainError } from "../../core-as/host/errors.ts";
+import { variable } from "../environment.ts";
 
 /** What clock and calendar say in a zone. */
 export interface LocalTime {
@@ -51,7 +52,7 @@ export class TimeZone {
 
   /** What TZ says in rules or as a path has no name here, and would count as UTC, or as nothing. */
   private static local(flag: string): TimeZone {
-    const asked = environmentZone();
+    const asked = variable("TZ");
     const name: string | undefined = new Intl.DateTimeFormat().resolvedOptions().timeZone;
     const zone = asked === undefined ? name && TimeZone.known(name) : TimeZone.known(asked);
     if (zone) return zone;
@@ -80,10 +81,4 @@ export class TimeZone {
       offset: of("timeZoneName").slice(3) || "+00:00",
     };
   }
-}
-
-/** What the environment sets, where it may be asked: of Deno's own answer not every form of it can be told. */
-function environmentZone(): string | undefined {
-  const { state } = Deno.permissions.querySync({ name: "env", variable: "TZ" });
-  return state === "granted" ? Deno.env.get("TZ") : undefined;
 }

@@ -16,6 +16,7 @@ import {
 import { Repository, type World } from "../backup/repository.ts";
 import type { Console } from "../ui/mod.ts";
 import { attachMemory } from "./newest_seen.ts";
+import { endpointOf } from "../store/endpoint.ts";
 
 /** How hints name the flags of one of the two repositories of a command. */
 export interface AdmissionWords {
@@ -147,7 +148,7 @@ function knownOf(address: string, description: RepositoryDescription, keys: numb
 
 /** One name for one place: a folder by where it is, a bucket with the server it is on. */
 async function addressOf({ label }: ObjectStore, endpoint: string | undefined): Promise<string> {
-  if (label.startsWith("s3://")) return `${endpoint ?? endpointOfEnvironment()} ${label}`;
+  if (label.startsWith("s3://")) return `${endpointOf(endpoint) ?? ""} ${label}`;
   try {
     return await Deno.realPath(label);
   } catch (error) {
@@ -156,15 +157,6 @@ async function addressOf({ label }: ObjectStore, endpoint: string | undefined): 
     if (error instanceof Deno.errors.PermissionDenied) return label;
     throw error;
   }
-}
-
-function endpointOfEnvironment(): string {
-  for (const name of ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]) {
-    if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") continue;
-    const url = Deno.env.get(name);
-    if (url !== undefined && url !== "") return url;
-  }
-  return "";
 }
 
 /** @throws {RegrainError} `REPO_REPLACED` when this host remembers another repository at the address. */

@@ -27,6 +27,7 @@ import { rateLimitOf } from "./apply_flags.ts";
 import { formatOf, surveyJson, warnNotes } from "./describe.ts";
 import { type Interruptible, interruptible } from "./interruption.ts";
 import type { LongFlags, Session } from "./session.ts";
+import { variable } from "../environment.ts";
 
 /** Most that is kept in a temporary file unless `--spill-limit` says otherwise. */
 const SPILL_LIMIT_BYTES = 8 * GIB;
@@ -133,8 +134,7 @@ function openSpill(flags: PipeFlags, console: Console): Spill {
 /** The folder that the system has for temporary files. */
 function temporaryFolder(): string {
   for (const name of ["TMPDIR", "TMP", "TEMP"]) {
-    if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") continue;
-    const folder = Deno.env.get(name);
+    const folder = variable(name);
     if (folder) return folder;
   }
   return "/tmp";

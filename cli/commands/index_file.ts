@@ -2,6 +2,7 @@
 import { RegrainError } from "../../core-as/host/mod.ts";
 import type { Repository } from "../backup/repository.ts";
 import type { IndexFile } from "../backup/snapshot_index.ts";
+import { variable } from "../environment.ts";
 
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
@@ -36,11 +37,6 @@ function cacheFolder(): string | undefined {
     { name: "sys", kind: "uid" },
   ] as const;
   return needs.every((need) => Deno.permissions.querySync(need).state === "granted") ? folder : undefined;
-}
-
-function variable(name: string): string | undefined {
-  if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return undefined;
-  return Deno.env.get(name);
 }
 
 /** True for what no other user may have written. */

@@ -7,6 +7,7 @@ import { openStore, type StoreFlags } from "../store/address.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { VERSION } from "../version.ts";
 import { guardWire } from "./wire.ts";
+import { variable } from "../environment.ts";
 import { passphraseByCommand } from "./passphrase_command.ts";
 import { secretVariable, takeSecrets } from "./secrets.ts";
 import { type AdmissionRequest, FIRST_WORDS, openAdmitted } from "./admission.ts";
@@ -120,12 +121,12 @@ export async function openRepository(flags: RepoFlags): Promise<Repository> {
 export function hasPassphrase(flags: Pick<RepoFlags, "passphraseFile" | "passphraseCommand">): boolean {
   const { passphraseFile, passphraseCommand } = flags;
   return passphraseFile !== undefined || passphraseCommand !== undefined ||
-    (variable(PASSPHRASE_VARIABLE) ?? "") !== "";
+    (secretVariable(PASSPHRASE_VARIABLE) ?? "") !== "";
 }
 
 /** The same of the repository that `repo copy` writes. */
 export function hasToPassphrase({ toPassphraseFile }: { toPassphraseFile?: string | undefined }): boolean {
-  return toPassphraseFile !== undefined || (variable(TO_PASSPHRASE_VARIABLE) ?? "") !== "";
+  return toPassphraseFile !== undefined || (secretVariable(TO_PASSPHRASE_VARIABLE) ?? "") !== "";
 }
 
 /**
@@ -169,7 +170,9 @@ export function toPassphraseOf(flags: CommonFlags & { toPassphraseFile?: string 
 function secretOf(
   from: { flags: CommonFlags; file: string | undefined; flag: string; variable: string; what?: string },
 ): string {
-  const text = from.file === undefined ? variable(from.variable) : readPassphraseFile(from.file, from.flags);
+  const text = from.file === undefined
+    ? secretVariable(from.variable)
+    : readPassphraseFile(from.file, from.flags);
   if (text !== undefined && text !== "") return text;
   const what = from.what ?? "the repository is encrypted, and there is no passphrase";
   throw new RegrainError("REPO_KEY", what, { hint: `${from.flag} FILE, or the variable ${from.variable}` });
@@ -192,14 +195,6 @@ function warnOfReaders(path: string, flags: CommonFlags): void {
   new Console(flags).warn(
     `${path}: has mode ${rights}, and other users can read the passphrase: chmod 600 it`,
   );
-}
-
-function variable(name: string): string | undefined {
-  const secret = secretVariable(name);
-  if (secret !== undefined) return secret;
-  // Where Deno may not read the environment, there is none.
-  if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return undefined;
-  return Deno.env.get(name);
 }
 
 /** Lanes for as long as they are used. */

@@ -1,15 +1,12 @@
 /** Which server a bucket is on: the address that a person or the environment gives, checked before anything is sent. */
 import { RegrainError } from "../../core-as/host/errors.ts";
+import { variable } from "../environment.ts";
 
 /** The value of a variable; `undefined` where it is unset, empty, or may not be read. */
 export type Variables = (name: string) => string | undefined;
 
 /** Variables of this process. */
-export const theVariables: Variables = (name) => {
-  // Where Deno may not read the environment, there is none.
-  if (Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return undefined;
-  return Deno.env.get(name)?.trim() || undefined;
-};
+export const theVariables: Variables = (name) => variable(name)?.trim() || undefined;
 
 /** The variables of the AWS tools, the one that counts first. */
 const ENDPOINT_VARIABLES = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];

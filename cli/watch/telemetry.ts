@@ -4,6 +4,7 @@
  */
 import type { Figures, RunFacts } from "./run_facts.ts";
 import { snakeCase } from "./names.ts";
+import { variable } from "../environment.ts";
 
 /** The trace of one run: a span for the whole, one for each phase of it. */
 export interface Telemetry {
@@ -17,8 +18,7 @@ const SILENT: Telemetry = { phase: () => undefined, end: () => undefined };
 const SCOPE = "regrain";
 
 function isOn(): boolean {
-  const state = Deno.permissions.querySync({ name: "env", variable: "OTEL_DENO" }).state;
-  return state === "granted" && /^(true|1)$/.test(Deno.env.get("OTEL_DENO") ?? "");
+  return /^(true|1)$/.test(variable("OTEL_DENO") ?? "");
 }
 
 /** @param operation `backup`, `restore`. */
