@@ -98,7 +98,8 @@ function checkMoments({ delta, changed, since, changeId }: OriginFlags): void {
       "--since says what --changed or --delta is against, and neither is given",
     );
   }
-  if (since !== undefined && !isChangeId(since)) {
+  // vSphere calls by * what a disk holds at all: then the whole disk is read.
+  if (since !== undefined && since !== "*" && !isChangeId(since)) {
     throw new RegrainError("USAGE", `--since ${JSON.stringify(since)} is no moment of the disk`, {
       hint: "the id of a snapshot, or its first letters, or the change id that --change-id kept with it",
     });

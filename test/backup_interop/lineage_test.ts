@@ -201,7 +201,7 @@ fieldTest("B2: a change id is kept, and says what the next list is against", asy
 });
 
 Deno.test("B2: what is no moment of the disk is refused as --since", () => {
-  for (const since of ["", "*"]) {
+  for (const since of ["", " ".repeat(300)]) {
     const flags = { name: "vm/disk", changed: "list.json", since };
     assert.throws(() => checkOrigin("disk.img", flags), {
       code: "USAGE",
