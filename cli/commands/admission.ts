@@ -16,7 +16,7 @@ import {
 import { Repository, type World } from "../backup/repository.ts";
 import type { Console } from "../ui/mod.ts";
 import { attachMemory } from "./newest_seen.ts";
-import { endpointOf } from "../store/endpoint.ts";
+import { endpointOf } from "../store/s3/endpoint.ts";
 
 /** How hints name the flags of one of the two repositories of a command. */
 export interface AdmissionWords {

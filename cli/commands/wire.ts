@@ -1,6 +1,6 @@
 /** What may be sent over a wire that others can read and change. */
 import { RegrainError } from "../../core-as/host/mod.ts";
-import { exposedHost } from "../store/endpoint.ts";
+import { exposedHost } from "../store/s3/endpoint.ts";
 import type { Console } from "../ui/mod.ts";
 
 /** Where a repository is, as far as it matters here. */

@@ -1,7 +1,7 @@
 /** Which store an address on the command line means. */
 import type { ObjectStore } from "../../core-as/host/repo/objects.ts";
 import { RegrainError } from "../../core-as/host/errors.ts";
-import { FolderStore } from "./folder.ts";
+import { FolderStore } from "./folder/store.ts";
 import { RetryTeller } from "./retry_teller.ts";
 
 /** What may be said of a store beside its address. */
@@ -69,7 +69,7 @@ export async function openStore(
 ): Promise<ObjectStore> {
   const parsed = parseAddress(address);
   if (parsed.kind === "folder") return new FolderStore(parsed.path, { foreignKeys });
-  const { openS3Store } = await import("./s3.ts");
+  const { openS3Store } = await import("./s3/store.ts");
   const { endpoint, region, profile, pathStyle, caFile } = flags;
   const options = { ...parsed, endpoint, region, profile, pathStyle, caFile, foreignKeys };
   if (warn === undefined) return await openS3Store(options);

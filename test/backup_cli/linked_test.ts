@@ -1,6 +1,6 @@
 /** A repository of which a part was moved away, with a link in its place. */
 import assert from "node:assert/strict";
-import { FolderStore } from "../../cli/store/folder.ts";
+import { FolderStore } from "../../cli/store/folder/store.ts";
 import { withTempDir } from "../helpers/peers.ts";
 import { RepositoryFolder } from "./repository_folder.ts";
 

@@ -9,7 +9,7 @@ import { collectGarbage } from "../../cli/backup/gc.ts";
 import { WorkerLanes } from "../../cli/backup/lanes.ts";
 import { backUp } from "../../cli/backup/backup.ts";
 import { planFull } from "../../cli/backup/origins.ts";
-import { FolderStore } from "../../cli/store/folder.ts";
+import { FolderStore } from "../../cli/store/folder/store.ts";
 import { Rng } from "../../fixtures/mod.ts";
 import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { sameBytes } from "../helpers/bytes.ts";

@@ -5,7 +5,7 @@
  * beneath it that change a file system. `when` is `before` or `after` the n-th; a write that is killed `after` is half
  * done, as a kill may leave it.
  */
-import { FolderStore } from "../../cli/store/folder.ts";
+import { FolderStore } from "../../cli/store/folder/store.ts";
 
 const [level, digits, when] = (Deno.env.get("REGRAIN_TEST_KILL") ?? "none:0:before").split(":");
 const killAt = Number(digits);

@@ -18,7 +18,7 @@ import type { BackupPlan } from "../../cli/backup/plan.ts";
 import { Repository, type World } from "../../cli/backup/repository.ts";
 import { readInOrder } from "../../cli/backup/restore.ts";
 import { readSnapshots } from "../../cli/backup/snapshots.ts";
-import { FolderStore } from "../../cli/store/folder.ts";
+import { FolderStore } from "../../cli/store/folder/store.ts";
 import { Rng } from "../../fixtures/mod.ts";
 import { sameBytes } from "../helpers/bytes.ts";
 import { memorySource } from "../helpers/memory.ts";

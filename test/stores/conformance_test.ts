@@ -1,5 +1,5 @@
 /** The suite over every store there is. */
-import { FolderStore } from "../../cli/store/folder.ts";
+import { FolderStore } from "../../cli/store/folder/store.ts";
 import { testWithPeers } from "../helpers/peers.ts";
 import { conformance, type Subject } from "./conformance.ts";
 import { type S3Server, startFaultServer, startS3sFs, startVersitygw } from "./servers.ts";

@@ -6,9 +6,9 @@ import { unlockRepository } from "../../cli/backup/keyring.ts";
 import { readForbidden } from "../../cli/backup/intents.ts";
 import type { Repository } from "../../cli/backup/repository.ts";
 import type { RepositoryDescription } from "../../core-as/host/repo/mod.ts";
-import { readBody } from "../../cli/store/s3_body.ts";
-import { IdleConnection } from "../../cli/store/s3_failure.ts";
-import { FolderStore } from "../../cli/store/folder.ts";
+import { readBody } from "../../cli/store/s3/body.ts";
+import { IdleConnection } from "../../cli/store/s3/failure.ts";
+import { FolderStore } from "../../cli/store/folder/store.ts";
 import { withTempDir } from "../helpers/peers.ts";
 import { HASTY, startFaultServer } from "./servers.ts";
 

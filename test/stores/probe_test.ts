@@ -1,6 +1,6 @@
 /** The probe: what it says of stores that keep their promises, and of those that do not. */
 import assert from "node:assert/strict";
-import { FolderStore } from "../../cli/store/folder.ts";
+import { FolderStore } from "../../cli/store/folder/store.ts";
 import { probeStore, type StoreProbe } from "../../cli/store/probe.ts";
 import { testWithPeers, withTempDir } from "../helpers/peers.ts";
 import type { FaultServerOptions } from "./fault_server.ts";

@@ -1,6 +1,6 @@
 /** Snapshots that nobody can remove before a date, in a bucket of versitygw with object lock. */
 import assert from "node:assert/strict";
-import type { S3Store } from "../../cli/store/s3.ts";
+import type { S3Store } from "../../cli/store/s3/store.ts";
 import { testWithPeers, withTempDir } from "../helpers/peers.ts";
 import { BucketCli } from "./bucket_cli.ts";
 import { makeBucket, startVersitygw } from "./servers.ts";

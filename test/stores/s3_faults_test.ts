@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { RegrainError } from "../../core-as/host/errors.ts";
-import type { S3Options, S3Store } from "../../cli/store/s3.ts";
+import type { S3Options, S3Store } from "../../cli/store/s3/store.ts";
 import type { Fault, FaultServer, FaultServerOptions, Operation } from "./fault_server.ts";
 import { HASTY, startFaultServer, UNKNOWN_KEYS, WRONG_SECRET } from "./servers.ts";
 import type { Keys } from "./sigv4.ts";

@@ -1,5 +1,5 @@
 /** Object stores of every kind for the tests: real servers in processes of their own, and the one that fails. */
-import { openS3Store, type S3Options, type S3Store } from "../../cli/store/s3.ts";
+import { openS3Store, type S3Options, type S3Store } from "../../cli/store/s3/store.ts";
 import { peer, run } from "../helpers/peers.ts";
 import { FAULT_BUCKET, FAULT_KEYS, FaultServer, type FaultServerOptions } from "./fault_server.ts";
 import type { Keys } from "./sigv4.ts";

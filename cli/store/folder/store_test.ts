@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FolderStore } from "./folder.ts";
+import { FolderStore } from "./store.ts";
 
 async function withFolder(action: (store: FolderStore, root: string) => Promise<void>): Promise<void> {
   const root = await Deno.makeTempDir();

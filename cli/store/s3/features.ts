@@ -1,9 +1,9 @@
 /** What a bucket tells of itself beside its objects: for the probe. */
-import { RegrainError } from "../../core-as/host/errors.ts";
-import type { ObjectInfo, StoreFeatures } from "../../core-as/host/repo/objects.ts";
-import type { Ask } from "./s3_request.ts";
-import type { Connected } from "./s3_client.ts";
-import { isDenial } from "./s3_failure.ts";
+import { RegrainError } from "../../../core-as/host/errors.ts";
+import type { ObjectInfo, StoreFeatures } from "../../../core-as/host/repo/objects.ts";
+import type { Ask } from "./request.ts";
+import type { Connected } from "./client.ts";
+import { isDenial } from "./failure.ts";
 
 /** What the features need of the store whose they are. */
 export interface Featured {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { type Body, readBody } from "./s3_body.ts";
-import { ShortAnswer } from "./s3_failure.ts";
+import { type Body, readBody } from "./body.ts";
+import { ShortAnswer } from "./failure.ts";
 
 interface Told {
   destroyed: number;

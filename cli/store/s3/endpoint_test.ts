@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { RegrainError } from "../../core-as/host/errors.ts";
-import { parseAddress } from "./address.ts";
+import { RegrainError } from "../../../core-as/host/errors.ts";
+import { parseAddress } from "../address.ts";
 import { endpointOf, exposedHost, refuseProxy } from "./endpoint.ts";
 
 const of = (variables: Record<string, string>) => (name: string) => variables[name];

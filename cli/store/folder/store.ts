@@ -4,8 +4,8 @@
  * An object is written beside the others, in `tmp/`, made durable, and put in its place by `link` (which fails when
  * something stands there) or `rename`. So half an object is never seen, whenever the process or the power ends.
  */
-import { RegrainError } from "../../core-as/host/errors.ts";
-import type { ObjectInfo, ObjectStore, PutOptions, PutOutcome } from "../../core-as/host/repo/objects.ts";
+import { RegrainError } from "../../../core-as/host/errors.ts";
+import type { ObjectInfo, ObjectStore, PutOptions, PutOutcome } from "../../../core-as/host/repo/objects.ts";
 import {
   entriesOf,
   exists,
@@ -22,8 +22,8 @@ import {
   removeIfThere,
   syncFolder,
   writeDurably,
-} from "./folder_files.ts";
-import { checkKey, keyRule } from "./keys.ts";
+} from "./files.ts";
+import { checkKey, keyRule } from "../keys.ts";
 
 /** Where objects are written before they are in their place; never listed. */
 const TEMPORARY = "tmp";

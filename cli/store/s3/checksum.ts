@@ -4,7 +4,7 @@
  * SHA-256 is part of every signature.
  */
 import { createHash } from "node:crypto";
-import { codeOf } from "./s3_failure.ts";
+import { codeOf } from "./failure.ts";
 
 /** What the SDK passes from one step of a request to the next. */
 export interface Step {

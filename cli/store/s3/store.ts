@@ -6,13 +6,13 @@
  * one begins. Every request is tried again while that may help, and each new attempt is reported.
  */
 import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
-import { RegrainError } from "../../core-as/host/errors.ts";
-import type { ObjectInfo, ObjectStore, PutOptions, PutOutcome } from "../../core-as/host/repo/objects.ts";
-import { toHex } from "../../core-as/host/repo/names.ts";
-import { checkKey, keyRule } from "./keys.ts";
-import { DEFAULT_RETRY, persist, type Retry, type RetryPolicy } from "./retry.ts";
-import { type Body, readBody } from "./s3_body.ts";
-import { connect, type Connected, MAX_CONNECTIONS, presetContentHash, type S3Location } from "./s3_client.ts";
+import { RegrainError } from "../../../core-as/host/errors.ts";
+import type { ObjectInfo, ObjectStore, PutOptions, PutOutcome } from "../../../core-as/host/repo/objects.ts";
+import { toHex } from "../../../core-as/host/repo/names.ts";
+import { checkKey, keyRule } from "../keys.ts";
+import { DEFAULT_RETRY, persist, type Retry, type RetryPolicy } from "../retry.ts";
+import { type Body, readBody } from "./body.ts";
+import { connect, type Connected, MAX_CONNECTIONS, presetContentHash, type S3Location } from "./client.ts";
 import {
   codeOf,
   type Failure,
@@ -22,15 +22,15 @@ import {
   isUnable,
   isWordless,
   judge,
-} from "./s3_failure.ts";
-import type { Asking } from "./s3_request.ts";
-import { S3Features } from "./s3_features.ts";
+} from "./failure.ts";
+import type { Asking } from "./request.ts";
+import { S3Features } from "./features.ts";
 import { watched } from "./patience.ts";
-import { removeKeys } from "./s3_remove.ts";
-import { extendKeys } from "./s3_retention.ts";
-import { Slots } from "./slots.ts";
+import { removeKeys } from "./remove.ts";
+import { extendKeys } from "./retention.ts";
+import { Slots } from "../slots.ts";
 
-export type { Retry } from "./retry.ts";
+export type { Retry } from "../retry.ts";
 
 export interface S3Options extends S3Location {
   /**

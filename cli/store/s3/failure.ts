@@ -4,7 +4,7 @@
  * Messages are made of the server's error code and of words of this program; of what the server wrote only its
  * message is repeated, shortened, and only for codes that are not known here. So no credential can get into one.
  */
-import { type ErrorCode, RegrainError } from "../../core-as/host/errors.ts";
+import { type ErrorCode, RegrainError } from "../../../core-as/host/errors.ts";
 
 /** Where a request failed: for messages. */
 export interface FailurePlace {

@@ -1,7 +1,7 @@
 /** Finding credentials: the SDK's own errors say little of a profile that was never finished. */
-import { RegrainError } from "../../core-as/host/errors.ts";
+import { RegrainError } from "../../../core-as/host/errors.ts";
 import { theVariables } from "./endpoint.ts";
-import { isOfTheWorld } from "./s3_failure.ts";
+import { isOfTheWorld } from "./failure.ts";
 
 /**
  * Asks for the credentials.

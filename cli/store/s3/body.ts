@@ -1,6 +1,6 @@
 /** The body of an answer, read whole or not at all. */
-import { RegrainError } from "../../core-as/host/errors.ts";
-import { IdleConnection, ShortAnswer } from "./s3_failure.ts";
+import { RegrainError } from "../../../core-as/host/errors.ts";
+import { IdleConnection, ShortAnswer } from "./failure.ts";
 
 /** What the SDK gives: a stream of Node's. */
 export type Body = AsyncIterable<Uint8Array> & { destroy?: (error?: Error) => void };

@@ -1,8 +1,8 @@
 /** Removing many objects: by the thousand where the server takes that, else one by one. */
-import { RegrainError } from "../../core-as/host/errors.ts";
-import type { Ask } from "./s3_request.ts";
-import type { Connected } from "./s3_client.ts";
-import { codeOf, isAbsence, isUnable } from "./s3_failure.ts";
+import { RegrainError } from "../../../core-as/host/errors.ts";
+import type { Ask } from "./request.ts";
+import type { Connected } from "./client.ts";
+import { codeOf, isAbsence, isUnable } from "./failure.ts";
 
 export interface Removal {
   readonly connected: Connected;

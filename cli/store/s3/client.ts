@@ -6,11 +6,11 @@
  */
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
 
-import { RegrainError } from "../../core-as/host/errors.ts";
+import { RegrainError } from "../../../core-as/host/errors.ts";
 import { endpointOf, refuseProxy } from "./endpoint.ts";
-import { fallBackToMd5, type WithMiddleware } from "./s3_checksum.ts";
-import { limitAnswers } from "./s3_answer.ts";
-import { explainSignIn } from "./s3_sign_in.ts";
+import { fallBackToMd5, type WithMiddleware } from "./checksum.ts";
+import { limitAnswers } from "./answer.ts";
+import { explainSignIn } from "./sign_in.ts";
 
 export interface S3Location {
   readonly bucket: string;

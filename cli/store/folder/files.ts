@@ -1,5 +1,5 @@
 /** What a folder store does to files and folders, with the errors of stores. */
-import { RegrainError } from "../../core-as/host/errors.ts";
+import { RegrainError } from "../../../core-as/host/errors.ts";
 
 export const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;

@@ -1,7 +1,7 @@
 /** Locking objects for longer that are there already. */
-import { RegrainError } from "../../core-as/host/errors.ts";
-import type { ObjectInfo } from "../../core-as/host/repo/objects.ts";
-import { isAbsence, isDenial } from "./s3_failure.ts";
+import { RegrainError } from "../../../core-as/host/errors.ts";
+import type { ObjectInfo } from "../../../core-as/host/repo/objects.ts";
+import { isAbsence, isDenial } from "./failure.ts";
 
 export interface Extension {
   readonly untilMs: number;

@@ -1,5 +1,5 @@
 /** An end to waiting for something that stands still. */
-import { IdleConnection } from "./s3_failure.ts";
+import { IdleConnection } from "./failure.ts";
 
 /** Runs `fn`, and ends it when it neither ends nor says that it goes forward. */
 export async function watched<T>(

@@ -1,6 +1,6 @@
 /** Which server a bucket is on: the address that a person or the environment gives, checked before anything is sent. */
-import { RegrainError } from "../../core-as/host/errors.ts";
-import { variable } from "../environment.ts";
+import { RegrainError } from "../../../core-as/host/errors.ts";
+import { variable } from "../../environment.ts";
 
 /** The value of a variable; `undefined` where it is unset, empty, or may not be read. */
 export type Variables = (name: string) => string | undefined;

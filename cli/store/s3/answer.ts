@@ -1,7 +1,7 @@
 /** A limit on answers that the SDK reads by itself: all but the content of objects, which is read by its due length. */
 import type { Readable } from "node:stream";
-import { RegrainError } from "../../core-as/host/errors.ts";
-import type { WithMiddleware } from "./s3_checksum.ts";
+import { RegrainError } from "../../../core-as/host/errors.ts";
+import type { WithMiddleware } from "./checksum.ts";
 
 /** A page of a listing has a thousand keys of 1,024 bytes at most, each byte written with six letters at worst. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
