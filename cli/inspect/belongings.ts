@@ -27,7 +27,7 @@ import {
   type Source,
   wantedParent,
 } from "../../core-as/host/mod.ts";
-import { holdsDescriptorOnly } from "../../core-as/host/hosted_sparse.ts";
+import { holdsDescriptorOnly } from "../../core-as/host/formats/vmdk/hosted_sparse.ts";
 
 /** A file that is there and can be opened. */
 export interface FoundFile {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { core } from "../../test/helpers/memory.ts";
 import { check, fc } from "../../test/helpers/property.ts";
 import { type RunRecord, setRecords } from "../../test/helpers/runs.ts";
-import { LENGTH_CLASSES, RunTally, TALLY_RECORDS, type TallyRun } from "./run_tally.ts";
+import { LENGTH_CLASSES, RunTally, TALLY_RECORDS, type TallyRun } from "./disk/run_tally.ts";
 import { DAMAGED_PLACE, HOLE_PLACE, ZERO_PLACE } from "./wasm.ts";
 
 interface Options {

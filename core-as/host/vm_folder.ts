@@ -5,20 +5,20 @@
  *
  * This module is browser compatible.
  */
-import { identifyParents } from "./chain.ts";
+import { identifyParents } from "./disk/chain.ts";
 import type { Context } from "./context.ts";
-import { type Descriptor, isDelta, parseDescriptor } from "./descriptor.ts";
-import { readDescriptor } from "./descriptor_file.ts";
-import { doubtError, doubtsOf } from "./doubts.ts";
+import { type Descriptor, isDelta, parseDescriptor } from "./formats/vmdk/descriptor.ts";
+import { readDescriptor } from "./formats/vmdk/descriptor_file.ts";
+import { doubtError, doubtsOf } from "./disk/doubts.ts";
 import { RegrainError } from "./errors.ts";
-import { isDescriptorOfOwnExtent } from "./format_choice.ts";
-import { heldDelta } from "./held.ts";
-import { readEmbeddedDescriptor } from "./hosted_sparse.ts";
-import { type Link, openLink } from "./link.ts";
+import { isDescriptorOfOwnExtent } from "./formats/format_choice.ts";
+import { heldDelta } from "./disk/held.ts";
+import { readEmbeddedDescriptor } from "./formats/vmdk/hosted_sparse.ts";
+import { type Link, openLink } from "./disk/link.ts";
 import { baseName, descriptorBeside, folderOf, foldName, isVmdkName, joinPath, looseNames } from "./names.ts";
-import { probe } from "./probe.ts";
-import { surveyLink, unsoundness } from "./survey.ts";
-import { judgeChain, type LinkIdentity, type Verdict } from "./verdict.ts";
+import { probe } from "./formats/probe.ts";
+import { surveyLink, unsoundness } from "./disk/survey.ts";
+import { judgeChain, type LinkIdentity, type Verdict } from "./disk/verdict.ts";
 import { readVmx, type Vmx, type VmxDisk } from "./vmx.ts";
 
 /** Files of one folder that are opened, at most; no VM has as many. */

@@ -1,7 +1,7 @@
 /** Whether the deltas that are open can be applied, as the page is told it. */
 import type { Trouble } from "./notices.ts";
 
-/** Whether the deltas can be applied; see `core-as/host/judgement.ts`. */
+/** Whether the deltas can be applied; see `core-as/host/disk/judgement.ts`. */
 export interface JudgementFacts {
   readonly state: "applies" | "refused" | "unknown" | "nothing";
   /** False while tables are still to be read: then there is no command yet, and what is refused stays refused. */

@@ -14,7 +14,7 @@ import {
   SECTOR_SIZE,
   ZERO_PLACE,
 } from "../../core-as/host/mod.ts";
-import { RunTally, TALLY_RECORDS, type TallyRun } from "../../core-as/host/run_tally.ts";
+import { RunTally, TALLY_RECORDS, type TallyRun } from "../../core-as/host/disk/run_tally.ts";
 import { breathe, type Lock, Superseded } from "./lock.ts";
 
 export const HOLE = 0;

@@ -3,7 +3,7 @@
  * run that goes on over such a border counts once, as in `regrain map`.
  */
 import { SECTOR_SIZE } from "../../core-as/host/mod.ts";
-import { LENGTH_CLASSES, type RunTally } from "../../core-as/host/run_tally.ts";
+import { LENGTH_CLASSES, type RunTally } from "../../core-as/host/disk/run_tally.ts";
 import type { Histogram, Totals } from "../shared/protocol.ts";
 import { continues, DAMAGED, DATA, HOLE, type PlacedRun } from "./runs.ts";
 

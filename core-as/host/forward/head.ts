@@ -7,8 +7,8 @@
  *
  * This module is browser compatible.
  */
-import type { Descriptor } from "../descriptor.ts";
-import { damagedRun, Disk, STRICT } from "../disk.ts";
+import type { Descriptor } from "../formats/vmdk/descriptor.ts";
+import { damagedRun, Disk, STRICT } from "../disk/disk.ts";
 import { RegrainError } from "../errors.ts";
 import type { Extent } from "../extent.ts";
 import { Header } from "../header.ts";
@@ -19,11 +19,11 @@ import {
   type HostedHeader,
   openHosted,
   parseFooter,
-} from "../hosted_sparse.ts";
+} from "../formats/vmdk/hosted_sparse.ts";
 import type { Inflater } from "../inflate.ts";
-import { type Link, linkOfExtent } from "../link.ts";
+import { type Link, linkOfExtent } from "../disk/link.ts";
 import { readBytes } from "../source.ts";
-import { type LinkSurvey, surveyLink } from "../survey.ts";
+import { type LinkSurvey, surveyLink } from "../disk/survey.ts";
 import { ceilDiv, GIB, KIB, roundUp, SECTOR_SIZE } from "../units.ts";
 import { DAMAGED_PLACE, HOLE_PLACE, ZERO_PLACE } from "../wasm.ts";
 import { MAX_SLACK_BYTES, PIPE_NAME, UNKNOWN_SIZE_BYTES } from "./input.ts";

@@ -10,7 +10,7 @@
  */
 import { RegrainError } from "../errors.ts";
 import { Header } from "../header.ts";
-import { announcesRedundant, type HostedHeader, parseFooter } from "../hosted_sparse.ts";
+import { announcesRedundant, type HostedHeader, parseFooter } from "../formats/vmdk/hosted_sparse.ts";
 import type { Inflater } from "../inflate.ts";
 import {
   isDirectoryMarker,
@@ -20,7 +20,7 @@ import {
   type StreamShape,
   streamShape,
   tablesAnnounced,
-} from "../marker.ts";
+} from "../formats/vmdk/marker.ts";
 import { ceilDiv, MIB, SECTOR_SIZE } from "../units.ts";
 import { PIPE_NAME } from "./input.ts";
 import { PackedGrains } from "./packed.ts";

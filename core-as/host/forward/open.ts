@@ -3,12 +3,12 @@
  *
  * This module is browser compatible.
  */
-import { openCowd } from "../cowd.ts";
-import { type Descriptor, parseDescriptor } from "../descriptor.ts";
-import { HEAD_BYTES } from "../descriptor_text.ts";
-import { noRuns } from "../disk.ts";
+import { openCowd } from "../formats/vmdk/cowd.ts";
+import { type Descriptor, parseDescriptor } from "../formats/vmdk/descriptor.ts";
+import { HEAD_BYTES } from "../formats/vmdk/descriptor_text.ts";
+import { noRuns } from "../disk/disk.ts";
 import { RegrainError } from "../errors.ts";
-import type { TableExtent } from "../grain_tables.ts";
+import type { TableExtent } from "../formats/vmdk/grain_tables.ts";
 import { readHeader } from "../header.ts";
 import {
   capacityInFooter,
@@ -18,13 +18,13 @@ import {
   type HostedHeader,
   parseHosted,
   readEmbeddedDescriptor,
-} from "../hosted_sparse.ts";
+} from "../formats/vmdk/hosted_sparse.ts";
 import type { Inflater } from "../inflate.ts";
-import { type Link, linkOfExtent } from "../link.ts";
-import { notADisk, probeHead } from "../probe.ts";
-import { openSeSparse } from "../sesparse.ts";
-import { Findings } from "../findings.ts";
-import type { LinkSurvey } from "../survey.ts";
+import { type Link, linkOfExtent } from "../disk/link.ts";
+import { notADisk, probeHead } from "../formats/probe.ts";
+import { openSeSparse } from "../formats/vmdk/sesparse.ts";
+import { Findings } from "../disk/findings.ts";
+import type { LinkSurvey } from "../disk/survey.ts";
 import { SECTOR_SIZE } from "../units.ts";
 import { HeadPassage } from "./head.ts";
 import { type ForwardInput, FrontSource, MAX_SLACK_BYTES, PIPE_NAME } from "./input.ts";

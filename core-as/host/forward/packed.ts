@@ -4,7 +4,7 @@
  * This module is browser compatible.
  */
 import type { Inflater } from "../inflate.ts";
-import { packedBytesOf, prefixBytesOf, unpackGrain } from "../stream_optimized.ts";
+import { packedBytesOf, prefixBytesOf, unpackGrain } from "../formats/vmdk/stream_optimized.ts";
 import { type ForwardInput, PIPE_NAME } from "./input.ts";
 import type { Loose } from "./passage.ts";
 import type { ForwardSink } from "./sink.ts";

@@ -4,10 +4,10 @@
  *
  * This module is browser compatible.
  */
-import { COWD_MAGIC } from "../cowd.ts";
-import { HOSTED_MAGIC } from "../hosted_sparse.ts";
-import { MARKER_TYPE, markerAt } from "../marker.ts";
-import { SESPARSE_MAGIC } from "../sesparse.ts";
+import { COWD_MAGIC } from "../formats/vmdk/cowd.ts";
+import { HOSTED_MAGIC } from "../formats/vmdk/hosted_sparse.ts";
+import { MARKER_TYPE, markerAt } from "../formats/vmdk/marker.ts";
+import { SESPARSE_MAGIC } from "../formats/vmdk/sesparse.ts";
 import { SECTOR_SIZE } from "../units.ts";
 
 /** Bytes by which the start of a disk is known. */

@@ -7,7 +7,7 @@
  * This module is browser compatible.
  */
 import { RegrainError } from "../errors.ts";
-import { explainDamage, NO_TABLE, type TableExtent, type TableLayout } from "../grain_tables.ts";
+import { explainDamage, NO_TABLE, type TableExtent, type TableLayout } from "../formats/vmdk/grain_tables.ts";
 import type { MaybePromise } from "../source.ts";
 import { ceilDiv, SECTOR_SIZE } from "../units.ts";
 import { type Core, HOLE_PLACE, ZERO_PLACE } from "../wasm.ts";
