@@ -84,8 +84,8 @@ function traceOf(error: unknown): string {
 const isWorker = "WorkerGlobalScope" in globalThis;
 if (import.meta.main && isWorker) {
   // Workers of backups and restores say by their name what they are.
-  if (self.name === "chunks") (await import("./commands/chunk_lane.ts")).serveChunkLane();
-  else (await import("./commands/lane.ts")).serveLane();
+  if (self.name === "chunks") (await import("./workers/chunk_lane.ts")).serveChunkLane();
+  else (await import("./workers/apply_lane.ts")).serveLane();
 } else if (import.meta.main) {
   keepIgnoringHangup();
   Deno.exit(await main(Deno.args));

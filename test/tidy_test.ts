@@ -23,6 +23,8 @@ const PARTS = [
   ["child", /^cli\/child\.ts$/],
   ["environment", /^cli\/environment\.ts$/],
   ["commands", /^cli\/commands\//],
+  ["lanes", /^cli\/lanes\//],
+  ["workers", /^cli\/workers\//],
   ["ui", /^cli\/ui\//],
   ["io", /^cli\/io\//],
   ["stream", /^cli\/stream\//],
@@ -37,7 +39,7 @@ const PARTS = [
 type Part = typeof PARTS[number][0];
 
 const HOST = ["units", "host"] as const;
-const CAPABILITIES = ["io", "stream", "target", "apply", "capability"] as const;
+const CAPABILITIES = ["io", "stream", "target", "apply", "lanes", "capability"] as const;
 
 /** What each part may import beside itself. Tests may import everything. */
 const ARROWS: Record<Part, readonly Part[]> = {
@@ -49,8 +51,10 @@ const ARROWS: Record<Part, readonly Part[]> = {
   io: [...HOST],
   stream: [...HOST, "io", "child"],
   target: [...HOST, "io"],
-  apply: [...HOST, "io", "stream", "target"],
-  capability: [...HOST, "io", "stream", "child", "environment"],
+  apply: [...HOST, "io", "stream", "target", "lanes"],
+  capability: [...HOST, "io", "stream", "child", "environment", "lanes"],
+  lanes: [...HOST],
+  workers: [...HOST, ...CAPABILITIES, "context"],
   context: [...HOST, "kernels", "io"],
   ui: [...HOST],
   version: [],
@@ -59,7 +63,7 @@ const ARROWS: Record<Part, readonly Part[]> = {
   environment: [],
   commands: [...HOST, ...CAPABILITIES, "context", "version", "signals", "child", "environment", "ui", "page"],
   program: ["commands", "version"],
-  main: [...HOST, "program", "commands", "ui", "signals"],
+  main: [...HOST, "program", "commands", "ui", "signals", "workers"],
   page: [],
   "inspector-build": [],
   inspector: [...HOST],
@@ -232,6 +236,8 @@ Deno.test("the rules of imports refuse what they should", () => {
     ["cli/backup/x.ts", "cli/target/judge.ts"],
     ["cli/apply/x.ts", "cli/commands/apply.ts"],
     ["cli/ui/x.ts", "cli/io/mod.ts"],
+    ["cli/lanes/x.ts", "cli/backup/lanes.ts"],
+    ["cli/commands/x.ts", "cli/workers/apply_lane.ts"],
     ["cli/commands/x.ts", "cli/main.ts"],
     ["cli/commands/x.ts", "cli/program.ts"],
     ["cli/commands/x.ts", "core-as/core.wasm"],

@@ -1,7 +1,7 @@
 /**
  * Two lanes: while one reads and looks for zeros, the other writes.
  *
- * The second lane is a worker (`commands/lane.ts`) with its own descriptors and its own kernels. Both take stripes
+ * The second lane is a worker (`workers/apply_lane.ts`) with its own descriptors and its own kernels. Both take stripes
  * of the disk from one counter in shared memory, so that neither waits for the other. Reading back goes the same way.
  * What must be done in the order of the disk (undo files, journals, sums) has one lane.
  */
@@ -196,7 +196,7 @@ export async function inBothLanes<T extends keyof LaneTasks>(
 /** Bundled into one file, that file serves as the worker too. */
 function laneModule(): string {
   return import.meta.url.endsWith(".ts")
-    ? new URL("../commands/lane.ts", import.meta.url).href
+    ? new URL("../workers/apply_lane.ts", import.meta.url).href
     : import.meta.url;
 }
 

@@ -230,7 +230,7 @@ function errorOf({ code, reason, path }: Extract<LaneReply, { type: "failed" }>)
 /** Bundled into one file, that file serves as the worker too. */
 function laneModule(): string {
   return import.meta.url.endsWith(".ts")
-    ? new URL("../commands/chunk_lane.ts", import.meta.url).href
+    ? new URL("../workers/chunk_lane.ts", import.meta.url).href
     : import.meta.url;
 }
 

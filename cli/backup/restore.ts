@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import { Batch, type RegrainError, type Target } from "../../core-as/host/mod.ts";
 import type { ChunkEntry, Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { ChunkSet } from "./chunk_set.ts";
-import { BufferPool, Gate, TaskGroup } from "./in_flight.ts";
+import { BufferPool, Gate, TaskGroup } from "../lanes/in_flight.ts";
 import type { Lanes } from "./lanes.ts";
 import { isDamage } from "./places.ts";
 import type { Repository } from "./repository.ts";

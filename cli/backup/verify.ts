@@ -21,7 +21,7 @@ import { assembleDisk } from "./assemble.ts";
 import { ChunkJudge, type Verdict } from "./chunk_judge.ts";
 import { listContent } from "./content_writer.ts";
 import type { IdTable } from "./id_table.ts";
-import { TaskGroup } from "./in_flight.ts";
+import { TaskGroup } from "../lanes/in_flight.ts";
 import { markDamaged, markOf } from "./intents.ts";
 import type { Lanes } from "./lanes.ts";
 import { readMarks, removeMark } from "./marks.ts";

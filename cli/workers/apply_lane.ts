@@ -69,4 +69,4 @@ async function verify(disk: Disk, target: Target, job: LaneJob): Promise<Verifie
   });
 }
 
-if (import.meta.url.endsWith("/commands/lane.ts")) serveLane();
+if (import.meta.url.endsWith("/workers/apply_lane.ts")) serveLane();

@@ -80,6 +80,6 @@ async function carryOut(
   }
 }
 
-if (import.meta.url.endsWith("/commands/chunk_lane.ts") && "WorkerGlobalScope" in globalThis) {
+if (import.meta.url.endsWith("/workers/chunk_lane.ts") && "WorkerGlobalScope" in globalThis) {
   serveChunkLane();
 }
