@@ -4,6 +4,7 @@
  */
 import { Argument, Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { backupCommands } from "./program/backup.ts";
+import { EXIT_STATUS } from "./program/exit_status.ts";
 import {
   examples,
   formatOption,
@@ -16,27 +17,9 @@ import {
 import { arrangeHelp, helpCommand } from "./program/help.ts";
 import { VERSION, VERSION_DATE } from "./version.ts";
 
-/** Every exit status with its meaning; the help and the manual page show it. */
-const EXIT_STATUS: readonly (readonly [status: number, meaning: string])[] = [
-  [0, "done, or equal"],
-  [1, "damage or differences"],
-  [2, "usage, or a target that cannot be one"],
-  [3, "finished, incomplete"],
-  [4, "input not a disk, unsupported or corrupt"],
-  [5, "wrong base: CID, size or chain"],
-  [6, "i/o: read, write, no space, permission"],
-  [7, "remote"],
-  [10, "no repository there"],
-  [12, "wrong or missing passphrase"],
-  [70, "a bug in regrain"],
-  [129, "stopped by SIGHUP (the terminal or ssh session is gone)"],
-  [130, "stopped by SIGINT (Ctrl-C)"],
-  [143, "stopped by SIGTERM"],
-];
-
 const SIZES = "Sizes and offsets are bytes; 64K, 1M, 2G mean powers of 1024.";
 
-/** The outage window as commands, below the help of apply; the README has the same with its other targets. */
+/** The outage window as commands, below the help of apply; docs/moving-a-vm.md has more targets. */
 const WINDOW = `
 The whole window, ESX shell to LVM:
   VM runs:  vim-cmd vmsvc/snapshot.create VMID regrain "" 0 0       (on ESX)

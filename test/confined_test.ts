@@ -1,12 +1,11 @@
-/** What Deno's permissions keep a program to, and what they do not, as the README's chapter on them says. */
+/** What Deno's permissions keep a program to, and what they do not, as docs/permissions.md says. */
 import assert from "node:assert/strict";
 import { caseNamed, writeCase } from "../fixtures/mod.ts";
 import { assertFileHolds } from "./helpers/bytes.ts";
 import { regrainExits, regrainRefuses } from "./helpers/cli.ts";
 import { tryRun, withTempDir } from "./helpers/peers.ts";
 
-const README = Deno.readTextFileSync(new URL("../README.md", import.meta.url));
-const CHAPTER = README.slice(README.indexOf("\n## Permissions\n"), README.indexOf("\n## Exit status\n"));
+const CHAPTER = Deno.readTextFileSync(new URL("../docs/permissions.md", import.meta.url));
 const ROWS = [...CHAPTER.matchAll(/^\| (?!command|-)(.*?) \| (.*) \|$/gm)].map(([, command, flags]) => ({
   command: command!,
   flags: flags!,
@@ -23,7 +22,7 @@ function flagsOf(command: string, words: Readonly<Record<string, string>>): stri
   return text.split(" ");
 }
 
-Deno.test("E10: the README says that --allow-ffi confines nothing, and names the line without it first", () => {
+Deno.test("E10: docs/permissions.md says --allow-ffi confines nothing, and puts the line without it first", () => {
   assert.ok(ROWS.length >= 10, "the table is not where it was");
   const said = CHAPTER.indexOf("**`--allow-ffi` confines nothing**");
   assert.ok(said > 0 && said < CHAPTER.indexOf("| command |"), "it is said before the table");
@@ -77,7 +76,7 @@ console.log(new TextDecoder().decode(bytes));
     }),
 });
 
-Deno.test("E10: Deno has workers with fewer rights behind an unstable flag only, as the README says", () =>
+Deno.test("E10: Deno has workers with fewer rights behind an unstable flag only, as docs/permissions.md says", () =>
   withTempDir((folder) => {
     Deno.writeTextFileSync(`${folder}/worker.ts`, "console.log('it runs'); self.close();\n");
     const options = "{ type: 'module', deno: { permissions: { ffi: false } } } as WorkerOptions";

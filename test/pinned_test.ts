@@ -63,5 +63,7 @@ Deno.test("E12: what CI fetches it fetches by a hash, and the nightly build amon
   assert.match(run, /s3s_fs_sha256=[0-9a-f]{64}\n/);
   const nightlies = [...read("deno.lock").matchAll(/"(\w[\w-]*)@([\d.]+-nightly[\w.]*)"/g)];
   assert.deepEqual(nightlies.map(([, name]) => name), ["binaryen"]);
-  for (const [, name, version] of nightlies) assert.ok(read("README.md").includes(`\`${name}\` ${version}`));
+  for (const [, name, version] of nightlies) {
+    assert.ok(read("docs/dependencies.md").includes(`\`${name}\` ${version}`));
+  }
 });

@@ -11,7 +11,7 @@ export interface QuietFlags extends Leniency {
 }
 
 const SNAPSHOT_FIRST =
-  "back up a snapshot of it (LVM, ZFS, libvirt: the README has the commands, and --hook-before " +
+  "back up a snapshot of it (LVM, ZFS, libvirt: docs/backups.md has the commands, and --hook-before " +
   "runs them)";
 
 /** Looks at the files of a source before and after they are read. */

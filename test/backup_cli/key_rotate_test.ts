@@ -144,7 +144,7 @@ Deno.test("B20: an encrypted repository says that there is no script for it, and
     const text = new TextDecoder().decode(repository.read("README.txt"));
     assert.match(text, /There is no script for it: shells have no AES-GCM/);
     assert.doesNotMatch(text, /#!\/bin\/sh/);
-    const manual = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+    const manual = Deno.readTextFileSync(new URL("../../docs/backups.md", import.meta.url));
     assert.match(manual, /An encrypted one has no such script/);
   });
 });
