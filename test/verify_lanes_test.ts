@@ -25,7 +25,7 @@ import {
   type VerifiedPart,
 } from "../cli/apply/lanes.ts";
 import { type Verification, verifyTarget } from "../cli/apply/verify.ts";
-import { WrappedTarget } from "../cli/apply/wrapped_target.ts";
+import { WrappedTarget } from "../cli/target/wrapped_target.ts";
 import { createContext } from "../cli/context.ts";
 import { pickIo } from "../cli/io/mod.ts";
 import {

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { Disk, MIB, openLink, RegrainError, type Target } from "../core-as/host/mod.ts";
 import { createContext } from "../cli/context.ts";
-import { intentOf, prepareDeltas, prepareTarget } from "../cli/apply/prepare.ts";
+import { intentOf, prepareDeltas } from "../cli/apply/prepare.ts";
+import { prepareTarget } from "../cli/target/prepare.ts";
 import { runPrepared } from "../cli/apply/run.ts";
 import { applyDisk } from "../cli/apply/engine.ts";
 import { verifyTarget } from "../cli/apply/verify.ts";

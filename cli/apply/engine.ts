@@ -19,24 +19,15 @@ import {
   STRICT,
   type Target,
 } from "../../core-as/host/mod.ts";
+import type { ApplyCounts } from "../target/counts.ts";
+
+export type { ApplyCounts };
 
 /**
  * What to do with zeros. `auto`: zero runs, and zero data from 64 KiB on, become holes in files; devices have their
  * zero runs zeroed out. `always`: zero data from 4 KiB on, and on devices too. `never`: every zero is written.
  */
 export type SparseMode = "auto" | "always" | "never";
-
-/** Bytes moved so far. The four sums make up what the walk has passed. */
-export interface ApplyCounts {
-  /** Data written as data. */
-  writtenBytes: number;
-  /** Data that was all zero and became a hole. */
-  sparedBytes: number;
-  /** Zero runs of the delta. */
-  zeroedBytes: number;
-  /** Holes of the delta: the target keeps what it has. */
-  skippedBytes: number;
-}
 
 /** What two parts of one apply come to. */
 export function sumOfCounts(a: Readonly<ApplyCounts>, b: Readonly<ApplyCounts>): ApplyCounts {

@@ -3,7 +3,7 @@
  * in the deltas, the other in the target. That speaks against a wrong disk, and never for a right one.
  */
 import { checkContent, type Disk, RegrainError } from "../../core-as/host/mod.ts";
-import type { PreparedTarget } from "./prepare.ts";
+import type { PreparedTarget } from "../target/prepare.ts";
 
 /**
  * @returns warnings: what was taken by `--force`.

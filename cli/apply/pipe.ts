@@ -26,16 +26,21 @@ import {
   type Scratch,
 } from "../../core-as/host/forward/mod.ts";
 import type { Io } from "../io/mod.ts";
-import { adoptContentId } from "./content_id.ts";
+import { adoptContentId } from "../target/content_id.ts";
 import type { ApplyCounts } from "./engine.ts";
-import { discardMade } from "./made_target.ts";
+import { discardMade } from "../target/made_target.ts";
 import { PipeSink, type PipeSinkOptions } from "./pipe_sink.ts";
-import { type PreparedTarget, prepareTarget, readTargetDescriptor, type TargetRequest } from "./prepare.ts";
-import { isDisturbed, requireInPlace } from "./undisturbed.ts";
-import { UndoSaver } from "./undo.ts";
-import { baseIds, randomUndoId } from "./undo_name.ts";
-import { UndoTarget } from "./undo_target.ts";
-import { hashBlocks } from "./untouched.ts";
+import {
+  type PreparedTarget,
+  prepareTarget,
+  readTargetDescriptor,
+  type TargetRequest,
+} from "../target/prepare.ts";
+import { isDisturbed, requireInPlace } from "../target/undisturbed.ts";
+import { UndoSaver } from "../target/undo.ts";
+import { baseIds, randomUndoId } from "../target/undo_name.ts";
+import { UndoTarget } from "../target/undo_target.ts";
+import { hashBlocks } from "../target/untouched.ts";
 
 export interface PipeRequest extends TargetRequest {
   /** Files that the stream itself comes from, where they are known. */

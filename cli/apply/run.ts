@@ -14,23 +14,24 @@ import {
   type Target,
 } from "../../core-as/host/mod.ts";
 import type { Io } from "../io/mod.ts";
-import { adoptContentId } from "./content_id.ts";
-import { hashStretch } from "./content_hash.ts";
+import { adoptContentId } from "../target/content_id.ts";
+import { hashStretch } from "../target/content_hash.ts";
 import { type ApplyCounts, applyDisk, type SparseMode, sumOfCounts } from "./engine.ts";
-import { type Difference, findDifferences, type Overwrite } from "./differences.ts";
+import { type Difference, findDifferences, type Overwrite } from "../target/differences.ts";
 import {
   fingerprintPlan,
   Journal,
   type JournalState,
   requireJournalPlace,
   requireResumable,
-} from "./journal.ts";
+} from "../target/journal.ts";
 import { inBothLanes, type LaneForHire } from "./lanes.ts";
-import { type PreparedDeltas, type PreparedTarget, readTargetDescriptor } from "./prepare.ts";
-import { isDisturbed, requireInPlace, requireUnchanged } from "./undisturbed.ts";
-import { UndoSaver } from "./undo.ts";
-import { baseIds, MAX_NAMED, type PlacedHash, randomUndoId } from "./undo_name.ts";
-import { hashBlocks, nonZeroBlocks, Thinned, UntouchedBlocks } from "./untouched.ts";
+import { type PreparedTarget, readTargetDescriptor } from "../target/prepare.ts";
+import type { PreparedDeltas } from "./prepare.ts";
+import { isDisturbed, requireInPlace, requireUnchanged } from "../target/undisturbed.ts";
+import { UndoSaver } from "../target/undo.ts";
+import { baseIds, MAX_NAMED, type PlacedHash, randomUndoId } from "../target/undo_name.ts";
+import { hashBlocks, nonZeroBlocks, Thinned, UntouchedBlocks } from "../target/untouched.ts";
 
 /** Enough between two checkpoints to keep them cheap, and a resumed run short. */
 const CHECKPOINT_BYTES = 256 * MIB;

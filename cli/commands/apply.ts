@@ -1,14 +1,15 @@
 /** `regrain apply`: deltas, or an undo file, onto a target. */
 import { type ApplyPlan, type Disk, probe, RegrainError } from "../../core-as/host/mod.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
-import { type ApplyRequest, intentOf, prepareDeltas, prepareTarget } from "../apply/prepare.ts";
-import { fingerprintPlan, requireJournalPlace } from "../apply/journal.ts";
+import { type ApplyRequest, intentOf, prepareDeltas } from "../apply/prepare.ts";
+import { prepareTarget } from "../target/prepare.ts";
+import { fingerprintPlan, requireJournalPlace } from "../target/journal.ts";
 import { requireLikelyBase } from "../apply/likely_base.ts";
 import { isWorthwhile, type LaneForHire, SecondLane } from "../apply/lanes.ts";
-import { discardMade } from "../apply/made_target.ts";
-import { requireRoomBeside } from "../apply/room_beside.ts";
+import { discardMade } from "../target/made_target.ts";
+import { requireRoomBeside } from "../target/room_beside.ts";
 import { runPrepared, type RunWork } from "../apply/run.ts";
-import { asInputs, asParts, type Purpose, requireOnePurpose } from "../apply/purposes.ts";
+import { asInputs, asParts, type Purpose, requireOnePurpose } from "../target/purposes.ts";
 import { isRbdDiff } from "../stream/rbd_diff.ts";
 import { Progress } from "../ui/mod.ts";
 import {

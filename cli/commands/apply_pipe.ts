@@ -4,9 +4,9 @@ import { type ForwardDisk, PIPE_NAME, type ReadNext } from "../../core-as/host/f
 import type { SparseMode } from "../apply/engine.ts";
 import { applyPipe, type PipeResult } from "../apply/pipe.ts";
 import type { PipeOperation } from "../apply/pipe_sink.ts";
-import type { PreparedTarget, TargetRequest } from "../apply/prepare.ts";
-import { requireRoomBeside } from "../apply/room_beside.ts";
-import { asInputs, asParts, requireOnePurpose } from "../apply/purposes.ts";
+import type { PreparedTarget, TargetRequest } from "../target/prepare.ts";
+import { requireRoomBeside } from "../target/room_beside.ts";
+import { asInputs, asParts, requireOnePurpose } from "../target/purposes.ts";
 import { Spill } from "../stream/spill.ts";
 import { openStdin } from "../stream/stdin.ts";
 import { unpacked } from "../stream/unpack.ts";

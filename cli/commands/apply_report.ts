@@ -17,9 +17,10 @@ import {
   type Target,
   uuidOf,
 } from "../../core-as/host/mod.ts";
-import { isDisturbed } from "../apply/undisturbed.ts";
+import { isDisturbed } from "../target/undisturbed.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
-import type { ApplyRequest, PreparedDeltas, PreparedTarget } from "../apply/prepare.ts";
+import type { ApplyRequest, PreparedDeltas } from "../apply/prepare.ts";
+import type { PreparedTarget } from "../target/prepare.ts";
 import type { RunResult } from "../apply/run.ts";
 import { type Console, formatDuration, type Progress } from "../ui/mod.ts";
 import { tellVerdict } from "./whole_disk.ts";

@@ -1,12 +1,13 @@
 /** `regrain apply UNDO_FILE TARGET`: takes an apply back, or applies what `rbd export-diff` wrote. */
 import { formatCid, formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
-import { IdsBefore } from "../apply/ids_before.ts";
-import { discardMade } from "../apply/made_target.ts";
-import { type ApplyRequest, type PreparedTarget, prepareTarget } from "../apply/prepare.ts";
-import { requireOwnTarget } from "../apply/recognise.ts";
-import { takeBack } from "../apply/take_back.ts";
-import { type PreparedDiff, prepareDiff } from "../apply/undo_file.ts";
+import { IdsBefore } from "../target/ids_before.ts";
+import { discardMade } from "../target/made_target.ts";
+import type { ApplyRequest } from "../apply/prepare.ts";
+import { type PreparedTarget, prepareTarget } from "../target/prepare.ts";
+import { requireOwnTarget } from "../target/recognise.ts";
+import { takeBack } from "../target/take_back.ts";
+import { type PreparedDiff, prepareDiff } from "../target/undo_file.ts";
 import { type Console, Progress } from "../ui/mod.ts";
 import { type ApplyFlags, rateLimitOf } from "./apply_flags.ts";
 import {

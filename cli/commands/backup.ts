@@ -1,7 +1,7 @@
 /** `regrain backup`: a snapshot of a disk or a stream, or the snapshot before with a delta over it. */
 import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import { checkSourceName, checkTag, type Snapshot } from "../../core-as/host/repo/mod.ts";
-import { RateLimit } from "../apply/rate_limited_target.ts";
+import { RateLimit } from "../target/rate_limited_target.ts";
 import { backUp, type BackupReport } from "../backup/backup.ts";
 import { refuseTwin } from "../backup/name_twins.ts";
 import type { BackupPlan } from "../backup/plan.ts";

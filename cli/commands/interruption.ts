@@ -1,7 +1,7 @@
 /** What long commands do on signals: end where it is clean, or say how far they came. */
 import type { RegrainError, Target } from "../../core-as/host/mod.ts";
-import { InterruptibleTarget } from "../apply/interruptible_target.ts";
-import { RateLimitedTarget } from "../apply/rate_limited_target.ts";
+import { InterruptibleTarget } from "../target/interruptible_target.ts";
+import { RateLimitedTarget } from "../target/rate_limited_target.ts";
 import { Signals } from "../signals.ts";
 import type { Console, Progress } from "../ui/mod.ts";
 

@@ -1,8 +1,8 @@
 /** `regrain restore`: a snapshot, with deltas over it if need be, onto a file, a device, or standard output. */
 import { formatSize, RegrainError } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import { RateLimit } from "../apply/rate_limited_target.ts";
-import { requireInPlace, requireUnchanged } from "../apply/undisturbed.ts";
+import { RateLimit } from "../target/rate_limited_target.ts";
+import { requireInPlace, requireUnchanged } from "../target/undisturbed.ts";
 import type { Repository } from "../backup/repository.ts";
 import { type Overlay, readInOrder, type RestoreCounts, restoreTo } from "../backup/restore.ts";
 import { type DamagedStretch, inOrder } from "../backup/salvage.ts";
@@ -16,7 +16,7 @@ import { interruptible, listenForSignals, passSafePoint } from "./interruption.t
 import { rememberNewest, warnOfHidden, warnOfOlder } from "./newest_seen.ts";
 import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
 import { onDamagedOf, warnDamaged, withHint } from "./restore_damage.ts";
-import { descriptorDoubt } from "./restore_beside.ts";
+import { descriptorDoubt } from "../target/descriptor_doubt.ts";
 import { behindTheEnd, formatOf, planFormat, type RestoreFormat } from "./restore_format.ts";
 import { findTarget, openPlace, type Place, type PlaceFlags, requireNoInputs } from "./restore_place.ts";
 import { isVmRestore, restoreVm } from "./restore_vm.ts";

@@ -1,6 +1,6 @@
 /** Whether the source of a backup is quiet: nobody has it open for writing, and nobody wrote to it meanwhile. */
 import { type Link, RegrainError, type Source } from "../../core-as/host/mod.ts";
-import { type Leniency, requireUnchanged } from "../apply/undisturbed.ts";
+import { type Leniency, requireUnchanged } from "../target/undisturbed.ts";
 
 /** What the snapshot is at best, and what spoke for it. */
 type Consistency = "crash-consistent" | undefined;

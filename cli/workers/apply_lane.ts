@@ -9,7 +9,8 @@ import {
   sendable,
   type VerifiedPart,
 } from "../apply/lanes.ts";
-import { joinTarget, openLinks } from "../apply/prepare.ts";
+import { openLinks } from "../apply/prepare.ts";
+import { joinTarget } from "../target/prepare.ts";
 import { createContext } from "../context.ts";
 import { pickIo } from "../io/mod.ts";
 

@@ -3,8 +3,8 @@
  * run, a plain second run and the undo file each lead to exactly the right image, or say why not and write nothing.
  */
 import assert from "node:assert/strict";
-import { requireOwnTarget } from "../../cli/apply/recognise.ts";
-import { prepareDiff } from "../../cli/apply/undo_file.ts";
+import { requireOwnTarget } from "../../cli/target/recognise.ts";
+import { prepareDiff } from "../../cli/target/undo_file.ts";
 import { RegrainError } from "../../core-as/host/mod.ts";
 import { baseDisk, buildCowd, deltaFiles } from "../../fixtures/mod.ts";
 import { Buffer } from "node:buffer";

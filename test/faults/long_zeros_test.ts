@@ -1,10 +1,10 @@
 /** Zeros as long as the disk: no call takes them all at once, whatever the medium does with them. */
 import assert from "node:assert/strict";
 import { applyDisk, type SparseMode } from "../../cli/apply/engine.ts";
-import { InterruptibleTarget } from "../../cli/apply/interruptible_target.ts";
+import { InterruptibleTarget } from "../../cli/target/interruptible_target.ts";
 import { PipeSink } from "../../cli/apply/pipe_sink.ts";
-import { takeBack } from "../../cli/apply/take_back.ts";
-import { prepareDiff } from "../../cli/apply/undo_file.ts";
+import { takeBack } from "../../cli/target/take_back.ts";
+import { prepareDiff } from "../../cli/target/undo_file.ts";
 import { type Io, pickIo } from "../../cli/io/mod.ts";
 import { rbdDiffEnd, rbdDiffHeader, rbdDiffRecord } from "../../cli/stream/rbd_diff.ts";
 import { Batch, GIB, MIB, readBytes, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";

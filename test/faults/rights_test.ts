@@ -1,6 +1,6 @@
 /** Who may read the files that regrain makes: bytes of a guest are in them. */
 import assert from "node:assert/strict";
-import { Journal } from "../../cli/apply/journal.ts";
+import { Journal } from "../../cli/target/journal.ts";
 import { pickIo } from "../../cli/io/mod.ts";
 import { Spill } from "../../cli/stream/spill.ts";
 import { assertFileHolds } from "../helpers/bytes.ts";

@@ -1,7 +1,8 @@
 /** Somebody else changes a file while an apply is under way: seen in the end, whatever was changed. */
 import assert from "node:assert/strict";
 import { createContext } from "../../cli/context.ts";
-import { intentOf, prepareDeltas, prepareTarget } from "../../cli/apply/prepare.ts";
+import { intentOf, prepareDeltas } from "../../cli/apply/prepare.ts";
+import { prepareTarget } from "../../cli/target/prepare.ts";
 import { runPrepared } from "../../cli/apply/run.ts";
 import { type Io, pickIo } from "../../cli/io/mod.ts";
 import {

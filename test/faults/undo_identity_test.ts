@@ -1,14 +1,14 @@
 /** Which undo file takes back what: resumed runs, files that are done with, clones, disks that a VM ran on. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { requireOwnTarget } from "../../cli/apply/recognise.ts";
-import { prepareDiff } from "../../cli/apply/undo_file.ts";
-import { parseUndoName, undoName } from "../../cli/apply/undo_name.ts";
+import { requireOwnTarget } from "../../cli/target/recognise.ts";
+import { prepareDiff } from "../../cli/target/undo_file.ts";
+import { parseUndoName, undoName } from "../../cli/target/undo_name.ts";
 import { rbdDiffEnd, rbdDiffHeader, rbdDiffRecord } from "../../cli/stream/rbd_diff.ts";
 import { buildCowd, caseNamed, deltaFiles, overlay, Rng, writeCase } from "../../fixtures/mod.ts";
 import { sha256File } from "../helpers/bytes.ts";
 import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
-import { UndoSaver } from "../../cli/apply/undo.ts";
+import { UndoSaver } from "../../cli/target/undo.ts";
 import { Batch } from "../../core-as/host/mod.ts";
 import { CrashMachine } from "../helpers/crash_machine.ts";
 import { RecordingTarget } from "../helpers/recording_target.ts";

@@ -4,12 +4,13 @@ import * as kernels from "../../core-as/core.wasm";
 import { inflatePortable } from "../../core-as/host/inflate.ts";
 import { type Context, Core, RegrainError } from "../../core-as/host/mod.ts";
 import { applyPipe } from "../../cli/apply/pipe.ts";
-import { type ApplyRequest, intentOf, prepareDeltas, prepareTarget } from "../../cli/apply/prepare.ts";
-import { requireOwnTarget } from "../../cli/apply/recognise.ts";
+import { type ApplyRequest, intentOf, prepareDeltas } from "../../cli/apply/prepare.ts";
+import { prepareTarget } from "../../cli/target/prepare.ts";
+import { requireOwnTarget } from "../../cli/target/recognise.ts";
 import { runPrepared, type RunResult } from "../../cli/apply/run.ts";
-import { takeBack } from "../../cli/apply/take_back.ts";
-import { prepareDiff } from "../../cli/apply/undo_file.ts";
-import type { UndoState } from "../../cli/apply/undo_name.ts";
+import { takeBack } from "../../cli/target/take_back.ts";
+import { prepareDiff } from "../../cli/target/undo_file.ts";
+import type { UndoState } from "../../cli/target/undo_name.ts";
 import {
   baseDisk,
   baseFiles,

@@ -1,6 +1,6 @@
 /** The first bytes of a raw disk belong to its guest, and decide nothing: every command, every place. */
 import assert from "node:assert/strict";
-import { joinTarget } from "../../cli/apply/prepare.ts";
+import { joinTarget } from "../../cli/target/prepare.ts";
 import { createContext } from "../../cli/context.ts";
 import { pickIo } from "../../cli/io/mod.ts";
 import { caseNamed, writeCase } from "../../fixtures/mod.ts";

@@ -14,7 +14,7 @@ import {
 } from "../../core-as/host/mod.ts";
 import type { Io, LogFile } from "../io/mod.ts";
 import type { RbdDiffRecord } from "../stream/rbd_diff.ts";
-import type { ApplyCounts } from "./engine.ts";
+import type { ApplyCounts } from "./counts.ts";
 import { requireInPlace } from "./undisturbed.ts";
 import { restoreMarks } from "./undo.ts";
 import type { PreparedDiff } from "./undo_file.ts";
