@@ -40,6 +40,7 @@ import {
   sequence,
 } from "../fixtures/mod.ts";
 import { regrainExits } from "./helpers/cli.ts";
+import { inTime } from "./helpers/hangs.ts";
 import { testWithPeers, withLoop, withTempDir } from "./helpers/peers.ts";
 
 const STRIPE_BYTES = 32 * MIB;
@@ -109,11 +110,13 @@ class LeadingLane extends SecondLane {
 /** Both lanes take their stripes by counting the first word of what they share. */
 async function untilTaken(shared: SharedArrayBuffer, stripes: number): Promise<void> {
   const taken = new Int32Array(shared, 0, 1);
-  const endMs = performance.now() + 10_000;
-  while (Atomics.load(taken, 0) < stripes) {
-    assert.ok(performance.now() < endMs, "the second lane took no stripe");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  let hasEnded = false;
+  const arrival = async () => {
+    while (!hasEnded && Atomics.load(taken, 0) < stripes) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await inTime("the second lane, which is to take a stripe", arrival()).finally(() => hasEnded = true);
 }
 
 /** The target as the first lane sees it: where its holes are is told when the second lane has its lead. */

@@ -33,7 +33,7 @@ const PROFILES = {
   forged: FORGED,
   unknown: UNKNOWN_KEYS,
 } as const;
-const START_MS = 20_000;
+const START_MS = 120_000;
 
 /** Pauses short enough for tests. */
 export const HASTY = { baseMs: 5, capMs: 20, forMs: 20_000 };
