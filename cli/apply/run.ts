@@ -16,7 +16,7 @@ import {
 import type { Io } from "../io/mod.ts";
 import { adoptContentId } from "../target/content_id.ts";
 import { hashStretch } from "../target/content_hash.ts";
-import { type ApplyCounts, applyDisk, type SparseMode, sumOfCounts } from "./engine.ts";
+import { type ApplyCounts, applyDisk, type Passed, type SparseMode, sumOfCounts } from "./engine.ts";
 import { type Difference, findDifferences, type Overwrite } from "../target/differences.ts";
 import {
   fingerprintPlan,
@@ -104,7 +104,7 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
         ranges: [{ fromSector, toSector: disk.capacitySectors }],
         onProgress: options.onProgress,
         ...(guarded ? { beforeWrite: guard(work, { undo: undo?.saver, journal }) } : {}),
-        ...(journal ? { afterWrite: (doneBytes: number) => journal.reached(doneBytes) } : {}),
+        ...(journal ? { afterWrite: (doneBytes, passed) => journal.reached(doneBytes, passed) } : {}),
       });
     await target.flush();
     requireUndisturbed(work, options);
@@ -144,6 +144,7 @@ async function applyInLanes(work: RunWork, options: RunOptions, hire: LaneForHir
       applyDisk(disk, target, {
         sparse,
         ranges: board.stripes(disk),
+        lanes: 2,
         onProgress: (counts) => options.onProgress(board.addPublished(counts)),
       }),
   });
@@ -181,7 +182,7 @@ function guard(
     let differences: Difference[] | undefined;
     if (journal) {
       differences = await findDifferences(overwrite, { places: JOURNAL_PLACES, thorough: false });
-      await journal.touch(stretches, differences);
+      await journal.willChange(differences);
     }
     await undo?.mark(overwrite, differences);
   };
@@ -238,8 +239,6 @@ class Checkpoints {
   private doneBytes: number;
   private savedBytes: number;
   private movedBytes = 0;
-  /** Last stretch of the buffer that is on its way. */
-  private pending: { offsetBytes: number; lengthBytes: number } | undefined;
 
   constructor(
     private readonly journal: Journal,
@@ -254,17 +253,15 @@ class Checkpoints {
     await this.save();
   }
 
-  /** Takes what is about to be written, and what of it changes. */
-  async touch(stretches: Batch, differences: readonly Difference[]): Promise<void> {
-    await this.journal.willChange(differences);
-    const last = stretches.count - 1;
-    this.pending = { offsetBytes: stretches.offsetBytes[last]!, lengthBytes: stretches.lengthBytes[last]! };
-    this.movedBytes += stretches.totalBytes;
+  /** Takes what is about to change. */
+  willChange(differences: readonly Difference[]): Promise<void> {
+    return this.journal.willChange(differences);
   }
 
-  async reached(doneBytes: number): Promise<void> {
-    if (this.pending) this.journal.wrote(this.pending);
-    this.pending = undefined;
+  /** The target has taken everything below a byte; more may be under way above it, of which nothing is said. */
+  async reached(doneBytes: number, { totalBytes, last }: Passed): Promise<void> {
+    if (last) this.journal.wrote(last);
+    this.movedBytes += totalBytes;
     this.doneBytes = doneBytes;
     if (this.movedBytes >= this.options.everyBytes) await this.save();
   }

@@ -5,6 +5,8 @@ import {
   type ExtentLine,
   extentTooShort,
   type Link,
+  type Medium,
+  ONE_AT_A_TIME,
   type PlacedExtent,
   RegrainError,
   SECTOR_SIZE,
@@ -36,6 +38,7 @@ export class FlatTarget implements Target {
   readonly kind: "file" | "device";
   readonly blockBytes: number;
   readonly sizeBytes: number;
+  readonly medium: Medium;
   private readonly parts: readonly Part[];
 
   /** Lines of the descriptor with the files that they name. */
@@ -66,6 +69,12 @@ export class FlatTarget implements Target {
     }
     this.kind = parts.every(({ target }) => target.kind === "device") ? "device" : "file";
     this.blockBytes = Math.max(...parts.map(({ target }) => target.blockBytes));
+    const media = parts.map(({ target }) => target.medium ?? ONE_AT_A_TIME);
+    this.medium = {
+      preferredBytes: Math.max(...media.map(({ preferredBytes }) => preferredBytes)),
+      // All that is under way may fall into one extent.
+      inFlight: Math.min(...media.map(({ inFlight }) => inFlight)),
+    };
     this.sizeBytes = parts.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
   }
 

@@ -27,6 +27,10 @@ const LONGEST_PIECE_MS = 100;
  */
 export class InterruptibleTarget extends WrappedTarget {
   private pieceBytes = FIRST_PIECE_BYTES;
+  /** Writes and zeros that are under way. */
+  private readonly underWay = new Set<Promise<void>>();
+  /** Why the work ended: of several calls that ask at once, one is given the reason, and none may write. */
+  private stop: RegrainError | undefined;
 
   constructor(
     target: Target,
@@ -43,13 +47,15 @@ export class InterruptibleTarget extends WrappedTarget {
 
   override async write(batch: Batch, buffer: Uint8Array): Promise<void> {
     await this.passSafePoint();
-    await this.target.write(batch, buffer);
+    if (this.stop) throw this.stop;
+    await this.track(this.target.write(batch, buffer));
   }
 
   override async zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): Promise<void> {
     const endBytes = stretch.offsetBytes + stretch.lengthBytes;
     for (let at = stretch.offsetBytes; at < endBytes;) {
       await this.passSafePoint();
+      if (this.stop) throw this.stop;
       const piece = { offsetBytes: at, lengthBytes: Math.min(this.pieceBytes, endBytes - at) };
       await this.zeroPiece({ ...piece, punch: stretch.punch });
       at += piece.lengthBytes;
@@ -64,15 +70,28 @@ export class InterruptibleTarget extends WrappedTarget {
   async passSafePoint(): Promise<void> {
     const stop = await this.safePoint();
     if (!stop) return;
+    this.stop = stop;
+    // What other calls began before is written too; how it ended is theirs to say.
+    await Promise.allSettled(this.underWay);
     await this.target.flush();
     throw stop;
+  }
+
+  private async track(call: MaybePromise<void>): Promise<void> {
+    if (!(call instanceof Promise)) return;
+    this.underWay.add(call);
+    try {
+      await call;
+    } finally {
+      this.underWay.delete(call);
+    }
   }
 
   private async zeroPiece(
     piece: { offsetBytes: number; lengthBytes: number; punch: boolean },
   ): Promise<void> {
     const startedMs = this.nowMs();
-    await this.target.zero(piece);
+    await this.track(this.target.zero(piece));
     const tookMs = this.nowMs() - startedMs;
     if (tookMs > LONGEST_PIECE_MS) {
       this.pieceBytes = Math.max(SMALLEST_PIECE_BYTES, piece.lengthBytes / 2);

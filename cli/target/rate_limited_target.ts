@@ -71,7 +71,11 @@ export class RateLimit {
 export class RateLimitedTarget extends WrappedTarget {
   private readonly limit: RateLimit;
   private readonly pieceBytes: number;
-  private readonly piece = new Batch();
+  /** Calls wait in a row: each takes its share of the time before the next one looks what is left. */
+  private turn: Promise<void> = Promise.resolve();
+  /** Calls of `zero` under way, and the bytes of zeros written that were accounted for before. */
+  private zeroing = 0;
+  private zerosBytes: number | undefined;
 
   constructor(target: Target, bytesPerSecond: number, options?: RateLimitOptions) {
     super(target);
@@ -82,17 +86,27 @@ export class RateLimitedTarget extends WrappedTarget {
 
   override async write(batch: Batch, buffer: Uint8Array): Promise<void> {
     for (const piece of this.piecesOf(batch)) {
-      await this.limit.wait();
+      await this.admit(piece.totalBytes);
       await this.target.write(piece, buffer);
-      this.limit.add(piece.totalBytes);
     }
+  }
+
+  /** Waits until bytes may be written, and counts them. */
+  private admit(bytes: number): Promise<void> {
+    const admitted = this.turn.then(async () => {
+      await this.limit.wait();
+      if (bytes > 0) this.limit.add(bytes);
+    });
+    // The caller hears of a stop; whoever waits behind it asks again.
+    this.turn = admitted.catch(() => undefined);
+    return admitted;
   }
 
   /** The same transfers in batches of few bytes; each is valid until the next is asked for. */
   private *piecesOf(batch: Batch): Generator<Batch> {
-    const { piece, pieceBytes } = this;
+    const { pieceBytes } = this;
     if (batch.totalBytes <= pieceBytes) return yield batch;
-    piece.clear();
+    const piece = new Batch();
     for (let i = 0; i < batch.count; i++) {
       for (let done = 0; done < batch.lengthBytes[i]!;) {
         const lengthBytes = Math.min(batch.lengthBytes[i]! - done, pieceBytes - piece.totalBytes);
@@ -107,18 +121,22 @@ export class RateLimitedTarget extends WrappedTarget {
   }
 
   override async zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): Promise<void> {
-    for (const piece of cutStretch(stretch, ZERO_PIECE_BYTES)) {
-      await this.limit.wait();
-      await this.zeroPiece({ ...piece, punch: stretch.punch });
+    if (this.zeroing++ === 0) this.zerosBytes = this.target.zerosWrittenBytes;
+    try {
+      for (const piece of cutStretch(stretch, ZERO_PIECE_BYTES)) {
+        await this.admit(0);
+        await this.target.zero({ ...piece, punch: stretch.punch });
+        this.accountZeros({ ...piece, punch: stretch.punch });
+      }
+    } finally {
+      this.zeroing--;
     }
   }
 
-  private async zeroPiece(
-    piece: { offsetBytes: number; lengthBytes: number; punch: boolean },
-  ): Promise<void> {
-    const before = this.target.zerosWrittenBytes;
-    await this.target.zero(piece);
+  private accountZeros(piece: { lengthBytes: number; punch: boolean }): void {
+    const before = this.zerosBytes;
     const after = this.target.zerosWrittenBytes;
+    this.zerosBytes = after;
     if (before !== undefined && after !== undefined) this.limit.add(after - before);
     else if (!piece.punch) this.limit.add(piece.lengthBytes);
   }

@@ -7,8 +7,9 @@ import { WrappedTarget } from "./wrapped_target.ts";
 const NOTHING = new Uint8Array(0);
 
 export class UndoTarget extends WrappedTarget {
-  private readonly stretch = new Batch();
   private readonly surviving: SurvivingBlocks;
+  /** One stretch after the other is saved; what was saved may be overwritten while the next one is. */
+  private saving: Promise<void> = Promise.resolve();
 
   constructor(target: Target, private readonly saver: UndoSaver) {
     super(target);
@@ -26,13 +27,18 @@ export class UndoTarget extends WrappedTarget {
   }
 
   override async zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): Promise<void> {
-    this.stretch.clear();
-    this.stretch.add({ ...stretch, at: -1 });
-    await this.guard(this.stretch, NOTHING);
+    const stretches = new Batch();
+    stretches.add({ ...stretch, at: -1 });
+    await this.guard(stretches, NOTHING);
     await this.target.zero(stretch);
   }
 
-  private async guard(stretches: Batch, buffer: Uint8Array): Promise<void> {
+  private guard(stretches: Batch, buffer: Uint8Array): Promise<void> {
+    // After one that failed nothing is saved, and so nothing overwritten: the undo file ends there.
+    return this.saving = this.saving.then(() => this.save(stretches, buffer));
+  }
+
+  private async save(stretches: Batch, buffer: Uint8Array): Promise<void> {
     for (let i = 0; i < stretches.count; i++) {
       const [offsetBytes, lengthBytes] = [stretches.offsetBytes[i]!, stretches.lengthBytes[i]!];
       this.surviving.touch({ offsetBytes, lengthBytes });

@@ -1,5 +1,12 @@
 /** A target around another one: hands everything on. What wraps a target overrides what it changes. */
-import type { Batch, MaybePromise, Run, Target } from "../../core-as/host/mod.ts";
+import {
+  type Batch,
+  type MaybePromise,
+  type Medium,
+  ONE_AT_A_TIME,
+  type Run,
+  type Target,
+} from "../../core-as/host/mod.ts";
 
 export class WrappedTarget implements Target {
   readonly kind: Target["kind"];
@@ -17,6 +24,10 @@ export class WrappedTarget implements Target {
     this.blockBytes = target.blockBytes;
     this.targets = [target];
     if (target.runs) this.runs = (fromBytes, toBytes) => target.runs!(fromBytes, toBytes);
+  }
+
+  get medium(): Medium {
+    return this.target.medium ?? ONE_AT_A_TIME;
   }
 
   get zerosWrittenBytes(): number | undefined {

@@ -57,6 +57,7 @@ async function apply(disk: Disk, target: Target, job: LaneJob): Promise<ApplyCou
   return await applyDisk(disk, target, {
     sparse: job.sparse,
     ranges: board.stripes(disk),
+    lanes: 2,
     onProgress: (counts) => board.publish(counts),
   });
 }

@@ -83,6 +83,37 @@ export function* cutStretch(stretch: Stretch, mostBytes: number = MOST_BYTES_A_C
   }
 }
 
+/**
+ * What a medium asks of its callers. A medium that says nothing takes one call after the other, of
+ * {@link PREFERRED_BYTES}.
+ */
+export interface Medium {
+  /** Bytes of a call that suit it best. Callers come near it where they are free to choose. */
+  readonly preferredBytes: number;
+  /**
+   * Calls that it wants under way at once, at least 1. Callers never have more; those under way together touch
+   * different bytes, have buffers of their own, and may end in any order.
+   */
+  readonly inFlight: number;
+}
+
+/** What suits local files: what is read is still in the processor's own cache when it is written. */
+export const PREFERRED_BYTES = MIB;
+
+/** A medium that takes one call after the other. */
+export const ONE_AT_A_TIME: Medium = { preferredBytes: PREFERRED_BYTES, inFlight: 1 };
+
+/**
+ * Most bytes that one reader or writer holds in buffers that are under way, whatever the medium asks for: so memory
+ * does not depend on what a medium says.
+ */
+export const MOST_BYTES_IN_FLIGHT = 64 * MIB;
+
+/** How many buffers of a size may be under way at a medium. */
+export function buffersInFlight(medium: Medium, bufferBytes: number): number {
+  return Math.max(1, Math.min(medium.inFlight, Math.floor(MOST_BYTES_IN_FLIGHT / bufferBytes)));
+}
+
 /** Something that can be read at any offset. */
 export interface Source {
   /** How messages name it: a path, mostly. */
@@ -96,6 +127,8 @@ export interface Source {
   readonly isDisk?: boolean;
   /** True of a block device: a disk too, unless the user says that a VMDK was copied onto it. */
   readonly isDevice?: boolean;
+  /** What it asks of those who read and write it; absent: {@link ONE_AT_A_TIME}. */
+  readonly medium?: Medium;
   /**
    * Reads every transfer of `batch` into `buffer`, whole.
    *
@@ -142,7 +175,7 @@ export interface Target extends Source {
    * Absent where that is not known.
    */
   readonly zerosWrittenBytes?: number | undefined;
-  /** Returns when everything written is durable. */
+  /** Returns when everything is durable that was written before; not what is under way. */
   flush(): MaybePromise<void>;
 }
 

@@ -34,21 +34,25 @@ import {
 
 const LOSSES: readonly Loss[] = ["kill", "all-lost", "some-lost", "some-lost"];
 
-async function stepsOf(safety: Safety): Promise<number> {
-  const machine = machineWith();
+async function stepsOf(safety: Safety, inFlight = 1): Promise<number> {
+  const machine = machineWith(BEFORE, Infinity, inFlight);
   await apply(machine, safety);
   assert.deepEqual(machine.bytesOf(TARGET), AFTER);
   return machine.steps;
 }
 
-Deno.test("an apply with undo file and journal, stopped at every operation, loses nothing", async () => {
-  const steps = await stepsOf(SAFE);
+/**
+ * @param inFlight Calls that are under way at the target at once.
+ * @param losses What is lost at each operation.
+ */
+async function stopEverywhere(inFlight: number, losses: readonly Loss[]): Promise<void> {
+  const steps = await stepsOf(SAFE, inFlight);
   assert.ok(steps > 60, `only ${steps} operations: the disk is too small to tell anything`);
   const outcomes = { resumed: 0, rerun: 0, refused: 0, undone: 0, undoneAfterRerun: 0 };
   for (let crashAt = 0; crashAt < steps; crashAt++) {
-    for (const [i, loss] of LOSSES.entries()) {
+    for (const [i, loss] of losses.entries()) {
       const at = `operation ${crashAt} of ${steps}, ${loss}`;
-      const stopped = machineWith(BEFORE, crashAt);
+      const stopped = machineWith(BEFORE, crashAt, inFlight);
       assert.ok(await crashes(() => apply(stopped, SAFE)), at);
       const restart = () => stopped.restarted(loss, crashAt * 10 + i);
 
@@ -84,8 +88,16 @@ Deno.test("an apply with undo file and journal, stopped at every operation, lose
       outcomes.undone++;
     }
   }
-  console.log(`crash points: ${steps} operations x ${LOSSES.length} losses; ${JSON.stringify(outcomes)}`);
+  console.log(`crash points: ${steps} operations x ${losses.length} losses; ${JSON.stringify(outcomes)}`);
   assert.ok(outcomes.resumed > 0 && outcomes.undone > 0);
+}
+
+Deno.test("an apply with undo file and journal, stopped at every operation, loses nothing", async () => {
+  await stopEverywhere(1, LOSSES);
+});
+
+Deno.test("F5: nor does one whose target has several writes under way, which end in any order", async () => {
+  await stopEverywhere(4, ["some-lost"]);
 });
 
 Deno.test("taking back, stopped at every operation, can be done again", async () => {

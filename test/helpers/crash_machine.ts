@@ -4,7 +4,15 @@
  * Every file has what is durable and what was written since. A kill keeps all of it. A power loss keeps what
  * was synced, and of the rest whatever it likes: nothing, everything, or some sectors of some writes.
  */
-import { type Batch, type Files, RegrainError, SECTOR_SIZE, type Source } from "../../core-as/host/mod.ts";
+import { setImmediate } from "node:timers";
+import {
+  type Batch,
+  type Files,
+  MIB,
+  RegrainError,
+  SECTOR_SIZE,
+  type Source,
+} from "../../core-as/host/mod.ts";
 import type { Io, LocalSource, LocalTarget, LogFile } from "../../cli/io/mod.ts";
 import { Rng } from "../../fixtures/mod.ts";
 import { memorySource } from "./memory.ts";
@@ -86,16 +94,25 @@ export class CrashMachine {
   /** Operations that changed something so far. */
   steps = 0;
   private readonly files = new Map<string, CrashFile>();
+  /** How long calls of its targets take. */
+  private readonly lots = new Rng(7);
 
-  /** @param crashAt Number of the operation in place of which the machine stops; `Infinity` never. */
-  constructor(files: Readonly<Record<string, Uint8Array>>, readonly crashAt = Infinity) {
+  /**
+   * @param crashAt Number of the operation in place of which the machine stops; `Infinity` never.
+   * @param inFlight Calls that its targets want under way. With more than 1 they end later, and in any order.
+   */
+  constructor(
+    files: Readonly<Record<string, Uint8Array>>,
+    readonly crashAt = Infinity,
+    readonly inFlight = 1,
+  ) {
     for (const [path, bytes] of Object.entries(files)) this.files.set(path, new CrashFile(bytes.slice()));
   }
 
   /** The same machine after it was switched on again. */
   restarted(loss: Loss, seed: number): CrashMachine {
     const rng = new Rng(seed);
-    const machine = new CrashMachine({});
+    const machine = new CrashMachine({}, Infinity, this.inFlight);
     for (const [path, file] of this.files) machine.files.set(path, file.afterLoss(loss, rng));
     return machine;
   }
@@ -144,7 +161,8 @@ export class CrashMachine {
   }
 
   private step(): void {
-    if (this.steps++ === this.crashAt) throw new Crash(`at operation ${this.crashAt}`);
+    // What was under way when it stopped does not happen either.
+    if (this.steps++ >= this.crashAt) throw new Crash(`at operation ${this.crashAt}`);
   }
 
   private find(path: string): CrashFile {
@@ -160,6 +178,13 @@ export class CrashMachine {
 
   private identityOf(path: string) {
     return { device: 1, inode: [...this.files.keys()].indexOf(path), rdev: undefined };
+  }
+
+  private async latency(): Promise<void> {
+    if (this.inFlight === 1) return;
+    for (let turns = this.lots.int(6); turns > 0; turns--) {
+      await new Promise<void>((next) => setImmediate(next));
+    }
   }
 
   private openTarget(path: string): LocalTarget {
@@ -178,12 +203,17 @@ export class CrashMachine {
       // Nobody else is on this machine.
       setMode: () => {},
       read: (batch: Batch, buffer: Uint8Array) => memorySource(path, file.bytes).read(batch, buffer),
-      write: (batch: Batch, buffer: Uint8Array) => {
+      medium: { preferredBytes: MIB, inFlight: this.inFlight },
+      write: async (batch: Batch, buffer: Uint8Array) => {
+        await this.latency();
         for (let i = 0; i < batch.count; i++) {
           change(batch.offsetBytes[i]!, buffer.subarray(batch.at[i]!, batch.at[i]! + batch.lengthBytes[i]!));
         }
       },
-      zero: ({ offsetBytes, lengthBytes }) => change(offsetBytes, new Uint8Array(lengthBytes)),
+      zero: async ({ offsetBytes, lengthBytes }) => {
+        await this.latency();
+        change(offsetBytes, new Uint8Array(lengthBytes));
+      },
       flush: () => {
         this.step();
         file.sync();

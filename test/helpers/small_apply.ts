@@ -73,10 +73,10 @@ export function mostlyAlike(step: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-export function machineWith(target: Uint8Array = BEFORE, crashAt = Infinity): CrashMachine {
+export function machineWith(target: Uint8Array = BEFORE, crashAt = Infinity, inFlight = 1): CrashMachine {
   const delta = deltaFiles({ kind: "cowd", bytes: DELTA, capacitySectors: SECTORS });
   const files = { ...baseFiles({ capacitySectors: SECTORS }), ...delta, [TARGET]: target };
-  return new CrashMachine(files, crashAt);
+  return new CrashMachine(files, crashAt, inFlight);
 }
 
 export const REQUEST: ApplyRequest = {
