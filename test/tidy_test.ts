@@ -60,7 +60,7 @@ const ARROWS: Record<Part, readonly Part[]> = {
   version: [],
   signals: [...HOST],
   child: ["environment"],
-  environment: [],
+  environment: HOST,
   commands: [...HOST, ...CAPABILITIES, "context", "version", "signals", "child", "environment", "ui", "page"],
   program: ["commands", "version"],
   main: [...HOST, "program", "commands", "ui", "signals", "workers"],

@@ -1,10 +1,18 @@
 /** Removing snapshots by rules. Only manifests are removed here; their chunks are the business of a collection. */
 import { RegrainError } from "../../core-as/host/errors.ts";
+import { plural } from "../../core-as/host/units.ts";
 import { type Snapshot, type SnapshotName, vmKey, type VmSnapshot } from "../../core-as/host/repo/mod.ts";
 import { heldIds } from "./holds.ts";
 import { unhealedMarks } from "./marks.ts";
 import type { Repository } from "./repository.ts";
-import { type Candidate, type Fate, isEmptyPolicy, type RetentionPolicy, selectKept } from "./retention.ts";
+import {
+  type Candidate,
+  disksWithoutTag,
+  type Fate,
+  isEmptyPolicy,
+  type RetentionPolicy,
+  selectKept,
+} from "./retention.ts";
 import { type IndexFile, readOutlines } from "./snapshot_index.ts";
 import { type Listed, type ListedSnapshot, readSnapshots } from "./snapshots.ts";
 import { shrunkDisks } from "./shrunk.ts";
@@ -41,7 +49,7 @@ export interface PruneReport {
 /**
  * Removes what no rule keeps.
  *
- * @throws {RegrainError} `USAGE` when no rule is given.
+ * @throws {RegrainError} `USAGE` when no rule is given, or only tags that no snapshot of a disk has.
  */
 export async function prune(repository: Repository, options: PruneOptions): Promise<PruneReport> {
   if (isEmptyPolicy(options.policy)) {
@@ -51,6 +59,7 @@ export async function prune(repository: Repository, options: PruneOptions): Prom
   }
   const vms = await vmsByDisk(repository);
   const fates = keepTogether(selectKept(await readCandidates(repository, options), options.policy), vms);
+  refuseUnusedTag(fates, options.policy);
   const doomed = fates.filter(({ isKept }) => !isKept).map(({ snapshot }) => snapshot);
   for (const sentence of shrunkDisks(fates, new Set(doomed.map(({ id }) => id)))) options.onNotice(sentence);
   if (options.dryRun || doomed.length === 0) return { fates, removed: doomed.map(({ id }) => id) };
@@ -72,6 +81,24 @@ export async function prune(repository: Repository, options: PruneOptions): Prom
   await repository.store.remove([...gone].map(({ source, id }) => vmKey(source.key, id, repository.suffix)));
   await repository.store.remove(removed.map(({ name }) => name.key));
   return { fates, removed: removed.map(({ id }) => id) };
+}
+
+/** A tag that is typed wrong must not cost a disk its history. */
+function refuseUnusedTag(fates: readonly Fate<PruneCandidate>[], policy: RetentionPolicy): void {
+  const [first, ...others] = disksWithoutTag(fates, policy);
+  if (first === undefined) return;
+  const tags = (policy.tags ?? []).map((tag) => JSON.stringify(tag)).join(" or ");
+  const more = others.length === 0 ? "" : `, nor of ${plural(others.length, "other disk")}`;
+  throw new RegrainError(
+    "USAGE",
+    `no snapshot of ${JSON.stringify(first.disk)} has the tag ${tags}${more}, and no other rule is given: ` +
+      "all but the newest would go",
+    {
+      hint:
+        "regrain snapshots lists the tags; --keep-last 1 beside it says that this is meant, and only the newest " +
+        "stays then",
+    },
+  );
 }
 
 /** A VM snapshot is one: where one of its disks is kept, or is not judged here, all of them are. */

@@ -60,6 +60,24 @@ export function hasPeriods(policy: RetentionPolicy): boolean {
   return PERIODS.some((period) => (policy[period] ?? 0) > 0);
 }
 
+/**
+ * Disks of which a policy of tags alone keeps no snapshot: mostly a tag that is typed wrong, and all but the newest
+ * would go.
+ *
+ * @returns one snapshot of each such disk that would lose any.
+ */
+export function disksWithoutTag<T extends Candidate>(
+  fates: readonly Fate<T>[],
+  { last = 0, withinMs = 0, tags = [], ...policy }: RetentionPolicy,
+): T[] {
+  if (last > 0 || withinMs > 0 || hasPeriods(policy)) return [];
+  const disks = [...Map.groupBy(fates, ({ snapshot }) => snapshot.source).values()];
+  return disks.flatMap((disk) => {
+    const isTagged = disk.some(({ snapshot }) => tags.some((tag) => snapshot.tags.includes(tag)));
+    return isTagged ? [] : disk.filter(({ isKept }) => !isKept).slice(0, 1).map(({ snapshot }) => snapshot);
+  });
+}
+
 /** Judges every snapshot; in the order of the disks as they come, and of each the oldest first. */
 export function selectKept<T extends Candidate>(snapshots: readonly T[], policy: RetentionPolicy): Fate<T>[] {
   const disks = Map.groupBy(snapshots, ({ source }) => source);
@@ -72,19 +90,42 @@ export function selectKept<T extends Candidate>(snapshots: readonly T[], policy:
  */
 function judgeDisk<T extends Candidate>(disk: readonly T[], policy: RetentionPolicy): Fate<T>[] {
   const oldestFirst = [...disk].sort((a, b) => a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1));
-  const readable = oldestFirst.filter(({ state, isAhead }) => state !== "damaged" && !isAhead);
+  const behind = madeBehind(disk);
+  const readable = oldestFirst.filter((each) =>
+    each.state !== "damaged" && !each.isAhead && !behind.has(each)
+  );
   const sound = readable.filter(({ state }) => state === "sound");
   const [bySound, byAll] = [applyRules(sound, policy), applyRules(readable, policy)];
   // Whatever the rules say, the disk can be restored.
   const spared = sound.at(-1) ?? readable.at(-1);
   return oldestFirst.map((snapshot) => {
     const rules = new Set([...bySound.get(snapshot) ?? [], ...byAll.get(snapshot) ?? []]);
-    const reasons = [...protections(snapshot, policy), ...rules];
+    const isBehind = behind.has(snapshot);
+    const reasons = [...protections(snapshot, policy, isBehind), ...rules];
     if (reasons.length === 0 && snapshot === spared) {
       reasons.push(snapshot.state === "sound" ? "newest sound one" : "newest, and none is sound");
     }
     return { snapshot, isKept: reasons.length > 0, reasons: reasons.length > 0 ? reasons : ["no rule"] };
   });
+}
+
+/** What a clock may be wrong by without a snapshot being put among those of another day. */
+const BEHIND_MS = 24 * 3600 * 1000;
+
+/**
+ * Snapshots whose time lies days before that of one that was made before them, by the order of their ids: their host's
+ * clock was behind, as one of 1970 is without its battery. By their time they would be the first to go, and the newest
+ * state of the disk with them.
+ */
+function madeBehind<T extends Candidate>(disk: readonly T[]): ReadonlySet<T> {
+  const behind = new Set<T>();
+  let latestMs = -Infinity;
+  for (const snapshot of [...disk].sort((a, b) => a.id < b.id ? -1 : 1)) {
+    if (snapshot.isAhead || snapshot.state === "damaged") continue;
+    if (snapshot.timeMs < latestMs - BEHIND_MS) behind.add(snapshot);
+    else latestMs = Math.max(latestMs, snapshot.timeMs);
+  }
+  return behind;
 }
 
 /** Which rules take each snapshot. */
@@ -108,9 +149,11 @@ function applyRules<T extends Candidate>(
 function protections(
   { isHeld, isAhead, retainedUntil, state, tags }: Candidate,
   policy: RetentionPolicy,
+  isBehind: boolean,
 ): string[] {
   return [
     ...isAhead ? ["its time lies in the future, not counted"] : [],
+    ...isBehind ? ["its clock was behind that of older ones, not counted"] : [],
     ...isHeld ? ["held"] : [],
     ...retainedUntil === undefined ? [] : [`locked until ${retainedUntil}`],
     ...state === "damaged" ? ["damaged, left alone"] : [],

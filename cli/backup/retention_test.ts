@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { check, fc } from "../../test/helpers/property.ts";
-import { type Candidate, isEmptyPolicy, type RetentionPolicy, selectKept } from "./retention.ts";
+import {
+  type Candidate,
+  disksWithoutTag,
+  isEmptyPolicy,
+  type RetentionPolicy,
+  selectKept,
+} from "./retention.ts";
 
 const HOUR_MS = 3600 * 1000;
 
@@ -65,6 +71,44 @@ Deno.test("selectKept() spares the newest sound one where only tags say what is 
   const doubtful = snapshot("2026-11-20T00:00:00Z", { state: "doubtful" });
   assert.deepEqual(kept([old, newer, doubtful], { tags: ["x"] }), ["2026-11-19T00:00 newest sound one"]);
   assert.deepEqual(kept([doubtful], { tags: ["x"] }), ["2026-11-20T00:00 newest, and none is sound"]);
+});
+
+Deno.test("selectKept() keeps what a clock of 1970 made, and counts the others as if it were not there", () => {
+  const right = ["25", "26", "27", "28"].map((day) => snapshot(`2026-11-${day}T00:00:00Z`));
+  const flat = ["1970-01-01T00:00:10Z", "1970-01-01T00:00:20Z"].map((time, i) =>
+    snapshot(time, { id: `${right.at(-1)!.timeMs + i + 1}` })
+  );
+  const expected = [
+    "1970-01-01T00:00 its clock was behind that of older ones, not counted",
+    "1970-01-01T00:00 its clock was behind that of older ones, not counted",
+  ];
+  for (const policy of [{ last: 1 }, { daily: 1 }, { withinMs: HOUR_MS }]) {
+    const [rule] = Object.keys(policy);
+    const name = rule === "withinMs" ? "within" : rule;
+    assert.deepEqual(kept([...right, ...flat], policy), [...expected, `2026-11-28T00:00 ${name}`]);
+  }
+});
+
+Deno.test("selectKept() counts a snapshot whose clock was behind by less than a day", () => {
+  const right = snapshot("2026-11-28T12:00:00Z");
+  const late = snapshot("2026-11-27T13:00:00Z", { id: `${right.timeMs + 1}` });
+  assert.deepEqual(kept([right, late], { last: 1 }), ["2026-11-28T12:00 last"]);
+});
+
+Deno.test("disksWithoutTag() names disks that only a tag would keep, and no snapshot of which has it", () => {
+  const snapshots = [
+    ...["01", "02"].map((day) => snapshot(`2026-11-${day}T00:00:00Z`, { source: "none" })),
+    ...["01", "02"].map((day) => snapshot(`2026-11-${day}T00:00:00Z`, { source: "one", tags: [`t${day}`] })),
+    snapshot("2026-11-01T00:00:00Z", { source: "single" }),
+  ];
+  const of = (policy: RetentionPolicy) =>
+    disksWithoutTag(selectKept(snapshots, policy), policy).map(({ source }) => source);
+  assert.deepEqual(of({ tags: ["t01"] }), ["none"]);
+  assert.deepEqual(of({ tags: ["t02", "x"] }), ["none"]);
+  assert.deepEqual(of({ tags: ["x"] }), ["none", "one"]);
+  for (const rule of [{ last: 1 }, { daily: 1 }, { withinMs: HOUR_MS }]) {
+    assert.deepEqual(of({ tags: ["x"], ...rule }), []);
+  }
 });
 
 Deno.test("B16: --keep-within counts from the newest of a disk, so old ones stay where backups ended", () => {

@@ -1,6 +1,7 @@
 /** A passphrase that a command of the user's writes: one of a password manager, of a key store, of systemd. */
 import { RegrainError } from "../../core-as/host/mod.ts";
 import { SHELL, shellCommand } from "../child.ts";
+import { passphraseText } from "./passphrase_text.ts";
 
 const FLAG = "--passphrase-command";
 
@@ -23,7 +24,7 @@ export function passphraseByCommand(command: string, maxBytes: number): string {
       path: command,
     });
   }
-  const passphrase = new TextDecoder().decode(stdout).replace(/\r?\n$/, "");
+  const passphrase = passphraseText(stdout, { path: command, bytesOf: `(${command})` });
   if (passphrase !== "") return passphrase;
   throw new RegrainError("REPO_KEY", `the command of ${FLAG} writes no passphrase`, { path: command });
 }

@@ -1,5 +1,5 @@
 /** What every command on a repository starts with: the store, the passphrase, the open repository. */
-import { RegrainError } from "../../core-as/host/mod.ts";
+import { quoteWord, RegrainError } from "../../core-as/host/mod.ts";
 import type { ObjectStore } from "../../core-as/host/repo/mod.ts";
 import { type Lanes, openLanes } from "../backup/lanes.ts";
 import type { Repository, World } from "../backup/repository.ts";
@@ -9,6 +9,7 @@ import { VERSION } from "../version.ts";
 import { guardWire } from "./wire.ts";
 import { variable } from "../environment.ts";
 import { passphraseByCommand } from "./passphrase_command.ts";
+import { passphraseText } from "./passphrase_text.ts";
 import { secretVariable, takeSecrets } from "./secrets.ts";
 import { type AdmissionRequest, FIRST_WORDS, openAdmitted } from "./admission.ts";
 import { readGivenFile } from "./given_file.ts";
@@ -181,7 +182,7 @@ function secretOf(
 function readPassphraseFile(path: string, flags: CommonFlags): string {
   const bytes = readGivenFile(path, { mostBytes: MAX_PASSPHRASE_BYTES, what: "a passphrase" });
   warnOfReaders(path, flags);
-  return new TextDecoder().decode(bytes).replace(/\r?\n$/, "");
+  return passphraseText(bytes, { path, bytesOf: `cat ${quoteWord(path)}` });
 }
 
 const warnedOf = new Set<string>();

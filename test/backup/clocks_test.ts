@@ -121,6 +121,23 @@ for (const [words, aheadMs] of [["ten minutes", 10 * MINUTE_MS], ["ten years", 3
   });
 }
 
+Deno.test("a backup by a clock of 1970 is not the first that prune removes, and is still the latest", async () => {
+  const host = await Host.start("abcd");
+  for (let day = 0; day < 10; day++) {
+    host.clock.ms = START_MS + day * DAY_MS;
+    await host.change(day % 4, String.fromCodePoint(97 + day));
+  }
+  host.clock.ms = DAY_MS;
+  const flat = await host.change(0, "x");
+  host.clock.ms = START_MS + 10 * DAY_MS;
+  const { fates } = await prune(host.repository, { policy: { daily: 3 }, onNotice: () => undefined });
+  const kept = fates.filter(({ isKept }) => isKept).map(({ snapshot }) => snapshot);
+  assert.deepEqual(kept.map(({ timeMs }) => Math.floor((timeMs - START_MS) / DAY_MS)).slice(1), [7, 8, 9]);
+  assert.equal(kept[0]!.id, flat.id);
+  assert.equal((await host.find("latest")).id, flat.id);
+  await host.assertHolds(flat, host.letters);
+});
+
 Deno.test("B1: with clocks that jump at random every backup is right, and every time means its row", async () => {
   const host = await Host.start("abcdefgh");
   let seed = 7;

@@ -81,6 +81,27 @@ Deno.test("prune refuses without a rule, keeps tags, the newest sound one, and w
   });
 });
 
+Deno.test("prune by a tag that no snapshot has removes nothing, and the hint says how it is meant", async () => {
+  await withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    const ids = ["a", "b", "c"].map((letters) => repository.backUp(letters, ["--tag", "release"]));
+    for (const flags of [["--dry-run"], []]) {
+      const { message, hint } = repository.refuses({ code: "USAGE", exit: 2 }, [
+        ...["prune", "--keep-tag", "relaese"],
+        ...flags,
+      ]);
+      assert.match(
+        message,
+        /no snapshot of "web01\/disk-0" has the tag "relaese".*all but the newest would go/,
+      );
+      assert.match(hint!, /--keep-last 1/);
+    }
+    assert.equal(repository.keys("snaps/").length, 3);
+    repository.run(["prune", "--keep-tag", "relaese", "--keep-last", "1"]);
+    assert.deepEqual(repository.keys("snaps/").map((key) => key.slice(-31, -5)), ids.slice(-1));
+  });
+});
+
 Deno.test("hold and release take an id, or a place in time, and refuse what is not there", async () => {
   await withTempDir((folder) => {
     const repository = RepositoryFolder.create(folder);
