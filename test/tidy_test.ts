@@ -30,6 +30,7 @@ const PARTS = [
   ["stream", /^cli\/stream\//],
   ["target", /^cli\/target\//],
   ["apply", /^cli\/apply\//],
+  ["store-flags", /^cli\/store\/(?:[a-z0-9_]+\/)?flags\.ts$/],
   ["capability", /^cli\/[a-z_]+\//],
   ["page", /^inspector-web\/dist\/inspector(-repository)?\.html$/],
   ["inspector-build", /^inspector-web\/(build|base85)\.ts$/],
@@ -39,7 +40,7 @@ const PARTS = [
 type Part = typeof PARTS[number][0];
 
 const HOST = ["units", "host"] as const;
-const CAPABILITIES = ["io", "stream", "target", "apply", "lanes", "capability"] as const;
+const CAPABILITIES = ["io", "stream", "target", "apply", "lanes", "store-flags", "capability"] as const;
 
 /** What each part may import beside itself. Tests may import everything. */
 const ARROWS: Record<Part, readonly Part[]> = {
@@ -52,7 +53,8 @@ const ARROWS: Record<Part, readonly Part[]> = {
   stream: [...HOST, "io", "child"],
   target: [...HOST, "io", "stream"],
   apply: [...HOST, "io", "stream", "target", "lanes"],
-  capability: [...HOST, "io", "stream", "child", "environment", "lanes"],
+  "store-flags": [],
+  capability: [...HOST, "store-flags", "io", "stream", "child", "environment", "lanes"],
   lanes: [...HOST],
   workers: [...HOST, ...CAPABILITIES, "context"],
   context: [...HOST, "kernels", "io"],
@@ -62,7 +64,7 @@ const ARROWS: Record<Part, readonly Part[]> = {
   child: ["environment"],
   environment: HOST,
   commands: [...HOST, ...CAPABILITIES, "context", "version", "signals", "child", "environment", "ui", "page"],
-  program: ["commands", "version"],
+  program: ["commands", "store-flags", "version"],
   main: [...HOST, "program", "commands", "ui", "signals", "workers"],
   ship: [...HOST, "program", "capability", "version"],
   page: [],

@@ -16,7 +16,8 @@ import {
 import { Repository, type World } from "../backup/repository.ts";
 import type { Console } from "../ui/mod.ts";
 import { attachMemory } from "./newest_seen.ts";
-import { endpointOf } from "../store/s3/endpoint.ts";
+import type { StoreFlags } from "../store/flags.ts";
+import { findStore } from "../store/registry.ts";
 
 /** How hints name the flags of one of the two repositories of a command. */
 export interface AdmissionWords {
@@ -30,7 +31,8 @@ export const OTHER_WORDS: AdmissionWords = { unencrypted: "--to-unencrypted", re
 export interface AdmissionRequest {
   readonly console: Console;
   readonly world: World;
-  readonly endpoint: string | undefined;
+  /** How the store is reached. */
+  readonly storeFlags: StoreFlags;
   readonly unencrypted: boolean;
   readonly replaced: boolean;
   /** Whether there is a reason to expect encryption: a passphrase, or that what is copied was encrypted. */
@@ -79,13 +81,13 @@ export async function openAdmitted(store: ObjectStore, request: AdmissionRequest
 export async function rememberMade(
   store: ObjectStore,
   description: RepositoryDescription,
-  { console, endpoint, keys = description.encryption === "none" ? 0 : 1 }: {
+  { console, storeFlags, keys = description.encryption === "none" ? 0 : 1 }: {
     console: Console;
-    endpoint: string | undefined;
+    storeFlags: StoreFlags;
     keys?: number;
   },
 ): Promise<void> {
-  const address = await addressOf(store, endpoint);
+  const address = await findStore(store.label).identity(storeFlags);
   const memory = { address, file: await knownFile(address), known: undefined };
   await remember(memory, knownOf(address, description, keys), { console, replaced: false });
 }
@@ -104,8 +106,8 @@ interface Memory {
   readonly known: KnownRepository | undefined;
 }
 
-async function recall(store: ObjectStore, { console, endpoint }: AdmissionRequest): Promise<Memory> {
-  const address = await addressOf(store, endpoint);
+async function recall(store: ObjectStore, { console, storeFlags }: AdmissionRequest): Promise<Memory> {
+  const address = await findStore(store.label).identity(storeFlags);
   const file = await knownFile(address);
   if (file.path === undefined) {
     console.detail(`this host remembers no repositories: ${file.why}`);
@@ -144,19 +146,6 @@ async function remember(
 function knownOf(address: string, description: RepositoryDescription, keys: number): KnownRepository {
   const { id, encryption, mac } = description;
   return { address, id, encryption, authenticated: mac !== undefined, keys, newest: new Map() };
-}
-
-/** One name for one place: a folder by where it is, a bucket with the server it is on. */
-async function addressOf({ label }: ObjectStore, endpoint: string | undefined): Promise<string> {
-  if (label.startsWith("s3://")) return `${endpointOf(endpoint) ?? ""} ${label}`;
-  try {
-    return await Deno.realPath(label);
-  } catch (error) {
-    // A folder that is not there, or whose way Deno may not look at: what was typed names it well enough.
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return label;
-    if (error instanceof Deno.errors.PermissionDenied) return label;
-    throw error;
-  }
 }
 
 /** @throws {RegrainError} `REPO_REPLACED` when this host remembers another repository at the address. */

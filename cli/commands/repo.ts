@@ -35,6 +35,7 @@ export interface RepoInitFlags extends CommonFlags, RepoFlags {
 /** `regrain repo init`: an empty repository in an empty place. */
 export async function runRepoInit(flags: RepoInitFlags): Promise<number> {
   const console = new Console(flags);
+  const address = repositoryAddress(flags);
   const chunkBytes = chunkBytesOf(flags.chunkSize);
   if (!flags.encrypt && !flags.unencrypted && hasPassphrase(flags)) {
     throw new RegrainError(
@@ -46,12 +47,12 @@ export async function runRepoInit(flags: RepoInitFlags): Promise<number> {
     );
   }
   const passphrase = flags.encrypt ? passphraseOf(flags) : undefined;
-  guardWire(repositoryAddress(flags), flags, { isEncrypted: passphrase !== undefined, console });
+  guardWire(address, flags, { isEncrypted: passphrase !== undefined, console });
   const store = await openStoreOf(flags);
   try {
     const description = await initIn(store, { console, chunkBytes, passphrase });
     // The place was empty, and what is there now was made here: it takes the place of what was there before.
-    await rememberMade(store, description, { console, endpoint: flags.endpoint });
+    await rememberMade(store, description, { console, storeFlags: flags });
   } finally {
     store.close();
     console.flush();

@@ -6,7 +6,9 @@ import { copySnapshot, copyVms, CopyWorld, readCopies } from "../backup/copy.ts"
 import { isDamage } from "../backup/places.ts";
 import type { Repository } from "../backup/repository.ts";
 import { readSnapshots } from "../backup/snapshots.ts";
-import { openStore } from "../store/address.ts";
+import { ofOtherStore, type OtherStoreFlags } from "../store/flags.ts";
+import { OTHER_STORE } from "../store/refusal.ts";
+import { findStore, openStore } from "../store/registry.ts";
 import { type CommonFlags, Console, Progress, type ProgressMode } from "../ui/mod.ts";
 import { openAdmitted, OTHER_WORDS } from "./admission.ts";
 import {
@@ -19,17 +21,11 @@ import {
 } from "./repo_session.ts";
 import { guardWire } from "./wire.ts";
 
-export interface CopyFlags extends CommonFlags, RepoFlags {
+export interface CopyFlags extends CommonFlags, RepoFlags, OtherStoreFlags {
   readonly to: string;
   readonly toPassphraseFile?: string | undefined;
   readonly toUnencrypted?: boolean | undefined;
   readonly toReplaced?: boolean | undefined;
-  readonly toEndpoint?: string | undefined;
-  readonly toRegion?: string | undefined;
-  readonly toProfile?: string | undefined;
-  readonly toPathStyle?: boolean | undefined;
-  readonly toAllowHttp?: boolean | undefined;
-  readonly toCaFile?: string | undefined;
   readonly progress?: ProgressMode | undefined;
 }
 
@@ -37,6 +33,7 @@ const EXIT_INCOMPLETE = 3;
 
 /** @param specs As `regrain verify` takes them; none: every snapshot. */
 export async function runRepoCopy(specs: readonly string[], flags: CopyFlags): Promise<number> {
+  findStore(flags.to, OTHER_STORE);
   const console = new Console(flags);
   const from = await openRepository(flags);
   try {
@@ -65,18 +62,14 @@ async function openOther(
   { world, from }: { world: CopyWorld; from: Repository },
 ): Promise<Repository> {
   const console = new Console(flags);
-  const store = await openStore(flags.to, {
-    endpoint: flags.toEndpoint,
-    region: flags.toRegion,
-    profile: flags.toProfile,
-    pathStyle: flags.toPathStyle,
-    caFile: flags.toCaFile,
-  }, { warn: (line) => console.warn(line) });
+  const storeFlags = ofOtherStore(flags);
+  const use = { warn: (line: string) => console.warn(line) };
+  const store = await openStore(flags.to, storeFlags, use, OTHER_STORE);
   const isEncrypted = from.description.encryption !== "none";
   const repository = await openAdmitted(store, {
     console,
     world,
-    endpoint: flags.toEndpoint,
+    storeFlags,
     unencrypted: flags.toUnencrypted === true,
     replaced: flags.toReplaced === true,
     passphrase: hasToPassphrase(flags) ? "given" : isEncrypted ? "of the other" : "absent",
@@ -84,10 +77,10 @@ async function openOther(
     words: OTHER_WORDS,
   });
   try {
-    guardWire(flags.to, { endpoint: flags.toEndpoint, allowHttp: flags.toAllowHttp }, {
+    guardWire(flags.to, storeFlags, {
       isEncrypted: repository.description.encryption !== "none",
       console,
-      flag: "--to-allow-http",
+      words: OTHER_STORE,
     });
     return repository;
   } catch (error) {

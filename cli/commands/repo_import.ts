@@ -3,10 +3,11 @@ import { formatSize, RegrainError } from "../../core-as/host/mod.ts";
 import { checkSourceName, checkTag, type ObjectReader } from "../../core-as/host/repo/mod.ts";
 import { planSeedImport, readSeedManifest } from "../backup/seed_import.ts";
 import { listSeedDisks, type SeedDisk } from "../backup/seed_layout.ts";
-import { openStore } from "../store/address.ts";
+import { GIVEN_STORE } from "../store/refusal.ts";
+import { findStore, flagsFor, requireOwnFlags } from "../store/registry.ts";
 import { rateLimitOf } from "./apply_flags.ts";
 import { backUpAndTell } from "./backup.ts";
-import { openRepository, type RepoFlags } from "./repo_session.ts";
+import { openRepository, type RepoFlags, repositoryAddress, withStoreFlags } from "./repo_session.ts";
 import { type LongFlags, startSession } from "./session.ts";
 import { watched, type WatchFlags } from "./watched.ts";
 
@@ -23,16 +24,19 @@ export async function runRepoImport(address: string, flags: ImportFlags): Promis
   checkSourceName(flags.name);
   for (const tag of flags.tag ?? []) checkTag(tag, "--tag");
   rateLimitOf(flags);
+  // The flags about a bucket hold for both, whichever of them is one.
+  const [given, own] = [findStore(address, GIVEN_STORE), findStore(repositoryAddress(flags))];
+  requireOwnFlags([given, own], flags, GIVEN_STORE);
   const session = startSession(flags);
   const { console } = session;
   try {
     return await watched({ operation: "import", name: flags.name, flags, session }, async (watch) => {
       watch.phase("open");
-      const seed = await openStore(address, flags, {
+      const seed = await given.open(flagsFor(given, flags), {
         foreignKeys: true,
         warn: (sentence) => console.warn(sentence),
       });
-      const repository = await openRepository(flags);
+      const repository = await openRepository(withStoreFlags(flags, flagsFor(own, flags)));
       try {
         watch.learn({ repository: repository.store.label });
         const disk = await pickDisk(seed, flags);

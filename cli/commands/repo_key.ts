@@ -138,7 +138,7 @@ export async function runKeyRotate(flags: KeyRotateFlags): Promise<number> {
     await store.put(DESCRIPTION_KEY, descriptionBytes(confirmed));
     await rememberMade(store, confirmed, {
       console,
-      endpoint: flags.endpoint,
+      storeFlags: flags,
       keys: repository.keyCount + 1,
     });
     tellRotated(slot, old, console);

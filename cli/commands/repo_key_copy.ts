@@ -12,7 +12,7 @@ import { readDescription } from "../backup/repository.ts";
 import { copyKey } from "../backup/second_copies.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { readGivenFile } from "./given_file.ts";
-import { openStoreOf, type RepoFlags } from "./repo_session.ts";
+import { openStoreOf, type RepoFlags, repositoryAddress } from "./repo_session.ts";
 
 const MAX_COPY_BYTES = 16 * 1024 * 1024;
 const SLOT = /^keys\/[A-Za-z0-9_-]+\.json$/;
@@ -60,6 +60,7 @@ export async function runKeyExport(file: string, flags: CommonFlags & RepoFlags)
  * that was removed since.
  */
 export async function runKeyImport(file: string, flags: CommonFlags & RepoFlags): Promise<number> {
+  repositoryAddress(flags);
   const console = new Console(flags);
   const { kept, objects } = readCopy(file);
   const { id } = kept;

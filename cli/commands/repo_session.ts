@@ -3,7 +3,8 @@ import { quoteWord, RegrainError } from "../../core-as/host/mod.ts";
 import type { ObjectStore } from "../../core-as/host/repo/mod.ts";
 import { type Lanes, openLanes } from "../backup/lanes.ts";
 import type { Repository, World } from "../backup/repository.ts";
-import { openStore, type StoreFlags } from "../store/address.ts";
+import { STORE_FLAGS, type StoreFlags } from "../store/flags.ts";
+import { findStore, openStore, STORE_FORMS } from "../store/registry.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { VERSION } from "../version.ts";
 import { guardWire } from "./wire.ts";
@@ -17,8 +18,6 @@ import { readGivenFile } from "./given_file.ts";
 /** Flags of a command on a repository. */
 export interface RepoFlags extends CommonFlags, StoreFlags {
   readonly repo?: string | undefined;
-  /** Sends an unencrypted repository over `http://`, too. */
-  readonly allowHttp?: boolean | undefined;
   readonly passphraseFile?: string | undefined;
   readonly passphraseCommand?: string | undefined;
   /** A passphrase does not say that the repository must be encrypted. */
@@ -55,33 +54,34 @@ function hostName(): string {
   }
 }
 
-/** @throws {RegrainError} `USAGE` when nothing names a repository. */
+/** @throws {RegrainError} `USAGE` when nothing names a repository, or what names one is no address of any. */
 export function repositoryAddress(flags: RepoFlags): string {
   const address = flags.repo ?? variable(REPOSITORY_VARIABLE);
-  if (address !== undefined && address !== "") return address;
+  if (address !== undefined && address !== "") return findStore(address).address;
   throw new RegrainError("USAGE", "no repository is named", {
-    hint: `--repo FOLDER, --repo s3://bucket/prefix, or the variable ${REPOSITORY_VARIABLE}`,
+    hint: `--repo with ${STORE_FORMS}, or the variable ${REPOSITORY_VARIABLE}`,
   });
 }
 
 /** The flags that name the repository, as they are typed: for a command that is printed. */
 export function repositoryWords(flags: RepoFlags): string[] {
   const { repo, passphraseFile, passphraseCommand, unencrypted } = flags;
-  const { endpoint, region, profile, caFile, pathStyle, allowHttp } = flags;
-  const named = {
-    "--repo": repo,
-    "--passphrase-file": passphraseFile,
-    "--passphrase-command": passphraseCommand,
-    "--endpoint": endpoint,
-    "--region": region,
-    "--profile": profile,
-    "--ca-file": caFile,
-  };
-  const words = Object.entries(named).flatMap(([flag, value]) => value === undefined ? [] : [flag, value]);
-  if (pathStyle) words.push("--path-style");
-  if (unencrypted) words.push("--unencrypted");
-  if (allowHttp) words.push("--allow-http");
-  return words;
+  const named: [string, string | boolean | undefined][] = [
+    ["--repo", repo],
+    ["--passphrase-file", passphraseFile],
+    ["--passphrase-command", passphraseCommand],
+    ["--unencrypted", unencrypted],
+    ...STORE_FLAGS.map(({ key, flag }): [string, string | boolean | undefined] => [flag, flags[key]]),
+  ];
+  return named.flatMap(([flag, value]) =>
+    typeof value === "string" ? [flag, value] : value === true ? [flag] : []
+  );
+}
+
+/** The flags with others about the store. */
+export function withStoreFlags<Flags extends StoreFlags>(flags: Flags, storeFlags: StoreFlags): Flags {
+  const none = Object.fromEntries(STORE_FLAGS.map(({ key }) => [key, undefined]));
+  return { ...flags, ...none, ...storeFlags };
 }
 
 export async function openStoreOf(flags: RepoFlags): Promise<ObjectStore> {
@@ -95,7 +95,7 @@ export function admissionOf(flags: RepoFlags, console: Console): AdmissionReques
   return {
     console,
     world: THE_WORLD,
-    endpoint: flags.endpoint,
+    storeFlags: flags,
     unencrypted: flags.unencrypted === true,
     replaced: flags.replaced === true,
     passphrase: hasPassphrase(flags) ? "given" : "absent",

@@ -1,13 +1,9 @@
 /** What may be sent over a wire that others can read and change. */
 import { RegrainError } from "../../core-as/host/mod.ts";
-import { exposedHost } from "../store/s3/endpoint.ts";
+import type { StoreFlags } from "../store/flags.ts";
+import { type AddressWords, FIRST_STORE } from "../store/refusal.ts";
+import { findStore } from "../store/registry.ts";
 import type { Console } from "../ui/mod.ts";
-
-/** Where a repository is, as far as it matters here. */
-export interface WireFlags {
-  readonly endpoint?: string | undefined;
-  readonly allowHttp?: boolean | undefined;
-}
 
 /**
  * Warns of `http://` to another machine, and refuses it for a repository that is not encrypted, unless a flag says that
@@ -17,12 +13,12 @@ export interface WireFlags {
  */
 export function guardWire(
   address: string,
-  flags: WireFlags,
-  of: { isEncrypted: boolean; console: Console; flag?: string },
+  flags: Pick<StoreFlags, "endpoint" | "allowHttp">,
+  of: { isEncrypted: boolean; console: Console; words?: AddressWords },
 ): void {
-  const host = address.startsWith("s3://") ? exposedHost(flags.endpoint) : undefined;
+  const { words = FIRST_STORE } = of;
+  const host = findStore(address, words).exposedHost(flags);
   if (host === undefined) return;
-  const { flag = "--allow-http" } = of;
   if (of.isEncrypted || flags.allowHttp) {
     const what = of.isEncrypted ? "what is backed up, and when," : "every disk";
     of.console.warn(
@@ -33,7 +29,9 @@ export function guardWire(
   throw new RegrainError("USAGE", `http://${host} is not encrypted, and neither is the repository`, {
     path: address,
     hint:
-      `use https://, or repo init --encrypt; ${flag} sends every disk so that who can read the wire has it, and ` +
+      `use https://, or repo init --encrypt; ${
+        words.flag("--allow-http")
+      } sends every disk so that who can read the wire has it, and ` +
       "takes disks that they changed",
   });
 }

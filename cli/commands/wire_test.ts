@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { RegrainError } from "../../core-as/host/mod.ts";
 import type { Console } from "../ui/mod.ts";
-import { guardWire, type WireFlags } from "./wire.ts";
+import type { StoreFlags } from "../store/flags.ts";
+import { guardWire } from "./wire.ts";
 
-function guarded(flags: WireFlags, isEncrypted: boolean, address = "s3://bucket/vms") {
+function guarded(flags: StoreFlags, isEncrypted: boolean, address = "s3://bucket/vms") {
   const warnings: string[] = [];
   const console = { warn: (line: string) => warnings.push(line) } as unknown as Console;
   try {

@@ -1,5 +1,6 @@
 /** Flags that several commands have, and how examples stand below a help text. */
 import { type Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { STORE_FLAGS } from "../store/flags.ts";
 
 /** How commands that may take long show how far they are. */
 export function progressOption() {
@@ -51,12 +52,21 @@ type RepositoryOptions = {
   passphraseCommand?: string;
   unencrypted?: true;
   replaced?: true;
+} & StoreOptions;
+
+/** The flags of the kinds of stores, as they are parsed. */
+type StoreOptions = {
   endpoint?: string;
   region?: string;
   profile?: string;
   pathStyle?: true;
   allowHttp?: true;
   caFile?: string;
+};
+
+/** The same about the second store of a command. */
+type OtherStoreOptions = {
+  [Key in keyof StoreOptions as `to${Capitalize<Key>}`]: StoreOptions[Key];
 };
 
 /** Flags that say where the repository is. */
@@ -74,26 +84,32 @@ export function withRepository<A extends unknown[], O extends Record<string, unk
       "CMD, run by sh, writes the passphrase to its stdout; it counts if CMD ends with exit status 0",
     )
     .option(
-      "--endpoint <URL>",
-      "with s3: https:// and the server, where it is not Amazon's; AWS_ENDPOINT_URL by default",
-    )
-    .option(
       "--unencrypted",
       "the repository may be unencrypted although a passphrase is given; anybody can read it",
     )
     .option(
       "--replaced",
       "there may be another repository, or older snapshots, at this address than this host remembers; remember those",
-    )
-    .option("--region <NAME>", "with s3: region of the bucket")
-    .option("--profile <NAME>", "with s3: profile in the shared configuration of the AWS tools")
-    .option(
-      "--allow-http",
-      "with s3: send an unencrypted repository over http:// to another machine, for all to read",
-    )
-    .option("--path-style", "with s3: name the bucket in the path; so wherever an endpoint is given")
-    .option("--ca-file <PEM>", "with s3: certificates of the authorities to trust instead of the usual ones");
+    );
+  for (const { flag, value, text } of STORE_FLAGS) {
+    (command as unknown as CommandUnknownOpts).option(asTyped(flag, value), text);
+  }
   return command as unknown as Command<A, O & RepositoryOptions>;
+}
+
+/** Flags that say how the second store of a command is reached. */
+export function withOtherStore<A extends unknown[], O extends Record<string, unknown>>(
+  command: Command<A, O>,
+): Command<A, O & OtherStoreOptions> {
+  for (const { flag, value } of STORE_FLAGS) {
+    const other = flag.replace(/^--/, "--to-");
+    (command as unknown as CommandUnknownOpts).option(asTyped(other, value), `as ${flag}, for the other one`);
+  }
+  return command as unknown as Command<A, O & OtherStoreOptions>;
+}
+
+function asTyped(flag: string, value: string | undefined): string {
+  return value === undefined ? flag : `${flag} ${value}`;
 }
 
 /** Flags that mean the same everywhere. */

@@ -1,6 +1,6 @@
 /** The commands that look after what is backed up: keep, hold, verify, compare, copy, count. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { examples, progressOption, withCommon, withRepository } from "./flags.ts";
+import { examples, progressOption, withCommon, withOtherStore, withRepository } from "./flags.ts";
 
 type Finish = (status: number) => void;
 
@@ -244,14 +244,8 @@ function copyCommand(finish: Finish) {
       "file with the passphrase of the other one; REGRAIN_TO_PASSPHRASE by default",
     )
     .option("--to-unencrypted", "the other one may be unencrypted; anybody can read the copies")
-    .option("--to-replaced", "as --replaced, for the other one")
-    .option("--to-endpoint <URL>", "as --endpoint, for the other one")
-    .option("--to-region <NAME>", "as --region, for the other one")
-    .option("--to-profile <NAME>", "as --profile, for the other one")
-    .option("--to-allow-http", "as --allow-http, for the other one")
-    .option("--to-path-style", "as --path-style, for the other one")
-    .option("--to-ca-file <PEM>", "as --ca-file, for the other one");
-  return withCommon(withRepository(command).addOption(progressOption()))
+    .option("--to-replaced", "as --replaced, for the other one");
+  return withCommon(withOtherStore(withRepository(command)).addOption(progressOption()))
     .addHelpText(
       "after",
       examples(

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { RegrainError } from "../../../core-as/host/errors.ts";
-import { parseAddress } from "../address.ts";
 import { endpointOf, exposedHost, refuseProxy } from "./endpoint.ts";
 
 const of = (variables: Record<string, string>) => (name: string) => variables[name];
@@ -72,37 +71,6 @@ Deno.test("B13: a proxy in the environment is refused unless NO_PROXY names the 
   }
   refuseProxy("http://s3.example.com", of(proxy));
   refusal(() => refuseProxy("http://s3.example.com", of({ ALL_PROXY: "socks5://proxy" })));
-});
-
-Deno.test("B13: an address of another tool is no folder of this host, and the hint is one that is read", () => {
-  const hints = {
-    "s3:https://s3.example.com/bucket/vms": "--repo s3://bucket/vms --endpoint https://s3.example.com",
-    "S3://bucket/vms": "--repo s3://bucket/vms",
-    "s3:/bucket/vms": "--repo s3://bucket/vms",
-    "s3:bucket": "--repo s3://bucket",
-    "file:///srv/vms": "--repo /srv/vms",
-  };
-  for (const [address, hint] of Object.entries(hints)) {
-    assert.equal(refusal(() => parseAddress(address)).hint, hint);
-    const [, to] = /^--repo (\S+)/.exec(hint)!;
-    parseAddress(to!);
-  }
-  const others = ["sftp:root@nas:/backups", "rest:http://nas:8000/", "b2:bucket:path", "rclone:remote:path"];
-  for (const address of [...others, "root@nas:/backups", "ssh://nas/x", "nas:backups", "gs://bucket/x"]) {
-    assert.match(refusal(() => parseAddress(address)).hint!, /begins with \.\//);
-  }
-  for (const path of ["./nas:backups", "/srv/a:b", "C:\\vms", "C:/vms", "vms", "a/b:c", "."]) {
-    assert.deepEqual(parseAddress(path), { kind: "folder", path });
-  }
-});
-
-Deno.test("B13: names of buckets that Ceph allows are taken, and a name that leads elsewhere is not", () => {
-  for (const bucket of ["My_Bucket", "a_b.C", "tenant:bucket", "x".repeat(255), "under_", "vms"]) {
-    assert.deepEqual(parseAddress(`s3://${bucket}/a/b/`), { kind: "s3", bucket, prefix: "a/b" });
-  }
-  for (const bucket of ["", "..", "a b", "-x-", "x".repeat(256), "a?b"]) {
-    refusal(() => parseAddress(`s3://${bucket}/vms`));
-  }
 });
 
 Deno.test("E11: a host is exposed when http:// leads to another machine", () => {

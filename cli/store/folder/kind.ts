@@ -1,0 +1,25 @@
+/** Folders, as the registry of stores has them. */
+import type { StoreKind } from "../kind.ts";
+import { FolderStore } from "./store.ts";
+
+export const FOLDER: StoreKind = {
+  form: "a folder",
+  flags: [],
+  find: (path) => ({
+    open: (_, { foreignKeys }) => Promise.resolve(new FolderStore(path, { foreignKeys })),
+    identity: () => realPathOf(path.length > 1 ? path.replace(/\/+$/, "") : path),
+    // What is in a folder goes over no wire of ours.
+    exposedHost: () => undefined,
+  }),
+};
+
+async function realPathOf(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch (error) {
+    // A folder that is not there, or whose way Deno may not look at: what was typed names it well enough.
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return path;
+    if (error instanceof Deno.errors.PermissionDenied) return path;
+    throw error;
+  }
+}
