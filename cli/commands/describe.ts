@@ -3,7 +3,6 @@ import {
   causesOf,
   type Finding,
   type Findings,
-  FORMAT_NAMES,
   formatCid,
   formatSize,
   type Link,
@@ -80,7 +79,7 @@ export function healthOf(findings: Findings): string {
 
 /** Formats of a link's extents, each once. */
 export function formatOf(link: Link): string {
-  return [...new Set(link.extents.map(({ extent }) => FORMAT_NAMES[extent.format]))].join(" + ");
+  return [...new Set(link.extents.map(({ extent }) => extent.formatName))].join(" + ");
 }
 
 export function verdictLine(verdict: Verdict): string {

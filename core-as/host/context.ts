@@ -4,7 +4,7 @@
  * This module is browser compatible.
  */
 import type { Files } from "./files.ts";
-import type { ImageFormat } from "./formats/format_choice.ts";
+import type { ImageFormat } from "./formats/image_format.ts";
 import type { Inflater } from "./inflate.ts";
 import type { SearchOptions } from "./names.ts";
 import type { Core } from "./wasm.ts";

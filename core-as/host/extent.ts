@@ -8,17 +8,22 @@ import type { DamagedGrains } from "./formats/vmdk/damaged_grains.ts";
 import type { Source } from "./source.ts";
 import type { Core, RunList } from "./wasm.ts";
 
-export type Format = "cowd" | "hosted" | "stream" | "sesparse" | "flat" | "zero";
+/** A field of a header, for whoever shows it. */
+export interface HeaderField {
+  /** As the format's description calls it. */
+  readonly name: string;
+  readonly at: number;
+  /** 1, 2, 4 and 8 are numbers, any other length is text. */
+  readonly lengthBytes: number;
+}
 
-/** What a format is called in messages. */
-export const FORMAT_NAMES: Record<Format, string> = {
-  cowd: "COWD (vmfsSparse)",
-  hosted: "hosted sparse",
-  stream: "streamOptimized",
-  sesparse: "SESparse",
-  flat: "flat",
-  zero: "zero",
-};
+/** What a view of the file's structure shows first. */
+export interface HeaderShape {
+  readonly fields: readonly HeaderField[];
+  readonly lengthBytes: number;
+  /** Numbers are little-endian without it. */
+  readonly isBigEndian?: true;
+}
 
 /**
  * How bad something found is. `damage`: the image cannot be read right. `doubt`: it can be read in two ways, and
@@ -68,7 +73,12 @@ export interface Window {
 }
 
 export interface Extent {
-  readonly format: Format;
+  /** The word for it in JSON. */
+  readonly format: string;
+  /** What it is called in messages. */
+  readonly formatName: string;
+  /** True of a format that deltas alone have. Absent: only a descriptor can say. */
+  readonly isDeltaFormat?: true;
   readonly path: string;
   /** Sectors of the disk that it covers. */
   readonly capacitySectors: number;
@@ -80,6 +90,10 @@ export interface Extent {
   readonly regions: readonly Region[];
   /** Header fields by the name that the format's description gives them. */
   readonly facts: Readonly<Record<string, string | number | boolean>>;
+  /** The header's fields, where the file begins with one. */
+  readonly header?: HeaderShape;
+  /** False where tables may hold zeros that the header has to announce, and does not. */
+  readonly announcesZeros?: boolean;
   /** What was odd in the header. */
   readonly findings: readonly Finding[];
   /**

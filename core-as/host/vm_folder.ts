@@ -11,10 +11,11 @@ import { type Descriptor, isDelta, parseDescriptor } from "./formats/vmdk/descri
 import { readDescriptor } from "./formats/vmdk/descriptor_file.ts";
 import { doubtError, doubtsOf } from "./disk/doubts.ts";
 import { RegrainError } from "./errors.ts";
-import { isDescriptorOfOwnExtent } from "./formats/format_choice.ts";
+import { isDescriptorOfOwnExtent } from "./formats/vmdk/own_extent.ts";
 import { heldDelta } from "./disk/held.ts";
 import { readEmbeddedDescriptor } from "./formats/vmdk/hosted_sparse.ts";
-import { type Link, openLink } from "./disk/link.ts";
+import type { Link } from "./disk/link.ts";
+import { openLink } from "./disk/open_link.ts";
 import { baseName, descriptorBeside, folderOf, foldName, isVmdkName, joinPath, looseNames } from "./names.ts";
 import { probe } from "./formats/probe.ts";
 import { surveyLink, unsoundness } from "./disk/survey.ts";

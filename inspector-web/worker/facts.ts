@@ -1,12 +1,5 @@
 /** What was opened, in the words of the protocol. */
-import {
-  type Extent,
-  FORMAT_NAMES,
-  formatCid,
-  type Link,
-  SECTOR_SIZE,
-  type Verdict,
-} from "../../core-as/host/mod.ts";
+import { type Extent, formatCid, type Link, SECTOR_SIZE, type Verdict } from "../../core-as/host/mod.ts";
 import type { FileFacts, JudgementFacts, LinkFacts, Opened, View } from "../shared/protocol.ts";
 import { deltasOf } from "./bench.ts";
 import { firstJudgement } from "./judgement.ts";
@@ -76,7 +69,7 @@ export function openedMap(runs: MapRuns, file: FileFacts, remarks: readonly stri
 function linkFacts(link: Link, verdict: Verdict | undefined): LinkFacts {
   const { path, descriptor, extents, capacitySectors, isBase } = link;
   const grained = extents.find(({ extent }) => extent.grainSectors !== undefined)?.extent.grainSectors;
-  const formats = new Set(extents.map(({ extent }) => FORMAT_NAMES[extent.format]));
+  const formats = new Set(extents.map(({ extent }) => extent.formatName));
   return {
     name: path,
     format: [...formats].join(", "),
@@ -108,6 +101,6 @@ function filesOf({ path, descriptor, extents }: Link): FileFacts[] {
   return [...files.values()];
 }
 
-function extentFacts({ path, file, format, facts }: Extent): FileFacts {
-  return { name: path, sizeBytes: file?.sizeBytes ?? 0, format: FORMAT_NAMES[format], facts };
+function extentFacts({ path, file, formatName, facts }: Extent): FileFacts {
+  return { name: path, sizeBytes: file?.sizeBytes ?? 0, format: formatName, facts };
 }

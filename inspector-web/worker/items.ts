@@ -54,7 +54,7 @@ export async function lookAt({ name, format, role }: Lookout, files: Context): P
     if (isMap(file, seen)) return { ...item, kind: "map", sizeBytes, error: undefined };
     const way = await wayInto(file, context, role);
     if (way.as === "refused") return { ...item, kind: "raw", sizeBytes, error: way.error };
-    if (way.as === "raw") {
+    if (way.as === "whole") {
       const remark = format === undefined ? shownAsRaw(name, seen) : undefined;
       return { ...item, kind: "raw", sizeBytes, error: undefined, remark };
     }

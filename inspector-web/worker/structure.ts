@@ -1,8 +1,9 @@
 /** A file as a tree of its parts, each with the bytes that it stands in. */
 import {
   type Extent,
-  FORMAT_NAMES,
   formatSize,
+  type HeaderField,
+  type HeaderShape,
   type Link,
   MAX_DESCRIPTOR_BYTES,
   plural,
@@ -14,7 +15,6 @@ import {
 import type { StructureNode } from "../shared/protocol.ts";
 import { type Geometry, geometryOf } from "./geometry.ts";
 import type { OpenFiles } from "./given.ts";
-import { COWD_FIELDS, type Field, HOSTED_FIELDS, SESPARSE_FIELDS } from "./header_fields.ts";
 
 /** Tables shown, and entries of each; the rest is counted. */
 const MAX_SHOWN = 64;
@@ -62,7 +62,7 @@ export async function structureOf(
   const extent = links.flatMap(({ extents }) => extents).find((placed) => placed.extent.path === name)
     ?.extent;
   if (extent?.file) {
-    return builder.node(name, FORMAT_NAMES[extent.format], whole, await partsOf(builder, extent));
+    return builder.node(name, extent.formatName, whole, await partsOf(builder, extent));
   }
   if (links.some(({ path, descriptor }) => path === name && descriptor)) {
     return builder.node(name, "descriptor", whole, await linesOf(builder, whole));
@@ -71,16 +71,15 @@ export async function structureOf(
 }
 
 async function partsOf(builder: Builder, extent: Extent): Promise<StructureNode[]> {
-  const { format, facts, regions, file } = extent;
+  const { format, facts, regions, file, header } = extent;
   if (format === "flat") {
     const at = { offsetBytes: 0, lengthBytes: file?.sizeBytes ?? 0 };
     return [builder.node("data", "the bytes of the disk as they are", at)];
   }
-  const [fields, lengthBytes] = headerOf(extent);
-  const parts = [await headerNode(builder, "header", { fields, lengthBytes, offsetBytes: 0 })];
-  if (facts["footer"] === true && file) {
+  const parts = header ? [await headerNode(builder, "header", header, 0)] : [];
+  if (facts["footer"] === true && file && header) {
     const offsetBytes = file.sizeBytes - 2 * SECTOR_SIZE;
-    parts.push(await headerNode(builder, "footer", { fields, lengthBytes, offsetBytes }));
+    parts.push(await headerNode(builder, "footer", header, offsetBytes));
   }
   for (const { label, sector, lengthSectors } of regions) {
     const at = { offsetBytes: sector * SECTOR_SIZE, lengthBytes: lengthSectors * SECTOR_SIZE };
@@ -99,20 +98,15 @@ async function partsOf(builder: Builder, extent: Extent): Promise<StructureNode[
   return parts;
 }
 
-function headerOf({ format }: Extent): [readonly Field[], number] {
-  if (format === "cowd") return [COWD_FIELDS, 4 * SECTOR_SIZE];
-  return [format === "sesparse" ? SESPARSE_FIELDS : HOSTED_FIELDS, SECTOR_SIZE];
-}
-
 async function headerNode(
   builder: Builder,
   label: string,
-  header: { readonly fields: readonly Field[]; readonly lengthBytes: number; readonly offsetBytes: number },
+  { fields, lengthBytes, isBigEndian }: HeaderShape,
+  offsetBytes: number,
 ): Promise<StructureNode> {
-  const { fields, offsetBytes, lengthBytes } = header;
   const view = await builder.bytes(offsetBytes, lengthBytes);
   const children = fields.filter((field) => field.at + field.lengthBytes <= view.byteLength).map((field) =>
-    builder.node(field.name, fieldText(view, field), {
+    builder.node(field.name, fieldText(view, field, !isBigEndian), {
       offsetBytes: offsetBytes + field.at,
       lengthBytes: field.lengthBytes,
     })
@@ -120,14 +114,16 @@ async function headerNode(
   return builder.node(label, formatSize(lengthBytes), { offsetBytes, lengthBytes }, children);
 }
 
-function fieldText(view: DataView, { name, at, lengthBytes }: Field): string {
+function fieldText(view: DataView, { name, at, lengthBytes }: HeaderField, little: boolean): string {
   if (/magic|flags/i.test(name)) {
-    return `0x${(lengthBytes === 8 ? view.getBigUint64(at, true) : view.getUint32(at, true)).toString(16)}`;
+    return `0x${
+      (lengthBytes === 8 ? view.getBigUint64(at, little) : view.getUint32(at, little)).toString(16)
+    }`;
   }
   if (lengthBytes === 1) return String(view.getUint8(at));
-  if (lengthBytes === 2) return String(view.getUint16(at, true));
-  if (lengthBytes === 4) return String(view.getUint32(at, true));
-  if (lengthBytes === 8) return String(view.getBigUint64(at, true));
+  if (lengthBytes === 2) return String(view.getUint16(at, little));
+  if (lengthBytes === 4) return String(view.getUint32(at, little));
+  if (lengthBytes === 8) return String(view.getBigUint64(at, little));
   const bytes = new Uint8Array(view.buffer, at, lengthBytes);
   const end = bytes.indexOf(0);
   return new TextDecoder("latin1").decode(end < 0 ? bytes : bytes.subarray(0, end));

@@ -6,27 +6,20 @@
 import {
   type Descriptor,
   MAX_DESCRIPTOR_BYTES,
-  NO_PARENT,
+  parentHintOf,
   parseDescriptor,
 } from "../formats/vmdk/descriptor.ts";
 import { RegrainError } from "../errors.ts";
 import type { Files } from "../files.ts";
 import { readEmbeddedDescriptor } from "../formats/vmdk/hosted_sparse.ts";
 import { baseName, descriptorBeside } from "../names.ts";
+import type { Wanted } from "../formats/parent_hint.ts";
 import { probe } from "../formats/probe.ts";
 import { readBytes, type Source } from "../source.ts";
 
-/** What the right file has. */
-export interface Wanted {
-  /** Content id: of a parent, what its child says; of an extent, that of its descriptor. */
-  readonly cid?: number | undefined;
-  /** A flat extent has at least as many bytes. */
-  readonly leastBytes?: number | undefined;
-}
-
 /** What the parent has that a descriptor names. */
-export function wantedParent({ parentCid }: Descriptor): Wanted {
-  return parentCid === undefined || parentCid === NO_PARENT ? {} : { cid: parentCid };
+export function wantedParent(descriptor: Descriptor): Wanted {
+  return parentHintOf(descriptor)?.wanted ?? {};
 }
 
 /** `unknown`: nothing speaks for it, and nothing against it. */

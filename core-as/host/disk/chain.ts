@@ -4,16 +4,17 @@
  * This module is browser compatible.
  */
 import { applyCommand } from "../command_line.ts";
-import { type Descriptor, isDelta, uuidOf, withNameDoubt } from "../formats/vmdk/descriptor.ts";
+import { isDelta, uuidOf, withNameDoubt } from "../formats/vmdk/descriptor.ts";
 import { RegrainError } from "../errors.ts";
-import { wantedParent } from "./candidate.ts";
 import { boundedContext } from "../bounds.ts";
 import type { Bounds } from "../files.ts";
 import type { Context } from "../context.ts";
-import type { Role } from "../formats/format_choice.ts";
-import { type Link, openLink, readLinkDescriptor, sharedFile } from "./link.ts";
+import type { ImageFormat, Role } from "../formats/image_format.ts";
+import type { ParentHint } from "../formats/parent_hint.ts";
+import { type Link, sharedFile } from "./link.ts";
+import { identifyLink, openLink, readLinkDescriptor } from "./open_link.ts";
 import { boundsOf, resolveName } from "./resolve.ts";
-import { isKnownDelta, type LinkIdentity } from "./verdict.ts";
+import { isKnownDelta, type LinkIdentity, parentHint } from "./verdict.ts";
 
 /** Longer chains have not been seen; vSphere allows 32. */
 export const MAX_DELTAS = 64;
@@ -59,9 +60,12 @@ async function descend(
   const links: Link[] = [];
   const seen = new Set<string>();
   try {
-    for (let next: Named | undefined = { path: leaf, bounds: undefined }; next !== undefined;) {
-      const { path, bounds }: Named = next;
-      const within = boundedContext(context, bounds);
+    for (
+      let next: Named | undefined = { path: leaf, bounds: undefined, format: undefined };
+      next !== undefined;
+    ) {
+      const { path }: Named = next;
+      const within = placeOf(next, context);
       const real = await context.files.realPath(path);
       if (seen.has(real)) {
         throw new RegrainError("CHAIN_CYCLE", "the chain comes back to this link", { path });
@@ -70,8 +74,8 @@ async function descend(
       if (seen.size > MAX_CHAIN_LINKS) {
         throw chainTooDeep(leaf);
       }
-      // What a descriptor names as its parent is a VMDK by that; the leaf is what the user says it is.
-      const role: Role = links.length > 0 ? "parent" : options.keepBase ? "image" : "delta";
+      // A parent is what names it says, or a VMDK by its place; the leaf is what the user says it is.
+      const role: Role = links.length > 0 ? roleOf(next) : options.keepBase ? "image" : "delta";
       if (!options.keepBase) {
         const base: LinkIdentity | undefined = await identityOfBase(path, within, role);
         if (base) return { links, base };
@@ -128,16 +132,12 @@ export async function identifyParents(
   const descent = new Descent(context);
   try {
     await descent.visit(link.path);
-    let next = await parentOf(link, context);
-    while (next !== undefined) {
-      const { path, bounds } = next;
-      await descent.visit(path);
-      const descriptor = await readLinkDescriptor(path, boundedContext(context, bounds), "parent");
-      parents.push({ path, descriptor, capacitySectors: descriptor?.capacitySectors });
-      const hint = descriptor && isDelta(descriptor) ? descriptor.parentFileNameHint : undefined;
-      next = hint === undefined
-        ? undefined
-        : await resolveParent(hint, { path, descriptor: descriptor! }, context);
+    for (let next = await parentOf(link, context); next !== undefined;) {
+      await descent.visit(next.path);
+      const parent = await identifyNamed(next, context);
+      parents.push(parent);
+      const hint = isKnownDelta(parent) ? parentHint(parent) : undefined;
+      next = hint === undefined ? undefined : await resolveParent(hint, parent, context);
     }
     return { parents, error: undefined };
   } catch (error) {
@@ -151,16 +151,10 @@ export async function identifyParent(
   link: LinkIdentity,
   context: Context,
 ): Promise<LinkIdentity | undefined> {
-  const hint = link.descriptor?.parentFileNameHint;
+  const hint = parentHint(link);
   if (hint === undefined) return undefined;
   try {
-    const { path, bounds } = await namedParent(
-      hint,
-      { path: link.path, descriptor: link.descriptor! },
-      context,
-    );
-    const descriptor = await readLinkDescriptor(path, boundedContext(context, bounds), "parent");
-    return { path, descriptor, capacitySectors: descriptor?.capacitySectors };
+    return await identifyNamed(await namedParent(hint, link.path, context), context);
   } catch (error) {
     if (error instanceof RegrainError) return undefined;
     throw error;
@@ -202,39 +196,50 @@ async function identityOfBase(
 interface Named {
   readonly path: string;
   readonly bounds: Bounds | undefined;
+  /** What the one that names it says that it is. */
+  readonly format: ImageFormat | undefined;
+}
+
+/** What a named file is there for. */
+function roleOf({ format }: Named): Role {
+  return format === undefined ? "parent" : "backing";
+}
+
+/** What a named file is opened with. */
+function placeOf({ bounds, format }: Named, context: Context): Context {
+  const within = boundedContext(context, bounds);
+  return format === undefined ? within : { ...within, format };
+}
+
+async function identifyNamed(named: Named, context: Context): Promise<LinkIdentity> {
+  return await identifyLink(named.path, placeOf(named, context), roleOf(named));
 }
 
 /** The file that a child's hint means. */
 async function namedParent(
-  hint: string,
-  { path: holder, descriptor }: { path: string; descriptor: Descriptor },
+  { name, wanted, by }: ParentHint,
+  holder: string,
   context: Context,
 ): Promise<Named> {
-  const path = await resolveName(hint, holder, context, "parent", wantedParent(descriptor));
-  return { path, bounds: await boundsOf({ name: hint, holder, what: "parent" }, context) };
+  const path = await resolveName(name, holder, context, "parent", wanted);
+  const bounds = await boundsOf({ name, holder, what: "parent" }, context);
+  return { path, bounds, format: by?.format };
 }
 
 /** The same, and what its encoding has to do with it when it is not there. */
-async function resolveParent(
-  hint: string,
-  child: { path: string; descriptor: Descriptor },
-  context: Context,
-): Promise<Named> {
+async function resolveParent(hint: ParentHint, child: LinkIdentity, context: Context): Promise<Named> {
   try {
-    return await namedParent(hint, child, context);
+    return await namedParent(hint, child.path, context);
   } catch (error) {
-    throw withNameDoubt(error, child.descriptor);
+    throw child.descriptor ? withNameDoubt(error, child.descriptor) : error;
   }
 }
 
-/** The parent's descriptor, or `undefined` when the link is a base or does not say. */
+/** The parent, or `undefined` when the link is a base or does not say. */
 async function parentOf(link: LinkIdentity, context: Context): Promise<Named | undefined> {
   if (!isKnownDelta(link)) return undefined;
-  const { descriptor } = link;
-  const hint = descriptor?.parentFileNameHint;
-  if (hint !== undefined) {
-    return await resolveParent(hint, { path: link.path, descriptor: descriptor! }, context);
-  }
+  const hint = parentHint(link);
+  if (hint !== undefined) return await resolveParent(hint, link, context);
   throw unnamedParent(link);
 }
 

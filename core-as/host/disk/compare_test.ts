@@ -7,7 +7,7 @@ import { COMPARE_BLOCK_BYTES, compareDisks, type Comparison } from "./compare.ts
 import { openChain } from "./chain.ts";
 import { Disk } from "./disk.ts";
 import type { Context } from "../context.ts";
-import { openLink } from "./link.ts";
+import { openLink } from "./open_link.ts";
 import type { Run, Source } from "../source.ts";
 import { MIB, SECTOR_SIZE } from "../units.ts";
 

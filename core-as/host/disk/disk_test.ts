@@ -35,6 +35,7 @@ function fakeExtent(extent: {
   const { capacitySectors, data, fill, stepSectors } = extent;
   return {
     format: "flat",
+    formatName: "flat",
     path: "fake",
     capacitySectors,
     grainSectors: undefined,

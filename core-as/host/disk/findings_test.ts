@@ -11,7 +11,7 @@ import {
 } from "../../../fixtures/mod.ts";
 import { core, memoryContext } from "../../../test/helpers/memory.ts";
 import { causesOf, Findings } from "./findings.ts";
-import { openLink } from "./link.ts";
+import { openLink } from "./open_link.ts";
 import { surveyLink } from "./survey.ts";
 
 async function causesIn(bytes: Uint8Array, name = "disk-delta.vmdk") {

@@ -21,6 +21,7 @@ import {
   judgeChain,
   type LinkIdentity,
   namedElsewhere,
+  parentHint,
   refusalOf,
   type Verdict,
 } from "./verdict.ts";
@@ -67,7 +68,7 @@ export function judgeApply(known: Known): Judgement {
   const { links } = known;
   const verdicts = judgeChain(links, known.beside);
   const base = baseOf(links);
-  const deltas = base ? links.slice(0, -1) : links;
+  const deltas = links.some(isImageOnly) ? [] : base ? links.slice(0, -1) : links;
   const unknowns = unknownsOf(known, { deltas, base, verdicts });
   const errors = deltas.length === 0 ? [] : refusalsOf(known, { deltas, base, verdicts });
   const refusals = errors.filter((error) => !known.force || !isTakenByForce(error)).map(({ error }) => error);
@@ -80,6 +81,11 @@ export function judgeApply(known: Known): Judgement {
     taken,
     command: commandOf(known, { deltas, base, refusals }),
   };
+}
+
+/** True of an image on another one whose format is read and never applied. */
+function isImageOnly(link: LinkIdentity): boolean {
+  return parentHint(link)?.by !== undefined;
 }
 
 /** The last link, when what lies above it is applied onto it. */
@@ -221,7 +227,7 @@ function unknownsOf(known: Known, { deltas, base, verdicts }: Split): string[] {
 }
 
 function whyNoBase(oldest: LinkIdentity, beside: readonly LinkIdentity[] = []): string {
-  const hint = oldest.descriptor?.parentFileNameHint;
+  const hint = parentHint(oldest)?.name;
   if (hint === undefined) return "nothing names its parent, and no base is here";
   const parent = beside.find((link) => isNamedParent(link, oldest));
   return parent === undefined
@@ -258,7 +264,8 @@ function commandOf(
   const isSurveyed = deltas.every((_, i) => known.findings[i]);
   const isDoubtful = (known.against?.length ?? 0) > 0;
   // A delta below that is not here must have been applied before, and nothing tells whether it was.
-  const lacksDelta = !base && isDeltaName(deltas.at(-1)?.descriptor?.parentFileNameHint ?? "");
+  const lowest = deltas.at(-1);
+  const lacksDelta = !base && lowest !== undefined && isDeltaName(parentHint(lowest)?.name ?? "");
   if (deltas.length === 0 || refusals.length > 0 || !isSurveyed || isDoubtful || lacksDelta) return undefined;
   return applyCommand({
     deltas: deltas.map(({ path }) => path).reverse(),

@@ -9,7 +9,8 @@
  */
 import { boundedFiles } from "../bounds.ts";
 import { quotePath } from "../command_line.ts";
-import { type Fit, fitOf, type Wanted } from "./candidate.ts";
+import { type Fit, fitOf } from "./candidate.ts";
+import type { Wanted } from "../formats/parent_hint.ts";
 import { RegrainError } from "../errors.ts";
 import type { Bounds, Files } from "../files.ts";
 import {

@@ -10,7 +10,6 @@ import { wayOf } from "./doubts.ts";
 import { type ErrorCode, RegrainError } from "../errors.ts";
 import type { Extent, Finding, Observer } from "../extent.ts";
 import { Findings } from "./findings.ts";
-import { announcesZeroGrains } from "../formats/vmdk/hosted_sparse.ts";
 import type { Link, PlacedExtent } from "./link.ts";
 import { SECTOR_SIZE } from "../units.ts";
 import { type Core, DAMAGE_KIND, HOLE_PLACE, type RunList, ZERO_PLACE } from "../wasm.ts";
@@ -193,8 +192,7 @@ class ExtentSurvey {
       addRun(totals, { place, lengthBytes: list.length(i) * SECTOR_SIZE });
       if (place === ZERO_PLACE) unannounced++;
     }
-    const isHosted = extent.format === "hosted" || extent.format === "stream";
-    if (unannounced === 0 || !isHosted || announcesZeroGrains(extent.facts)) return;
+    if (unannounced === 0 || extent.announcesZeros !== false) return;
     if (this.findings.has("zero-unannounced", extent.path)) {
       return;
     }

@@ -16,7 +16,7 @@ import { core, memoryContext, readWhole } from "../../../test/helpers/memory.ts"
 import { RegrainError } from "../errors.ts";
 import type { Finding } from "../extent.ts";
 import { Disk } from "./disk.ts";
-import { openLink } from "./link.ts";
+import { openLink } from "./open_link.ts";
 import { Findings } from "./findings.ts";
 import { type LinkSurvey, requireSound, surveyLink } from "./survey.ts";
 import { SECTOR_SIZE } from "../units.ts";

@@ -14,9 +14,11 @@ import {
   isDelta,
   NEVER_WRITTEN,
   NO_PARENT,
+  parentHintOf,
   uuidOf,
 } from "../formats/vmdk/descriptor.ts";
 import { RegrainError } from "../errors.ts";
+import type { ParentHint } from "../formats/parent_hint.ts";
 import { baseName, foldName, isRedoName } from "../names.ts";
 
 /** What a verdict rests on; `numbers`: that of the names, as in `vm-000002-delta.vmdk`, and nothing else. */
@@ -43,6 +45,8 @@ export interface LinkIdentity {
   readonly descriptor: Descriptor | undefined;
   /** `undefined` where only opening the data would tell. */
   readonly capacitySectors: number | undefined;
+  /** What it names as its parent; by the descriptor when it is left out. */
+  readonly parent?: ParentHint | undefined;
   /** True for a delta, false for a base, `undefined` where nothing says; by the descriptor when it is left out. */
   readonly delta?: boolean | undefined;
   /** Path of the child that names this one as its parent, where it is known for that alone. */
@@ -79,6 +83,11 @@ export function isKnownBase(link: LinkIdentity): boolean {
   return link.descriptor !== undefined && !isDelta(link.descriptor);
 }
 
+/** What a link names as its parent. */
+export function parentHint({ parent, descriptor }: LinkIdentity): ParentHint | undefined {
+  return parent ?? (descriptor && parentHintOf(descriptor));
+}
+
 /** What one kind of evidence says. */
 interface Evidence {
   readonly state: Verdict["state"];
@@ -110,6 +119,8 @@ function judgePair(
 /** The first kind of evidence that decides. */
 function idEvidence(family: Family): Evidence {
   const { child, parent } = family;
+  const backing = parentHint(child);
+  if (backing?.by) return byNameAlone(backing.name);
   const uuid = uuidEvidence(child, parent);
   const expected = uuid && !hasParentCid(child) ? undefined : child.descriptor?.parentCid;
   const found = parent.descriptor?.cid;
@@ -117,6 +128,14 @@ function idEvidence(family: Family): Evidence {
   if (uuid && uuid.state !== "unknown") return uuid;
   if (expected !== undefined && found !== undefined) return equalCid(found, family);
   return uuid ?? withoutCid(family);
+}
+
+/** Where the child's format has no ids, its header names the parent, and nothing says what that held then. */
+function byNameAlone(name: string): Evidence {
+  const reason =
+    `"${name}" is what the header names as its parent, and the format has no content ids: nothing tells ` +
+    "whether that was written to since";
+  return { state: "unknown", basis: "name", reasons: [reason] };
 }
 
 function hasParentCid({ descriptor }: LinkIdentity): boolean {
@@ -200,8 +219,8 @@ export function isNamedParent(link: LinkIdentity, child: LinkIdentity): boolean 
 }
 
 /** True when the name given for the parent is that of a delta. */
-function namesDelta({ descriptor }: LinkIdentity): boolean {
-  return isDeltaName(descriptor?.parentFileNameHint ?? "");
+function namesDelta(link: LinkIdentity): boolean {
+  return isDeltaName(parentHint(link)?.name ?? "");
 }
 
 /** True for a name that VMware gives a delta, such as `vm-000001.vmdk`, whichever folder it is in. */
@@ -253,7 +272,7 @@ function nameEvidence(
   child: LinkIdentity,
   parent: LinkIdentity,
 ): { named: boolean | undefined; reason: string } {
-  const hint = child.descriptor?.parentFileNameHint;
+  const hint = parentHint(child)?.name;
   if (hint === undefined) return { named: undefined, reason: "and no name of a parent is given" };
   const last = lastPart(hint);
   const named = namesOf(parent).some((name) => foldName(name) === foldName(last));
@@ -318,7 +337,7 @@ function uuidEvidence(child: LinkIdentity, parent: LinkIdentity): Evidence | und
 
 function sizeEvidence(child: LinkIdentity, parent: LinkIdentity): Evidence | undefined {
   if (child.capacitySectors === undefined || parent.capacitySectors === undefined) return undefined;
-  if (child.capacitySectors === parent.capacitySectors) return undefined;
+  if (child.capacitySectors === parent.capacitySectors || parentHint(child)?.by) return undefined;
   const sizes = `${child.capacitySectors} sectors, the parent ${parent.capacitySectors}`;
   if (child.capacitySectors > parent.capacitySectors) {
     return { state: "match", basis: "size", reasons: [`the disk was grown: the child has ${sizes}`] };

@@ -6,8 +6,8 @@ import { openChain } from "../disk/chain.ts";
 import type { Context } from "../context.ts";
 import { Disk } from "../disk/disk.ts";
 import type { RegrainError } from "../errors.ts";
-import { formatByName } from "./format_choice.ts";
-import { openLink } from "../disk/link.ts";
+import { formatByName } from "./formats.ts";
+import { openLink } from "../disk/open_link.ts";
 
 type Files = Record<string, Uint8Array>;
 

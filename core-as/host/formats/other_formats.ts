@@ -9,7 +9,7 @@
 import { quotePath } from "../command_line.ts";
 import { RegrainError } from "../errors.ts";
 import type { Files } from "../files.ts";
-import type { Role } from "./format_choice.ts";
+import type { Role } from "./image_format.ts";
 import { baseName, folderOf } from "../names.ts";
 import { foreignOf, type Probe } from "./probe.ts";
 import { readBytes, type Source } from "../source.ts";

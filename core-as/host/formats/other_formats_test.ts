@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { memoryContext } from "../../../test/helpers/memory.ts";
 import { noise } from "../../../test/helpers/planted.ts";
 import type { RegrainError } from "../errors.ts";
-import type { Role } from "./format_choice.ts";
-import { openLink } from "../disk/link.ts";
+import type { Role } from "./image_format.ts";
+import { openLink } from "../disk/open_link.ts";
 import { DELTAS_FIRST } from "./other_formats.ts";
 
 const starting = (text: string, at = 0) => {

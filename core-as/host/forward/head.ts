@@ -21,7 +21,8 @@ import {
   parseFooter,
 } from "../formats/vmdk/hosted_sparse.ts";
 import type { Inflater } from "../inflate.ts";
-import { type Link, linkOfExtent } from "../disk/link.ts";
+import type { Link } from "../disk/link.ts";
+import { linkOfExtent } from "../formats/vmdk/link.ts";
 import { readBytes } from "../source.ts";
 import { type LinkSurvey, surveyLink } from "../disk/survey.ts";
 import { ceilDiv, GIB, KIB, roundUp, SECTOR_SIZE } from "../units.ts";

@@ -20,7 +20,8 @@ import {
   readEmbeddedDescriptor,
 } from "../formats/vmdk/hosted_sparse.ts";
 import type { Inflater } from "../inflate.ts";
-import { type Link, linkOfExtent } from "../disk/link.ts";
+import type { Link } from "../disk/link.ts";
+import { linkOfExtent } from "../formats/vmdk/link.ts";
 import { notADisk, probeHead } from "../formats/probe.ts";
 import { openSeSparse } from "../formats/vmdk/sesparse.ts";
 import { Findings } from "../disk/findings.ts";

@@ -45,6 +45,7 @@ export function openFlat(
   }
   return {
     format: "flat",
+    formatName: "flat",
     path: file.path,
     capacitySectors,
     grainSectors: undefined,
@@ -132,6 +133,7 @@ export function openZero(
 ): Extent {
   return {
     format: "zero",
+    formatName: "zero",
     path: at.path,
     capacitySectors: at.capacitySectors,
     grainSectors: undefined,

@@ -7,6 +7,7 @@
  * This module is browser compatible.
  */
 import type { Finding, Region } from "../../extent.ts";
+import { COWD_FIELDS } from "./header_fields.ts";
 import { BAD_TABLE, GrainTables, NO_TABLE, type TableExtent, type TableLayout } from "./grain_tables.ts";
 import { readHeader, requireInside } from "../../header.ts";
 import type { Source } from "../../source.ts";
@@ -103,6 +104,9 @@ export async function openCowd(file: Source): Promise<TableExtent> {
   ];
   return {
     format: "cowd",
+    formatName: "COWD (vmfsSparse)",
+    isDeltaFormat: true,
+    header: { fields: COWD_FIELDS, lengthBytes: HEADER_SECTORS * SECTOR_SIZE },
     layout,
     path: file.path,
     capacitySectors,

@@ -6,6 +6,7 @@
  * This module is browser compatible.
  */
 import { changeText, decodeDescriptor, type DescriptorText } from "./descriptor_text.ts";
+import type { ParentHint } from "../parent_hint.ts";
 import { encryptionOf } from "./encryption.ts";
 import { RegrainError } from "../../errors.ts";
 import { MAX_DISK_SECTORS } from "../../units.ts";
@@ -366,4 +367,11 @@ export function withContentId(
       ? changed.replace(long, "")
       : changed.replace(long, (_, key: string, rest: string) => `${key}"${ids.longContentId}"${rest}`);
   });
+}
+
+/** What a descriptor names as its parent, if it does. */
+export function parentHintOf(descriptor: Descriptor): ParentHint | undefined {
+  const { parentFileNameHint: name, parentCid } = descriptor;
+  if (name === undefined) return undefined;
+  return { name, wanted: parentCid === undefined || parentCid === NO_PARENT ? {} : { cid: parentCid } };
 }

@@ -11,6 +11,7 @@ import { MAX_DESCRIPTOR_BYTES } from "./descriptor.ts";
 import { RegrainError } from "../../errors.ts";
 import type { Extent, Finding, Region } from "../../extent.ts";
 import { GrainTables, NO_TABLE } from "./grain_tables.ts";
+import { HOSTED_FIELDS } from "./header_fields.ts";
 import { type Header, readHeader, requireInside } from "../../header.ts";
 import type { Inflater } from "../../inflate.ts";
 import { readBytes, type Source } from "../../source.ts";
@@ -131,7 +132,7 @@ export async function openHosted(file: Source, options: HostedOptions): Promise<
     })
     : undefined;
   return {
-    format: header.compressed ? "stream" : "hosted",
+    ...shapeOf(header),
     path: file.path,
     capacitySectors,
     grainSectors,
@@ -363,7 +364,7 @@ export function parseFooter(header: Header, front: HostedHeader): HostedHeader {
 /** An extent of which only the header has come yet: it tells what it is, and cannot be walked. */
 export function extentOfHeader(header: HostedHeader, file: Source): Extent {
   return {
-    format: header.compressed ? "stream" : "hosted",
+    ...shapeOf(header),
     path: file.path,
     capacitySectors: header.capacitySectors,
     grainSectors: header.grainSectors,
@@ -474,7 +475,13 @@ function oddities(header: HostedHeader, path: string): Finding[] {
   }];
 }
 
-/** True when a grain table entry of 1 is announced; otherwise it is taken as a zero grain with a note. */
-export function announcesZeroGrains(facts: Extent["facts"]): boolean {
-  return (Number(facts["flags"]) & FLAG_ZERO_GRAIN) !== 0;
+/** What is the same of every extent with such a header. */
+function shapeOf({ compressed, flags }: HostedHeader) {
+  return {
+    format: compressed ? "stream" : "hosted",
+    formatName: compressed ? "streamOptimized" : "hosted sparse",
+    header: { fields: HOSTED_FIELDS, lengthBytes: SECTOR_SIZE },
+    // Without the flag an entry of 1 is taken as a zero grain with a note.
+    announcesZeros: (flags & FLAG_ZERO_GRAIN) !== 0,
+  };
 }

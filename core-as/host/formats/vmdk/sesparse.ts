@@ -6,6 +6,7 @@
  *
  * This module is browser compatible.
  */
+import { SESPARSE_FIELDS } from "./header_fields.ts";
 import { RegrainError } from "../../errors.ts";
 import type { Finding, Region } from "../../extent.ts";
 import { BAD_TABLE, GrainTables, NO_TABLE, type TableExtent, type TableLayout } from "./grain_tables.ts";
@@ -103,6 +104,9 @@ export async function openSeSparse(file: Source, options: { ignoreJournal: boole
   const tables = new GrainTables(file, layout);
   return {
     format: "sesparse",
+    formatName: "SESparse",
+    isDeltaFormat: true,
+    header: { fields: SESPARSE_FIELDS, lengthBytes: SECTOR_SIZE },
     layout,
     path: file.path,
     capacitySectors,

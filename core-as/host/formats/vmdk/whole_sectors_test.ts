@@ -10,7 +10,7 @@ import {
   deltaFiles,
 } from "../../../../fixtures/mod.ts";
 import { core, memoryContext } from "../../../../test/helpers/memory.ts";
-import { openLink } from "../../disk/link.ts";
+import { openLink } from "../../disk/open_link.ts";
 import { requireSound, surveyLink } from "../../disk/survey.ts";
 
 const link = { capacitySectors: 512, seed: 3, grains: dataGrains([1, 5]) };

@@ -1,14 +1,12 @@
-/** The headers of the formats, field by field, under the names that their descriptions give them. */
-
-export interface Field {
-  readonly name: string;
-  readonly at: number;
-  /** 1, 2, 4 and 8 are little-endian numbers, any other length is text. */
-  readonly lengthBytes: number;
-}
+/**
+ * The headers of VMDKs, field by field, under the names that their descriptions give them.
+ *
+ * This module is browser compatible.
+ */
+import type { HeaderField } from "../../extent.ts";
 
 /** Fields one after the other, from a byte on. */
-function fields(at: number, ...named: readonly (readonly [string, number])[]): Field[] {
+function fields(at: number, ...named: readonly (readonly [string, number])[]): HeaderField[] {
   let next = at;
   return named.map(([name, lengthBytes]) => {
     const field = { name, at: next, lengthBytes };
@@ -18,7 +16,7 @@ function fields(at: number, ...named: readonly (readonly [string, number])[]): F
 }
 
 /** VMware Virtual Disk Format 5.0, "Hosted Sparse Extents": SparseExtentHeader. */
-export const HOSTED_FIELDS: readonly Field[] = [
+export const HOSTED_FIELDS: readonly HeaderField[] = [
   ...fields(0, ["magicNumber", 4], ["version", 4], ["flags", 4], ["capacity", 8], ["grainSize", 8]),
   ...fields(28, ["descriptorOffset", 8], ["descriptorSize", 8], ["numGTEsPerGT", 4], ["rgdOffset", 8]),
   ...fields(56, ["gdOffset", 8], ["overHead", 8], ["uncleanShutdown", 1], ["singleEndLineChar", 1]),
@@ -27,7 +25,7 @@ export const HOSTED_FIELDS: readonly Field[] = [
 ];
 
 /** The same, "ESX Server Sparse Extents": COWDisk_Header. */
-export const COWD_FIELDS: readonly Field[] = [
+export const COWD_FIELDS: readonly HeaderField[] = [
   ...fields(0, ["magicNumber", 4], ["version", 4], ["flags", 4], ["numSectors", 4], ["grainSize", 4]),
   ...fields(20, ["gdOffset", 4], ["numGDEntries", 4], ["freeSector", 4], ["parentFileName", 1024]),
   ...fields(1056, ["parentGeneration", 4], ["generation", 4], ["name", 60], ["description", 512]),
@@ -35,7 +33,7 @@ export const COWD_FIELDS: readonly Field[] = [
 ];
 
 /** No description is published; the names are those of qemu's reader (commit 98eb9733f). */
-export const SESPARSE_FIELDS: readonly Field[] = [
+export const SESPARSE_FIELDS: readonly HeaderField[] = [
   ...fields(0, ["magic", 8], ["version", 8], ["capacity", 8], ["grain_size", 8], ["grain_table_size", 8]),
   ...fields(40, ["flags", 8], ["reserved1", 8], ["reserved2", 8], ["reserved3", 8], ["reserved4", 8]),
   ...fields(80, ["volatile_header_offset", 8], ["volatile_header_size", 8], ["journal_header_offset", 8]),
