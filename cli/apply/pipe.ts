@@ -26,7 +26,7 @@ import {
   type Scratch,
 } from "../../core-as/host/forward/mod.ts";
 import type { Io } from "../io/mod.ts";
-import { adoptContentId } from "../target/content_id.ts";
+import { adoptContentId, contentIdsOf } from "../target/content_id.ts";
 import type { ApplyCounts } from "./engine.ts";
 import { discardMade } from "../target/made_target.ts";
 import { PipeSink, type PipeSinkOptions } from "./pipe_sink.ts";
@@ -128,7 +128,7 @@ export async function applyPipe(
       requireInPlace(prepared.target);
       const { base } = prepared;
       const descriptor = base && undo ? await readTargetDescriptor(base.path, tools.io) : undefined;
-      const cid = base ? await adoptContentId(base, link, tools.io) : undefined;
+      const cid = base ? await adoptContentId(base, contentIdsOf(link), tools.io) : undefined;
       await undo?.saver.finish(undo.target.untouched, { descriptor, cidAfter: cid });
       return { ...end, cid, undoWarnings: undo?.saver.warnings ?? [] };
     } catch (error) {
@@ -152,6 +152,7 @@ async function createUndo(
 ): Promise<{ saver: UndoSaver; target: UndoTarget }> {
   const saver = await UndoSaver.open(path, { core, target, io }, {
     plan: crypto.randomUUID().replaceAll("-", "").slice(0, 16),
+    operation: "apply",
     id: randomUndoId(),
     isOrdered: false,
     blocks: [],

@@ -112,14 +112,20 @@ async function applyDeltas(request: ApplyRequest, flags: ApplyFlags, session: Se
     const intent = intentOf(prepared.disk);
     requireOnePurpose(flags, asInputs(intent.inputs), io);
     const { plan } = prepared;
-    const need = { undoBytes: plan.writeBytes + plan.zeroBytes };
+    const need = { operation: "apply", undoBytes: plan.writeBytes + plan.zeroBytes } as const;
     for (const warning of requireRoomBeside(flags, need, io)) console.warn(warning);
     const target = await prepareTarget(request, intent, { io, context });
     try {
       requireOnePurpose(flags, asParts(target?.target), io);
       if (flags.journal !== undefined && !flags.resume && io.stat(flags.journal)) {
         const plan = await fingerprintPlan(prepared.disk, io);
-        const at = { plan, target: { path: request.target }, io, force: request.force };
+        const at = {
+          operation: "apply",
+          plan,
+          target: { path: request.target },
+          io,
+          force: request.force,
+        } as const;
         await requireJournalPlace(flags.journal, at);
       }
       for (const warning of await requireLikelyBase(prepared.disk, target, request)) console.warn(warning);

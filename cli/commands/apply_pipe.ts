@@ -56,7 +56,9 @@ export async function runPipe(request: TargetRequest, flags: PipeFlags, session:
   const bytesPerSecond = rateLimitOf(flags);
   const inputs = inputsOf(session);
   requireOnePurpose(flags, asInputs(inputs), io);
-  for (const warning of requireRoomBeside(flags, { undoBytes: undefined }, io)) console.warn(warning);
+  for (const warning of requireRoomBeside(flags, { operation: "apply", undoBytes: undefined }, io)) {
+    console.warn(warning);
+  }
   const ui: { progress?: Progress; stopping?: Interruptible } = {};
   const stdin = stoppableRead(openStdin(io), () => ui.stopping);
   const read = await unpacked(stdin, (packing) => console.detail(`stdin: packed with ${packing}`));

@@ -52,7 +52,9 @@ export async function runTakeBack(request: ApplyRequest, flags: ApplyFlags, sess
       const known = target &&
         await requireOwnTarget(prepared, { target: target.target, force: request.force });
       for (const warning of known?.warnings ?? []) console.warn(`${path}: ${warning}`);
-      if (undo && !known?.isReturned) console.tell(`${path}: it takes back only what the apply overwrote`);
+      if (undo && !known?.isReturned) {
+        console.tell(`${path}: it takes back only what the ${undo.operation} overwrote`);
+      }
       const ids = await IdsBefore.find(prepared, { target, path: request.target }, { io, context });
       if (!known?.isReturned) await ids?.requireOwn(request.force);
       if (request.dryRun) tellDryRun(console);

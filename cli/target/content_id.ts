@@ -1,32 +1,40 @@
-/** After an apply the base holds what the child was: it takes the child's CID and longContentID. */
+/** What was written in place is another disk than before: its descriptor takes the ids of that disk. */
 import { type LinkIdentity, parseDescriptor, withContentId } from "../../core-as/host/mod.ts";
 import type { Io } from "../io/mod.ts";
 import { readTargetDescriptor } from "./prepare.ts";
 
+/** What the content of a disk is known by. */
+export interface ContentIds {
+  readonly cid: number;
+  readonly longContentId: string | undefined;
+}
+
+/** The ids of a link; `undefined` where no descriptor tells them. */
+export function contentIdsOf({ descriptor }: Pick<LinkIdentity, "descriptor">): ContentIds | undefined {
+  if (descriptor?.cid === undefined) return undefined;
+  return { cid: descriptor.cid, longContentId: descriptor.ddb.get("longcontentid") };
+}
+
 /**
- * Gives the base the ids of the child that was applied onto it.
+ * Gives a base the ids of the disk that it holds now.
  *
- * A child without a descriptor tells no id; then the base gets a random one, so that no link made against the old
- * content matches it by mistake.
- *
+ * @param ids Those of the link that was applied onto it, or of the disk that was restored. Where nothing tells them the
+ *   base gets a random one, so that no link made against the old content matches it by mistake.
  * @returns the CID that the base has now; `undefined` where its descriptor has no line for one, and gets none.
  */
 export async function adoptContentId(
   base: LinkIdentity,
-  child: LinkIdentity,
+  ids: ContentIds | undefined,
   io: Io,
 ): Promise<number | undefined> {
-  const known = child.descriptor?.cid;
-  const cid = known ?? randomCid();
-  const longContentId = known === undefined ? undefined : child.descriptor?.ddb.get("longcontentid");
-  await setContentId(base.path, { cid, longContentId }, io);
+  await setContentId(base.path, ids ?? { cid: randomCid(), longContentId: undefined }, io);
   return parseDescriptor(await readTargetDescriptor(base.path, io), base.path).cid;
 }
 
 /** Rewrites the ids in a descriptor, and leaves all else of it as it is, its owner and access rights too. */
 export async function setContentId(
   path: string,
-  ids: { cid: number; longContentId: string | undefined },
+  ids: ContentIds,
   io: Io,
 ): Promise<void> {
   const real = io.realPath(path) ?? path;
@@ -35,7 +43,7 @@ export async function setContentId(
 
 /** What an undo file knows of a descriptor before the apply. */
 export interface DescriptorBefore {
-  readonly ids: { readonly cid: number; readonly longContentId: string | undefined };
+  readonly ids: ContentIds;
   /** All of it, where it was kept. */
   readonly bytes: Uint8Array | undefined;
 }

@@ -51,14 +51,14 @@ export class IdsBefore {
     if (force || cidAfter === undefined || now === undefined || now === cidAfter || now === this.cid) return;
     throw new RegrainError(
       "WRONG_BASE",
-      `its CID is ${formatCid(now)}, and the apply left ${
+      `its CID is ${formatCid(now)}, and the ${this.prepared.undo!.operation} left ${
         formatCid(cidAfter)
       }: something was applied or written since`,
       {
         path: this.path,
         hint:
           "take back what was applied later first, by its own undo file; --force takes this one back all the same, " +
-          "and leaves what was written since where this apply wrote nothing",
+          `and leaves what was written since where this ${this.prepared.undo!.operation} wrote nothing`,
       },
     );
   }
@@ -85,7 +85,8 @@ export class IdsBefore {
   async doubt(): Promise<string | undefined> {
     const now = await this.present();
     if (now === this.cid || now === undefined) return undefined;
-    return `${this.path}: its CID is ${formatCid(now)}, and was ${formatCid(this.cid)} before the apply: ` +
+    return `${this.path}: its CID is ${formatCid(now)}, and was ${formatCid(this.cid)} before the ` +
+      `${this.prepared.undo!.operation}: ` +
       "--force gives it back, which is right when nothing was applied since";
   }
 

@@ -1,5 +1,5 @@
 /**
- * The journal: how far an apply is durable, so that `--resume` need not begin again.
+ * The journal: how far a run is durable, so that `--resume` need not begin again.
  *
  * A small JSON file, replaced as a whole at every checkpoint, after the target was synced. It names the plan by a
  * fingerprint of every run, and the target by what was written to it: a delta or a target that is not the one of
@@ -22,6 +22,7 @@ import { type Io, PRIVATE_MODE } from "../io/mod.ts";
 import { RbdDiff } from "../stream/rbd_diff.ts";
 import { contentHash, hashStretch, sha256Hex } from "./content_hash.ts";
 import type { Difference } from "./differences.ts";
+import { type GuardedOperation, spoken } from "./spoken.ts";
 import { parseUndoName, type UndoIds } from "./undo_name.ts";
 
 /** A journal is a few hundred bytes. */
@@ -56,6 +57,8 @@ export interface JournalUndo {
 export interface JournalState {
   /** 1: without what changed; it cannot be resumed. */
   readonly version: 1 | 2;
+  /** What wrote to the target; an apply where nothing is said. */
+  readonly operation?: GuardedOperation;
   /** Fingerprint of the plan. */
   readonly plan: string;
   readonly targetBytes: number;
@@ -100,6 +103,7 @@ export class Journal {
   constructor(
     private readonly path: string,
     private readonly ids: {
+      operation: GuardedOperation;
       plan: string;
       target: Target;
       io: Io;
@@ -132,10 +136,11 @@ export class Journal {
 
   /** Makes everything below `doneBytes` durable, and says so in the journal. */
   async checkpoint(doneBytes: number): Promise<void> {
-    const { plan, target, undo } = this.ids;
+    const { operation, plan, target, undo } = this.ids;
     await target.flush();
     const state: JournalState = {
       version: 2,
+      operation,
       plan,
       targetBytes: target.sizeBytes,
       doneBytes,
@@ -176,20 +181,35 @@ async function probeTail(
  */
 export async function requireJournalPlace(
   path: string,
-  { plan, target, io, force }: { plan: string; target: Named; io: Io; force: boolean },
+  { operation, plan, target, io, force }: {
+    operation: GuardedOperation;
+    plan: string;
+    target: Named;
+    io: Io;
+    force: boolean;
+  },
 ): Promise<JournalState | undefined> {
   if (!io.stat(path)) return undefined;
   const state = await readOldJournal(path, io);
   if (state.plan === plan) return state.version === 2 ? state : undefined;
   if (force || await wasTakenBack(state, io)) return undefined;
-  const others = "it is the journal of an apply of other deltas that is not finished";
-  throw new RegrainError("TARGET_UNSUITABLE", `${others}, and half of them may be on this target`, {
-    path,
-    hint:
-      `its own deltas and --resume finish it; before others, ${wayBack(path, state, target)}; for another ` +
-      "target name another file with --journal; --force replaces this one: what came of those deltas stays where " +
-      "these write nothing",
-  });
+  const by = spoken(operationOf(state));
+  const stays = operation === "apply"
+    ? "what came of those deltas stays where these write nothing"
+    : "what came of it is overwritten, and an undo file made now does not bring back what was there before it";
+  throw new RegrainError(
+    "TARGET_UNSUITABLE",
+    `it is the journal of ${by.other} that is not finished, and half of ${by.pronoun} may be on this target`,
+    {
+      path,
+      hint: `${by.own} and --resume finish it; before others, ${wayBack(path, state, target)}; for another ` +
+        `target name another file with --journal; --force replaces this one: ${stays}`,
+    },
+  );
+}
+
+function operationOf({ operation = "apply" }: JournalState): GuardedOperation {
+  return operation;
 }
 
 async function readOldJournal(path: string, io: Io): Promise<JournalState> {
@@ -208,10 +228,11 @@ async function readOldJournal(path: string, io: Io): Promise<JournalState> {
   }
 }
 
-/** How a target becomes what it was before an unfinished run. */
-function wayBack(path: string, { undo }: JournalState, target: Named): string {
+/** How a target becomes what it was before an unfinished run, or something whole. */
+function wayBack(path: string, state: JournalState, target: Named): string {
+  const { undo } = state;
   if (undo) return `take it back with ${applyCommand({ deltas: [undo.path], target: target.path })}`;
-  return `copy the base again and remove ${path}`;
+  return operationOf(state) === "apply" ? `copy the base again and remove ${path}` : `remove ${path}`;
 }
 
 async function wasTakenBack({ undo }: JournalState, io: Io): Promise<boolean> {
@@ -229,24 +250,29 @@ async function wasTakenBack({ undo }: JournalState, io: Io): Promise<boolean> {
  */
 export async function requireResumable(
   path: string,
-  ids: { plan: string; target: Target; io: Io; undo: string | undefined },
+  ids: { operation: GuardedOperation; plan: string; target: Target; io: Io; undo: string | undefined },
 ): Promise<JournalState> {
   const state = await readJournal(path, ids.io);
+  const { operation } = ids;
+  const again = againWith(operation);
   if (state.version !== 2) {
     throw refusal(
       path,
       "an older version made the journal, which cannot tell whether the target was taken back",
+      again,
+    );
+  }
+  if (operationOf(state) !== operation) {
+    throw refusal(
+      path,
+      `the interrupted run is ${
+        operationOf(state) === "apply" ? "an apply" : "a restore"
+      }, and not this command`,
+      `finish that one first, or ${wayBack(path, state, ids.target)}`,
     );
   }
   if (state.plan !== ids.plan) {
-    throw refusal(
-      path,
-      "the deltas are not those of the interrupted run, or were changed since",
-      `resume with the deltas of that run; before others are applied, ${
-        wayBack(path, state, ids.target)
-      }; if they are ` +
-        `the same, copied again, remove ${path} and run again without --resume`,
-    );
+    throw refusal(path, spoken(operation).differs, afterOtherPlan(path, state, ids));
   }
   if (state.targetBytes !== ids.target.sizeBytes) {
     throw refusal(
@@ -256,14 +282,30 @@ export async function requireResumable(
     );
   }
   await requireSameUndo(path, { state, ...ids });
-  await requireWritten(path, state, ids.target);
+  await requireWritten(path, { state, ...ids });
   return state;
+}
+
+function afterOtherPlan(path: string, state: JournalState, { operation, target }: {
+  operation: GuardedOperation;
+  target: Named;
+}): string {
+  const { ofThatRun } = spoken(operation);
+  const back = wayBack(path, state, target);
+  if (operation === "restore") return `resume with ${ofThatRun}; before another is restored, ${back}`;
+  return `resume with ${ofThatRun}; before others are applied, ${back}; if they are the same, copied again, ` +
+    `remove ${path} and run again without --resume`;
 }
 
 /** An undo file that lacks what the interrupted run overwrote would take back only a part. */
 async function requireSameUndo(
   path: string,
-  { state, undo, io }: { state: JournalState; undo: string | undefined; io: Io },
+  { operation, state, undo, io }: {
+    operation: GuardedOperation;
+    state: JournalState;
+    undo: string | undefined;
+    io: Io;
+  },
 ): Promise<void> {
   const kept = state.undo;
   if (kept === null) {
@@ -271,7 +313,9 @@ async function requireSameUndo(
     throw refusal(
       path,
       "the interrupted run saved nothing of what it overwrote, so an undo file begun now would take back only a part",
-      "resume without --undo; the way back is then to copy the base again",
+      operation === "apply"
+        ? "resume without --undo; the way back is then to copy the base again"
+        : "resume without --undo; there is then no way back",
     );
   }
   const named = undo ?? kept.path;
@@ -297,7 +341,10 @@ async function requireSameUndo(
 const AGAIN_WITH_NEW_UNDO = "run again without --resume, and with another file for --undo";
 
 /** Looks at what was written last, and at every place that is known to have changed. */
-async function requireWritten(path: string, state: JournalState, target: Target): Promise<void> {
+async function requireWritten(
+  path: string,
+  { operation, state, target }: { operation: GuardedOperation; state: JournalState; target: Target },
+): Promise<void> {
   const { tail, doneBytes } = state;
   for (const { offsetBytes, before, after } of state.changed) {
     if (offsetBytes + SECTOR_SIZE > doneBytes) continue;
@@ -306,22 +353,32 @@ async function requireWritten(path: string, state: JournalState, target: Target)
     throw refusal(
       path,
       found === before
-        ? `at byte ${offsetBytes} the target is what it was before the interrupted run: it was taken back, or the ` +
-          "base was copied again"
+        ? `at byte ${offsetBytes} the target is what it was before the interrupted run: it was taken back, or ` +
+          (operation === "apply" ? "the base was copied again" : "copied again")
         : `at byte ${offsetBytes} the target does not hold what the interrupted run wrote`,
-      found === before ? AGAIN : COPY_AGAIN,
+      found === before ? againWith(operation) : otherTarget(operation),
     );
   }
   if (tail === null || (await probeTail(target, tail)).sha256 === tail.sha256) return;
-  throw refusal(path, "the target does not hold what the interrupted run wrote last", COPY_AGAIN);
+  throw refusal(
+    path,
+    "the target does not hold what the interrupted run wrote last",
+    otherTarget(operation),
+  );
 }
 
-/** True only for the same deltas, and a target to which nothing else wrote. */
-const AGAIN = "run again without --resume, with these deltas: that is as right, and only takes longer";
-const COPY_AGAIN =
-  "it is another target, or something else wrote to it: copy the base again, then run without --resume";
+/** True only for the same deltas or snapshot, and a target to which nothing else wrote. */
+function againWith(operation: GuardedOperation): string {
+  return `run again without --resume, with ${
+    spoken(operation).same
+  }: that is as right, and only takes longer`;
+}
 
-function refusal(path: string, why: string, hint = AGAIN): RegrainError {
+function otherTarget(operation: GuardedOperation): string {
+  return `it is another target, or something else wrote to it: ${spoken(operation).anew}`;
+}
+
+function refusal(path: string, why: string, hint: string): RegrainError {
   return new RegrainError("RESUME_REFUSED", why, { path, hint });
 }
 
@@ -370,7 +427,9 @@ function parseJournal(text: string, path: string): JournalState {
 
 function isJournal(state: unknown): state is JournalState {
   if (typeof state !== "object" || state === null) return false;
-  const { version, plan, targetBytes, doneBytes, tail, changed, undo } = state as Record<string, unknown>;
+  const fields = state as Record<string, unknown>;
+  const { version, operation, plan, targetBytes, doneBytes, tail, changed, undo } = fields;
+  if (operation !== undefined && operation !== "apply" && operation !== "restore") return false;
   const isCommon = typeof plan === "string" && isCount(targetBytes) && isCount(doneBytes) &&
     (tail === null || isTail(tail, targetBytes as number));
   // The first version knew nothing of what follows; it is known, so that it is not taken for another file.

@@ -8,6 +8,7 @@
 import { Batch, RegrainError, SECTOR_SIZE, type Source } from "../../core-as/host/mod.ts";
 import { contentHash, hashStretch } from "./content_hash.ts";
 import { isEqual } from "./differences.ts";
+import { spoken } from "./spoken.ts";
 import type { PreparedDiff } from "./undo_file.ts";
 import { type PlacedHash, type UndoIds, UNTOUCHED_BLOCK_BYTES } from "./undo_name.ts";
 import type { KnownStretch } from "./undo_trailer.ts";
@@ -44,7 +45,8 @@ export async function requireOwnTarget(
 
 function warningsOf(undo: UndoIds): string[] {
   if (undo.state !== "prepared" && undo.state !== "writing") return [];
-  return ["its apply was interrupted: it takes back the part that was overwritten until then"];
+  const { run } = spoken(undo.operation);
+  return [`its ${run} was interrupted: it takes back the part that was overwritten until then`];
 }
 
 /** @returns why the target is not the one, as a part of a sentence. */
@@ -55,11 +57,11 @@ async function obstacleTo(prepared: PreparedDiff, target: Source): Promise<Obsta
   const lacking = await firstLackingMark(undo, target);
   if (undo.marks.length > 0 && lacking === undefined) return await writtenObstacle(prepared, target);
   if (mayLackMarks(undo)) return await beforeObstacle(prepared, target);
-  return notWritten(lacking!.offsetBytes);
+  return notWritten(undo, lacking!.offsetBytes);
 }
 
-function notWritten(offsetBytes: number): string {
-  return `it does not hold what the apply wrote, at byte ${offsetBytes}`;
+function notWritten({ operation }: UndoIds, offsetBytes: number): string {
+  return `it does not hold what the ${spoken(operation).run} wrote, at byte ${offsetBytes}`;
 }
 
 /** Whether the target of an undo file may be without its marks, and hold all that it held before. */
@@ -81,7 +83,7 @@ async function holdsNamed(target: Source, { offsetBytes, hash }: PlacedHash): Pr
 
 async function untouchedObstacle({ undo, trailer }: PreparedDiff, target: Source): Promise<Obstacle> {
   const { blocks, blocksHash } = undo!;
-  const changed = "it is not what it was where the apply wrote nothing";
+  const changed = `it is not what it was where the ${spoken(undo!.operation).run} wrote nothing`;
   if (blocks.some((block) => (block + 1) * UNTOUCHED_BLOCK_BYTES > target.sizeBytes)) return changed;
   if (blocks.length > 0 && await hashBlocks(target, blocks) !== blocksHash) return changed;
   const other = await firstOther(trailer?.untouched ?? [], target);
@@ -92,7 +94,8 @@ async function untouchedObstacle({ undo, trailer }: PreparedDiff, target: Source
 async function aheadObstacle({ undo, saved }: PreparedDiff, target: Source): Promise<Obstacle> {
   for (const sector of undo!.ahead) {
     if (saved.has(sector.offsetBytes) || await holdsNamed(target, sector)) continue;
-    return `byte ${sector.offsetBytes}, which it does not hold, was overwritten: the apply went on without it`;
+    const { run } = spoken(undo!.operation);
+    return `byte ${sector.offsetBytes}, which it does not hold, was overwritten: the ${run} went on without it`;
   }
   return undefined;
 }
@@ -101,7 +104,7 @@ async function aheadObstacle({ undo, saved }: PreparedDiff, target: Source): Pro
 async function writtenObstacle({ undo, trailer }: PreparedDiff, target: Source): Promise<Obstacle> {
   if (undo!.state !== "applied" && undo!.state !== "returned") return undefined;
   const other = await firstOther(trailer?.written ?? [], target);
-  return other && notWritten(other.offsetBytes);
+  return other && notWritten(undo!, other.offsetBytes);
 }
 
 async function firstOther(
@@ -124,7 +127,9 @@ async function beforeObstacle(prepared: PreparedDiff, target: Source): Promise<O
     if (otherAt === undefined) continue;
     return undo!.state === "returned"
       ? `it was taken back already, and byte ${otherAt} was written since`
-      : `it holds neither what the apply wrote nor what it overwrote, at byte ${otherAt}`;
+      : `it holds neither what the ${
+        spoken(undo!.operation).run
+      } wrote nor what it overwrote, at byte ${otherAt}`;
   }
   return undefined;
 }
@@ -201,16 +206,18 @@ async function recogniseFirstVersion(prepared: PreparedDiff, target: Source): Pr
   };
 }
 
-function notRecognised({ source }: PreparedDiff, obstacle: string): RegrainError {
+function notRecognised({ source, undo }: PreparedDiff, obstacle: string): RegrainError {
+  const { operation } = undo!;
   return new RegrainError(
     "WRONG_BASE",
     `the undo file was made for another target, or this one was written to since: ${obstacle}`,
     {
       path: source.path,
-      hint:
-        "it takes back only what the apply overwrote; if a VM ran on this disk, start the source VM, which is " +
-        "untouched, or copy the base again; --force takes it back all the same, and leaves a mix of both " +
-        "where anything else wrote to the disk",
+      hint: `it takes back only what the ${spoken(operation).run} overwrote; if a VM ran on this disk, ` +
+        (operation === "apply"
+          ? "start the source VM, which is untouched, or copy the base again"
+          : "restore a snapshot onto it once more") +
+        "; --force takes it back all the same, and leaves a mix of both where anything else wrote to the disk",
     },
   );
 }

@@ -5,6 +5,7 @@
 import { formatSize, RegrainError } from "../../core-as/host/mod.ts";
 import { type Io, systemError } from "../io/mod.ts";
 import type { WrittenBeside } from "./purposes.ts";
+import { type GuardedOperation, spoken } from "./spoken.ts";
 
 /**
  * @param need Most bytes that the undo file may come to hold; `undefined` where nobody knows.
@@ -13,7 +14,7 @@ import type { WrittenBeside } from "./purposes.ts";
  */
 export function requireRoomBeside(
   { undo, journal }: WrittenBeside,
-  need: { undoBytes: number | undefined },
+  need: { undoBytes: number | undefined; operation: GuardedOperation },
   io: Pick<Io, "roomAt">,
 ): string[] {
   const warnings: string[] = [];
@@ -24,7 +25,9 @@ export function requireRoomBeside(
         `${undo}: the undo file needs up to ${formatSize(need.undoBytes)}, ${
           formatSize(freeBytes)
         } are free ` +
-          "there; when it is full the apply stops, and can be taken back or gone on with",
+          `there; when it is full the ${
+            spoken(need.operation).run
+          } stops, and can be taken back or gone on with`,
       );
     }
   }

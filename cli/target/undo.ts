@@ -36,6 +36,7 @@ import { RecordOutline, type Stretch } from "./record_outline.ts";
 import { type PreparedDiff, prepareDiff } from "./undo_file.ts";
 import { UndoHeader } from "./undo_header.ts";
 import { MAX_NAMED, type UndoIds, type UndoState, UNTOUCHED_BLOCK_BYTES } from "./undo_name.ts";
+import { spoken } from "./spoken.ts";
 import { encodeTrailer, type KnownStretch } from "./undo_trailer.ts";
 import { nonZeroBlocks } from "./untouched.ts";
 
@@ -410,11 +411,14 @@ async function continuation(
 }
 
 /** Why an undo file that is done with is not continued. */
-const DONE: Partial<Record<UndoState, string>> = {
-  applied: "the apply that it takes back is whole",
-  returning: "it is being taken back",
-  returned: "it was taken back",
-};
+function whyDone({ state, operation }: UndoIds): string | undefined {
+  const done: Partial<Record<UndoState, string>> = {
+    applied: `the ${spoken(operation).run} that it takes back is whole`,
+    returning: "it is being taken back",
+    returned: "it was taken back",
+  };
+  return done[state];
+}
 
 function requireContinuable(
   path: string,
@@ -422,17 +426,17 @@ function requireContinuable(
 ): void {
   const { undo, diff } = found;
   if (undo === undefined) throw foreign(path, "it is no undo file");
-  const done = DONE[undo.state];
+  const done = whyDone(undo);
   if (done !== undefined) {
     throw foreign(path, `${done}: what the target holds by now would not be saved`);
   }
-  const first = takeBackFirst(path, target);
+  const first = takeBackFirst(path, target, undo);
   if (undo.version === 1) throw foreign(path, "an older version made it", first);
   if (!undo.isOrdered || !expected.isOrdered) {
     throw foreign(path, "what comes through a pipe cannot continue it", first);
   }
   if (undo.plan === expected.plan && diff.meta.sizeBytes === target.sizeBytes) return;
-  throw foreign(path, "it was made by an apply of other deltas, or for another target", first);
+  throw foreign(path, `it was made by ${spoken(undo.operation).other}, or for another target`, first);
 }
 
 /** True of a file without a byte that means anything: nothing is lost when it is begun again. */
@@ -442,10 +446,11 @@ async function isEmpty(source: Source): Promise<boolean> {
   return bytes.every((byte) => byte === 0);
 }
 
-/** An apply that is not whole may have left a part of other deltas, which no second one covers. */
-function takeBackFirst(path: string, target: Target): string {
+/** A run that is not whole may have left a part of something else, which no second one covers. */
+function takeBackFirst(path: string, target: Target, { operation }: UndoIds): string {
   const command = applyCommand({ deltas: [path], target: target.path });
-  return `if its apply was on this target, take that back first with ${command}; then ${NAME_ANOTHER}`;
+  return `if its ${spoken(operation).run} was on this target, take that back first with ${command}; ` +
+    `then ${NAME_ANOTHER}`;
 }
 
 const NAME_ANOTHER = "name another file with --undo; an undo file is never overwritten";

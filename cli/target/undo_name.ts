@@ -5,6 +5,7 @@
  * of the file: a power loss leaves the old one or the new one.
  */
 import { type LinkIdentity, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import type { GuardedOperation } from "./spoken.ts";
 
 /**
  * How far an apply and its undo file are.
@@ -25,6 +26,8 @@ export interface UndoIds {
   /** 1: made by a version that knew neither states nor marks. */
   readonly version: 1 | 2;
   readonly state: UndoState;
+  /** What wrote to the target. */
+  readonly operation: GuardedOperation;
   /** Fingerprint of the plan that it undoes, 16 hexadecimal digits. */
   readonly plan: string;
   /** What this undo file is known by, 8 hexadecimal digits; empty in version 1. */
@@ -58,7 +61,7 @@ const LETTERS = {
   returning: "r",
   returned: "t",
 } as const satisfies Record<UndoState, string>;
-const FLAG = { ordered: 1, cid: 2, longContentId: 4 } as const;
+const FLAG = { ordered: 1, cid: 2, longContentId: 4, restore: 8 } as const;
 const PLACE_BYTES = 6;
 const HASH_BYTES = 4;
 const FIXED_BYTES = 44;
@@ -78,7 +81,8 @@ export function undoName(ids: Omit<UndoIds, "version">): string {
   payload.set(bytesOf(ids.plan), 0);
   payload.set(bytesOf(ids.id), 8);
   payload[12] = (ids.isOrdered ? FLAG.ordered : 0) + (base ? FLAG.cid : 0) +
-    (base?.longContentId === undefined ? 0 : FLAG.longContentId);
+    (base?.longContentId === undefined ? 0 : FLAG.longContentId) +
+    (ids.operation === "restore" ? FLAG.restore : 0);
   view.setUint32(13, base?.cid ?? 0);
   if (base?.longContentId !== undefined) payload.set(bytesOf(base.longContentId), 17);
   payload.set(bytesOf(ids.blocksHash), 33);
@@ -120,6 +124,7 @@ export function parseUndoName(name: string | undefined): UndoIds | undefined {
   return {
     version: 2,
     state,
+    operation: (payload[12]! & FLAG.restore) === 0 ? "apply" : "restore",
     plan: hexOf(payload.subarray(0, 8)),
     id: hexOf(payload.subarray(8, 12)),
     isOrdered: (payload[12]! & FLAG.ordered) !== 0,
@@ -146,6 +151,7 @@ function parseFirstVersion(name: string): UndoIds | undefined {
   return {
     version: 1,
     state: "writing",
+    operation: "apply",
     plan: plan!,
     id: "",
     isOrdered: true,

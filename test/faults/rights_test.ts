@@ -111,7 +111,7 @@ Deno.test("E5: a journal is its owner's alone, also in the place of one that was
         Deno.writeTextFileSync(path, "{}", { mode: 0o644 });
         const target = io.openTarget(`${folder}/vm.img`, { force: false });
         const ids = { plan: "0".repeat(16), target, io, undo: undefined, earlier: undefined };
-        await new Journal(path, ids).checkpoint(0);
+        await new Journal(path, { operation: "apply", ...ids }).checkpoint(0);
         target.close();
         assert.equal(modeOf(path), "600");
         Deno.removeSync(path);

@@ -343,6 +343,7 @@ Deno.test("D6: the name of an undo file has one length and holds all of its ids,
   const farBytes = 8191 * 1024 ** 4;
   const ids = {
     state: "returning",
+    operation: "apply",
     plan: "0123456789abcdef",
     id: "fedcba98",
     isOrdered: true,
@@ -357,6 +358,8 @@ Deno.test("D6: the name of an undo file has one length and holds all of its ids,
   const empty = { ...ids, blocks: [], marks: [], ahead: [], base: undefined, isOrdered: false };
   assert.deepEqual(parseUndoName(undoName(empty)), { version: 2, ...empty });
   assert.equal(undoName(empty).length, name.length);
+  const restored = { ...ids, operation: "restore" } as const;
+  assert.deepEqual(parseUndoName(undoName(restored)), { version: 2, ...restored });
   assert.ok(name.length <= 255 && /^[\w-]+$/.test(name));
   for (const other of [undefined, "", "before", name.slice(1), `${name}A`, name.replace("-r-", "-x-")]) {
     assert.equal(parseUndoName(other), undefined);
@@ -398,6 +401,7 @@ Deno.test("D11: the undo file of a volume beyond 62 TiB is made, noted as whole,
   const target = new RecordingTarget(sizeBytes);
   const { io } = new CrashMachine({});
   const saver = await UndoSaver.open(UNDO, { core, target, io }, {
+    operation: "apply",
     plan: "0123456789abcdef",
     id: "01234567",
     isOrdered: true,
