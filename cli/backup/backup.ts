@@ -358,7 +358,10 @@ class Attempt {
     work: { plan: BackupPlan; map: MapBuilder; writer: ContentWriter; again: boolean },
   ): Promise<void> {
     const { lanes } = this.request;
-    const buffers = lanes.count * 2 + 2;
+    // What must be stored again comes from the repository, one chunk after the other.
+    const inFlight = work.again ? 1 : work.plan.inFlight ?? 1;
+    const reads = inFlight > 1 ? new Gate(inFlight) : undefined;
+    const buffers = lanes.count * 2 + 2 + (reads === undefined ? 0 : inFlight);
     const pool = new BufferPool(this.chunkBytes, buffers);
     const tasks = new TaskGroup(buffers + PUTS_AT_ONCE);
     const puts = new Gate(PUTS_AT_ONCE);
@@ -368,18 +371,28 @@ class Attempt {
         await work.map.load(Math.floor(chunk / PAGE_ENTRIES));
         await this.of.intent.beat();
         const buffer = await pool.take();
-        const plain = await this.readChunk(chunk, { buffer, work });
-        if (plain === undefined) {
-          work.map.set(chunk, undefined);
-          pool.give(buffer);
-          this.step(work.writer);
-          continue;
-        }
-        await tasks.start(async () => {
-          const entry = await this.storeChunk(plain, { writer: work.writer, pool, puts });
+        const read = () => this.readChunk(chunk, { buffer, work });
+        const readOrGiveBack = async () => {
+          try {
+            return await read();
+          } catch (error) {
+            pool.give(buffer);
+            throw error;
+          }
+        };
+        const store = async (plain: Uint8Array<ArrayBuffer> | undefined) => {
+          const entry = plain && await this.storeChunk(plain, { writer: work.writer, pool, puts });
+          if (plain === undefined) pool.give(buffer);
           work.map.set(chunk, entry);
           this.step(work.writer);
-        });
+        };
+        if (reads !== undefined) {
+          await tasks.start(async () => await store(await reads.run(readOrGiveBack)));
+          continue;
+        }
+        const plain = await read();
+        if (plain === undefined) await store(plain);
+        else await tasks.start(() => store(plain));
       }
     } finally {
       await tasks.settle();

@@ -2,7 +2,7 @@
  * Copying snapshots into another repository, which may be encrypted otherwise, or have other chunks. Every chunk is
  * unpacked, checked, and named anew by the rules of the other one; a copy is as old as what it is a copy of.
  */
-import { Batch } from "../../core-as/host/mod.ts";
+import { Batch, buffersInFlight } from "../../core-as/host/mod.ts";
 import {
   chunkCount,
   diffSnapshots,
@@ -170,7 +170,6 @@ async function planCopy(
   about: { original: Snapshot | undefined; reason: string },
 ): Promise<BackupPlan> {
   const source = new SnapshotSource(from, snapshot);
-  const batch = new Batch();
   const { chunkBytes } = to.description;
   return {
     sizeBytes: snapshot.sizeBytes,
@@ -179,11 +178,12 @@ async function planCopy(
     cid: snapshot.cid,
     touched: await touchedSince(about.original, { snapshot, from, chunkBytes }),
     rereadable: true,
+    inFlight: buffersInFlight(source.medium, chunkBytes),
     async read(chunk, plain) {
       const start = chunk * chunkBytes;
       const runs = await source.runs(start, start + plain.length);
       if (runs.every(({ kind }) => kind !== "data")) return 0;
-      batch.clear();
+      const batch = new Batch();
       batch.add({ offsetBytes: start, lengthBytes: plain.length, at: 0 });
       await source.read(batch, plain);
       return plain.length;

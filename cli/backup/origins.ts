@@ -1,9 +1,11 @@
 /** Where a backup comes from: a disk, the places of it that changed, a stream; of a delta see `delta_origin.ts`. */
 import {
   Batch,
+  buffersInFlight,
   formatCid,
   type Link,
   type MaybePromise,
+  ONE_AT_A_TIME,
   plural,
   type Run,
   type Source,
@@ -32,6 +34,7 @@ export function planFull(origin: DiskOrigin, reason?: string): BackupPlan {
     cid,
     touched: "all",
     rereadable: true,
+    inFlight: reader.inFlight,
     read: (chunk, plain) => reader.read(chunk, plain),
   };
 }
@@ -59,6 +62,7 @@ export function planChanged(
     cid,
     touched,
     rereadable: true,
+    inFlight: reader.inFlight,
     read: (chunk, plain) => reader.read(chunk, plain),
   };
 }
@@ -161,27 +165,39 @@ class StreamReader {
   }
 }
 
-/** Reads one chunk after the other of a source that knows its holes. */
+/** Reads chunks of a source that knows its holes. */
 class ChunkReader {
-  private readonly batch = new Batch();
   private window: { from: number; to: number; runs: readonly Run[] } = { from: 0, to: 0, runs: [] };
+  /** Runs are asked for in the order of the chunks, once a window. */
+  private turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly source: Source, private readonly chunkBytes: number) {}
+
+  get inFlight(): number {
+    return buffersInFlight(this.source.medium ?? ONE_AT_A_TIME, this.chunkBytes);
+  }
 
   async read(chunk: number, plain: Uint8Array<ArrayBuffer>): Promise<number> {
     const start = chunk * this.chunkBytes;
     if (!await this.hasData(start, start + plain.length)) return 0;
-    this.batch.clear();
-    this.batch.add({ offsetBytes: start, lengthBytes: plain.length, at: 0 });
-    await this.source.read(this.batch, plain);
+    const batch = new Batch();
+    batch.add({ offsetBytes: start, lengthBytes: plain.length, at: 0 });
+    await this.source.read(batch, plain);
     return plain.length;
   }
 
-  private async hasData(from: number, to: number): Promise<boolean> {
+  private hasData(from: number, to: number): MaybePromise<boolean> {
     if (this.source.runs === undefined) return true;
+    const answer = this.turn.then(() => this.lookUp(from, to));
+    // The caller hears of a failure; the next one asks again.
+    this.turn = answer.catch(() => undefined);
+    return answer;
+  }
+
+  private async lookUp(from: number, to: number): Promise<boolean> {
     if (from < this.window.from || to > this.window.to) {
       const end = Math.min(this.source.sizeBytes, from + RUN_WINDOW_CHUNKS * this.chunkBytes);
-      this.window = { from, to: end, runs: await this.source.runs(from, end) };
+      this.window = { from, to: end, runs: await this.source.runs!(from, end) };
     }
     return this.window.runs.some(({ start, length, kind }) =>
       kind === "data" && start < to && start + length > from

@@ -17,10 +17,13 @@ export interface BackupPlan {
   readonly touched: ChunkSet | "all";
   /** False for a stream, which is there once. */
   readonly rereadable: boolean;
+  /** Reads that the source wants under way at once; absent: 1. */
+  readonly inFlight?: number;
   /** Of a stream: whether there is no chunk any more. */
   atEnd?(): Promise<boolean>;
   /**
-   * Reads the first `plain.length` bytes of a chunk. Called in ascending order.
+   * Reads the first `plain.length` bytes of a chunk. Called in ascending order; each of the `inFlight` calls under
+   * way has a buffer of its own.
    *
    * @returns the bytes that were read: all but at the end of a stream; 0 when they are known to be zeros, and the
    * buffer is left alone then.

@@ -5,7 +5,13 @@
  * same hash: an interrupted restore is resumed that way, and a target that differs little is mended.
  */
 import { Buffer } from "node:buffer";
-import { Batch, type RegrainError, type Target } from "../../core-as/host/mod.ts";
+import {
+  Batch,
+  buffersInFlight,
+  ONE_AT_A_TIME,
+  type RegrainError,
+  type Target,
+} from "../../core-as/host/mod.ts";
 import type { ChunkEntry, Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { ChunkSet } from "./chunk_set.ts";
 import { BufferPool, Gate, TaskGroup } from "../lanes/in_flight.ts";
@@ -65,24 +71,34 @@ export async function restoreTo(
   return await new Restore(repository, snapshot, work).run();
 }
 
+/** Calls that a restore has under way at its target; each has a chunk of the snapshot in memory. */
+export function targetCallsInFlight(target: Target, { chunkBytes }: Pick<Snapshot, "chunkBytes">): number {
+  return buffersInFlight(target.medium ?? ONE_AT_A_TIME, chunkBytes);
+}
+
 class Restore {
   private readonly counts: RestoreCounts = newCounts();
   private idleBytes = 0;
   private readonly pool: BufferPool;
   private readonly gets = new Gate(GETS_AT_ONCE);
-  private readonly tasks = new TaskGroup(GETS_AT_ONCE);
+  private readonly tasks: TaskGroup;
   private readonly zeros: Uint8Array<ArrayBuffer>;
-  private readonly batch = new Batch();
-  /** There is one batch. */
-  private readonly writing = new Gate(1);
-  private overlaid: Uint8Array<ArrayBuffer> | undefined;
+  /** Calls that the target wants under way. */
+  private readonly inFlight: number;
+  private readonly calls: Gate;
+  /** The overlay's reader has the kernels to itself. */
+  private readonly overlaying = new Gate(1);
 
   constructor(
     private readonly repository: Repository,
     private readonly snapshot: Snapshot,
     private readonly work: { target: Target } & RestoreOptions,
   ) {
-    this.pool = new BufferPool(snapshot.chunkBytes, work.lanes.count + 1);
+    this.inFlight = targetCallsInFlight(work.target, snapshot);
+    this.calls = new Gate(this.inFlight);
+    // Besides what is fetched, a chunk for each call that waits for the target.
+    this.tasks = new TaskGroup(GETS_AT_ONCE + (this.inFlight > 1 ? this.inFlight : 0));
+    this.pool = new BufferPool(snapshot.chunkBytes, Math.max(work.lanes.count + 1, this.inFlight));
     this.zeros = new Uint8Array(snapshot.chunkBytes);
   }
 
@@ -98,8 +114,11 @@ class Restore {
           if (this.work.overlay?.touched.has(firstChunk + i)) {
             await this.tasks.start(() => this.makeOverlaid(firstChunk + i, { offsetBytes, lengthBytes }));
           } else if (damage !== undefined) await this.makeDamaged(damage, { offsetBytes, lengthBytes });
-          else if (entry === undefined) await this.makeZero(offsetBytes, lengthBytes);
-          else await this.tasks.start(() => this.makeData(entry, { offsetBytes, lengthBytes }));
+          else if (entry === undefined && (this.work.content === "zeros" || this.inFlight === 1)) {
+            await this.makeZero(offsetBytes, lengthBytes);
+          } else if (entry === undefined) {
+            await this.tasks.start(() => this.makeZero(offsetBytes, lengthBytes));
+          } else await this.tasks.start(() => this.makeData(entry, { offsetBytes, lengthBytes }));
         }
       }
     } finally {
@@ -110,13 +129,17 @@ class Restore {
   }
 
   private async makeZero(offsetBytes: number, lengthBytes: number): Promise<void> {
-    const { target, content } = this.work;
+    const { content } = this.work;
     if (content !== "zeros" && !(content === "compare" && await this.isZero(offsetBytes, lengthBytes))) {
-      await target.zero({ offsetBytes, lengthBytes, punch: true });
+      await this.zero({ offsetBytes, lengthBytes });
     }
     this.counts.zeroBytes += lengthBytes;
     if (content === "zeros") this.idleBytes += lengthBytes;
     this.step(lengthBytes);
+  }
+
+  private zero(stretch: { offsetBytes: number; lengthBytes: number }): Promise<void> {
+    return this.calls.run(async () => await this.work.target.zero({ ...stretch, punch: true }));
   }
 
   private async isZero(offsetBytes: number, lengthBytes: number): Promise<boolean> {
@@ -134,7 +157,7 @@ class Restore {
     }
     const plain = await this.fetchPlain(entry, at);
     if (plain === undefined) return;
-    await this.writing.run(() => this.write(plain, at.offsetBytes));
+    await this.write(plain, at.offsetBytes);
     // Left to the collector of garbage, hundreds of MiB of it would lie about.
     plain.buffer.transfer(0);
     this.step(at.lengthBytes);
@@ -155,7 +178,7 @@ class Restore {
       if (this.work.onDamaged === undefined || !isDamage(error)) throw error;
       const { repository, work: { lanes } } = this;
       const other = await fromOtherGeneration(name, at.lengthBytes, { repository, lanes });
-      if (other === undefined) await this.writing.run(() => this.makeDamaged(error, at));
+      if (other === undefined) await this.makeDamaged(error, at);
       return other;
     }
   }
@@ -169,29 +192,34 @@ class Restore {
     await this.makeZero(at.offsetBytes, at.lengthBytes);
   }
 
-  /** The overlay's reader has the kernels as well, so it is read where writing has its turn. */
-  private makeOverlaid(chunk: number, at: { offsetBytes: number; lengthBytes: number }): Promise<void> {
-    const { overlay, content } = this.work;
-    return this.writing.run(async () => {
-      const plain = (this.overlaid ??= new Uint8Array(this.snapshot.chunkBytes)).subarray(0, at.lengthBytes);
-      let count: number;
-      try {
-        count = await overlay!.read(chunk, plain);
-      } catch (error) {
-        // What the overlay does not cover of this chunk comes from the snapshot.
-        if (this.work.onDamaged === undefined || !isDamage(error)) throw error;
-        await this.makeDamaged(error, at);
-        return;
-      }
-      if (count === 0) {
-        await this.makeZero(at.offsetBytes, at.lengthBytes);
-        return;
-      }
-      if (content === "compare" && await this.reads(plain, at.offsetBytes)) {
-        this.counts.keptBytes += at.lengthBytes;
-      } else await this.write(plain, at.offsetBytes);
-      this.step(at.lengthBytes);
-    });
+  private async makeOverlaid(chunk: number, at: { offsetBytes: number; lengthBytes: number }): Promise<void> {
+    const plain = await this.readOverlaid(chunk, at);
+    if (plain === undefined) return;
+    if (this.work.content === "compare" && await this.reads(plain, at.offsetBytes)) {
+      this.counts.keptBytes += at.lengthBytes;
+    } else await this.write(plain, at.offsetBytes);
+    plain.buffer.transfer(0);
+    this.step(at.lengthBytes);
+  }
+
+  /** What the overlay holds of a chunk; `undefined` when it is zeros or damaged, and that was dealt with. */
+  private async readOverlaid(
+    chunk: number,
+    at: { offsetBytes: number; lengthBytes: number },
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const plain = new Uint8Array(at.lengthBytes);
+    let count: number;
+    try {
+      count = await this.overlaying.run(() => this.work.overlay!.read(chunk, plain));
+    } catch (error) {
+      // What the overlay does not cover of this chunk comes from the snapshot.
+      if (this.work.onDamaged === undefined || !isDamage(error)) throw error;
+      await this.makeDamaged(error, at);
+      return undefined;
+    }
+    if (count > 0) return plain;
+    await this.makeZero(at.offsetBytes, at.lengthBytes);
+    return undefined;
   }
 
   /** Whether the target holds just these bytes there. */
@@ -226,22 +254,22 @@ class Restore {
   private async readTarget(plain: Uint8Array<ArrayBuffer>, offsetBytes: number): Promise<void> {
     const batch = new Batch();
     batch.add({ offsetBytes, lengthBytes: plain.length, at: 0 });
-    await this.work.target.read(batch, plain);
+    await this.calls.run(async () => await this.work.target.read(batch, plain));
   }
 
   /** Writes a chunk; what is zeros in it becomes a hole. */
   private async write(plain: Uint8Array<ArrayBuffer>, offsetBytes: number): Promise<void> {
     const { target, content } = this.work;
     const zeros: { offsetBytes: number; lengthBytes: number }[] = [];
-    this.batch.clear();
+    const batch = new Batch();
     for (const { at, lengthBytes, isZero } of this.stretches(plain)) {
       if (isZero) zeros.push({ offsetBytes: offsetBytes + at, lengthBytes });
-      else this.batch.add({ offsetBytes: offsetBytes + at, lengthBytes, at });
+      else batch.add({ offsetBytes: offsetBytes + at, lengthBytes, at });
     }
-    await target.write(this.batch, plain);
-    this.counts.writtenBytes += this.batch.totalBytes;
+    await this.calls.run(async () => await target.write(batch, plain));
+    this.counts.writtenBytes += batch.totalBytes;
     for (const zero of zeros) {
-      if (content !== "zeros") await target.zero({ ...zero, punch: true });
+      if (content !== "zeros") await this.zero(zero);
       this.counts.zeroBytes += zero.lengthBytes;
     }
   }

@@ -172,7 +172,14 @@ async function backUpUntilStopped(repository: Repository, work: BackupWork): Pro
         const plan = await origin.plan(parent, { lanes, own });
         tellPlan(plan, { name: flags.name, parent, chunkBytes, console });
         watch.phase("store");
-        return guardedPlan(plan, { stopHere, limit });
+        const guarded = guardedPlan(plan, { stopHere, limit });
+        const { inFlight = 1 } = guarded;
+        if (inFlight > 1) {
+          console.detail(
+            `reads: ${inFlight} at once, at most ${formatSize(inFlight * chunkBytes)} more in memory`,
+          );
+        }
+        return guarded;
       },
       onProgress: ({ doneBytes, totalBytes, readBytes, storedBytes }) => {
         // What was done by then is told also when the run fails.
@@ -194,6 +201,8 @@ function guardedPlan(
 ): BackupPlan {
   return {
     ...plan,
+    // Many at once and then none is no steady rate.
+    inFlight: limit === undefined ? plan.inFlight ?? 1 : 1,
     async read(chunk, plain) {
       await stopHere();
       const count = await plan.read(chunk, plain);

@@ -46,19 +46,22 @@ export class Gate {
   }
 }
 
-/** Tasks that run beside the caller; the first that fails stops the rest. */
+/** Tasks that run beside the caller; one that fails stops the rest, and of several the one started first is told. */
 export class TaskGroup {
   private readonly running = new Set<Promise<void>>();
-  private failure: { error: unknown } | undefined;
+  private started = 0;
+  private failure: { order: number; error: unknown } | undefined;
 
   constructor(private readonly most: number) {}
 
-  /** Starts a task, when there is room for it. @throws what a task before it has thrown. */
+  /** Starts a task, when there is room for it. @throws as {@link check}; none is running then. */
   async start(task: () => Promise<void>): Promise<void> {
     while (this.running.size >= this.most) await Promise.race(this.running);
+    if (this.failure !== undefined) await this.settle();
     this.check();
+    const order = this.started++;
     const promise: Promise<void> = task().catch((error: unknown) => {
-      this.failure ??= { error };
+      if (this.failure === undefined || order < this.failure.order) this.failure = { order, error };
     }).finally(() => this.running.delete(promise));
     this.running.add(promise);
   }
@@ -68,7 +71,7 @@ export class TaskGroup {
     while (this.running.size > 0) await Promise.race(this.running);
   }
 
-  /** @throws what the first task that failed has thrown. */
+  /** @throws what the first of the tasks that failed has thrown, in the order in which they were started. */
   check(): void {
     if (this.failure !== undefined) throw this.failure.error;
   }

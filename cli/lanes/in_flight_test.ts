@@ -58,15 +58,14 @@ Deno.test("TaskGroup bounds what runs, and starts nothing after a failure", asyn
   });
   await settled();
   assert.equal(started, false);
-  first.reject(new Error("the first"));
-  await assert.rejects(third, /the first/);
-  assert.equal(started, false);
   let ended = false;
-  const end = group.settle().then(() => ended = true);
+  const end = assert.rejects(third, /the first/).then(() => ended = true);
+  first.reject(new Error("the first"));
   await settled();
-  assert.equal(ended, false, "it settled while a task ran");
+  assert.equal(ended, false, "it ended while a task ran");
   second.reject(new Error("the second"));
   await end;
+  assert.equal(started, false);
   assert.throws(() => group.check(), /the first/);
 });
 
@@ -82,4 +81,17 @@ Deno.test("TaskGroup without a failure checks out", async () => {
   await group.settle();
   group.check();
   assert.equal(done, 5);
+});
+
+Deno.test("TaskGroup tells of several failures that of the task started first", async () => {
+  const group = new TaskGroup(3);
+  const [first, second] = [deferred(), deferred()];
+  await group.start(() => first.promise);
+  await group.start(() => second.promise);
+  second.reject(new Error("the second"));
+  await settled();
+  const third = group.start(() => Promise.resolve());
+  first.reject(new Error("the first"));
+  await assert.rejects(third, { message: "the first" });
+  assert.throws(() => group.check(), { message: "the first" });
 });

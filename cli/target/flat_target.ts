@@ -6,7 +6,7 @@ import {
   extentTooShort,
   type Link,
   type Medium,
-  ONE_AT_A_TIME,
+  mediumOf,
   type PlacedExtent,
   RegrainError,
   SECTOR_SIZE,
@@ -69,12 +69,7 @@ export class FlatTarget implements Target {
     }
     this.kind = parts.every(({ target }) => target.kind === "device") ? "device" : "file";
     this.blockBytes = Math.max(...parts.map(({ target }) => target.blockBytes));
-    const media = parts.map(({ target }) => target.medium ?? ONE_AT_A_TIME);
-    this.medium = {
-      preferredBytes: Math.max(...media.map(({ preferredBytes }) => preferredBytes)),
-      // All that is under way may fall into one extent.
-      inFlight: Math.min(...media.map(({ inFlight }) => inFlight)),
-    };
+    this.medium = mediumOf(parts.map(({ target }) => target));
     this.sizeBytes = parts.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
   }
 

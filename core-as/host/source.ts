@@ -103,6 +103,16 @@ export const PREFERRED_BYTES = MIB;
 /** A medium that takes one call after the other. */
 export const ONE_AT_A_TIME: Medium = { preferredBytes: PREFERRED_BYTES, inFlight: 1 };
 
+/** What many media together ask for: all that is under way may fall into one of them. */
+export function mediumOf(media: readonly { readonly medium?: Medium }[]): Medium {
+  const each = media.map(({ medium }) => medium ?? ONE_AT_A_TIME);
+  if (each.length === 0) return ONE_AT_A_TIME;
+  return {
+    preferredBytes: Math.max(...each.map(({ preferredBytes }) => preferredBytes)),
+    inFlight: Math.min(...each.map(({ inFlight }) => inFlight)),
+  };
+}
+
 /**
  * Most bytes that one reader or writer holds in buffers that are under way, whatever the medium asks for: so memory
  * does not depend on what a medium says.

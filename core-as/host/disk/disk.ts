@@ -10,7 +10,7 @@
 import { RegrainError } from "../errors.ts";
 import type { Observer } from "../extent.ts";
 import type { Link } from "./link.ts";
-import { Batch, type Run, type RunKind, type Source } from "../source.ts";
+import { Batch, type Medium, mediumOf, type Run, type RunKind, type Source } from "../source.ts";
 import { SECTOR_SIZE } from "../units.ts";
 import { type Core, DAMAGED_PLACE, HOLE_PLACE, type RunList, ZERO_PLACE } from "../wasm.ts";
 
@@ -40,6 +40,8 @@ export class Disk implements Source {
   readonly media: readonly (Source | undefined)[];
   private readonly firstOwners: readonly number[];
   private readonly batches = new Map<number, Batch>();
+  /** Whoever looks at the tables has the kernels to itself: the next one begins when this ends. */
+  private turn: Promise<unknown> = Promise.resolve();
 
   /**
    * @param links Newest first. Holes of the last one are zeros if it is a base, otherwise holes.
@@ -58,6 +60,14 @@ export class Disk implements Source {
     }
     this.firstOwners = firstOwners;
     this.media = media;
+  }
+
+  /**
+   * What the files below ask for. Reads may be under way at once: each looks at the tables in its turn, and only the
+   * data is read beside others.
+   */
+  get medium(): Medium {
+    return mediumOf(this.media.filter((each) => each !== undefined));
   }
 
   /** True when every sector is known: the last link has no parent. */
@@ -82,7 +92,11 @@ export class Disk implements Source {
   }
 
   /** Runs of a stretch in bytes, neighbours of equal kind merged. */
-  async runs(fromBytes: number, toBytes: number): Promise<Run[]> {
+  runs(fromBytes: number, toBytes: number): Promise<Run[]> {
+    return this.inTurn(() => this.listRuns(fromBytes, toBytes));
+  }
+
+  private async listRuns(fromBytes: number, toBytes: number): Promise<Run[]> {
     const runs: Run[] = [];
     const range = {
       fromSector: Math.floor(fromBytes / SECTOR_SIZE),
@@ -111,17 +125,29 @@ export class Disk implements Source {
 
   /** Reads the disk as a guest would; holes that no link fills read as zeros. */
   async read(batch: Batch, buffer: Uint8Array): Promise<void> {
-    for (let i = 0; i < batch.count; i++) {
-      await this.readStretch(
-        { from: batch.offsetBytes[i]!, length: batch.lengthBytes[i]!, at: batch.at[i]! },
-        buffer,
-      );
-    }
+    const reads = await this.inTurn(async () => {
+      const reads = new Map<number, Batch>();
+      for (let i = 0; i < batch.count; i++) {
+        const stretch = { from: batch.offsetBytes[i]!, length: batch.lengthBytes[i]!, at: batch.at[i]! };
+        await this.lookUp(stretch, buffer, reads);
+      }
+      return reads;
+    });
+    for (const [owner, transfers] of reads) await this.media[owner]!.read(transfers, buffer);
   }
 
-  private async readStretch(
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.turn.then(work);
+    // The caller hears of a failure; the next one begins all the same.
+    this.turn = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Adds to `reads` what a stretch needs of each medium, and fills what is zeros. */
+  private async lookUp(
     stretch: { from: number; length: number; at: number },
     buffer: Uint8Array,
+    reads: Map<number, Batch>,
   ): Promise<void> {
     const end = stretch.from + stretch.length;
     if (end > this.sizeBytes) {
@@ -145,18 +171,15 @@ export class Disk implements Source {
         if (place < 0) buffer.fill(0, at, at + length);
         else {
           const offsetBytes = place * SECTOR_SIZE + from - startBytes;
-          this.queue(list.owner(i), { offsetBytes, lengthBytes: length, at });
+          addTo(reads, list.owner(i), { offsetBytes, lengthBytes: length, at });
         }
       }
-      await this.readQueued(buffer);
     }
   }
 
   /** Adds a transfer to the batch of its medium; `readQueued` carries them out. */
   queue(owner: number, transfer: { offsetBytes: number; lengthBytes: number; at: number }): void {
-    let batch = this.batches.get(owner);
-    if (!batch) this.batches.set(owner, batch = new Batch());
-    batch.add(transfer);
+    addTo(this.batches, owner, transfer);
   }
 
   async readQueued(buffer: Uint8Array): Promise<void> {
@@ -190,6 +213,12 @@ export class Disk implements Source {
     }
     return { fromSector: from, toSector: reached, list: merged, scratch: [lower, spare] };
   }
+}
+
+function addTo(batches: Map<number, Batch>, owner: number, transfer: Parameters<Batch["add"]>[0]): void {
+  let batch = batches.get(owner);
+  if (!batch) batches.set(owner, batch = new Batch());
+  batch.add(transfer);
 }
 
 /** What whoever needs the content of a damaged run throws: strict walks end before one, so this is the second lock. */

@@ -4,13 +4,15 @@
  * This module is browser compatible.
  */
 import { RegrainError } from "../errors.ts";
-import type { Batch, Run, Source } from "../source.ts";
+import type { Batch, Medium, Run, Source } from "../source.ts";
 import { type ChunkEntry, type MapPage, PAGE_ENTRIES } from "./map_page.ts";
 import type { RepositoryReader } from "./reader.ts";
 import { pageCount, type Snapshot } from "./snapshot.ts";
 
 /** Unpacked chunks that are kept: reading in order with pieces of any size unpacks each once. */
 const KEPT_CHUNKS = 4;
+/** Chunks are fetched whole, from a store that may be far away. */
+const FETCHES_AT_ONCE = 8;
 /** 40 KB each. */
 const KEPT_PAGES = 64;
 
@@ -29,6 +31,10 @@ export class SnapshotSource implements Source {
   ) {
     this.path = `repo:${snapshot.source.name}@${snapshot.id}`;
     this.sizeBytes = snapshot.sizeBytes;
+  }
+
+  get medium(): Medium {
+    return { preferredBytes: this.snapshot.chunkBytes, inFlight: FETCHES_AT_ONCE };
   }
 
   async read(batch: Batch, buffer: Uint8Array): Promise<void> {

@@ -4,7 +4,7 @@
  * This module is browser compatible.
  */
 import type { Extent, Finding } from "../../extent.ts";
-import { Batch, type Source } from "../../source.ts";
+import { Batch, type Medium, mediumOf, type Source } from "../../source.ts";
 import { ceilDiv, MIB, SECTOR_SIZE } from "../../units.ts";
 import { type Core, type RunList, ZERO_PLACE } from "../../wasm.ts";
 
@@ -77,6 +77,10 @@ class WholeSectors implements Source {
   constructor(private readonly file: Source) {
     this.path = file.path;
     this.sizeBytes = ceilDiv(file.sizeBytes, SECTOR_SIZE) * SECTOR_SIZE;
+  }
+
+  get medium(): Medium {
+    return mediumOf([this.file]);
   }
 
   async read(batch: Batch, buffer: Uint8Array): Promise<void> {
