@@ -11,8 +11,13 @@ export type BackupState = "running" | "silent" | "dead" | "stored";
 
 export interface RunningBackup {
   readonly id: string;
-  /** `VM/DISK`; of a disk without a snapshot that can be read its key; `undefined` when the intent cannot be read. */
+  /**
+   * `VM/DISK`; `undefined` when the intent cannot be read, or an older version wrote it and no snapshot of the disk can
+   * be read.
+   */
   readonly disk: string | undefined;
+  /** What stands for the disk in the store; `undefined` when the intent cannot be read. */
+  readonly key: string | undefined;
   readonly host: string | undefined;
   readonly tool: string | undefined;
   /** By the store's clock. */
@@ -41,7 +46,8 @@ export async function describeActive(
     const silentMs = Math.max(0, nowMs - lastSignMs);
     described.push({
       id,
-      disk: intent && await diskName(repository, intent.source),
+      disk: intent && (intent.name ?? await diskName(repository, intent.source)),
+      key: intent?.source,
       host: intent?.host,
       tool: intent?.tool,
       sinceMs,
@@ -58,8 +64,8 @@ function stateOf(silentMs: number): BackupState {
   return silentMs > 3 * BEAT_EVERY_MS ? "silent" : "running";
 }
 
-/** An intent has the key of the disk; its name is in the manifests, where an encrypted repository hides it. */
-async function diskName(repository: Repository, source: string): Promise<string> {
+/** An intent of an older version has the key of the disk alone; its name is in the manifests. */
+async function diskName(repository: Repository, source: string): Promise<string | undefined> {
   for (const name of (await repository.listSnapshots(source)).reverse()) {
     try {
       const snapshot = await repository.readSnapshot(name);
@@ -69,5 +75,5 @@ async function diskName(repository: Repository, source: string): Promise<string>
       if (!(error instanceof RegrainError) || error.code.startsWith("STORE_")) throw error;
     }
   }
-  return source;
+  return undefined;
 }

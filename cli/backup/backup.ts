@@ -96,7 +96,11 @@ export async function backUp(repository: Repository, request: BackupRequest): Pr
   const own = new Set<string>();
   let carried: Carried | undefined;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const intent = await Intent.open(repository, source, await nextId(repository, { source, ...request }));
+    const intent = await Intent.open(repository, {
+      id: await nextId(repository, { source, ...request }),
+      source,
+      name: request.name,
+    });
     own.add(intent.id);
     const work = new Attempt(repository, request, { source, intent, own });
     const made = await runUnlessLost(work, { intent, carried, request });

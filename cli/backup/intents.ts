@@ -63,11 +63,17 @@ export class Intent {
   /**
    * Step 1 of a backup: from now on, no collection removes what this backup may use without waiting for it.
    *
-   * @param id That of the snapshot to be.
+   * @param of `id` is that of the snapshot to be, `source` the key of the disk, and `name` its name, which no key leads
+   * back to.
    */
-  static async open(repository: Repository, source: string, id: string): Promise<Intent> {
+  static async open(
+    repository: Repository,
+    { id, source, name }: { id: string; source: string; name: string },
+  ): Promise<Intent> {
     const { host, tool } = repository.world;
-    await repository.store.put(`active/${id}/${INTENT}`, encode({ source, host, tool }), { ifAbsent: true });
+    const key = `active/${id}/${INTENT}`;
+    const signed = encode({ source, host, tool, ...await namedIn(repository, key, name) });
+    await repository.store.put(key, signed, { ifAbsent: true });
     return new Intent(repository, id);
   }
 
@@ -136,10 +142,36 @@ export async function listActive(repository: Repository): Promise<Map<string, Ac
   return backups;
 }
 
+/** The name of a disk, where an encrypted repository hides it sealed. Older versions read neither field. */
+async function namedIn(
+  { means: { keys } }: Repository,
+  key: string,
+  name: string,
+): Promise<{ name: string } | { sealedName: string }> {
+  if (keys === undefined) return { name };
+  return { sealedName: (await keys.encrypt(key, new TextEncoder().encode(name))).toBase64() };
+}
+
+/** @returns `undefined` when an older version wrote the intent, or somebody without the key. */
+async function nameIn(
+  { means: { keys } }: Repository,
+  key: string,
+  fields: Fields,
+): Promise<string | undefined> {
+  if (keys === undefined) return fields.optional("name", (from, field) => from.text(field));
+  const sealed = fields.optional("sealedName", (from, field) => from.text(field, BASE64));
+  const plain = sealed === undefined ? undefined : await keys.decrypt(key, Uint8Array.fromBase64(sealed));
+  return plain && new TextDecoder().decode(plain);
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
 /** What an intent says of its backup. */
 export interface IntentFacts {
   /** Key of the disk. */
   readonly source: string;
+  /** `undefined` in one of an older version. */
+  readonly name: string | undefined;
   readonly host: string;
   readonly tool: string;
 }
@@ -151,7 +183,12 @@ export async function readIntent(repository: Repository, id: string): Promise<In
   if (bytes === undefined) return undefined;
   try {
     const fields = Fields.parse(bytes, { path: repository.pathOf(key), code: "SNAPSHOT_DAMAGED" });
-    return { source: fields.text("source"), host: fields.text("host"), tool: fields.text("tool") };
+    return {
+      source: fields.text("source"),
+      name: await nameIn(repository, key, fields),
+      host: fields.text("host"),
+      tool: fields.text("tool"),
+    };
   } catch (error) {
     if (!(error instanceof RegrainError) || error.code !== "SNAPSHOT_DAMAGED") throw error;
     return undefined;

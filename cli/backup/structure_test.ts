@@ -8,7 +8,12 @@ Deno.test("B23: repo check calls no sign stray that a backup leaves, however it 
   const store = new MemoryStore();
   const repository = await memoryRepository(store);
   await backUpLetters(repository, "ab");
-  const open = () => Intent.open(repository, "web01-disk-0-0123abcd", repository.newId());
+  const open = () =>
+    Intent.open(repository, {
+      id: repository.newId(),
+      source: "web01-disk-0-0123abcd",
+      name: "web01/disk-0",
+    });
   await (await open()).fail();
   await (await open()).done();
   await expire(repository, (await open()).id);

@@ -50,6 +50,11 @@ export function checkStream(
       "with --from-command there is no SOURCE and no --delta: the command writes the disk",
     );
   }
+  if (fromCommand?.trim() === "") {
+    throw new RegrainError("USAGE", "--from-command names no command", {
+      hint: "such as --from-command 'ssh esx dd if=/dev/vg0/vm bs=4M'",
+    });
+  }
   if (!isStream(source, flags)) {
     const flag = size !== undefined ? "--size" : unpack !== undefined ? "--unpack" : undefined;
     if (flag === undefined) return;
@@ -132,22 +137,38 @@ async function plainDisk({ read, path }: OpenedStream, { unpack, format }: Strea
     {
       path,
       offsetBytes: 0,
-      hint: (packing === undefined || unpack !== undefined ? "" : `--unpack ${packing} unpacks it; `) +
+      hint: wayOut(look, { packing, unpack }) +
         "--format raw stores the bytes as they are: right for a disk whose guest wrote them, else what is restored " +
         "is no disk",
     },
   );
 }
 
+/** How the disk that is meant gets in, as the beginning of a hint. */
+function wayOut(
+  look: string,
+  { packing, unpack }: { packing: string | undefined; unpack: string | undefined },
+): string {
+  if (packing !== undefined) return unpack === undefined ? `--unpack ${packing} unpacks it; ` : "";
+  if (look !== "qcow2") return "";
+  return "a qcow2 is made raw in a file first (qemu-img convert -O raw disk.qcow2 disk.img), and that is backed up; ";
+}
+
 /** Whether a stream has the length that the disk has. */
 class LengthJudge {
   private readonly saidBytes: number | undefined;
   private readonly isForced: boolean;
+  /** What shows why a stream is not what it should be. */
+  private readonly again: string;
+  private readonly whenEmpty: string;
   private readonly before: Snapshot | undefined;
 
   constructor(private readonly path: string, known: { flags: StreamFlags; before: Snapshot | undefined }) {
     this.saidBytes = sizeOf(known.flags);
     this.isForced = known.flags.force ?? false;
+    const isPipe = known.flags.fromCommand === undefined;
+    this.again = isPipe ? "send it again" : "run the command by itself, and look at what it writes";
+    this.whenEmpty = isPipe ? "--from-command CMD hears how the command ended" : this.again;
     this.before = known.before;
   }
 
@@ -180,7 +201,7 @@ class LengthJudge {
         `ended after ${bytesText(sizeBytes)}, and --size says ${bytesText(saidBytes)}`,
         {
           offsetBytes: sizeBytes,
-          hint: "send it again; without --size nobody knows whether it came whole",
+          hint: `${this.again}; without --size nobody knows whether it came whole`,
         },
       );
     }
@@ -188,8 +209,8 @@ class LengthJudge {
       throw this.refusal("TRUNCATED", "is empty: whatever was to write the disk wrote nothing", {
         offsetBytes: 0,
         hint:
-          "--from-command CMD hears how the command ended; --force stores a disk of no bytes, which counts as " +
-          "the latest snapshot, and prune may remove good ones for it",
+          `${this.whenEmpty}; --force stores a disk of no bytes, which counts as the latest snapshot, and prune may ` +
+          "remove good ones for it",
       });
     }
     this.refuseShorter(sizeBytes, "the stream has");
@@ -206,7 +227,7 @@ class LengthJudge {
       {
         offsetBytes: sizeBytes,
         hint:
-          "send it again; --force stores it where the disk did become smaller: if it was cut, what is cut off is " +
+          `${this.again}; --force stores it where the disk did become smaller: if it was cut, what is cut off is ` +
           "missing from the latest snapshot, and prune may remove good ones for it",
       },
     );

@@ -77,9 +77,22 @@ function checkDisks(disks: readonly DiskOfVm[], vm: string): void {
       hint: `regrain backup --vm ${vm} disk-0=a.vmdk disk-1=b.vmdk`,
     });
   }
-  const labels = disks.map(({ label }) => label);
-  const twice = labels.find((label, i) => labels.indexOf(label) < i);
-  if (twice !== undefined) throw new RegrainError("USAGE", `${twice} is given twice`);
+  for (const [i, { label }] of disks.entries()) {
+    const before = disks.slice(0, i).find((other) => isSameFile(other.label, label))?.label;
+    if (before === undefined) continue;
+    const what = before === label ? `${label} is given twice` : `${before} and ${label} look like one name`;
+    throw new RegrainError("USAGE", what, {
+      hint:
+        `a label of its own for each disk, such as ${label}b: they are restored into one folder, and some file ` +
+        "systems take upper and lower case for the same",
+    });
+  }
+}
+
+/** True of names that are one where a file system does not tell case, or forms of Unicode, apart. */
+function isSameFile(a: string, b: string): boolean {
+  const folded = (name: string) => name.normalize("NFC").toUpperCase().toLowerCase().normalize("NFC");
+  return folded(a) === folded(b);
 }
 
 function readConfig(path: string): VmConfig {
@@ -97,9 +110,9 @@ function checkConfigs(configs: readonly VmConfig[], disks: readonly DiskOfVm[]):
   }
   const names = configs.map(({ name }) => name);
   for (const [i, name] of names.entries()) {
-    const isTaken = names.indexOf(name) < i ||
+    const isTaken = names.slice(0, i).some((other) => isSameFile(other, name)) ||
       disks.some(({ label }) =>
-        [".img", ".qcow2", ".vmdk", "-flat.vmdk"].some((end) => name === label + end)
+        [".img", ".qcow2", ".vmdk", "-flat.vmdk"].some((end) => isSameFile(name, label + end))
       );
     if (isPlainFileName(name) && !isTaken) continue;
     const what = isTaken

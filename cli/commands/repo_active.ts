@@ -37,20 +37,21 @@ function tellDead(
 }
 
 /** `running  web01/disk-0 on host-a since 2026-11-28 03:00:11 UTC, last sign 4 minutes ago: 01KB…`. */
-export function backupLine({ id, disk, host, sinceMs, silentMs, state }: RunningBackup): string {
+export function backupLine({ id, disk, key, host, sinceMs, silentMs, state }: RunningBackup): string {
   const since = new Date(sinceMs).toISOString().slice(0, 19).replace("T", " ");
   const what = state === "stored" ? "its snapshot is there" : `last sign ${spanWords(silentMs)} ago`;
-  return `${state.padEnd(7)}  ${disk ?? "a disk that is not known"} on ${
-    host ?? "a host that is not known"
-  } ` +
+  const which = disk ??
+    (key === undefined ? "a disk that is not known" : `a disk without a snapshot (${key})`);
+  return `${state.padEnd(7)}  ${which} on ${host ?? "a host that is not known"} ` +
     `since ${since} UTC, ${what}: ${id}`;
 }
 
 /** The same for programs. */
-export function backupJson({ id, disk, host, tool, sinceMs, silentMs, state }: RunningBackup) {
+export function backupJson({ id, disk, key, host, tool, sinceMs, silentMs, state }: RunningBackup) {
   return {
     id,
     disk: disk ?? null,
+    key: key ?? null,
     host: host ?? null,
     tool: tool ?? null,
     since: new Date(sinceMs).toISOString(),

@@ -7,6 +7,7 @@ import {
   NO_DEVICE_HINT,
   openJudged,
   requireDiskKind,
+  requireFolderFor,
   requireNoInputAt,
   requireOutside,
 } from "../target/judge.ts";
@@ -42,6 +43,7 @@ export function findTarget(path: string, { io, console }: Pick<Session, "io" | "
   if (status === undefined && leadsBelowDev(real, io)) {
     throw new RegrainError("TARGET_MISSING", "there is no such device", { path: real, hint: NO_DEVICE_HINT });
   }
+  if (status === undefined) requireFolderFor(real, io);
   if (real !== path) console.warn(`${path} is a symbolic link: the disk is written to ${real}`);
   return real;
 }

@@ -78,6 +78,35 @@ export function requireDiskKind(path: string, kind: FileStatus["kind"], otherHin
   });
 }
 
+/**
+ * Makes sure that a new file can be made under a name, as far as its folder goes.
+ *
+ * @throws {RegrainError} `TARGET_MISSING` when there is no such folder, `TARGET_UNSUITABLE` when there can be none.
+ */
+export function requireFolderFor(path: string, io: Pick<Io, "stat">): void {
+  const name = path.replace(/\/+$/, "");
+  const folder = folderOf(name);
+  const kind = io.stat(name === path ? folder : name)?.kind;
+  if (name !== path) {
+    const make = kind === undefined ? `mkdir -p ${quotePath(name)}, and ` : "";
+    throw new RegrainError("TARGET_UNSUITABLE", "is the name of a folder, and a disk is written to a file", {
+      path,
+      hint: `${make}name the file in it, such as ${quotePath(`${name}/disk.img`)}`,
+    });
+  }
+  if (kind === "directory") return;
+  if (kind !== undefined) {
+    throw new RegrainError("TARGET_UNSUITABLE", `${folder} is no folder, and no file is made in it`, {
+      path,
+      hint: "name another target",
+    });
+  }
+  throw new RegrainError("TARGET_MISSING", `there is no folder ${folder} that it could be made in`, {
+    path,
+    hint: `mkdir -p ${quotePath(folder)}, or name another target`,
+  });
+}
+
 /** What to do where a name of a device leads nowhere. */
 export const NO_DEVICE_HINT =
   "look for its right name with lsblk; a volume may have to be made or activated first, no file is made here";

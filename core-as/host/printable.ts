@@ -1,20 +1,19 @@
 /**
  * Text from elsewhere as it may be shown: names in descriptors, tags of a repository, what a server said.
  *
- * A terminal acts on control characters, and characters that turn the direction of writing make a name look like
- * another one.
+ * A terminal acts on control characters. Characters that turn the direction of writing, and those that nobody sees,
+ * make a name look like another one.
  *
  * This module is browser compatible.
  */
 
-/** C0, DEL and C1, what turns the direction of writing, and what ends a line without being a line feed. */
-// deno-lint-ignore no-control-regex
-const UNPRINTABLE = new RegExp(
-  "[\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]",
-  "g",
-);
+/**
+ * C0, DEL and C1; what ends a line without being a line feed; what is shown as nothing at all, with what turns the
+ * direction of writing and what joins or hides its neighbours among it.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
-/** True when nothing in the text is acted upon by what shows it. */
+/** True when all of the text is seen where it is shown, and nothing of it is acted upon. */
 export function isPrintable(text: string): boolean {
   return text.search(UNPRINTABLE) < 0;
 }
@@ -39,8 +38,9 @@ export function escapeOutput(text: string): string {
   );
 }
 
+/** Of a character past U+FFFF both halves, as JSON has it. */
 function escapeOf(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return character.split("").map((half) => `\\u${half.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
 }
 
 /** The text, or its beginning and how much there is besides. */

@@ -21,8 +21,17 @@ export function steppedWorld(): World {
   };
 }
 
-export async function memoryRepository(store: ObjectStore = new MemoryStore()): Promise<Repository> {
-  const choices = { chunkBytes: CHUNK, conditionalPut: "atomic", world: steppedWorld() } as const;
+/** @param options.master The key of an encrypted one. */
+export async function memoryRepository(
+  store: ObjectStore = new MemoryStore(),
+  { master }: { master?: Uint8Array<ArrayBuffer> | undefined } = {},
+): Promise<Repository> {
+  const choices = {
+    chunkBytes: CHUNK,
+    conditionalPut: "atomic",
+    world: steppedWorld(),
+    ...master === undefined ? {} : { master },
+  } as const;
   return await Repository.create(store, choices);
 }
 

@@ -24,7 +24,9 @@ Deno.test("B12: an empty tag is no rule, and words with control characters are r
       repository.refuses(usage, ["backup", `${repository.folder}/image`, "--name", DISK, "--tag", tag]);
     }
     repository.refuses(usage, ["hold", id, "--reason", "why\u0007"]);
-    repository.refuses(usage, ["backup", `${repository.folder}/image`, "--name", "web01/\u009bdisk"]);
+    for (const name of ["web01/\u009bdisk", "web01/\u200bdisk-0", "-x/disk-0", "--live"]) {
+      repository.refuses(usage, ["backup", `${repository.folder}/image`, "--name", name]);
+    }
     assert.equal(repository.keys("snaps/").length, 2);
   }));
 

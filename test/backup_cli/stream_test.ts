@@ -56,6 +56,18 @@ Deno.test("B5: an empty stream, and one a byte shorter than the snapshot before,
     assertFileHolds(`${repository.folder}/cut`, WHOLE.slice(0, -1));
   }));
 
+Deno.test("B5: the hint of a command that wrote nothing leads out, and a command of no words is refused", () =>
+  withRepository((repository) => {
+    const backup = ["backup", "--name", DISK, "--from-command"];
+    const { hint } = repository.refuses({ code: "TRUNCATED", exit: 4 }, [...backup, "true"]);
+    assert.match(hint!, /^run the command by itself/);
+    assert.doesNotMatch(hint!, /--from-command/);
+    for (const none of ["", " "]) repository.refuses({ code: "USAGE", exit: 2 }, [...backup, none]);
+    assert.equal(countSnapshots(repository), 0);
+    repository.run([...backup, "true", "--force"]);
+    assert.equal(countSnapshots(repository), 1);
+  }));
+
 Deno.test("B5: what begins as a packed stream or an image is refused until the user says what it is", () =>
   withRepository(async (repository) => {
     const target = `${repository.folder}/out`;

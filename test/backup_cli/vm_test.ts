@@ -32,6 +32,30 @@ async function backUpVm(repository: Repository, letters: readonly [string, strin
 const idsOf = async (repository: Repository) => (await repository.listSnapshots()).map(({ id }) => id);
 const quiet = { onNotice: () => undefined };
 
+Deno.test("B15: disks and files of a VM whose names differ in case alone are refused before anything is stored", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    const image = `${folder}/a.img`;
+    Deno.writeFileSync(image, diskOf("a"));
+    Deno.writeTextFileSync(`${folder}/WEB01.vmx`, "x");
+    Deno.mkdirSync(`${folder}/other`);
+    Deno.writeTextFileSync(`${folder}/other/web01.vmx`, "y");
+    Deno.writeTextFileSync(`${folder}/other/Disk-0.IMG`, "z");
+    const usage = { code: "USAGE", exit: 2 };
+    const words = ["backup", "--vm", VM, `disk-0=${image}`];
+    for (const label of ["disk-0", "DISK-0"]) {
+      const { hint } = repository.refuses(usage, [...words, `${label}=${image}`]);
+      assert.ok(hint!.includes(`such as ${label}b`), hint);
+    }
+    repository.refuses(usage, [...words, `Stra\u00dfe=${image}`, `STRASSE=${image}`]);
+    repository.refuses(usage, [...words, `e\u0301=${image}`, `\u00e9=${image}`]);
+    const [upper, lower] = [`${folder}/WEB01.vmx`, `${folder}/other/web01.vmx`];
+    repository.refuses(usage, [...words, "--config", upper, "--config", lower]);
+    repository.refuses(usage, [...words, "--config", `${folder}/other/Disk-0.IMG`]);
+    assert.deepEqual([...repository.keys("snaps/"), ...repository.keys("vms/")], []);
+    repository.run([...words, `DISK-0b=${image}`, "--config", upper]);
+  }));
+
 Deno.test("B15: --vm makes one moment of two disks, and restore VM@latest DIR/ writes both and the vmx", () =>
   withTempDir((folder) => {
     const repository = RepositoryFolder.create(folder);

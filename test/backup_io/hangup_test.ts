@@ -5,6 +5,7 @@ import { MIB } from "../../core-as/host/units.ts";
 import { expire, Intent } from "../../cli/backup/intents.ts";
 import { describeActive, runningBackups } from "../../cli/backup/active.ts";
 import { collectGarbage } from "../../cli/backup/gc.ts";
+import { backupLine } from "../../cli/commands/repo_active.ts";
 import { regrainCommand } from "../helpers/cli.ts";
 import { MemoryStore } from "../helpers/memory_store.ts";
 import { withTempDir } from "../helpers/peers.ts";
@@ -94,13 +95,13 @@ Deno.test("B10: repo active lists backups by disk, host and time, and says which
   const store = new MemoryStore();
   const repository = await memoryRepository(store);
   await backUpLetters(repository, "ab");
-  const source = await repository.sourceKey("web01/disk-0");
   const minutes = [200, 20, 31 + 24 * 60];
   const nowMs = repository.world.nowMs();
   const ids: string[] = [];
   for (const [i, ago] of minutes.entries()) {
     const id = repository.newId();
-    await Intent.open(repository, i === 1 ? await repository.sourceKey("db/new") : source, id);
+    const name = i === 1 ? "db/new" : "web01/disk-0";
+    await Intent.open(repository, { id, source: await repository.sourceKey(name), name });
     const key = `active/${id}/intent.json`;
     store.objects.set(key, { ...store.objects.get(key)!, modifiedMs: nowMs - ago * 60_000 });
     ids.push(id);
@@ -109,7 +110,7 @@ Deno.test("B10: repo active lists backups by disk, host and time, and says which
   assert.deepEqual(listed.map(({ id, disk, host, state }) => [id, disk, host, state]), [
     [ids[2], "web01/disk-0", "host", "dead"],
     [ids[0], "web01/disk-0", "host", "silent"],
-    [ids[1], await repository.sourceKey("db/new"), "host", "running"],
+    [ids[1], "db/new", "host", "running"],
   ]);
   assert.deepEqual(listed.map(({ sinceMs }) => nowMs - sinceMs), [
     minutes[2]! * 60_000,
@@ -123,12 +124,31 @@ Deno.test("B10: repo active lists backups by disk, host and time, and says which
   assert.deepEqual((await runningBackups(repository)).map(({ id }) => id), [ids[2]]);
 });
 
+Deno.test("B10: the first backup of a disk is listed by its name, which encryption hides from others", async () => {
+  for (const master of [undefined, new Uint8Array(32).fill(7)]) {
+    const store = new MemoryStore();
+    const repository = await memoryRepository(store, { master });
+    const [id, older] = [repository.newId(), repository.newId()];
+    const source = await repository.sourceKey("db/new");
+    await Intent.open(repository, { id, source, name: "db/new" });
+    const text = new TextDecoder().decode(store.objects.get(`active/${id}/intent.json`)!.bytes);
+    assert.equal(text.includes("db/new"), master === undefined);
+    // As versions before this one wrote it.
+    const bytes = new TextEncoder().encode(JSON.stringify({ source, host: "host", tool: "regrain 0.1.0" }));
+    await store.put(`active/${older}/intent.json`, bytes);
+    const listed = new Map((await runningBackups(repository)).map((backup) => [backup.id, backup]));
+    assert.deepEqual([listed.get(id)!.disk, listed.get(id)!.key], ["db/new", source]);
+    assert.equal(listed.get(older)!.disk, undefined);
+    assert.ok(backupLine(listed.get(older)!).includes(`a disk without a snapshot (${source}) on host`));
+  }
+});
+
 Deno.test("B10: gc names the backups that it waits for, and who they are", async () => {
   const repository = await memoryRepository();
   const { source, id } = await backUpLetters(repository, "ab");
   await repository.store.remove([`snaps/${source.key}/${id}.json`]);
   const waiting = repository.newId();
-  await Intent.open(repository, source.key, waiting);
+  await Intent.open(repository, { id: waiting, source: source.key, name: source.name });
   const named: string[] = [];
   const { waitedFor, removedObjects } = await collectGarbage(repository, {
     waitMs: 0,
@@ -149,7 +169,7 @@ Deno.test("B10: gc and repo active print disk, host and time of a backup that wa
     child.kill("SIGKILL");
     await child.output();
     const line =
-      /vm-slow-\S+ on \S+ since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, last sign \d+ \w+ ago: [0-9A-Z]{26}$/m;
+      /vm\/slow on \S+ since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, last sign \d+ \w+ ago: [0-9A-Z]{26}$/m;
     assert.match(repository.run(["repo", "active"]).stdout, line);
     const [backup, summary] = repository.json(["repo", "active"]);
     assert.deepEqual([backup!.state, summary!.backups], ["running", 1]);

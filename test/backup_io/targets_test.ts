@@ -49,6 +49,39 @@ Deno.test("B17: restore --delta refuses a file that begins as qcow2, VHDX or VMD
     }
   }));
 
+Deno.test("B14: a target in a folder that is not there is refused by its own name, and the hint's line makes it", () =>
+  withSnapshot(({ run, refused, path }) => {
+    for (const name of ["no/dir/x.img", "no where/"]) {
+      const out = path(name);
+      const isFolder = name.endsWith("/");
+      const { message, hint } = refused(isFolder ? "TARGET_UNSUITABLE" : "TARGET_MISSING", [
+        "restore",
+        NAME,
+        out,
+      ]);
+      assert.ok(message.startsWith(`${out}: `), message);
+      assert.doesNotMatch(message, /\.part/);
+      const [mkdir] = /^mkdir -p (?:'[^']+'|\S+(?=,))/.exec(hint!)!;
+      assert.ok(new Deno.Command("sh", { args: ["-c", mkdir] }).outputSync().success);
+      const file = isFolder ? /such as '?([^']+)'?$/.exec(hint!)![1]! : out;
+      run(["restore", NAME, file]);
+      assertFileHolds(file, DISK);
+    }
+    Deno.symlinkSync(path("gone/x.img"), path("link"));
+    assert.match(
+      refused("TARGET_MISSING", ["restore", NAME, path("link")]).message,
+      /there is no folder .*gone/,
+    );
+    assert.match(
+      refused("TARGET_UNSUITABLE", ["restore", NAME, path("vm.img/x")]).message,
+      /vm\.img is no folder/,
+    );
+    assert.match(
+      refused("TARGET_UNSUITABLE", ["restore", NAME, path("vm.img/")]).message,
+      /name of a folder/,
+    );
+  }));
+
 testWithPeers(
   "B17: a block device that begins as qcow2 is refused with and without --delta",
   ["root-loop"],

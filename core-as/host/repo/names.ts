@@ -125,7 +125,8 @@ export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
 const MAX_NAME_CHARACTERS = 200;
 
 /**
- * Checks the name of a source, `VM/DISK`: words of printable characters, joined by `/`.
+ * Checks the name that a source is to have, `VM/DISK`: words of printable characters, joined by `/`. One that begins
+ * with a dash would be a flag wherever it is typed.
  *
  * @throws {RegrainError} `USAGE`.
  */
@@ -133,11 +134,12 @@ export function checkSourceName(name: string): void {
   const parts = name.split("/");
   const good = name.length <= MAX_NAME_CHARACTERS && !name.includes("@") &&
     parts.every((part) => part.trim() === part && part !== "" && part !== "." && part !== "..") &&
-    isPrintable(name) && !name.includes("\\");
+    isPrintable(name) && !name.includes("\\") && !name.startsWith("-");
   if (good) return;
   throw new RegrainError("USAGE", `${JSON.stringify(name)} is no name for a disk`, {
     hint:
-      "such as web01/disk-0: no @, no \\, no control characters, no empty part, no . or .., 200 characters at most",
+      "such as web01/disk-0: no @, no \\, no - in front, no control characters and none that nobody sees, no empty " +
+      "part, no . or .., 200 characters at most",
   });
 }
 
@@ -151,9 +153,13 @@ const MAX_TAG_CHARACTERS = 200;
  */
 export function checkWords(text: string, what: string): void {
   if (isPrintable(text)) return;
-  throw new RegrainError("USAGE", `${what} ${JSON.stringify(text)} holds control characters`, {
-    hint: "characters that can be seen, in one line; nothing that turns the direction of writing",
-  });
+  throw new RegrainError(
+    "USAGE",
+    `${what} ${JSON.stringify(text)} holds control characters, or some that nobody sees`,
+    {
+      hint: "characters that can be seen, in one line; nothing that turns the direction of writing",
+    },
+  );
 }
 
 /** @throws {RegrainError} `USAGE` when it is no tag. */
