@@ -80,12 +80,10 @@ function traceOf(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 
-// Bundled into one file, this module is also what the second lane of an apply starts as.
+// Bundled into one file, this module is also what every thread starts as.
 const isWorker = "WorkerGlobalScope" in globalThis;
 if (import.meta.main && isWorker) {
-  // Workers of backups and restores say by their name what they are.
-  if (self.name === "chunks") (await import("./workers/chunk_lane.ts")).serveChunkLane();
-  else (await import("./workers/apply_lane.ts")).serveLane();
+  await (await import("./workers/serve.ts")).serveAs(self.name);
 } else if (import.meta.main) {
   keepIgnoringHangup();
   Deno.exit(await main(Deno.args));

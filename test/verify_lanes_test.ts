@@ -371,3 +371,20 @@ testWithPeers(
       }
     }),
 );
+
+Deno.test({
+  name: "an apply that may not read its own program has one lane, and is done all the same",
+  ignore,
+  fn: () =>
+    withTempDir((folder) => {
+      writeDelta(folder, linkWith([0, 1]));
+      {
+        using target = Deno.createSync(`${folder}/vm.img`);
+        target.truncateSync(STRIPES * STRIPE_BYTES);
+      }
+      const permissions = ["--allow-ffi", `--allow-read=${folder}`, `--allow-write=${folder}`];
+      const args = ["apply", "-v", "--force", "--io", "linux", `${folder}/${DELTA}`, `${folder}/vm.img`];
+      const { stderr } = regrainExits(0, args, { permissions });
+      assert.doesNotMatch(stderr, /two lanes/);
+    }),
+});

@@ -1,21 +1,20 @@
 /**
  * Two lanes: while one reads and looks for zeros, the other writes.
  *
- * The second lane is a worker (`workers/apply_lane.ts`) with its own descriptors and its own kernels. Both take stripes
+ * The second lane is a thread (`workers/apply_lane.ts`) with its own descriptors and its own kernels. Both take stripes
  * of the disk from one counter in shared memory, so that neither waits for the other. Reading back goes the same way.
  * What must be done in the order of the disk (undo files, journals, sums) has one lane.
  */
 import {
   type Disk,
-  type ErrorCode,
-  ERRORS,
   type FirstDifference,
   type ImageFormat,
   MIB,
-  RegrainError,
   type SearchOptions,
   SECTOR_SIZE,
 } from "../../core-as/host/mod.ts";
+import { Lane } from "../lanes/lane.ts";
+import { startWorker, workersMayStart } from "../lanes/start.ts";
 import type { ApplyCounts, SectorRange, SparseMode } from "./engine.ts";
 import type { ApplyRequest } from "./prepare.ts";
 
@@ -63,20 +62,10 @@ export interface LaneJob {
   readonly shared: SharedArrayBuffer;
 }
 
-/** What a lane answers. */
-export type LaneAnswer =
-  | { readonly type: "done"; readonly result: LaneTasks[keyof LaneTasks] }
-  | { readonly type: "failed"; readonly error: LaneError }
-  | { readonly type: "bug"; readonly trace: string };
-
-/** An error of ours, in a form that can be sent. */
-interface LaneError {
-  readonly code: string;
-  readonly reason: string;
-  readonly path: string | undefined;
-  readonly offsetBytes: number | undefined;
-  readonly hint: string | undefined;
-}
+/** The same as what the two threads say to each other. */
+export type ApplyJobs = {
+  [T in keyof LaneTasks]: { readonly request: LaneJob & { readonly task: T }; readonly result: LaneTasks[T] };
+};
 
 /** State that the lanes share: the next stripe, whether to stop, and the second lane's counts. */
 export class LaneBoard<T extends keyof LaneTasks> {
@@ -122,41 +111,27 @@ export class LaneBoard<T extends keyof LaneTasks> {
   }
 }
 
-/** True when a second lane would pay: enough to move, and a processor to move it with. */
+/** True when a second lane would pay, and may be had: enough to move, and a processor to move it with. */
 export function isWorthwhile(movedBytes: number): boolean {
-  return movedBytes >= WORTHWHILE_BYTES && navigator.hardwareConcurrency > 1;
+  return movedBytes >= WORTHWHILE_BYTES && navigator.hardwareConcurrency > 1 && workersMayStart();
 }
 
 /** The second lane, seen from the first. */
 export class SecondLane {
-  private readonly worker: Worker;
-
-  /** Starts the worker; it loads while the first lane looks at the deltas. */
-  constructor() {
-    this.worker = new Worker(laneModule(), { type: "module" });
-  }
+  /** It loads while the first lane looks at the deltas. */
+  private readonly lane = new Lane<ApplyJobs>("apply", startWorker("apply"));
 
   /**
-   * Does a job and returns what came of it; one at a time.
+   * Does a job and returns what came of it.
    *
-   * @throws {RegrainError} what ended the lane.
+   * @throws {RegrainError} what ended the work. @throws {Error} when the lane has ended.
    */
-  async run<T extends keyof LaneTasks>(job: LaneJob & { readonly task: T }): Promise<LaneTasks[T]> {
-    const answer = await new Promise<LaneAnswer>((resolve) => {
-      this.worker.onmessage = ({ data }) => resolve(data as LaneAnswer);
-      this.worker.onerror = (event) => {
-        event.preventDefault();
-        resolve({ type: "bug", trace: event.message });
-      };
-      this.worker.postMessage(job);
-    });
-    if (answer.type === "done") return answer.result as LaneTasks[T];
-    if (answer.type === "failed") throw received(answer.error);
-    throw new Error(`in the second lane: ${answer.trace}`);
+  run<T extends keyof LaneTasks>(job: LaneJob & { readonly task: T }): Promise<LaneTasks[T]> {
+    return this.lane.ask(job.task, job) as Promise<LaneTasks[T]>;
   }
 
   close(): void {
-    this.worker.terminate();
+    this.lane.close();
   }
 }
 
@@ -178,38 +153,18 @@ export async function inBothLanes<T extends keyof LaneTasks>(
 ): Promise<{ own: PromiseSettledResult<LaneTasks[T]>; other: PromiseSettledResult<LaneTasks[T]> }> {
   const { task, sparse } = work;
   const board = new LaneBoard(task);
-  const ownStripes = async () => {
+  // A lane that died stopped nothing itself.
+  const orStop = async <R>(share: Promise<R>) => {
     try {
-      return await work.own(board);
+      return await share;
     } catch (error) {
       board.stop();
       throw error;
     }
   };
   const [other, own] = await Promise.allSettled([
-    hire.lane.run({ ...hire.job, task, sparse, shared: board.shared }),
-    ownStripes(),
+    orStop(hire.lane.run({ ...hire.job, task, sparse, shared: board.shared })),
+    orStop(work.own(board)),
   ]);
   return { own, other };
-}
-
-/** Bundled into one file, that file serves as the worker too. */
-function laneModule(): string {
-  return import.meta.url.endsWith(".ts")
-    ? new URL("../workers/apply_lane.ts", import.meta.url).href
-    : import.meta.url;
-}
-
-/** An error as it is sent from one lane to the other. */
-export function sendable({ code, reason, path, offsetBytes, hint }: RegrainError): LaneError {
-  return { code, reason, path, offsetBytes, hint };
-}
-
-function received({ code, reason, path, offsetBytes, hint }: LaneError): RegrainError {
-  if (!(code in ERRORS)) throw new Error(`a lane ended with the unknown code ${code}`);
-  return new RegrainError(code as ErrorCode, reason, {
-    ...(path === undefined ? {} : { path }),
-    ...(offsetBytes === undefined ? {} : { offsetBytes }),
-    ...(hint === undefined ? {} : { hint }),
-  });
 }

@@ -18,7 +18,8 @@ import {
 import { ChunkSet } from "./chunk_set.ts";
 import { ContentWriter, listContent } from "./content_writer.ts";
 import type { IdTable } from "./id_table.ts";
-import { BufferPool, Gate, TaskGroup } from "../lanes/in_flight.ts";
+import { Gate } from "../lanes/gate.ts";
+import { BufferPool, TaskGroup } from "../lanes/in_flight.ts";
 import { type ForbiddenNames, Intent, readForbidden } from "./intents.ts";
 import type { Lanes } from "./lanes.ts";
 import { MapBuilder } from "./map_builder.ts";

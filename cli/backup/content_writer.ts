@@ -7,7 +7,7 @@ import {
 } from "../../core-as/host/repo/mod.ts";
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { IdTable } from "./id_table.ts";
-import { Gate } from "../lanes/in_flight.ts";
+import { Gate } from "../lanes/gate.ts";
 import type { ForbiddenNames } from "./intents.ts";
 import type { Repository } from "./repository.ts";
 

@@ -5,7 +5,8 @@
  */
 import { createHash, createHmac } from "node:crypto";
 import { type Codec, RepositoryKeys, unseal } from "../../core-as/host/repo/mod.ts";
-import { type ErrorCode, RegrainError } from "../../core-as/host/errors.ts";
+import { Lane } from "../lanes/lane.ts";
+import { startWorker, workersMayStart } from "../lanes/start.ts";
 import { nativeCodec } from "./codec.ts";
 
 /** What lanes must know of the repository. */
@@ -98,152 +99,76 @@ export class InlineLanes implements Lanes {
   close(): void {}
 }
 
-/** What is asked of a worker; `job` ties the answer to it. */
-export type LaneRequest =
-  | { readonly type: "setup"; readonly setup: LaneSetup }
-  | { readonly type: "identify"; readonly job: number; readonly plain: Uint8Array<ArrayBuffer> }
-  | { readonly type: "seal"; readonly job: number; readonly key: string }
-  | { readonly type: "release"; readonly job: number }
-  | {
-    readonly type: "unseal";
-    readonly job: number;
-    readonly stored: Uint8Array<ArrayBuffer>;
-    readonly due: ChunkDue;
+/** What is asked of a worker. A ticket names a chunk that the worker holds once it has identified it. */
+export type ChunkJobs = {
+  setup: { readonly request: LaneSetup; readonly result: undefined };
+  identify: {
+    readonly request: { readonly ticket: number; readonly plain: Uint8Array<ArrayBuffer> };
+    readonly result: string;
   };
-
-export type LaneReply =
-  | { readonly type: "identified"; readonly job: number; readonly id: string }
-  | {
-    readonly type: "sealed";
-    readonly job: number;
-    readonly sealed: Uint8Array<ArrayBuffer>;
-    readonly buffer: ArrayBuffer;
-  }
-  | { readonly type: "released"; readonly job: number; readonly buffer: ArrayBuffer }
-  | { readonly type: "unsealed"; readonly job: number; readonly plain: Uint8Array<ArrayBuffer> }
-  | {
-    readonly type: "failed";
-    readonly job: number;
-    readonly code: ErrorCode | undefined;
-    readonly reason: string;
-    readonly path: string | undefined;
+  seal: {
+    readonly request: { readonly ticket: number; readonly key: string };
+    readonly result: { readonly sealed: Uint8Array<ArrayBuffer>; readonly buffer: ArrayBuffer };
   };
+  release: { readonly request: { readonly ticket: number }; readonly result: ArrayBuffer };
+  unseal: {
+    readonly request: { readonly stored: Uint8Array<ArrayBuffer>; readonly due: ChunkDue };
+    readonly result: Uint8Array<ArrayBuffer>;
+  };
+};
 
 /** Lanes in workers. */
 export class WorkerLanes implements Lanes {
   readonly count: number;
-  private readonly lanes: WorkerLane[];
-  private nextJob = 0;
+  private readonly lanes: ChunkLane[];
+  private nextTicket = 0;
 
   /** @param count Workers, at least one. */
   constructor(setup: LaneSetup, count: number) {
     this.count = count;
-    this.lanes = Array.from({ length: count }, () => new WorkerLane(setup));
+    this.lanes = Array.from({ length: count }, () => new ChunkLane(setup));
   }
 
   async identify(plain: Uint8Array<ArrayBuffer>): Promise<IdentifiedChunk> {
     const lane = this.idlest();
-    const job = this.nextJob++;
-    const { id } = await lane.ask({ type: "identify", job, plain }, "identified", [plain.buffer]);
+    const ticket = this.nextTicket++;
+    const id = await lane.ask("identify", { ticket, plain }, [plain.buffer]);
     return {
       id,
       async seal(key) {
-        const { sealed, buffer } = await lane.ask({ type: "seal", job, key }, "sealed");
+        const { sealed, buffer } = await lane.ask("seal", { ticket, key });
         return { sealed, buffer: new Uint8Array(buffer) };
       },
-      async release() {
-        return new Uint8Array((await lane.ask({ type: "release", job }, "released")).buffer);
-      },
+      release: async () => new Uint8Array(await lane.ask("release", { ticket })),
     };
   }
 
-  async unseal(stored: Uint8Array<ArrayBuffer>, due: ChunkDue): Promise<Uint8Array<ArrayBuffer>> {
-    const request = { type: "unseal", job: this.nextJob++, stored, due } as const;
-    return (await this.idlest().ask(request, "unsealed", [stored.buffer])).plain;
+  unseal(stored: Uint8Array<ArrayBuffer>, due: ChunkDue): Promise<Uint8Array<ArrayBuffer>> {
+    return this.idlest().ask("unseal", { stored, due }, [stored.buffer]);
   }
 
   close(): void {
     for (const lane of this.lanes) lane.close();
   }
 
-  private idlest(): WorkerLane {
+  private idlest(): ChunkLane {
     return this.lanes.reduce((best, lane) => lane.waiting < best.waiting ? lane : best);
   }
 }
 
-type Waiting = { resolve: (reply: LaneReply) => void; reject: (error: unknown) => void };
-
-class WorkerLane {
-  private readonly worker: Worker;
-  private readonly jobs = new Map<number, Waiting>();
-  /** Why it does not answer any more. */
-  private failure: Error | undefined;
-
+/** A lane that knows the repository before it is asked for anything. */
+class ChunkLane extends Lane<ChunkJobs> {
   constructor(setup: LaneSetup) {
-    // The name tells the bundle, where every worker starts as the same file, which one it is.
-    this.worker = new Worker(laneModule(), { type: "module", name: "chunks" });
-    this.worker.onmessage = ({ data }) => this.settle(data as LaneReply);
-    this.worker.onerror = (event) => {
-      event.preventDefault();
-      this.failure = new Error(`in a lane: ${event.message}`);
-      for (const { reject } of this.jobs.values()) reject(this.failure);
-      this.jobs.clear();
-    };
-    this.worker.postMessage({ type: "setup", setup } satisfies LaneRequest);
+    super("chunks", startWorker("chunks"));
+    // What could not be set up fails every job.
+    this.ask("setup", setup).catch((error: unknown) => this.fail(error));
   }
-
-  get waiting(): number {
-    return this.jobs.size;
-  }
-
-  async ask<T extends LaneReply["type"]>(
-    request: Exclude<LaneRequest, { type: "setup" }>,
-    type: T,
-    transfer: ArrayBuffer[] = [],
-  ): Promise<Extract<LaneReply, { type: T }>> {
-    if (this.failure !== undefined) throw this.failure;
-    const reply = await new Promise<LaneReply>((resolve, reject) => {
-      this.jobs.set(request.job, { resolve, reject });
-      this.worker.postMessage(request, transfer);
-    });
-    if (reply.type === type) return reply as Extract<LaneReply, { type: T }>;
-    if (reply.type === "failed") throw errorOf(reply);
-    throw new Error(`a lane answered ${reply.type} where ${type} was due`);
-  }
-
-  close(): void {
-    this.worker.terminate();
-  }
-
-  private settle(reply: LaneReply): void {
-    const waiting = this.jobs.get(reply.job);
-    this.jobs.delete(reply.job);
-    waiting?.resolve(reply);
-  }
-}
-
-function errorOf({ code, reason, path }: Extract<LaneReply, { type: "failed" }>): Error {
-  if (code === undefined) return new Error(`in a lane: ${reason}`);
-  return new RegrainError(code, reason, path === undefined ? {} : { path });
-}
-
-/** Bundled into one file, that file serves as the worker too. */
-function laneModule(): string {
-  return import.meta.url.endsWith(".ts")
-    ? new URL("../workers/chunk_lane.ts", import.meta.url).href
-    : import.meta.url;
 }
 
 /** As many lanes as there are processors; this thread, where Deno may not read the module that a worker starts as. */
 export function openLanes(setup: LaneSetup): Lanes {
   if (!workersMayStart()) return new DelayedLanes(InlineLanes.open(setup));
   return new WorkerLanes(setup, Math.max(1, navigator.hardwareConcurrency));
-}
-
-function workersMayStart(): boolean {
-  const url = new URL(laneModule());
-  if (Deno.build.standalone || url.protocol !== "file:") return true;
-  return Deno.permissions.querySync({ name: "read", path: url }).state === "granted";
 }
 
 /** Lanes that are still being opened. */

@@ -14,7 +14,8 @@ import {
 } from "../../core-as/host/mod.ts";
 import type { ChunkEntry, Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { ChunkSet } from "./chunk_set.ts";
-import { BufferPool, Gate, TaskGroup } from "../lanes/in_flight.ts";
+import { Gate } from "../lanes/gate.ts";
+import { BufferPool, TaskGroup } from "../lanes/in_flight.ts";
 import type { Lanes } from "./lanes.ts";
 import { isDamage } from "./places.ts";
 import type { Repository } from "./repository.ts";

@@ -4,6 +4,7 @@
  * A connection cannot be closed from here while its reader takes nothing. What was read for it is let go and its file
  * closed; the connection itself, with what the system buffers, counts against a second bound until it ends.
  */
+import { Gate, type Place } from "../lanes/gate.ts";
 import { textAnswer } from "./file_answer.ts";
 
 export interface AnswerLimits {
@@ -29,13 +30,16 @@ export type After = (ms: number, work: () => void) => () => void;
 const SMALL_BYTES = 16 * 1024;
 
 export class AnswersUnderWay {
-  #moving = 0;
-  #open = 0;
+  readonly #moving: Gate;
+  readonly #open: Gate;
 
   constructor(
     private readonly limits: AnswerLimits = LIMITS,
     private readonly after: After = afterTime,
-  ) {}
+  ) {
+    this.#moving = new Gate(limits.most);
+    this.#open = new Gate(limits.mostOpen);
+  }
 
   /**
    * The answer, which breaks off where its reader stalls; 503 where too many are under way.
@@ -45,33 +49,34 @@ export class AnswersUnderWay {
   bound(answer: Response, completed: Promise<void>): Response {
     const isSmall = Number(answer.headers.get("content-length") ?? 0) <= SMALL_BYTES;
     if (isSmall || answer.body === null) return answer;
-    const { most, mostOpen } = this.limits;
-    if (this.#moving >= most || this.#open >= mostOpen) {
+    const moving = this.#moving.tryEnter();
+    const open = moving && this.#open.tryEnter();
+    if (open === undefined) {
+      moving?.leave();
       // Closes the file.
       void answer.body.cancel();
       return textAnswer(503, "too many answers are under way, and their readers take nothing", {
         "retry-after": "1",
       });
     }
-    this.#moving++;
-    this.#open++;
-    const watched = this.#watch(answer.body);
+    const watched = this.#watch(answer.body, moving!);
     const ended = () => {
-      this.#open--;
+      open.leave();
       watched.end();
     };
     void completed.then(ended, ended);
     return new Response(watched.body, { status: answer.status, headers: answer.headers });
   }
 
-  #watch(body: ReadableStream<Uint8Array>): { body: ReadableStream<Uint8Array>; end: () => void } {
+  #watch(
+    body: ReadableStream<Uint8Array>,
+    moving: Place,
+  ): { body: ReadableStream<Uint8Array>; end: () => void } {
     const reader = body.getReader();
-    let isMoving = true;
     let stopClock = () => {};
     const end = () => {
       stopClock();
-      if (isMoving) this.#moving--;
-      isMoving = false;
+      moving.leave();
     };
     const watch = (controller: ReadableStreamDefaultController<Uint8Array>) => {
       stopClock = this.after(this.limits.stalledMs, () => {
@@ -88,7 +93,7 @@ export class AnswersUnderWay {
         const { done, value } = await reader.read();
         if (done) return controller.close();
         controller.enqueue(value);
-        if (isMoving) watch(controller);
+        if (moving.isHeld) watch(controller);
       },
       cancel: (reason) => {
         stopClock();

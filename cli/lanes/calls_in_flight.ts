@@ -1,5 +1,6 @@
 /** Calls of one medium, never more of them under way than it wants. */
 import { RegrainError } from "../../core-as/host/mod.ts";
+import { Gate, type Place } from "./gate.ts";
 
 /** A call, and the first byte of the medium that it touches. */
 export interface Call {
@@ -13,10 +14,11 @@ interface Failure {
 }
 
 export class CallsInFlight {
-  private underWay = 0;
-  private readonly waiting: (() => void)[] = [];
+  private readonly gate: Gate;
 
-  constructor(private readonly most: number) {}
+  constructor(most: number) {
+    this.gate = new Gate(most);
+  }
 
   /**
    * Carries out calls, and returns when none of them is under way. After one that fails no more are begun.
@@ -27,33 +29,29 @@ export class CallsInFlight {
     const failures: Failure[] = [];
     const running: Promise<void>[] = [];
     for (const call of calls) {
-      if (this.underWay >= this.most) await new Promise<void>((resolve) => this.waiting.push(resolve));
-      else this.underWay++;
+      const place = this.gate.tryEnter() ?? await this.gate.enter();
       if (failures.length > 0) {
-        this.leave();
+        place.leave();
         break;
       }
-      running.push(this.one(call, failures));
+      running.push(this.one(call, { place, failures }));
     }
     await Promise.all(running);
     const [first] = failures.toSorted((a, b) => a.offsetBytes - b.offsetBytes);
     if (first !== undefined) throw first.error;
   }
 
-  private async one({ offsetBytes, run }: Call, failures: Failure[]): Promise<void> {
+  private async one(
+    { offsetBytes, run }: Call,
+    { place, failures }: { place: Place; failures: Failure[] },
+  ): Promise<void> {
     try {
       await run();
     } catch (error) {
       const at = error instanceof RegrainError ? error.offsetBytes : undefined;
       failures.push({ offsetBytes: at ?? offsetBytes, error });
     } finally {
-      this.leave();
+      place.leave();
     }
-  }
-
-  private leave(): void {
-    const next = this.waiting.shift();
-    if (next === undefined) this.underWay--;
-    else next();
   }
 }

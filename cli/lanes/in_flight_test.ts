@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BufferPool, Gate, TaskGroup } from "./in_flight.ts";
+import { BufferPool, TaskGroup } from "./in_flight.ts";
 
 /** A promise that is settled from outside. */
 function deferred() {
@@ -27,22 +27,14 @@ Deno.test("BufferPool makes no more buffers than it may, and hands them on in or
   assert.deepEqual(order, ["third", "fourth"]);
 });
 
-Deno.test("Gate lets in so many at once, also after one of them failed", async () => {
-  const gate = new Gate(2);
-  let inside = 0;
-  let most = 0;
-  const visits = Array.from({ length: 9 }, (_, i) =>
-    gate.run(async () => {
-      most = Math.max(most, ++inside);
-      await settled();
-      inside--;
-      if (i === 3) throw new Error("number three");
-      return i;
-    }));
-  const results = await Promise.allSettled(visits);
-  assert.equal(most, 2);
-  assert.deepEqual(results.map(({ status }) => status === "fulfilled"), results.map((_, i) => i !== 3));
-  assert.equal(await gate.run(() => Promise.resolve(7)), 7);
+Deno.test("BufferPool takes back no more than it gave, and another buffer for one that was lost", async () => {
+  const pool = new BufferPool(16, 1);
+  assert.throws(() => pool.give(new Uint8Array(16)), /not taken/);
+  const buffer = await pool.take();
+  structuredClone(buffer, { transfer: [buffer.buffer] });
+  const other = new Uint8Array(16);
+  pool.give(other);
+  assert.equal(await pool.take(), other);
 });
 
 Deno.test("TaskGroup bounds what runs, and starts nothing after a failure", async () => {
@@ -94,4 +86,14 @@ Deno.test("TaskGroup tells of several failures that of the task started first", 
   first.reject(new Error("the first"));
   await assert.rejects(third, { message: "the first" });
   assert.throws(() => group.check(), { message: "the first" });
+});
+
+Deno.test("TaskGroup takes what a task throws at once for its failure, and keeps its place", async () => {
+  const group = new TaskGroup(1);
+  await group.start(() => {
+    throw new Error("at once");
+  });
+  await assert.rejects(group.start(() => assert.fail("it was started")), /at once/);
+  await assert.rejects(group.start(() => assert.fail("it was started")), /at once/);
+  await group.settle();
 });

@@ -1,43 +1,39 @@
-/** The second lane: a worker that opens the same files and does its share of the stripes. */
-import { Disk, RegrainError, type Target } from "../../core-as/host/mod.ts";
+/** The second lane of an apply: it opens the same files and does its share of the stripes. */
+import { Disk, type Target } from "../../core-as/host/mod.ts";
 import { type ApplyCounts, applyDisk } from "../apply/engine.ts";
-import {
-  type LaneAnswer,
-  LaneBoard,
-  type LaneJob,
-  type LaneTasks,
-  sendable,
-  type VerifiedPart,
-} from "../apply/lanes.ts";
+import { type ApplyJobs, LaneBoard, type LaneJob, type VerifiedPart } from "../apply/lanes.ts";
 import { openLinks } from "../apply/prepare.ts";
-import { joinTarget } from "../target/prepare.ts";
+import { verifyStripes } from "../apply/verify.ts";
 import { createContext } from "../context.ts";
 import { pickIo } from "../io/mod.ts";
+import { type Answer, serve } from "../lanes/serve.ts";
+import { joinTarget } from "../target/prepare.ts";
 
-/** What a worker's global scope has and the main one has not. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent<LaneJob>) => void) | null;
-  postMessage(answer: LaneAnswer): void;
+/** Makes this thread the second lane. */
+export function serveApply(): void {
+  serve<ApplyJobs>({
+    apply: (job) => carryOut(job, apply),
+    verify: (job) => carryOut(job, verify),
+  });
 }
 
-/** Makes this thread a lane: it waits for its job. */
-export function serveLane(): void {
-  const scope = globalThis as unknown as WorkerScope;
-  scope.onmessage = async ({ data }) => scope.postMessage(await workOn(data));
-}
-
-async function workOn(job: LaneJob): Promise<LaneAnswer> {
-  const board = new LaneBoard(job.task, job.shared);
+/** When the work fails, the first lane ends after its stripe. */
+async function carryOut<R>(
+  job: LaneJob,
+  work: (disk: Disk, target: Target, job: LaneJob) => Promise<R>,
+): Promise<Answer<R>> {
   try {
-    return { type: "done", result: await carryOut(job) };
+    return { result: await withOpened(job, work) };
   } catch (error) {
-    board.stop();
-    if (error instanceof RegrainError) return { type: "failed", error: sendable(error) };
-    return { type: "bug", trace: error instanceof Error ? error.stack ?? error.message : String(error) };
+    new LaneBoard(job.task, job.shared).stop();
+    throw error;
   }
 }
 
-async function carryOut(job: LaneJob): Promise<LaneTasks[keyof LaneTasks]> {
+async function withOpened<R>(
+  job: LaneJob,
+  work: (disk: Disk, target: Target, job: LaneJob) => Promise<R>,
+): Promise<R> {
   const io = pickIo();
   const context = createContext(io, { ...job.names, ignoreJournal: job.ignoreJournal, format: job.format });
   const { links } = await openLinks(job.request, context);
@@ -45,7 +41,7 @@ async function carryOut(job: LaneJob): Promise<LaneTasks[keyof LaneTasks]> {
   let target: Target | undefined;
   try {
     target = await joinTarget(job.request.target, { io, context });
-    return await (job.task === "apply" ? apply : verify)(disk, target, job);
+    return await work(disk, target, job);
   } finally {
     target?.close();
     disk.close();
@@ -63,12 +59,9 @@ async function apply(disk: Disk, target: Target, job: LaneJob): Promise<ApplyCou
 }
 
 async function verify(disk: Disk, target: Target, job: LaneJob): Promise<VerifiedPart> {
-  const { verifyStripes } = await import("../apply/verify.ts");
   const board = new LaneBoard("verify", job.shared);
   return await verifyStripes(disk, target, {
     ranges: board.stripes(disk),
     onProgress: (counts) => board.publish(counts),
   });
 }
-
-if (import.meta.url.endsWith("/workers/apply_lane.ts")) serveLane();

@@ -1,85 +1,46 @@
-/** A lane of a backup or a restore: a worker that hashes, packs and encrypts chunks, and the way back. */
-import { RegrainError } from "../../core-as/host/errors.ts";
-import { ChunkWork, type LaneReply, type LaneRequest } from "../backup/lanes.ts";
+/** A lane of a backup or a restore: it hashes, packs and encrypts chunks, and the way back. */
+import { type ChunkJobs, ChunkWork } from "../backup/lanes.ts";
+import { serve } from "../lanes/serve.ts";
 
-/** What a worker's global scope has and the main one has not. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent<LaneRequest>) => void) | null;
-  postMessage(reply: LaneReply, transfer: ArrayBuffer[]): void;
-}
-
-/** Makes this thread a lane. Requests are worked on in the order they come. */
-export function serveChunkLane(): void {
-  const scope = globalThis as unknown as WorkerScope;
+/** Makes this thread a lane of chunks. */
+export function serveChunks(): void {
   const held = new Map<number, Uint8Array<ArrayBuffer>>();
-  let work: Promise<ChunkWork> | undefined;
-  let last: Promise<void> = Promise.resolve();
-  scope.onmessage = ({ data }) => {
-    if (data.type === "setup") {
-      work = ChunkWork.create(data.setup);
-      return;
-    }
-    last = last.then(async () => {
-      const { reply, transfer } = await answer(data, { work: await work!, held });
-      scope.postMessage(reply, transfer);
-    });
+  let work: ChunkWork | undefined;
+  const ready = () => {
+    if (work === undefined) throw new Error("a lane was asked for chunks before it was set up");
+    return work;
   };
-}
-
-interface Answer {
-  readonly reply: LaneReply;
-  readonly transfer: ArrayBuffer[];
-}
-
-async function answer(
-  request: Exclude<LaneRequest, { type: "setup" }>,
-  means: { work: ChunkWork; held: Map<number, Uint8Array<ArrayBuffer>> },
-): Promise<Answer> {
-  try {
-    return await carryOut(request, means);
-  } catch (error) {
-    const known = error instanceof RegrainError;
-    const reason = known
-      ? error.reason
-      : error instanceof Error
-      ? error.stack ?? error.message
-      : String(error);
-    const { job } = request;
-    const [code, path] = known ? [error.code, error.path] : [undefined, undefined];
-    return { reply: { type: "failed", job, code, reason, path }, transfer: [] };
-  }
-}
-
-async function carryOut(
-  request: Exclude<LaneRequest, { type: "setup" }>,
-  { work, held }: { work: ChunkWork; held: Map<number, Uint8Array<ArrayBuffer>> },
-): Promise<Answer> {
-  const { job } = request;
-  switch (request.type) {
-    case "identify":
-      held.set(job, request.plain);
-      return { reply: { type: "identified", job, id: work.identify(request.plain) }, transfer: [] };
-    case "seal": {
-      const plain = held.get(job)!;
-      held.delete(job);
-      const sealed = await work.seal(plain, request.key);
+  serve<ChunkJobs>({
+    async setup(setup) {
+      work = await ChunkWork.create(setup);
+      return { result: undefined };
+    },
+    identify({ ticket, plain }) {
+      held.set(ticket, plain);
+      return Promise.resolve({ result: ready().identify(plain) });
+    },
+    async seal({ ticket, key }) {
+      const plain = taken(held, ticket);
+      const sealed = await ready().seal(plain, key);
       const { buffer } = plain;
-      return { reply: { type: "sealed", job, sealed, buffer }, transfer: [sealed.buffer, buffer] };
-    }
-    case "release": {
-      const { buffer } = held.get(job)!;
-      held.delete(job);
-      return { reply: { type: "released", job, buffer }, transfer: [buffer] };
-    }
-    case "unseal": {
-      const plain = await work.unseal(request.stored, request.due);
+      return { result: { sealed, buffer }, transfer: [sealed.buffer, buffer] };
+    },
+    release({ ticket }) {
+      const { buffer } = taken(held, ticket);
+      return Promise.resolve({ result: buffer, transfer: [buffer] });
+    },
+    async unseal({ stored, due }) {
+      const plain = await ready().unseal(stored, due);
       // It came to stay; the collector of garbage would come for it late.
-      request.stored.buffer.transfer(0);
-      return { reply: { type: "unsealed", job, plain }, transfer: [plain.buffer] };
-    }
-  }
+      stored.buffer.transfer(0);
+      return { result: plain, transfer: [plain.buffer] };
+    },
+  });
 }
 
-if (import.meta.url.endsWith("/workers/chunk_lane.ts") && "WorkerGlobalScope" in globalThis) {
-  serveChunkLane();
+function taken(held: Map<number, Uint8Array<ArrayBuffer>>, ticket: number): Uint8Array<ArrayBuffer> {
+  const plain = held.get(ticket);
+  held.delete(ticket);
+  if (plain === undefined) throw new Error("a lane was asked for a chunk that it does not hold");
+  return plain;
 }

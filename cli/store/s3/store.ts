@@ -28,7 +28,7 @@ import { S3Features } from "./features.ts";
 import { watched } from "./patience.ts";
 import { removeKeys } from "./remove.ts";
 import { extendKeys } from "./retention.ts";
-import { Slots } from "../slots.ts";
+import { Gate } from "../../lanes/gate.ts";
 
 export type { Retry } from "../retry.ts";
 
@@ -85,7 +85,7 @@ export class S3Store implements ObjectStore {
   readonly features: S3Features;
   private readonly root: string;
   private readonly isKey: (text: string) => boolean;
-  private readonly slots = new Slots(MAX_CONNECTIONS);
+  private readonly gate = new Gate(MAX_CONNECTIONS);
   private readonly policy: RetryPolicy;
   private readonly idleMs: number;
   private conditional = true;
@@ -358,7 +358,7 @@ export class S3Store implements ObjectStore {
       judge: (thrown): Failure =>
         judge(thrown, { bucket: this.options.bucket, path: this.pathOf(key), operation }),
       attempt: () =>
-        this.slots.run(async () => {
+        this.gate.run(async () => {
           await this.connected.signIn();
           const made = await watched(patienceMs, attempt);
           this.bucketSeen = true;
