@@ -9,6 +9,7 @@ import { RegrainError } from "../../core-as/host/errors.ts";
 import { plural } from "../../core-as/host/units.ts";
 import {
   chunkCount,
+  type MapPage,
   MAX_DISK_BYTES,
   PAGE_ENTRIES,
   serializeSnapshot,
@@ -16,13 +17,14 @@ import {
   snapshotKey,
 } from "../../core-as/host/repo/mod.ts";
 import { ChunkSet } from "./chunk_set.ts";
-import { ContentWriter, listContent } from "./content_writer.ts";
+import { ContentWriter, isCut, listContent } from "./content_writer.ts";
 import type { IdTable } from "./id_table.ts";
 import { Gate } from "../lanes/gate.ts";
 import { BufferPool, TaskGroup } from "../lanes/in_flight.ts";
 import { type ForbiddenNames, Intent, readForbidden } from "./intents.ts";
 import type { Lanes } from "./lanes.ts";
 import { MapBuilder } from "./map_builder.ts";
+import { chunksOf, isDamage } from "./places.ts";
 import type { BackupPlan } from "./plan.ts";
 import type { Repository } from "./repository.ts";
 import { retainContent, retainUntil } from "./retain.ts";
@@ -245,11 +247,13 @@ class Attempt {
     const known = await this.listIfWorthwhile(plan, carried);
     const { retainUntilMs: untilMs } = this;
     const writer = new ContentWriter(repository, forbidden, known, untilMs);
+    if (parent !== undefined && plan.touched === "all") await this.distrustCut(parent, { writer, known });
     const todo = carried === undefined
-      ? await this.chunksToRead(plan, { map, forbidden, known })
+      ? await this.chunksToRead(plan, { map, forbidden, known, writer })
       : await this.chunksToStoreAgain(map, { writer, known });
     await this.storeChunks(todo, { plan, map, writer, again: carried !== undefined });
     const { pages, root } = await map.finish(writer);
+    this.tellReplaced(writer);
     if (untilMs !== undefined) {
       await retainContent({ repository, pages, map, writer, untilMs, parent, intent: this.of.intent });
     }
@@ -317,19 +321,72 @@ class Attempt {
     const many = plan.touched === "all" ||
       plan.touched.size > Math.max(64, plan.touched.count * LISTING_SHARE);
     return many || carried !== undefined || this.request.heal
-      ? await listContent(this.repository, "chunks")
+      ? await listContent(this.repository, "chunks", { holds: (sizeBytes) => !isCut(sizeBytes) })
       : undefined;
+  }
+
+  /**
+   * What the parent refers to and is listed in another size was cut, by a failing disk or in a copy of the repository.
+   * A new snapshot that took it for what it was would take down its wrong size as well, and look whole.
+   */
+  private async distrustCut(
+    parent: Snapshot,
+    { writer, known }: { writer: ContentWriter; known: IdTable | undefined },
+  ): Promise<void> {
+    const tasks = new TaskGroup(PUTS_AT_ONCE);
+    try {
+      for (const [i, reference] of parent.pages.entries()) {
+        if (reference === null) continue;
+        await tasks.start(async () => {
+          const page = await this.pageIfSound(parent, i);
+          if (page === undefined) return;
+          for (const { id, generation, storedBytes, at } of chunksOf(page)) {
+            const listed = known?.get(id, generation);
+            if (listed !== undefined && listed !== storedBytes) writer.distrust("chunks", page.get(at)!);
+          }
+        });
+      }
+    } finally {
+      await tasks.settle();
+    }
+    tasks.check();
+  }
+
+  /** A page of which nothing is known tells nothing: verify finds it. */
+  private async pageIfSound(parent: Snapshot, index: number): Promise<MapPage | undefined> {
+    try {
+      return await this.repository.readPage(parent, index);
+    } catch (error) {
+      if (isDamage(error)) return undefined;
+      throw error;
+    }
+  }
+
+  private tellReplaced({ replaced }: ContentWriter): void {
+    if (replaced === 0) return;
+    this.request.onNotice(
+      `${plural(replaced, "object")} of the repository had lost what was stored, by the size, and ` +
+        `${
+          replaced === 1 ? "is" : "are"
+        } stored anew, for older snapshots too: run regrain verify --deep, and look ` +
+        "what the store lies on",
+    );
   }
 
   /** What the plan touches, and what the parent has under names that may not be used, or that are gone. */
   private async chunksToRead(
     plan: BackupPlan,
-    means: { map: MapBuilder; forbidden: ForbiddenNames; known: IdTable | undefined },
+    means: {
+      map: MapBuilder;
+      forbidden: ForbiddenNames;
+      known: IdTable | undefined;
+      writer: ContentWriter;
+    },
   ): Promise<Todo> {
     if (plan.sizeBytes === undefined) return { chunks: untilEnd(plan), count: undefined };
     const count = chunkCount({ sizeBytes: plan.sizeBytes, chunkBytes: this.chunkBytes });
     if (plan.touched === "all") return { chunks: ChunkSet.full(count), count };
-    const { map, forbidden, known } = means;
+    const { map, forbidden, known, writer } = means;
     const todo = plan.touched;
     if (forbidden.chunks.size === 0 && !this.request.heal) return { chunks: todo, count: todo.size };
     for (let chunk = 0; chunk < count; chunk++) {
@@ -337,6 +394,7 @@ class Attempt {
       const entry = map.get(chunk);
       if (entry === undefined) continue;
       const gone = this.request.heal && known?.getNamed(entry) !== entry.storedBytes;
+      if (gone) writer.distrust("chunks", entry);
       if (gone || forbidden.chunks.hasNamed(entry)) todo.add(chunk);
     }
     return { chunks: todo, count: todo.size };

@@ -1,6 +1,7 @@
 /** Puts content into a repository once: chunks and pages, each under a name that nobody is going to remove. */
 import {
   type ContentKind,
+  LEAST_SEALED_BYTES,
   MAX_GENERATION,
   parseContentKey,
   type RepositoryReader,
@@ -18,11 +19,18 @@ export interface Stored {
   readonly storedBytes: number;
 }
 
+const DISTRUSTED = 0;
+const REPLACED = 1;
+
 export class ContentWriter {
   /** Objects made, and their bytes. */
   newChunks = 0;
   storedBytes = 0;
+  /** Objects that were there and could not be what they are called, and were replaced. */
+  replaced = 0;
   private readonly underWay = new Map<string, Promise<Stored>>();
+  /** What stands in the store, and not in the size in which it was stored; and what was replaced since. */
+  private readonly distrusted = { chunks: new IdTable(), maps: new IdTable() };
   /** What this backup made, and thereby locked; kept only where it locks. */
   private readonly made = { chunks: new IdTable(), maps: new IdTable() };
 
@@ -48,6 +56,15 @@ export class ContentWriter {
     return !this.forbidden[kind].hasNamed(name);
   }
 
+  /** What stands under this name is not what was stored: it is stored again, in its place. */
+  distrust(kind: ContentKind, name: { id: string; generation: number }): void {
+    this.distrusted[kind].setNamed(name, DISTRUSTED);
+  }
+
+  private isDistrusted(kind: ContentKind, name: { id: string; generation: number }): boolean {
+    return this.distrusted[kind].getNamed(name) === DISTRUSTED;
+  }
+
   /**
    * Makes sure that content is in the store.
    *
@@ -61,7 +78,7 @@ export class ContentWriter {
     puts = new Gate(1),
   ): Promise<Stored> {
     const generation = this.generationFor(kind, id);
-    const present = kind === "chunks" ? this.known?.getNamed({ id, generation }) : undefined;
+    const present = this.presentBytes(kind, { id, generation });
     if (present !== undefined) return { id, generation, storedBytes: present };
     const key = this.repository.keyOf(kind, { id, generation });
     // The same content twice in one backup, both under way: the second waits for the first.
@@ -80,7 +97,13 @@ export class ContentWriter {
 
   /** True when {@link ensure} would not store anything, as far as is known without asking the store. */
   isKnown(id: string): boolean {
-    return this.known?.hasNamed({ id, generation: this.generationFor("chunks", id) }) === true;
+    return this.presentBytes("chunks", { id, generation: this.generationFor("chunks", id) }) !== undefined;
+  }
+
+  /** The size of what is in the store and can be used; `undefined` when that is not known. */
+  private presentBytes(kind: ContentKind, name: { id: string; generation: number }): number | undefined {
+    if (kind !== "chunks" || this.isDistrusted(kind, name)) return undefined;
+    return this.known?.getNamed(name);
   }
 
   /** The lowest generation that no collection has condemned. */
@@ -107,29 +130,51 @@ export class ContentWriter {
     const sealed = await seal(key);
     const { length } = sealed;
     const { retainUntilMs } = this;
-    const options = { ifAbsent: true, retainUntilMs };
-    if (await puts.run(() => this.repository.store.put(key, sealed, options)) === "created") {
+    const put = (ifAbsent: boolean) =>
+      puts.run(() => this.repository.store.put(key, sealed, { ifAbsent, retainUntilMs }));
+    const made = (): Stored => {
       if (retainUntilMs !== undefined) this.made[kind].setNamed({ id, generation }, 0);
       if (kind === "chunks") this.newChunks++;
       this.storedBytes += length;
       return { id, generation, storedBytes: length };
+    };
+    if (!this.isDistrusted(kind, { id, generation })) {
+      if (await put(true) === "created") return made();
+      const info = await this.repository.store.head(key);
+      if (info === undefined) {
+        throw new RegrainError("CHUNK_MISSING", "is said to be there, and is not", {
+          path: this.repository.pathOf(key),
+        });
+      }
+      if (!isCut(info.sizeBytes)) return { id, generation, storedBytes: info.sizeBytes };
     }
-    const info = await this.repository.store.head(key);
-    if (info === undefined) {
-      throw new RegrainError("CHUNK_MISSING", "is said to be there, and is not", {
-        path: this.repository.pathOf(key),
-      });
-    }
-    return { id, generation, storedBytes: info.sizeBytes };
+    // The same content under the same name: whoever refers to it finds it whole again, and nobody loses anything.
+    await put(false);
+    this.distrusted[kind].setNamed({ id, generation }, REPLACED);
+    this.replaced++;
+    return made();
   }
 }
 
-/** Every piece of content of one kind that the store lists, with its size. */
-export async function listContent(repository: RepositoryReader, kind: ContentKind): Promise<IdTable> {
+/** True for an object that is too short to hold anything: a full disk, or a power loss, left it so. */
+export function isCut(sizeBytes: number): boolean {
+  return sizeBytes < LEAST_SEALED_BYTES;
+}
+
+/**
+ * Every piece of content of one kind that the store lists, with its size.
+ *
+ * @param holds Which sizes count; all of them by default.
+ */
+export async function listContent(
+  repository: RepositoryReader,
+  kind: ContentKind,
+  { holds = () => true }: { holds?: (sizeBytes: number) => boolean } = {},
+): Promise<IdTable> {
   const table = new IdTable();
   for await (const { key, sizeBytes } of repository.store.list(`${kind}/`)) {
     const name = parseContentKey(key);
-    if (name !== undefined) table.setNamed(name, sizeBytes);
+    if (name !== undefined && holds(sizeBytes)) table.setNamed(name, sizeBytes);
   }
   return table;
 }

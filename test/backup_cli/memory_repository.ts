@@ -45,14 +45,14 @@ export async function backUpLetters(
   repository: Repository,
   letters: string,
   name = "web01/disk-0",
-  { retainMs }: { retainMs?: number } = {},
+  { retainMs, onNotice = () => undefined }: { retainMs?: number; onNotice?: (sentence: string) => void } = {},
 ): Promise<Snapshot> {
   const report = await backUp(repository, {
     name,
     retainMs,
     tags: [],
     lanes: await InlineLanes.open(repository.laneSetup),
-    onNotice: () => undefined,
+    onNotice,
     plan: () =>
       Promise.resolve({
         sizeBytes: letters.length * CHUNK,

@@ -16,6 +16,8 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 /** What encryption adds to an object. */
 export const ENVELOPE_BYTES = NONCE_BYTES + TAG_BYTES;
+/** No frame of zstd is shorter: its magic number, two bytes of a header, the three of a block. */
+export const LEAST_SEALED_BYTES = 9;
 
 /** zstd, native or WebAssembly. */
 export interface Codec {
