@@ -28,6 +28,7 @@ const PARTS = [
   ["ui", /^cli\/ui\//],
   ["io", /^cli\/io\//],
   ["stream", /^cli\/stream\//],
+  ["places", /^cli\/places\//],
   ["target", /^cli\/target\//],
   ["apply", /^cli\/apply\//],
   ["store-flags", /^cli\/store\/(?:[a-z0-9_]+\/)?flags\.ts$/],
@@ -40,7 +41,16 @@ const PARTS = [
 type Part = typeof PARTS[number][0];
 
 const HOST = ["units", "host"] as const;
-const CAPABILITIES = ["io", "stream", "target", "apply", "lanes", "store-flags", "capability"] as const;
+const CAPABILITIES = [
+  "io",
+  "stream",
+  "places",
+  "target",
+  "apply",
+  "lanes",
+  "store-flags",
+  "capability",
+] as const;
 
 /** What each part may import beside itself. Tests may import everything. */
 const ARROWS: Record<Part, readonly Part[]> = {
@@ -51,7 +61,8 @@ const ARROWS: Record<Part, readonly Part[]> = {
   build: [],
   io: [...HOST],
   stream: [...HOST, "io", "child"],
-  target: [...HOST, "io", "stream"],
+  places: [...HOST, "io"],
+  target: [...HOST, "io", "stream", "places"],
   apply: [...HOST, "io", "stream", "target", "lanes"],
   "store-flags": [],
   capability: [...HOST, "store-flags", "io", "stream", "child", "environment", "lanes"],
@@ -238,6 +249,9 @@ Deno.test("the rules of imports refuse what they should", () => {
     ["cli/apply/x.ts", "cli/ui/mod.ts"],
     ["cli/target/x.ts", "cli/apply/run.ts"],
     ["cli/backup/x.ts", "cli/target/judge.ts"],
+    ["cli/backup/x.ts", "cli/places/place.ts"],
+    ["cli/places/x.ts", "cli/target/judge.ts"],
+    ["cli/places/x.ts", "cli/backup/y.ts"],
     ["cli/apply/x.ts", "cli/commands/apply.ts"],
     ["cli/ui/x.ts", "cli/io/mod.ts"],
     ["cli/lanes/x.ts", "cli/backup/lanes.ts"],

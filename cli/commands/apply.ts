@@ -26,8 +26,14 @@ import {
 import type { Verified } from "./apply_verify.ts";
 import { warnNewer } from "./describe.ts";
 import { interruptible } from "./interruption.ts";
-import { type ApplyFlags, PIPE, rateLimitOf, wordsOf } from "./apply_flags.ts";
+import { PIPE } from "../places/pipe.ts";
+import type { Need } from "../places/place.ts";
+import { findPlace } from "../places/registry.ts";
+import { type ApplyFlags, rateLimitOf, wordsOf } from "./apply_flags.ts";
 import { type Session, startSession } from "./session.ts";
+
+const DELTA: Need = { command: "apply", argument: "DELTA", anyOf: ["delta", "receive"] };
+const TARGET: Need = { command: "apply", argument: "TARGET", anyOf: ["write"] };
 
 /** @param paths One delta or more, oldest first, and the target. */
 export async function runApply(paths: readonly string[], flags: ApplyFlags): Promise<number> {
@@ -54,6 +60,8 @@ function requestOf(paths: readonly string[], flags: ApplyFlags): ApplyRequest {
   if (target === undefined || deltas.length === 0) {
     throw new RegrainError("USAGE", "apply needs a delta and a target: regrain apply DELTA... TARGET");
   }
+  for (const delta of deltas) findPlace(delta, DELTA);
+  findPlace(target, TARGET);
   if (flags.chain && deltas.length !== 1) {
     throw new RegrainError("USAGE", `--chain takes one leaf descriptor, ${deltas.length} were given`);
   }

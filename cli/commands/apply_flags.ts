@@ -4,9 +4,6 @@ import type { SparseMode } from "../apply/engine.ts";
 import type { VerifyFlags } from "./apply_verify.ts";
 import type { LongFlags } from "./session.ts";
 
-/** What stands for standard input among the deltas. */
-export const PIPE = "-";
-
 export interface ApplyFlags extends LongFlags, Pick<VerifyFlags, "verify" | "hash"> {
   readonly chain?: boolean | undefined;
   readonly create?: boolean | undefined;

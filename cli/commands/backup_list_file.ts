@@ -12,7 +12,7 @@
  */
 import { RegrainError } from "../../core-as/host/mod.ts";
 import { checkSourceName } from "../../core-as/host/repo/mod.ts";
-import { PIPE } from "./apply_flags.ts";
+import { PIPE } from "../places/pipe.ts";
 import { readGivenFile } from "./given_file.ts";
 
 const MAX_LIST_BYTES = 1024 * 1024;

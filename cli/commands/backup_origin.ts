@@ -9,15 +9,20 @@ import { type Lineage, lineageOf } from "../backup/lineage.ts";
 import { cidText, type DiskOrigin, planChanged, planFull } from "../backup/origins.ts";
 import type { BackupPlan } from "../backup/plan.ts";
 import type { Repository } from "../backup/repository.ts";
-import { PIPE } from "./apply_flags.ts";
+import { PIPE } from "../places/pipe.ts";
+import type { Need } from "../places/place.ts";
+import { findPlace } from "../places/registry.ts";
+import { OpenedSnapshot } from "../places/snapshot.ts";
 import { checkStream, isStream, openStream, type StreamFlags } from "./backup_stream.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import { warnNewer } from "./describe.ts";
 import { readGivenFile } from "./given_file.ts";
 import type { Session } from "./session.ts";
 import { QuietSource } from "./source_quiet.ts";
-import { OpenedSnapshot } from "./snapshot_files.ts";
 import { openWholeDisk } from "./whole_disk.ts";
+
+const SOURCE: Need = { command: "backup", argument: "SOURCE", anyOf: ["read", "receive"] };
+const DELTA: Need = { command: "backup --delta", argument: "DELTA", anyOf: ["delta"] };
 
 /** What vSphere says of the largest disk, every block changed, is far below. */
 const CHANGED_LIST = { mostBytes: 1024 * MIB, what: "a list of changed areas" };
@@ -58,6 +63,8 @@ interface OriginMeans {
 /** Refuses flags that do not go together. */
 export function checkOrigin(source: string | undefined, flags: OriginFlags): void {
   const { delta, changed, audit } = flags;
+  if (source !== undefined) findPlace(source, SOURCE);
+  if (delta !== undefined) findPlace(delta, DELTA);
   checkStream(source, flags);
   if (delta !== undefined && source !== undefined && audit === undefined) {
     throw new RegrainError("USAGE", "with --delta there is no SOURCE: the snapshot before is the base", {
@@ -141,6 +148,7 @@ type OpenedDisk = DiskOrigin & { readonly core: Core; readonly links: readonly L
 
 async function openDisk(path: string, { session, repository, flags }: OriginMeans): Promise<OpenedDisk> {
   const { core } = session.context;
+  session.places.take(path, SOURCE);
   const disk = await openWholeDisk(path, session, flags);
   const [newest] = disk.links;
   await warnNewer(session, newest!);

@@ -21,7 +21,7 @@ import { latestSnapshot } from "../backup/snapshots.ts";
 import { openCommand } from "../stream/from_command.ts";
 import { openStdin } from "../stream/stdin.ts";
 import { type Packing, packingOf, peeked, unpackedAs } from "../stream/unpack.ts";
-import { PIPE } from "./apply_flags.ts";
+import { PIPE } from "../places/pipe.ts";
 import type { Session } from "./session.ts";
 
 export interface StreamFlags {

@@ -13,7 +13,7 @@ import {
 import { retainUntil } from "../backup/retain.ts";
 import { putVm } from "../backup/vms.ts";
 import type { Console } from "../ui/mod.ts";
-import { PIPE } from "./apply_flags.ts";
+import { PIPE } from "../places/pipe.ts";
 import {
   type BackupFlags,
   type BackupMeans,

@@ -8,6 +8,7 @@ import {
   surveyLink,
 } from "../../core-as/host/mod.ts";
 import { openingWords } from "../context.ts";
+import { imageOf } from "../places/place.ts";
 import { CheckReport } from "./check_report.ts";
 import { verdictLine } from "./describe.ts";
 import { judgementJson, judgementLines } from "./describe_judgement.ts";
@@ -19,12 +20,15 @@ export interface CheckFlags extends DiskFlags {
   readonly all?: boolean | undefined;
 }
 
+const IMAGE = imageOf("check");
+
 /** @returns 0 when every image is sound, 1 when one is not. */
 export async function runCheck(images: readonly string[], flags: CheckFlags): Promise<number> {
   const session = startSession(flags);
   let sound = true;
   const report = new CheckReport(session.console, flags.all ?? false, images.length);
   for (const image of images) {
+    session.places.take(image, IMAGE);
     const links = flags.chain
       ? await openChain(image, session.context)
       : [await openLink(image, session.context, "image")];

@@ -11,6 +11,7 @@ import {
   type ImageFormat,
   plural,
 } from "../../core-as/host/mod.ts";
+import { imageOf } from "../places/place.ts";
 import { type Console, formatDuration, Progress } from "../ui/mod.ts";
 import { exactSize, findingLine } from "./describe.ts";
 import { type LongFlags, type Session, startSession } from "./session.ts";
@@ -21,6 +22,8 @@ export interface CompareFlags extends LongFlags, ChainFlags {
   /** What the second disk is; without it what `--format` says of both. */
   readonly formatB?: ImageFormat | undefined;
 }
+
+const SIDES = [imageOf("compare", "A"), imageOf("compare", "B")];
 
 /** What is told: the comparison, and what became of it. */
 interface Outcome extends Comparison {
@@ -36,6 +39,7 @@ interface Outcome extends Comparison {
  */
 export async function runCompare(images: readonly [string, string], flags: CompareFlags): Promise<number> {
   const session = startSession(flags);
+  const [first, second] = images.map((name, i) => session.places.take(name, SIDES[i]!));
   const a = await openWhole(images[0], session, flags);
   try {
     const b = await openWhole(images[1], {
@@ -43,6 +47,11 @@ export async function runCompare(images: readonly [string, string], flags: Compa
       context: { ...session.context, format: flags.formatB ?? flags.format },
     }, flags);
     try {
+      if (session.places.isSame(first!, second!)) {
+        session.console.warn(
+          `${images[0]} and ${images[1]} are one and the same: that they are equal says nothing`,
+        );
+      }
       const outcome = await compareWithProgress([a, b], { console: session.console, flags });
       if (session.console.json) session.console.outJson(outcomeJson(outcome, images));
       else tellOutcome(outcome, { console: session.console, images });

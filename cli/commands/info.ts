@@ -18,6 +18,8 @@ import {
   surveyLink,
 } from "../../core-as/host/mod.ts";
 import { openingWords } from "../context.ts";
+import { PATH } from "../places/path.ts";
+import { imageOf } from "../places/place.ts";
 import { type Console, layoutPairs } from "../ui/mod.ts";
 import {
   exactSize,
@@ -31,8 +33,8 @@ import {
 } from "./describe.ts";
 import { judgementJson, judgementLines } from "./describe_judgement.ts";
 import { type DiskFlags, type Session, startSession } from "./session.ts";
-import { isSnapshotName } from "./snapshot_files.ts";
 
+const IMAGE = imageOf("info");
 /** What is behind more findings than these is left to `check`. */
 const SHOWN_CAUSES = 5;
 
@@ -55,7 +57,8 @@ export async function runInfo(images: readonly string[], flags: DiskFlags): Prom
   const session = startSession(flags);
   const documents: unknown[] = [];
   for (const [i, image] of images.entries()) {
-    if (!isSnapshotName(image) && session.io.stat(image)?.kind === "directory") {
+    const { kind } = session.places.take(image, IMAGE);
+    if (kind === PATH && session.io.stat(image)?.kind === "directory") {
       if (i > 0 && !session.console.json) session.console.out();
       const { infoFolder } = await import("./info_folder.ts");
       const document = await infoFolder(image, session, openingWords(flags));

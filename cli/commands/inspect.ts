@@ -16,16 +16,19 @@ import { Routes } from "../inspect/routes.ts";
 import { ServedFiles } from "../inspect/served_files.ts";
 import { ServedObjects } from "../inspect/served_objects.ts";
 import { startServer } from "../inspect/server.ts";
+import { imageOf } from "../places/place.ts";
+import { findPlace } from "../places/registry.ts";
+import { SNAPSHOT, specOf } from "../places/snapshot.ts";
 import { Signals } from "../signals.ts";
 import type { Console } from "../ui/mod.ts";
 import { type DiskFlags, startSession } from "./session.ts";
-import { isSnapshotName, specOf } from "./snapshot_files.ts";
 
 export interface InspectFlags extends DiskFlags {
   readonly port?: string | undefined;
   readonly open: boolean;
 }
 
+const IMAGE = imageOf("inspect");
 /** A descriptor may name many files, and all of them may be missing. */
 const MOST_WARNINGS = 10;
 /** How long the browser has to start. */
@@ -137,7 +140,7 @@ async function openObjects(
   flags: InspectFlags,
   console: Console,
 ): Promise<ServedObjects | undefined> {
-  const snapshots = images.filter(isSnapshotName);
+  const snapshots = images.filter((name) => findPlace(name, IMAGE).kind === SNAPSHOT);
   if (flags.repo === undefined && snapshots.length === 0) return undefined;
   if (snapshots.length < images.length || snapshots.length > MOST_SNAPSHOTS) {
     throw new RegrainError("USAGE", "a repository is looked at alone, with two of its snapshots at most", {

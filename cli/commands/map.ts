@@ -10,6 +10,7 @@ import {
   SECTOR_SIZE,
 } from "../../core-as/host/mod.ts";
 import { HeatMap, layoutTable } from "../ui/mod.ts";
+import { imageOf } from "../places/place.ts";
 import { exactSize, takeDoubts } from "./describe.ts";
 import { type DiskFlags, type Session, startSession } from "./session.ts";
 import { type ChainFlags, openWholeDisk } from "./whole_disk.ts";
@@ -19,6 +20,7 @@ export interface MapFlags extends DiskFlags, ChainFlags {
   readonly chain?: boolean | undefined;
 }
 
+const IMAGE = imageOf("map");
 /** Lines laid out together, so that columns line up without holding the whole list. */
 const PAGE_LINES = 4096;
 const DEFAULT_COLUMNS = 72;
@@ -28,6 +30,7 @@ export async function runMap(images: readonly string[], flags: MapFlags): Promis
   const session = startSession(flags);
   let sound = true;
   for (const image of images) {
+    session.places.take(image, IMAGE);
     const disk = flags.chain
       ? await openWholeDisk(image, session, flags)
       : new Disk(session.context.core, [await openLink(image, session.context, "image")]);

@@ -10,7 +10,10 @@ import { findSnapshot, parseSnapshotSpec } from "../backup/snapshots.ts";
 import { findVm } from "../backup/vms.ts";
 import { PRIVATE_MODE } from "../io/mod.ts";
 import { type Console, formatDuration, noSpaceOnStdout, Progress } from "../ui/mod.ts";
-import { PIPE, rateLimitOf } from "./apply_flags.ts";
+import { PIPE } from "../places/pipe.ts";
+import type { Need } from "../places/place.ts";
+import { findPlace } from "../places/registry.ts";
+import { rateLimitOf } from "./apply_flags.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import { interruptible, listenForSignals, passSafePoint } from "./interruption.ts";
 import { rememberNewest, warnOfHidden, warnOfOlder } from "./newest_seen.ts";
@@ -52,6 +55,8 @@ interface RestoreWork {
 }
 
 const EXIT_INCOMPLETE = 3;
+const TARGET: Need = { command: "restore", argument: "TARGET", anyOf: ["write", "send"] };
+const DELTA: Need = { command: "restore --apply", argument: "DELTA", anyOf: ["delta"] };
 
 /** @param spec `VM/DISK@WHICH`. */
 export async function runRestore(spec: string, path: string, flags: RestoreFlags): Promise<number> {
@@ -133,6 +138,8 @@ async function restoreAll(
 }
 
 function checkFlags(path: string, flags: RestoreFlags): void {
+  findPlace(path, TARGET);
+  if (flags.apply !== undefined) findPlace(flags.apply, DELTA);
   rateLimitOf(flags);
   modeOf(flags);
   const { delta } = flags;

@@ -2,9 +2,10 @@
 import type { Context } from "../../core-as/host/mod.ts";
 import { createContext, type OpenFlags } from "../context.ts";
 import { type Io, pickIo } from "../io/mod.ts";
+import { Places } from "../places/places.ts";
 import { type CommonFlags, Console, type ProgressMode } from "../ui/mod.ts";
 import type { RepoFlags } from "./repo_session.ts";
-import { withSnapshots } from "./snapshot_files.ts";
+import { openSnapshot } from "./open_snapshot.ts";
 
 /** Flags of a command that opens disks; those of a repository are for `repo:VM/DISK@latest` in a disk's place. */
 export interface DiskFlags extends CommonFlags, OpenFlags, RepoFlags {
@@ -20,6 +21,8 @@ export interface Session {
   readonly console: Console;
   readonly io: Io;
   readonly context: Context;
+  /** What the command line names. */
+  readonly places: Places;
 }
 
 /** What only libc can do. */
@@ -34,5 +37,6 @@ export function startSession(flags: DiskFlags): Session {
   if (io.name === "portable") console.detail(NAMES_BY_LOOKING);
   const onNotice = (sentence: string) => console.warn(sentence);
   const context = createContext(io, flags, onNotice);
-  return { console, io, context: { ...context, files: withSnapshots(context.files, flags, onNotice) } };
+  const places = new Places({ io, openSnapshot: (spec) => openSnapshot(spec, { flags, onNotice }) });
+  return { console, io, context: { ...context, files: places.over(context.files) }, places };
 }

@@ -4,6 +4,7 @@
  * This module is browser compatible.
  */
 
+import { isPlaceName } from "./place_name.ts";
 import { isPrintable } from "./printable.ts";
 
 /** Letters that mean nothing to any shell. */
@@ -26,9 +27,16 @@ function byBytes(word: string): string {
   }).join("");
 }
 
-/** The name of a file as a POSIX shell takes it, and never as a flag. */
+/** What is named so on the command line is no file, and is printed as it was given. */
+const NO_FILE = /^(?:repo|null):/;
+
+/**
+ * The name of a file as a POSIX shell takes it, and never as a flag, a host and a path, or what else has a colon; or
+ * a name of {@link NO_FILE}.
+ */
 export function quotePath(path: string): string {
-  return quoteWord(path.startsWith("-") ? `./${path}` : path);
+  const isMistaken = path.startsWith("-") || isPlaceName(path) && !NO_FILE.test(path);
+  return quoteWord(isMistaken ? `./${path}` : path);
 }
 
 /**

@@ -7,6 +7,15 @@ Deno.test("quotePath() leaves nothing to the shell, and makes no flag", () => {
   assert.equal(quotePath("--force"), "./--force");
 });
 
+Deno.test("quotePath() gives a file whose name looks like another place a ./, and snapshots none", () => {
+  assert.equal(quotePath("vm:1.vmdk"), "./vm:1.vmdk");
+  assert.equal(quotePath("nbd://x"), "./nbd://x");
+  assert.equal(quotePath("[ds] vm.vmdk"), "'./[ds] vm.vmdk'");
+  for (const path of ["./vm:1.vmdk", "/dev/disk/by-path/pci-0000:00", "a/b:c", "repo:web01/disk-0@latest"]) {
+    assert.equal(quotePath(path), path);
+  }
+});
+
 Deno.test("applyCommand() gives the deltas oldest first, and the target last", () => {
   const deltas = ["vm-000001.vmdk", "my vm-000002.vmdk"];
   assert.equal(

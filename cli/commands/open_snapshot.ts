@@ -1,0 +1,26 @@
+/** Opening the snapshot that `repo:VM/DISK@latest` names, in the repository that the flags or the environment name. */
+import { OpenedSnapshot } from "../places/snapshot.ts";
+import type { RepoFlags } from "./repo_session.ts";
+
+/**
+ * Opens the repository for this snapshot alone; what only this needs is loaded here.
+ *
+ * @param means `onNotice` receives a line about snapshots that were passed over.
+ */
+export async function openSnapshot(
+  spec: string,
+  { flags, onNotice }: { flags: RepoFlags; onNotice: (sentence: string) => void },
+): Promise<OpenedSnapshot> {
+  const { openRepository } = await import("./repo_session.ts");
+  const { findSnapshot } = await import("../backup/snapshots.ts");
+  const { SnapshotSource } = await import("../../core-as/host/repo/mod.ts");
+  const repository = await openRepository(flags);
+  try {
+    const snapshot = await findSnapshot(repository, spec, onNotice);
+    const source = new SnapshotSource(repository, snapshot);
+    return new OpenedSnapshot(source, { cid: snapshot.cid, close: () => repository.close() });
+  } catch (error) {
+    repository.close();
+    throw error;
+  }
+}
