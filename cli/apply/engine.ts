@@ -17,7 +17,6 @@ import {
   KIB,
   type MaybePromise,
   MOST_BYTES_A_CALL,
-  ONE_AT_A_TIME,
   SECTOR_SIZE,
   type Stretch,
   STRICT,
@@ -164,7 +163,7 @@ class Engine {
   ) {
     this.counts = { writtenBytes: 0, sparedBytes: 0, zeroedBytes: 0, skippedBytes: 0 };
     const { length } = disk.core.buffer;
-    const { preferredBytes, inFlight } = target.medium ?? ONE_AT_A_TIME;
+    const { preferredBytes, inFlight } = target.medium;
     // With an undo file the whole buffer is filled, since every filling costs a sync.
     const wanted = Math.max(LEAST_MOVE_BYTES, options.beforeWrite ? length : preferredBytes);
     this.bufferSectors = Math.floor(Math.min(length, wanted) / SECTOR_SIZE);
@@ -174,7 +173,7 @@ class Engine {
     this.steps = new StepsInFlight(this.most);
     this.calls = new CallsInFlight(this.most);
     this.punch = options.sparse !== "never";
-    this.findZeros = options.sparse === "always" || (options.sparse === "auto" && target.kind === "file");
+    this.findZeros = options.sparse === "always" || (options.sparse === "auto" && target.medium.holesAreFree);
   }
 
   /** Waits for what is under way. @throws what writing it may. */

@@ -116,7 +116,7 @@ export async function applyPipe(
     }
     sink.attach(request.dryRun ? undefined : undo?.target ?? target, {
       isBase: link.isBase,
-      kind: target?.kind ?? "file",
+      holesAreFree: target?.medium.holesAreFree ?? true,
     });
     try {
       await disk.run();

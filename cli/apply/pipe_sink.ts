@@ -53,11 +53,11 @@ export class PipeSink {
   }
 
   /** @param target Where to write; without one everything is counted and nothing written. */
-  attach(target: Target | undefined, disk: { isBase: boolean; kind: Target["kind"] }): void {
+  attach(target: Target | undefined, disk: { isBase: boolean; holesAreFree: boolean }): void {
     const { sparse } = this.options;
     this.target = target;
     this.holesAreZeros = disk.isBase;
-    this.findZeros = sparse === "always" || (sparse === "auto" && disk.kind === "file");
+    this.findZeros = sparse === "always" || (sparse === "auto" && disk.holesAreFree);
   }
 
   data(startSector: number, lengthSectors: number, bufferSector: number): void {

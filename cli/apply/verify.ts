@@ -20,7 +20,6 @@ import {
   STRICT,
   type Target,
 } from "../../core-as/host/mod.ts";
-import type { LocalTarget } from "../io/mod.ts";
 import type { SectorRange } from "./engine.ts";
 import { inBothLanes, type LaneForHire, type VerifiedPart } from "./lanes.ts";
 
@@ -149,10 +148,9 @@ async function newHashes(): Promise<Hashes> {
 
 /** Drops what the system holds of each file of the target; returns what is in the way. */
 function dropCaches(target: Target): string[] {
-  if ("targets" in target) return (target.targets as readonly Target[]).flatMap(dropCaches);
-  const drop = (target as Partial<LocalTarget>).dropCache;
-  if (!drop) return ["what the system holds of it in memory cannot be dropped from here"];
-  const obstacle = drop.call(target);
+  if (target.targets) return target.targets.flatMap(dropCaches);
+  if (!target.dropCache) return ["what the system holds of it in memory cannot be dropped from here"];
+  const obstacle = target.dropCache();
   return obstacle === undefined ? [] : [obstacle];
 }
 

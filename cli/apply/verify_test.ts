@@ -4,6 +4,7 @@ import {
   type Batch,
   Disk,
   MIB,
+  ONE_AT_A_TIME,
   openLink,
   RegrainError,
   type Run,
@@ -29,8 +30,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** A target in memory, whose "medium" may be changed behind everybody's back. */
 class MemoryTarget implements Target {
   readonly path = "target.img";
-  readonly kind = "file";
-  readonly blockBytes = SECTOR_SIZE;
+  readonly medium = { ...ONE_AT_A_TIME, granularityBytes: SECTOR_SIZE, holesAreFree: true };
   readonly sizeBytes: number;
   /** How often the cache was dropped. */
   dropped = 0;
@@ -157,7 +157,7 @@ Deno.test("what was applied verifies, cache dropped first, and every byte is cou
 
 Deno.test("a target that cannot drop what memory holds is named as an obstacle", async () => {
   const target = new MemoryTarget(base(6 * MIB));
-  const without: Target = { ...bound(target), kind: "file" };
+  const without: Target = bound(target);
   const { obstacles } = await applyAndVerify(mixedLink(), without);
   assert.equal(obstacles.length, 1);
   const parts = Object.assign(bound(target), { targets: [target, target] });
@@ -170,8 +170,7 @@ Deno.test("a target that cannot drop what memory holds is named as an obstacle",
 function bound(target: MemoryTarget): Target {
   return {
     path: target.path,
-    kind: target.kind,
-    blockBytes: target.blockBytes,
+    medium: target.medium,
     sizeBytes: target.sizeBytes,
     read: (batch, buffer) => target.read(batch, buffer),
     write: (batch, buffer) => target.write(batch, buffer),

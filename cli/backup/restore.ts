@@ -5,13 +5,7 @@
  * same hash: an interrupted restore is resumed that way, and a target that differs little is mended.
  */
 import { Buffer } from "node:buffer";
-import {
-  Batch,
-  buffersInFlight,
-  ONE_AT_A_TIME,
-  type RegrainError,
-  type Target,
-} from "../../core-as/host/mod.ts";
+import { Batch, buffersInFlight, type RegrainError, type Target } from "../../core-as/host/mod.ts";
 import type { ChunkEntry, Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { ChunkSet } from "./chunk_set.ts";
 import { Gate } from "../lanes/gate.ts";
@@ -74,7 +68,7 @@ export async function restoreTo(
 
 /** Calls that a restore has under way at its target; each has a chunk of the snapshot in memory. */
 export function targetCallsInFlight(target: Target, { chunkBytes }: Pick<Snapshot, "chunkBytes">): number {
-  return buffersInFlight(target.medium ?? ONE_AT_A_TIME, chunkBytes);
+  return buffersInFlight(target.medium, chunkBytes);
 }
 
 class Restore {

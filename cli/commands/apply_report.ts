@@ -127,7 +127,7 @@ export async function tellOperations(
 /** What is known of the target; a device may be larger than the disk. */
 function baseOf({ base, target }: PreparedTarget, path: string): LinkIdentity {
   if (base) return base;
-  const capacitySectors = target.kind === "device" ? undefined : target.sizeBytes / SECTOR_SIZE;
+  const capacitySectors = target.isDevice ? undefined : target.sizeBytes / SECTOR_SIZE;
   return { path, descriptor: undefined, capacitySectors, delta: false };
 }
 
@@ -273,6 +273,5 @@ function cidNow(cid: number | undefined, { descriptor }: Link): string {
 
 /** What a target could not do the good way; a target of several files has those of each. */
 export function fallbacksOf(target: Target): readonly string[] {
-  if ("fallbacks" in target) return target.fallbacks as readonly string[];
-  return "targets" in target ? (target.targets as readonly Target[]).flatMap(fallbacksOf) : [];
+  return target.targets?.flatMap(fallbacksOf) ?? target.fallbacks ?? [];
 }

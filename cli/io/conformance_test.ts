@@ -92,8 +92,10 @@ const BEHAVIOURS: Record<string, (medium: Medium) => void | Promise<void>> = {
     source.close();
     await withTarget(medium, (target) => {
       assert.equal(target.sizeBytes, SIZE_BYTES);
-      assert.equal(target.kind, medium.name === "file" ? "file" : "device");
-      assert.ok(target.blockBytes >= 512 && Number.isInteger(Math.log2(target.blockBytes)));
+      assert.equal(target.isDevice, medium.name !== "file");
+      const { granularityBytes, holesAreFree, inFlight } = target.medium;
+      assert.ok(granularityBytes >= 512 && Number.isInteger(Math.log2(granularityBytes)));
+      assert.deepEqual({ holesAreFree, inFlight }, { holesAreFree: medium.name === "file", inFlight: 1 });
     });
   },
 

@@ -1,6 +1,12 @@
 /** An open file or block device, by libc. */
 import type { RegrainError } from "../../core-as/host/errors.ts";
-import { type Batch, cutStretch, type Run, type Stretch } from "../../core-as/host/source.ts";
+import {
+  type Batch,
+  cutStretch,
+  type Run,
+  type Stretch,
+  type TargetMedium,
+} from "../../core-as/host/source.ts";
 import { roundUp } from "../../core-as/host/units.ts";
 import {
   assertInside,
@@ -43,7 +49,7 @@ import {
 import type { FileWatch } from "./file_watch.ts";
 import { setMode } from "./rights.ts";
 import { HELD_FOR_WRITING, HELD_LOCKED, QEMU_WRITES_BYTES, QEMU_WRITES_FROM } from "./source_use.ts";
-import type { Identity, LocalSource, LocalTarget } from "./types.ts";
+import { type Identity, localMedium, type LocalSource, type LocalTarget } from "./types.ts";
 
 /** Most bytes asked for in one call: whole pages, and the result fits 32 bits. */
 const MAX_TRANSFER_BYTES = 2 ** 30;
@@ -227,8 +233,7 @@ const NO_LOCKS = new Set(["ENOLCK", "EOPNOTSUPP", "EINVAL", "ENOSYS"]);
  * once and left out from then on.
  */
 export class LinuxTarget extends LinuxSource implements LocalTarget {
-  readonly kind: "file" | "device";
-  readonly blockBytes: number;
+  readonly medium: TargetMedium;
   readonly fallbacks: string[] = [];
   zerosWrittenBytes = 0;
   readonly #punchWays: ZeroWay[];
@@ -236,8 +241,7 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
 
   constructor(libc: Libc, file: OpenFile) {
     super(libc, file);
-    this.kind = file.kind;
-    this.blockBytes = file.blockBytes;
+    this.medium = localMedium(file);
     if (file.kind === "device") this.#punchWays = [this.#deviceHole(), this.#deviceZeroOut()];
     else this.#punchWays = this.#holesAreZeros() ? [this.#fileHole(), this.#fileZeroRange()] : [];
     this.#zeroWays = file.kind === "file" ? [] : [this.#deviceZeroOut()];
@@ -251,14 +255,14 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
    * @throws {RegrainError} `TARGET_BUSY`; `force` goes past QEMU's lock, and never past that of another run.
    */
   lock(options: { force: boolean; isShared?: boolean }): void {
-    if (this.kind === "device" && !options.isShared) return;
+    if (this.isDevice && !options.isShared) return;
     const isTold = !NETWORK_FILE_SYSTEMS.has(this.#fileSystem() ?? 0n);
     // QEMU locks a few bytes near the start; whoever holds this one too is taken for a run of ours.
     const ownByte = () => this.libc.fcntl(this.fd, F_OFD_SETLK, WRITE_LOCK_OWN_BYTE);
-    if (this.kind === "file") this.#claim(ownByte, { force: false, held: heldByRun });
+    if (!this.isDevice) this.#claim(ownByte, { force: false, held: heldByRun });
     const flock = () => this.libc.flock(this.fd, LOCK_EX + LOCK_NB);
     this.#claim(flock, { force: options.force && !isTold, held: isTold ? heldByRun : heldByAnother });
-    if (this.kind === "device") return;
+    if (this.isDevice) return;
     const wholeFile = () => this.libc.fcntl(this.fd, F_OFD_SETLK, WRITE_LOCK_WHOLE_FILE);
     this.#claim(wholeFile, { force: options.force, held: heldByAnother });
   }
@@ -277,12 +281,12 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
     const { offsetBytes, lengthBytes } = stretch;
     const endBytes = offsetBytes + lengthBytes;
     if (endBytes > this.sizeBytes) throw pastEnd(this, offsetBytes);
-    const firstBlock = roundUp(offsetBytes, this.blockBytes);
-    const lastBlock = endBytes - endBytes % this.blockBytes;
+    const firstBlock = roundUp(offsetBytes, this.medium.granularityBytes);
+    const lastBlock = endBytes - endBytes % this.medium.granularityBytes;
     const ways = stretch.punch ? this.#punchWays : this.#zeroWays;
     if (lastBlock <= firstBlock || ways.length === 0) return this.#writeZeros(offsetBytes, endBytes);
     // A file system zeroes the parts of blocks at both ends itself, and leaves them holes where they are.
-    if (this.kind === "file") return this.#zeroBlocks(ways, offsetBytes, endBytes);
+    if (!this.isDevice) return this.#zeroBlocks(ways, offsetBytes, endBytes);
     this.#writeZeros(offsetBytes, firstBlock);
     this.#zeroBlocks(ways, firstBlock, lastBlock);
     this.#writeZeros(lastBlock, endBytes);
@@ -298,7 +302,7 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
   }
 
   dropCache(): string | undefined {
-    if (this.kind === "device") return this.#dropDevice();
+    if (this.isDevice) return this.#dropDevice();
     if (this.#isInMemory()) return "its file system is memory: there is no medium to read from";
     return this.#forget();
   }

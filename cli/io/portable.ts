@@ -6,7 +6,7 @@
  */
 import type { Bounds } from "../../core-as/host/files.ts";
 import { type ErrorCode, RegrainError } from "../../core-as/host/errors.ts";
-import { type Batch, cutStretch } from "../../core-as/host/source.ts";
+import { type Batch, cutStretch, type TargetMedium } from "../../core-as/host/source.ts";
 import {
   assertInside,
   assertUsablePath,
@@ -27,7 +27,15 @@ import { NO_COPIER } from "./attributes.ts";
 import { nameFile } from "./named_file.ts";
 import { PRIVATE_MODE, setMode } from "./rights.ts";
 import { roomByDeno } from "./room.ts";
-import type { FileStatus, Identity, Io, LocalSource, LocalTarget, TargetOptions } from "./types.ts";
+import {
+  type FileStatus,
+  type Identity,
+  type Io,
+  localMedium,
+  type LocalSource,
+  type LocalTarget,
+  type TargetOptions,
+} from "./types.ts";
 
 import { isSame, Owners, requireJudged, requireWithin } from "./within.ts";
 
@@ -114,15 +122,13 @@ class PortableSource implements LocalSource {
 }
 
 class PortableTarget extends PortableSource implements LocalTarget {
-  readonly kind: "file" | "device";
-  readonly blockBytes: number;
+  readonly medium: TargetMedium;
   readonly fallbacks: string[] = [];
   zerosWrittenBytes = 0;
 
   constructor(open: OpenFile) {
     super(open);
-    this.kind = open.kind;
-    this.blockBytes = open.blockBytes;
+    this.medium = localMedium(open);
   }
 
   /**

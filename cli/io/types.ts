@@ -1,6 +1,6 @@
 /** What the two implementations of local I/O have in common: their interface, and what tells two files apart. */
 import type { Bounds } from "../../core-as/host/files.ts";
-import type { Source, Target } from "../../core-as/host/source.ts";
+import { ONE_AT_A_TIME, type Source, type Target, type TargetMedium } from "../../core-as/host/source.ts";
 import type { LogFile, LogOptions } from "./log_file.ts";
 import type { NamedFile } from "./named_file.ts";
 
@@ -18,28 +18,22 @@ export interface Identity {
   readonly backing?: { readonly device: number; readonly inode: number };
 }
 
+/** What a file or device of this machine asks for. A call of the system waits for it, so one at a time is enough. */
+export function localMedium(
+  file: { readonly kind: "file" | "device"; readonly blockBytes: number },
+): TargetMedium {
+  return { ...ONE_AT_A_TIME, granularityBytes: file.blockBytes, holesAreFree: file.kind === "file" };
+}
+
 /** A source that knows which file it is. */
 export type LocalSource = Source & { readonly identity: Identity };
 
-/** A target that knows which file it is, and what it could not do the good way. */
+/** A target that knows which file it is. */
 export type LocalTarget = Target & {
   readonly identity: Identity;
-  /** What had to be done another way, one sentence each, in the order it was met. Grows while the target is used. */
   readonly fallbacks: readonly string[];
-  /**
-   * Why the disk that was written is not what its name leads to now: another file was put in its place, it is gone, or
-   * it was cut. `undefined` where all is as it was, and for a device.
-   */
-  displaced?(): string | undefined;
   /** Gives a file exactly these rights, whatever the umask. @throws {RegrainError} `PERMISSION`, `TARGET_CHANGED`. */
   setMode(mode: number): void;
-  /**
-   * Drops what the system holds of the target in memory, so that the next reads come from the medium. To be called
-   * after `flush`: what is not durable yet stays. Absent where there is no way.
-   *
-   * @returns why the next reads may come from memory all the same, if they may.
-   */
-  dropCache?(): string | undefined;
 };
 
 export interface TargetOptions {

@@ -5,12 +5,12 @@ import {
   type ExtentLine,
   extentTooShort,
   type Link,
-  type Medium,
-  mediumOf,
   type PlacedExtent,
   RegrainError,
   SECTOR_SIZE,
   type Target,
+  type TargetMedium,
+  targetMediumOf,
 } from "../../core-as/host/mod.ts";
 
 const RAW_INSTEAD = "apply onto a flat copy of the base, or onto a raw image";
@@ -35,10 +35,9 @@ interface Piece {
 
 export class FlatTarget implements Target {
   readonly path: string;
-  readonly kind: "file" | "device";
-  readonly blockBytes: number;
+  readonly isDevice: boolean;
   readonly sizeBytes: number;
-  readonly medium: Medium;
+  readonly medium: TargetMedium;
   private readonly parts: readonly Part[];
 
   /** Lines of the descriptor with the files that they name. */
@@ -67,9 +66,8 @@ export class FlatTarget implements Target {
       this.close();
       throw error;
     }
-    this.kind = parts.every(({ target }) => target.kind === "device") ? "device" : "file";
-    this.blockBytes = Math.max(...parts.map(({ target }) => target.blockBytes));
-    this.medium = mediumOf(parts.map(({ target }) => target));
+    this.isDevice = parts.every(({ target }) => target.isDevice === true);
+    this.medium = targetMediumOf(parts.map(({ target }) => target));
     this.sizeBytes = parts.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
   }
 

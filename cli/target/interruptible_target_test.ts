@@ -22,11 +22,11 @@ Deno.test("nothing changes for as long as nobody wants the work to stop", async 
   assert.deepEqual(found, new Uint8Array(BLOCK).fill(7));
   assert.deepEqual(inner.operations.map(({ kind }) => kind), ["write", "zero"]);
   assert.equal(inner.flushes, 1);
-  assert.deepEqual([target.path, target.kind, target.sizeBytes, target.blockBytes], [
+  assert.deepEqual([target.path, target.isDevice, target.sizeBytes, target.medium], [
     inner.path,
-    inner.kind,
+    inner.isDevice,
     inner.sizeBytes,
-    inner.blockBytes,
+    inner.medium,
   ]);
   assert.deepEqual(target.targets, [inner]);
 });

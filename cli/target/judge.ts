@@ -54,7 +54,7 @@ function requireFit(target: Target, disk: { sizeBytes: number; force: boolean; u
   } catch (error) {
     const { tooSmallHint } = disk.use;
     const isTooSmall = error instanceof RegrainError && target.sizeBytes < disk.sizeBytes;
-    if (!isTooSmall || tooSmallHint === undefined || target.kind === "device") throw error;
+    if (!isTooSmall || tooSmallHint === undefined || target.isDevice) throw error;
     throw error.withHint(tooSmallHint);
   }
 }

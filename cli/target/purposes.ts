@@ -60,6 +60,5 @@ export function asInputs(paths: readonly string[]): readonly Purpose[] {
 /** The files that a target consists of. */
 export function asParts(target: Target | undefined): readonly Purpose[] {
   if (target === undefined) return [];
-  const parts = "targets" in target ? target.targets as readonly Target[] : [];
-  return [{ what: "the target", path: target.path }, ...parts.flatMap(asParts)];
+  return [{ what: "the target", path: target.path }, ...(target.targets ?? []).flatMap(asParts)];
 }

@@ -33,9 +33,8 @@ export function requireUnchanged(files: Iterable<Source>, { force, warn }: Lenie
 
 /** @throws {RegrainError} `TARGET_CHANGED` when what was written is not, or no longer, what its name leads to. */
 export function requireInPlace(target: Target): void {
-  if ("targets" in target) return (target.targets as readonly Target[]).forEach(requireInPlace);
-  if (!("displaced" in target)) return;
-  const why = (target as { displaced(): string | undefined }).displaced();
+  if (target.targets) return target.targets.forEach(requireInPlace);
+  const why = target.displaced?.();
   if (why === undefined) return;
   throw new RegrainError("TARGET_CHANGED", `it was changed while it was written: ${why}`, {
     path: target.path,

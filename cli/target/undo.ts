@@ -53,7 +53,7 @@ export type NewUndoIds = Omit<UndoIds, "version" | "state" | "marks">;
 
 /** The files that the target's bytes are in: what is saved of them is for whoever may read these, and no others. */
 function filesOf(target: Target): string[] {
-  return "targets" in target ? (target.targets as readonly Target[]).flatMap(filesOf) : [target.path];
+  return target.targets?.flatMap(filesOf) ?? [target.path];
 }
 
 interface UndoWork {

@@ -1,33 +1,26 @@
 /** A target around another one: hands everything on. What wraps a target overrides what it changes. */
-import {
-  type Batch,
-  type MaybePromise,
-  type Medium,
-  ONE_AT_A_TIME,
-  type Run,
-  type Target,
-} from "../../core-as/host/mod.ts";
+import type { Batch, MaybePromise, Run, Target, TargetMedium } from "../../core-as/host/mod.ts";
 
 export class WrappedTarget implements Target {
-  readonly kind: Target["kind"];
   readonly path: string;
   readonly sizeBytes: number;
-  readonly blockBytes: number;
   /** The target below. */
   readonly targets: readonly [Target];
   readonly runs?: (fromBytes: number, toBytes: number) => MaybePromise<Run[]>;
 
   constructor(protected readonly target: Target) {
-    this.kind = target.kind;
     this.path = target.path;
     this.sizeBytes = target.sizeBytes;
-    this.blockBytes = target.blockBytes;
     this.targets = [target];
     if (target.runs) this.runs = (fromBytes, toBytes) => target.runs!(fromBytes, toBytes);
   }
 
-  get medium(): Medium {
-    return this.target.medium ?? ONE_AT_A_TIME;
+  get medium(): TargetMedium {
+    return this.target.medium;
+  }
+
+  get isDevice(): boolean {
+    return this.target.isDevice === true;
   }
 
   get zerosWrittenBytes(): number | undefined {

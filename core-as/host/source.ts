@@ -97,6 +97,17 @@ export interface Medium {
   readonly inFlight: number;
 }
 
+/** What a medium that is written to can do besides. */
+export interface TargetMedium extends Medium {
+  /** Bytes to which `zero` must be aligned to give space back; shorter pieces are written as zeros. */
+  readonly granularityBytes: number;
+  /**
+   * True where a hole costs less than the zeros that it stands for, as far as is known before one is made: then data
+   * that is zeros becomes holes without being asked for.
+   */
+  readonly holesAreFree: boolean;
+}
+
 /** What suits local files: what is read is still in the processor's own cache when it is written. */
 export const PREFERRED_BYTES = MIB;
 
@@ -110,6 +121,15 @@ export function mediumOf(media: readonly { readonly medium?: Medium }[]): Medium
   return {
     preferredBytes: Math.max(...each.map(({ preferredBytes }) => preferredBytes)),
     inFlight: Math.min(...each.map(({ inFlight }) => inFlight)),
+  };
+}
+
+/** The same of targets: what gives space back in one must do so in all. */
+export function targetMediumOf(media: readonly { readonly medium: TargetMedium }[]): TargetMedium {
+  return {
+    ...mediumOf(media),
+    granularityBytes: Math.max(...media.map(({ medium }) => medium.granularityBytes)),
+    holesAreFree: media.some(({ medium }) => medium.holesAreFree),
   };
 }
 
@@ -165,9 +185,9 @@ export interface Source {
 
 /** A source that can be written in place. */
 export interface Target extends Source {
-  readonly kind: "file" | "device";
-  /** Bytes to which `zero` must be aligned to give space back; shorter pieces are written as zeros. */
-  readonly blockBytes: number;
+  readonly medium: TargetMedium;
+  /** What it is made of, or stands around. These know what is not said here. */
+  readonly targets?: readonly Target[];
   /**
    * Writes every transfer of `batch` from `buffer`, whole.
    *
@@ -185,6 +205,23 @@ export interface Target extends Source {
    * Absent where that is not known.
    */
   readonly zerosWrittenBytes?: number | undefined;
+  /**
+   * What it cannot do the good way, and does another way: one sentence each, in the order it was met. Grows while it
+   * is used. Absent where it is made of others.
+   */
+  readonly fallbacks?: readonly string[];
+  /**
+   * Why the disk that was written is not what its name leads to now: another file was put in its place, it is gone, or
+   * it was cut. `undefined` where all is as it was; absent where nobody can tell.
+   */
+  displaced?(): string | undefined;
+  /**
+   * Drops what the system holds of it in memory, so that the next reads come from the medium. To be called after
+   * `flush`: what is not durable yet stays. Absent where there is no way.
+   *
+   * @returns why the next reads may come from memory all the same, if they may.
+   */
+  dropCache?(): string | undefined;
   /** Returns when everything is durable that was written before; not what is under way. */
   flush(): MaybePromise<void>;
 }

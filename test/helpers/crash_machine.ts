@@ -195,15 +195,13 @@ export class CrashMachine {
     };
     return {
       path,
-      kind: "file",
-      blockBytes: 4096,
       sizeBytes: file.bytes.length,
       identity: this.identityOf(path),
       fallbacks: [],
       // Nobody else is on this machine.
       setMode: () => {},
       read: (batch: Batch, buffer: Uint8Array) => memorySource(path, file.bytes).read(batch, buffer),
-      medium: { preferredBytes: MIB, inFlight: this.inFlight },
+      medium: { preferredBytes: MIB, inFlight: this.inFlight, granularityBytes: 4096, holesAreFree: true },
       write: async (batch: Batch, buffer: Uint8Array) => {
         await this.latency();
         for (let i = 0; i < batch.count; i++) {

@@ -1,5 +1,11 @@
 /** A target in memory that records what is asked of it, so that a test can assert the operations before the bytes. */
-import type { Batch, Source, Target } from "../../core-as/host/mod.ts";
+import {
+  type Batch,
+  ONE_AT_A_TIME,
+  type Source,
+  type Target,
+  type TargetMedium,
+} from "../../core-as/host/mod.ts";
 import { memorySource } from "./memory.ts";
 
 /** One call of `zero`, or one transfer of a call of `write`. */
@@ -15,14 +21,18 @@ export class MemoryTarget implements Target {
   readonly path = "target";
   readonly operations: RecordedOperation[] = [];
   flushes = 0;
+  readonly isDevice: boolean;
+  readonly medium: TargetMedium;
   private readonly source: Source;
 
   /** @param bytes What it holds; changed in place. */
   constructor(
     readonly bytes: Uint8Array,
-    readonly kind: "file" | "device" = "file",
-    readonly blockBytes = 4096,
+    kind: "file" | "device" = "file",
+    granularityBytes = 4096,
   ) {
+    this.isDevice = kind === "device";
+    this.medium = { ...ONE_AT_A_TIME, granularityBytes, holesAreFree: kind === "file" };
     this.source = memorySource(this.path, bytes);
   }
 

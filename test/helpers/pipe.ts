@@ -126,7 +126,7 @@ export async function applyByPipe(
   requireSound(disk.survey, { force: options.force ?? false });
   const target = oldTarget(disk.link.capacitySectors * SECTOR_SIZE);
   options.onTarget?.(target);
-  sink.attach(target, { isBase: disk.link.isBase, kind: target.kind });
+  sink.attach(target, { isBase: disk.link.isBase, holesAreFree: target.medium.holesAreFree });
   await disk.run();
   await sink.finish();
   return { target, counts: sink.counts, slack: await passSlack(input) };

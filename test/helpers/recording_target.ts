@@ -1,6 +1,12 @@
 /** A target that counts what each call asks of it, over another target or over nothing at all. */
 import assert from "node:assert/strict";
-import { type Batch, MOST_BYTES_A_CALL, type Target } from "../../core-as/host/mod.ts";
+import {
+  type Batch,
+  MOST_BYTES_A_CALL,
+  ONE_AT_A_TIME,
+  type Target,
+  type TargetMedium,
+} from "../../core-as/host/mod.ts";
 
 /** A call of the target, or a place where the work could have been stopped. */
 export type RecordedCall =
@@ -9,8 +15,7 @@ export type RecordedCall =
 
 export class RecordingTarget implements Target {
   readonly path = "recorded";
-  readonly kind: "file" | "device";
-  readonly blockBytes = 4096;
+  readonly medium: TargetMedium;
   readonly sizeBytes: number;
   readonly calls: RecordedCall[] = [];
   private readonly inner: Target | undefined;
@@ -19,7 +24,7 @@ export class RecordingTarget implements Target {
   constructor(inner: Target | number) {
     this.inner = typeof inner === "number" ? undefined : inner;
     this.sizeBytes = typeof inner === "number" ? inner : inner.sizeBytes;
-    this.kind = this.inner?.kind ?? "file";
+    this.medium = this.inner?.medium ?? { ...ONE_AT_A_TIME, granularityBytes: 4096, holesAreFree: true };
   }
 
   /** To be called where the work may be stopped; it goes on. */

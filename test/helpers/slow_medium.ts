@@ -5,7 +5,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";
-import { type Batch, type Medium, MIB, type Source, type Target } from "../../core-as/host/mod.ts";
+import {
+  type Batch,
+  type Medium,
+  MIB,
+  type Source,
+  type Target,
+  type TargetMedium,
+} from "../../core-as/host/mod.ts";
 import { MemoryTarget } from "./memory_target.ts";
 
 /** What a call costs at a medium far away. */
@@ -163,22 +170,16 @@ export class SlowSource implements Source {
 export class SlowTarget implements Target {
   readonly latency: Latency;
   readonly path: string;
-  readonly kind: "file" | "device";
-  readonly blockBytes: number;
+  readonly medium: TargetMedium;
 
   constructor(readonly memory: MemoryTarget, options: SlowOptions = {}) {
     this.latency = new Latency(options);
     this.path = memory.path;
-    this.kind = memory.kind;
-    this.blockBytes = memory.blockBytes;
+    this.medium = { ...memory.medium, ...this.latency.medium };
   }
 
   get sizeBytes(): number {
     return this.memory.sizeBytes;
-  }
-
-  get medium(): Medium {
-    return this.latency.medium;
   }
 
   async read(batch: Batch, buffer: Uint8Array): Promise<void> {

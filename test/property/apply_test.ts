@@ -121,8 +121,8 @@ Deno.test("zero runs are punched unless sparse is never; data becomes holes wher
         assert.equal(punch, setting.sparse !== "never");
         if (!under.has("data")) continue;
         assert.ok(looks, "data became a hole unasked");
-        assert.equal(offsetBytes % target.blockBytes, 0, "a hole that gives nothing back");
-        assert.equal(lengthBytes % target.blockBytes, 0, "a hole that gives nothing back");
+        assert.equal(offsetBytes % target.medium.granularityBytes, 0, "a hole that gives nothing back");
+        assert.equal(lengthBytes % target.medium.granularityBytes, 0, "a hole that gives nothing back");
       }
     }),
     { runs: 80 },
@@ -138,7 +138,7 @@ Deno.test("with always, a block of zero data is written only where two windows o
       const done = bySector(target.operations, target.sizeBytes / SECTOR_SIZE);
       const edges: number[] = [];
       for await (const { fromSector } of disk.walk()) edges.push(fromSector);
-      const block = target.blockBytes / SECTOR_SIZE;
+      const block = target.medium.granularityBytes / SECTOR_SIZE;
       for (let first = 0; first + block <= done.length; first += block) {
         if (!done.slice(first, first + block).every((what) => what === "write")) continue;
         if (edges.some((edge) => edge > first && edge < first + block)) continue;

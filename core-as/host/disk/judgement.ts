@@ -193,7 +193,7 @@ function sizeRefusal(disk: LinkIdentity, base: LinkIdentity): Reason | undefined
   if (wanted === undefined || found === undefined || wanted === found) return undefined;
   const sizeBytes = found * SECTOR_SIZE;
   // Of a device, which may be larger, no size is given here.
-  const target = { path: base.path, sizeBytes, kind: "file" as const, extents: extentFilesOf(base) };
+  const target = { path: base.path, sizeBytes, extents: extentFilesOf(base) };
   return sizeMismatch(target, wanted * SECTOR_SIZE);
 }
 

@@ -20,7 +20,7 @@ export interface ExtentFile {
 }
 
 /** A target that is a VMDK knows its extents. */
-export interface SizedTarget extends Pick<Target, "path" | "sizeBytes" | "kind"> {
+export interface SizedTarget extends Pick<Target, "path" | "sizeBytes" | "isDevice"> {
   readonly extents?: readonly ExtentFile[] | undefined;
 }
 
@@ -52,7 +52,7 @@ export function sizeMismatch(
       byForce: false,
     };
   }
-  if (sizeBytes === diskBytes || target.kind === "device") return undefined;
+  if (sizeBytes === diskBytes || target.isDevice) return undefined;
   const hint =
     "--force writes into the larger file all the same; what is past the end of the disk stays as it is";
   return {
@@ -75,10 +75,10 @@ export function extentTooShort(
   );
 }
 
-function tooSmallHint({ path, kind, sizeBytes, extents }: SizedTarget, neededBytes: number): string {
+function tooSmallHint({ path, isDevice, sizeBytes, extents }: SizedTarget, neededBytes: number): string {
   const last = extents?.at(-1);
   if (last !== undefined) return otherBaseHint(last, { path, moreBytes: neededBytes - sizeBytes });
-  if (kind === "file") return cutCopyHint(path, neededBytes);
+  if (!isDevice) return cutCopyHint(path, neededBytes);
   return "make the volume as large as the disk; a copy of the base that ended where the volume does is cut: " +
     "copy it again";
 }
