@@ -24,6 +24,7 @@ export async function main(args: readonly string[]): Promise<number> {
       },
     });
   }
+  if (asksForBuild(args)) return (await import("./commands/version.ts")).runVersion(console);
   try {
     await program.parseAsync([...args], { from: "user" });
     return status;
@@ -46,6 +47,13 @@ export async function main(args: readonly string[]): Promise<number> {
     );
     return EXIT_BUG;
   }
+}
+
+/** `--version -v`: commander's own answer is the number and nothing else. */
+function asksForBuild(args: readonly string[]): boolean {
+  const known = ["--version", "-V", "--verbose", "-v", "--json"];
+  return args.every((arg) => known.includes(arg)) && known.slice(0, 2).some((each) => args.includes(each)) &&
+    known.slice(2, 4).some((each) => args.includes(each));
 }
 
 /**
@@ -80,11 +88,11 @@ function traceOf(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 
-// Bundled into one file, this module is also what every thread starts as.
-const isWorker = "WorkerGlobalScope" in globalThis;
-if (import.meta.main && isWorker) {
-  await (await import("./workers/serve.ts")).serveAs(self.name);
-} else if (import.meta.main) {
+/** What this module does as the main one. Bundled into one file, it is also what every thread starts as. */
+export async function start(): Promise<void> {
+  if ("WorkerGlobalScope" in globalThis) return await (await import("./workers/serve.ts")).serveAs(self.name);
   keepIgnoringHangup();
   Deno.exit(await main(Deno.args));
 }
+
+if (import.meta.main) await start();

@@ -21,7 +21,10 @@ import {
 
 const DISK_SECTORS = 192 * MIB / SECTOR_SIZE;
 const GRAIN_SECTORS = 8;
-const MAIN = new URL("../cli/main.ts", import.meta.url).pathname;
+/** The program of this checkout, or the one that the variable REGRAIN names. */
+const REGRAIN = Deno.env.get("REGRAIN") === undefined
+  ? [Deno.execPath(), "run", "-A", "--quiet", new URL("../cli/main.ts", import.meta.url).pathname]
+  : [Deno.env.get("REGRAIN")!];
 
 /** Stretches that a guest wrote or unmapped, in clusters as file systems make them. */
 function guestWrites(spec: { seed: number; writes: number; unmaps: number }): LinkSpec {
@@ -97,10 +100,9 @@ async function prepare(folder: string): Promise<Expected> {
 
 async function regrain(folder: string, ...args: string[]): Promise<void> {
   console.log(`\n$ regrain ${args.join(" ")}`);
-  const { code } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", MAIN, ...args],
-    cwd: folder,
-  }).spawn().status;
+  const [program, ...before] = REGRAIN;
+  const { code } = await new Deno.Command(program!, { args: [...before, ...args], cwd: folder }).spawn()
+    .status;
   if (code !== 0) throw new Error(`regrain ${args[0]} ended with ${code}`);
 }
 

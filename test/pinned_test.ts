@@ -1,5 +1,6 @@
 /** What is fetched: only what has the hash that is written down here. */
 import assert from "node:assert/strict";
+import { LEAST_DENO } from "../cli/version.ts";
 import { tryRun, withTempDir } from "./helpers/peers.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -52,6 +53,7 @@ Deno.test("E12: every package of every lock is pinned by a hash, Deno itself too
   }
   const { version } = locks[".ci/deno/package-lock.json"]!["node_modules/deno"]!;
   for (const [, named] of read("README.md").matchAll(/deno@(\d+\.\d+\.\d+)/g)) assert.equal(named, version);
+  assert.equal(LEAST_DENO, version);
   const { version: store } = locks[".ci/s3rver/package-lock.json"]!["node_modules/s3rver"]!;
   assert.match(read(".ci/run"), new RegExp(`\\bs3rver=${store!.replaceAll(".", "\\.")}$`, "m"));
 });

@@ -12,29 +12,41 @@ import {
   writeCase,
 } from "../fixtures/mod.ts";
 import { assertFileHolds, sameBytes } from "./helpers/bytes.ts";
-import { type Ran, withTempDir } from "./helpers/peers.ts";
+import { withLazyBuiltins, withLazyModules } from "../cli/ship/builtins.ts";
+import { LEAST_DENO, VERSION } from "../cli/version.ts";
+import { type Ran, testWithPeers, withTempDir } from "./helpers/peers.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`)) as {
-  tasks: Record<string, { command: string; dependencies?: string[] }>;
+  tasks: Record<string, { command: string }>;
 };
 const COMPILE_TASKS = Object.keys(tasks).filter((name) => name.startsWith("compile"));
 
-/** Runs a task's own command, with `dist/` elsewhere. */
-function runTask(
-  name: string,
-  at: { dist: string; env?: Record<string, string> },
-): Ran {
-  const [program, ...args] = tasks[name]!.command.replaceAll("dist/", `${at.dist}/`).split(" ");
-  assert.equal(program, "deno");
-  return deno(args, { cwd: ROOT, env: at.env ?? {} });
+/** Runs a script of `cli/ship/`. */
+function ship(script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Ran {
+  return deno(["run", "--quiet", "-A", `cli/ship/${script}.ts`, ...args], { cwd: ROOT, env });
 }
 
-function deno(args: readonly string[], at: { cwd: string; env: Record<string, string> }): Ran {
-  const output = new Deno.Command(Deno.execPath(), {
+function shipWell(script: string, ...args: readonly string[]): string {
+  const { code, stdout, stderr } = ship(script, args);
+  assert.equal(code, 0, stdout + stderr);
+  return stdout;
+}
+
+function deno(args: readonly string[], at: { cwd: string; env: Readonly<Record<string, string>> }): Ran {
+  return run(Deno.execPath(), args, at);
+}
+
+function run(
+  program: string,
+  args: readonly string[],
+  at: { cwd: string; env: Readonly<Record<string, string>>; clearEnv?: boolean },
+): Ran {
+  const output = new Deno.Command(program, {
     args: [...args],
     cwd: at.cwd,
     env: { NO_COLOR: "1", ...at.env },
+    clearEnv: at.clearEnv ?? false,
     stdin: "null",
   }).outputSync();
   const decoder = new TextDecoder();
@@ -45,18 +57,13 @@ function deno(args: readonly string[], at: { cwd: string; env: Record<string, st
   };
 }
 
-function bundle(dist: string): void {
-  const { code, stderr } = runTask("bundle", { dist });
-  assert.equal(code, 0, stderr);
-}
-
 /** The one file, alone in a folder, with nothing cached and no way to fetch anything. */
 async function withLoneBundle(
   fn: (regrain: (args: readonly string[]) => Ran, folder: string) => Promise<void>,
 ) {
   await withTempDir(async (folder) => {
     for (const name of ["dist", "alone", "cache", "work"]) await Deno.mkdir(`${folder}/${name}`);
-    bundle(`${folder}/dist`);
+    shipWell("bundle", `${folder}/dist/regrain.js`);
     await Deno.copyFile(`${folder}/dist/regrain.js`, `${folder}/alone/regrain.js`);
     await Deno.remove(`${folder}/dist`, { recursive: true });
     const flags = ["run", "--cached-only", "--no-remote", "--no-npm", "--no-prompt", "-A"];
@@ -148,10 +155,10 @@ Deno.test("the bundle alone, without network and cache, applies deltas and print
 
 Deno.test("the binary holds the bundle, and no tool that only builds or tests", async () => {
   await withTempDir((dist) => {
-    bundle(dist);
     // The runtime that `deno compile` puts in front comes from the network; any program of the right kind takes its
     // place here. The result does not run as regrain does, but what is put into it is listed all the same.
-    const { code, stdout, stderr } = runTask("compile", { dist, env: { DENORT_BIN: Deno.execPath() } });
+    const env = { DENORT_BIN: Deno.execPath(), REGRAIN_DIST: dist };
+    const { code, stdout, stderr } = ship("compile", [], env);
     const said = stdout + stderr;
     assert.equal(code, 0, said);
     const list = said.slice(said.indexOf("Embedded Files"));
@@ -159,12 +166,23 @@ Deno.test("the binary holds the bundle, and no tool that only builds or tests", 
     assert.doesNotMatch(list, /assemblyscript|binaryen|fast-check|typescript|node_modules|npm/i);
     // Of it 1.6 MB are the S3 client, and 0.4 MB the two inspector pages.
     const [, megabytes] = /^Files: (\d+(?:\.\d+)?)MB$/m.exec(list) ?? [];
-    assert.ok(Number(megabytes) < 3.5, list);
+    assert.ok(Number(megabytes) < 4, list);
     assert.ok(Deno.statSync(`${dist}/regrain`).size > 10_000_000);
+    const without = ship("compile", ["other", "aarch64-unknown-linux-gnu"], {
+      ...env,
+      DENORT_BIN: `${dist}/missing`,
+    });
+    assert.equal(without.code, 1);
+    const { deno: version } = Deno.version;
+    assert.ok(
+      without.stderr.includes(`dl/release/v${version}/denort-aarch64-unknown-linux-gnu.zip`),
+      without.stderr,
+    );
+    assert.match(without.stderr, /DENORT_BIN/);
   });
 });
 
-Deno.test("there is a task for every system, and each compiles the bundle", () => {
+Deno.test("there is a task for every system", () => {
   assert.deepEqual(COMPILE_TASKS.map((name) => name.replace("compile:", "")), [
     "compile",
     "linux-x64",
@@ -173,8 +191,161 @@ Deno.test("there is a task for every system, and each compiles the bundle", () =
     "macos-arm64",
     "windows-x64",
   ]);
-  for (const name of COMPILE_TASKS) {
-    assert.match(tasks[name]!.command, /^deno compile .* dist\/regrain\.js$/);
-    assert.deepEqual(tasks[name]!.dependencies, ["bundle"]);
-  }
 });
+
+Deno.test("imports of node: modules load with the module that has them, or with their first use", () => {
+  const text = [
+    'import whole from "node:path";',
+    'import { inherits } from "node:util";',
+    "// cli/lazy.ts",
+    'import { a, b as c } from "node:zlib";',
+    'import * as d from "node:os";',
+    "function use() {}",
+    "var init_lazy = __esm({",
+    '  "cli/lazy.ts"() {',
+    "    start();",
+    "  }",
+    "});",
+    "// cli/eager.ts",
+  ].join("\n");
+  assert.deepEqual(withLazyBuiltins(text).split("\n"), [
+    'var whole = new Proxy({}, { get: (_, member) => globalThis.process.getBuiltinModule("node:path")[member] });',
+    'import { inherits } from "node:util";',
+    "// cli/lazy.ts",
+    "var a, c;",
+    "var d;",
+    "function use() {}",
+    "var init_lazy = __esm({",
+    '  "cli/lazy.ts"() { ({ a, b: c } = process.getBuiltinModule("node:zlib"));' +
+    ' d = process.getBuiltinModule("node:os");',
+    "    start();",
+    "  }",
+    "});",
+    "// cli/eager.ts",
+  ]);
+  const late = (path: string) => `await import(${path})`;
+  assert.equal(withLazyModules(late('"./x.js"')), late('new URL("./x.js", import.meta.url).href'));
+});
+
+/** What an installed or packed regrain has to do: two lanes, backups in threads, and to say what it is. */
+function assertWorks(regrain: (...args: string[]) => Ran, folder: string): void {
+  const well = (...args: string[]) => {
+    const { code, stdout, stderr } = regrain(...args);
+    assert.equal(code, 0, `${args.join(" ")}: ${stdout}${stderr}`);
+    return stdout;
+  };
+  const large = writeLargeDelta(folder);
+  well("apply", "--force", "disk-000001.vmdk", "large.img");
+  assert.ok(sameBytes(Deno.readFileSync(`${folder}/large.img`), large));
+  well("repo", "init", "--repo", "repo");
+  well("backup", "large.img", "--name", "vm/disk", "--repo", "repo");
+  const facts = JSON.parse(well("--version", "-v", "--json"));
+  assert.equal(facts.version, VERSION);
+  assert.equal(facts.libraries.fflate, "0.8.3");
+}
+
+Deno.test("install puts a command, its manual and completions below a prefix, and uninstall removes them", () =>
+  withTempDir((folder) => {
+    const prefix = `${folder}/a prefix`;
+    const work = `${folder}/work`;
+    Deno.mkdirSync(work);
+    assert.match(
+      shipWell("install", "install", "--prefix", prefix),
+      /^installed .*\/bin\/regrain \(\d+ files\)/,
+    );
+    const command = `${prefix}/bin/regrain`;
+    const env = { XDG_STATE_HOME: `${folder}/state` };
+    const regrain = (...args: string[]) => run(command, args, { cwd: work, env });
+    assertWorks(regrain, work);
+    // The client of S3 is loaded late, with the modules for the network.
+    const denied = regrain("snapshots", "--repo", "s3://bucket/vms", "--endpoint", "http://127.0.0.1:1");
+    assert.equal(denied.code, 7, denied.stderr);
+    assert.match(regrain("--version", "-v").stdout, /^ *Deno +\d+\.\d+\.\d+ /m);
+    assert.match(Deno.readTextFileSync(`${prefix}/share/man/man1/regrain.1`), /^\.TH REGRAIN 1 /m);
+    for (const name of ["bash-completion/completions/regrain", "zsh/site-functions/_regrain"]) {
+      assert.match(Deno.readTextFileSync(`${prefix}/share/${name}`), /apply/);
+    }
+
+    // Of an older installation a file is left that the new one has not.
+    const list = `${prefix}/lib/regrain/installed-files`;
+    Deno.writeTextFileSync(list, `${Deno.readTextFileSync(list)}lib/regrain/old.js\n`);
+    Deno.writeTextFileSync(`${prefix}/lib/regrain/old.js`, "");
+    Deno.writeTextFileSync(command, "#!/bin/sh\nexit 9\n");
+    assert.match(shipWell("install", "install", `--prefix=${prefix}`), /^upgraded /);
+    assert.equal(run(command, ["--version"], { cwd: work, env }).stdout, `${VERSION}\n`);
+    assert.throws(() => Deno.statSync(`${prefix}/lib/regrain/old.js`), Deno.errors.NotFound);
+
+    assertOldDenoSays(command, folder);
+
+    Deno.writeTextFileSync(`${prefix}/bin/other`, "not ours");
+    assert.match(shipWell("install", "uninstall", "--prefix", prefix), /^removed \d+ files/);
+    assert.deepEqual(filesBelow(prefix), [`${prefix}/bin/other`]);
+    const again = ship("install", ["uninstall", "--prefix", prefix]);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /regrain is not installed below/);
+    Deno.writeTextFileSync(command, "somebody else's");
+    const refused = ship("install", ["install", "--prefix", prefix]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /was not installed by this/);
+    assert.equal(Deno.readTextFileSync(command), "somebody else's");
+    assert.equal(ship("install", ["install", "--prefx", prefix]).code, 2);
+  }));
+
+/** An older Deno, and none at all. */
+function assertOldDenoSays(command: string, folder: string): void {
+  const old = `${folder}/old-deno`;
+  Deno.writeTextFileSync(
+    `${folder}/older.js`,
+    'Object.defineProperty(Deno, "version", { value: { deno: "2.0.6" } });\n',
+  );
+  const script = `#!/bin/sh\nshift\nexec '${Deno.execPath()}' run --preload='${folder}/older.js' "$@"\n`;
+  Deno.writeTextFileSync(old, script, { mode: 0o755 });
+  const at = { cwd: folder, env: { REGRAIN_DENO: old } };
+  const refused = run(command, ["info", "x"], at);
+  assert.deepEqual([refused.code, refused.stdout], [2, ""]);
+  assert.equal(refused.stderr, `regrain: Deno ${LEAST_DENO} or newer is needed, and this is Deno 2.0.6\n`);
+  assert.match(
+    run(command, ["info", "x", "--json"], at).stderr,
+    /^\{"type":"error","code":"USAGE","exit":2,/,
+  );
+  const absent = run(command, ["info", "x"], {
+    cwd: folder,
+    env: { REGRAIN_DENO: `${folder}/missing`, PATH: "/nowhere" },
+  });
+  assert.equal(absent.code, 2, absent.stderr);
+  assert.match(absent.stderr, /is needed, and there is none/);
+}
+
+function filesBelow(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesBelow(`${folder}/${name}`) : [`${folder}/${name}`]
+  );
+}
+
+testWithPeers(
+  "the packed file runs from an empty folder, without network and without anything installed",
+  ["unshare", "root-mount"],
+  () =>
+    withTempDir((folder) => {
+      const packed = `${folder}/regrain`;
+      shipWell("pack", packed);
+      for (const name of ["home", "work", "shared"]) Deno.mkdirSync(`${folder}/${name}`);
+      const at = {
+        cwd: `${folder}/work`,
+        // No Deno is on this path.
+        env: { HOME: `${folder}/home`, PATH: "/bin", NO_COLOR: "1" },
+        clearEnv: true,
+      };
+      const regrain = (...args: string[]) => run("/usr/bin/unshare", ["--net", packed, ...args], at);
+      assertWorks(regrain, `${folder}/work`);
+      assert.equal([...Deno.readDirSync(`${folder}/home/.cache`)].length, 1, "it unpacked itself once");
+
+      // What somebody else could have made is not run; another place is taken, or none.
+      const uid = Deno.uid();
+      Deno.symlinkSync(`${folder}/home/.cache/regrain-${uid}`, `${folder}/shared/regrain-${uid}`);
+      const nowhere = { ...at.env, HOME: "/proc", TMPDIR: "/proc", REGRAIN_UNPACK_DIR: `${folder}/shared` };
+      const refused = run(packed, ["--version"], { ...at, env: nowhere });
+      assert.equal(refused.code, 6, refused.stderr);
+      assert.match(refused.stderr, /REGRAIN_UNPACK_DIR/);
+    }),
+);

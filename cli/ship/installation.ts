@@ -1,0 +1,150 @@
+/**
+ * An installed regrain: a command, the program, the manual page, completions. A list of all files lies beside the
+ * program, so that an upgrade removes what is no longer part of it, and `uninstall` removes what was installed and
+ * nothing else.
+ */
+import { dirname } from "node:path/posix";
+import { bashCompletion } from "../manual/bash.ts";
+import { fishCompletion } from "../manual/fish.ts";
+import { manPage } from "../manual/man_page.ts";
+import { readTree } from "../manual/tree.ts";
+import { zshCompletion } from "../manual/zsh.ts";
+import { createProgram } from "../program.ts";
+import { EXIT_STATUS } from "../program/exit_status.ts";
+import { LEAST_DENO, VERSION, VERSION_DATE } from "../version.ts";
+import { buildProgram, filesIn, LAUNCHER } from "./program.ts";
+
+const PROGRAM = "lib/regrain";
+const LIST = `${PROGRAM}/installed-files`;
+const COMMAND = "bin/regrain";
+const EXECUTABLE = 0o755;
+const READABLE = 0o644;
+
+/** What cannot be installed or removed, in words. */
+export class InstallError extends Error {
+  override readonly name = "InstallError";
+}
+
+/** Installs below a folder, over an older installation if there is one. */
+export async function install(prefix: string): Promise<{ files: number; replaced: boolean }> {
+  const before = listedFiles(prefix);
+  if (before === undefined && exists(`${prefix}/${COMMAND}`)) {
+    throw new InstallError(
+      `${prefix}/${COMMAND} is there, and was not installed by this: remove it, or give another --prefix`,
+    );
+  }
+  const files = await filesOf(prefix);
+  const names = [...files.keys()];
+  // The list first, with old and new: whatever is interrupted, uninstall finds all of it.
+  place(prefix, LIST, listText([...new Set([...before ?? [], ...names])]), READABLE);
+  // The command last: it never starts a program that is only half there.
+  for (const name of names.toSorted((a, b) => Number(a === COMMAND) - Number(b === COMMAND))) {
+    place(prefix, name, files.get(name)!, name === COMMAND ? EXECUTABLE : READABLE);
+  }
+  for (const old of before ?? []) if (!files.has(old)) removeListed(prefix, old);
+  place(prefix, LIST, listText(names), READABLE);
+  return { files: names.length, replaced: before !== undefined };
+}
+
+/** Removes what {@link install} put there, and folders of ours that are empty then. */
+export function uninstall(prefix: string): number {
+  const files = listedFiles(prefix);
+  if (files === undefined) {
+    throw new InstallError(
+      `regrain is not installed below ${prefix}: ${LIST} is not there; --prefix DIR names another place`,
+    );
+  }
+  for (const name of [...files, LIST]) removeListed(prefix, name);
+  for (const folder of [`${PROGRAM}/workers`, PROGRAM]) removeIfEmpty(`${prefix}/${folder}`);
+  return files.length;
+}
+
+/** Everything that is installed, by its place below the prefix. */
+async function filesOf(prefix: string): Promise<Map<string, string>> {
+  const folder = Deno.makeTempDirSync({ prefix: "regrain-install-" });
+  try {
+    await buildProgram(folder);
+    const program = filesIn(folder).map((name): [string, string] => [
+      `${PROGRAM}/${name}`,
+      Deno.readTextFileSync(`${folder}/${name}`),
+    ]);
+    const tree = readTree(createProgram(() => {}));
+    return new Map([
+      ...program,
+      ["share/man/man1/regrain.1", manPage(tree, { date: VERSION_DATE, exitStatus: EXIT_STATUS })],
+      ["share/bash-completion/completions/regrain", bashCompletion(tree)],
+      ["share/zsh/site-functions/_regrain", zshCompletion(tree)],
+      ["share/fish/vendor_completions.d/regrain.fish", fishCompletion(tree)],
+      [COMMAND, commandText(prefix)],
+    ]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** The command. The Deno that installed it runs it, else the one of the PATH. */
+function commandText(prefix: string): string {
+  return `#!/bin/sh
+# regrain ${VERSION}: "deno task uninstall --prefix ${prefix}" removes it.
+deno=\${REGRAIN_DENO:-${quoted(Deno.execPath())}}
+[ -x "$deno" ] || deno=$(command -v deno) || {
+  echo "regrain: Deno ${LEAST_DENO} or newer is needed, and there is none (REGRAIN_DENO=FILE names one)" >&2
+  exit 2
+}
+export DENO_NO_UPDATE_CHECK=1
+exec "$deno" run --quiet --allow-all --no-config --no-lock --cached-only --no-prompt ${
+    quoted(`${prefix}/${PROGRAM}/${LAUNCHER}`)
+  } "$@"
+`;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Puts a file in its place whole: a program that runs at that moment keeps its old one. */
+function place(prefix: string, name: string, text: string, mode: number): void {
+  const path = `${prefix}/${name}`;
+  Deno.mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.new-${Deno.pid}`;
+  Deno.writeTextFileSync(temporary, text, { mode });
+  Deno.chmodSync(temporary, mode);
+  Deno.renameSync(temporary, path);
+}
+
+function listText(names: readonly string[]): string {
+  return names.map((name) => `${name}\n`).join("");
+}
+
+/** Names in the list; nothing in it leads out of the prefix. */
+function listedFiles(prefix: string): string[] | undefined {
+  if (!exists(`${prefix}/${LIST}`)) return undefined;
+  const names = Deno.readTextFileSync(`${prefix}/${LIST}`).split("\n").filter((name) => name !== "");
+  const wrong = names.find((name) => !/^(bin|lib|share)\//.test(name) || name.split("/").includes(".."));
+  if (wrong !== undefined) {
+    throw new InstallError(`${prefix}/${LIST} names ${wrong}, which no installation has`);
+  }
+  return names;
+}
+
+function removeListed(prefix: string, name: string): void {
+  try {
+    Deno.removeSync(`${prefix}/${name}`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function removeIfEmpty(folder: string): void {
+  if (exists(folder) && [...Deno.readDirSync(folder)].length === 0) Deno.removeSync(folder);
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * `deno task pack`: one executable file that needs nothing installed, built without network. It is a shell script with
+ * this Deno and the program behind it. The first start unpacks both into a private folder; later ones find them there.
+ */
+import { createHash } from "node:crypto";
+import { LEAST_DENO, VERSION } from "../version.ts";
+import { buildProgram, filesIn, LAUNCHER } from "./program.ts";
+
+const EXECUTABLE = 0o755;
+/** Offsets have as many digits in the script before it is known how long the script is. */
+const DIGITS = 12;
+
+async function pack(output: string): Promise<void> {
+  const runtime = Deno.readFileSync(Deno.execPath());
+  const files = new TextEncoder().encode(await filesScript());
+  const id = createHash("sha256").update(runtime).update(files).digest("hex").slice(0, 16);
+  const script = (at: number) =>
+    new TextEncoder().encode(
+      scriptText({ id, runtimeAt: at, runtimeBytes: runtime.length, filesAt: at + runtime.length }),
+    );
+  const lengthBytes = script(0).length;
+  const temporary = `${output}.new`;
+  using file = Deno.openSync(temporary, { write: true, create: true, truncate: true, mode: EXECUTABLE });
+  for (const part of [script(lengthBytes), runtime, files]) writeAll(file, part);
+  Deno.chmodSync(temporary, EXECUTABLE);
+  Deno.renameSync(temporary, output);
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+}
+
+/** A script for Deno that writes the program's files into the folder that it is given. */
+async function filesScript(): Promise<string> {
+  const folder = Deno.makeTempDirSync({ prefix: "regrain-pack-" });
+  try {
+    await buildProgram(folder);
+    const files = filesIn(folder).map((name) => [name, Deno.readTextFileSync(`${folder}/${name}`)]);
+    return `for (const [name, text] of ${JSON.stringify(files)}) {
+  const path = \`\${Deno.args[0]}/\${name}\`;
+  Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+  Deno.writeTextFileSync(path, text);
+}
+`;
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** What is on this line is what `sh`, `id`, `mkdir`, `chmod`, `tail`, `head`, `rm` and `mv` of every system can do. */
+function scriptText(part: { id: string; runtimeAt: number; runtimeBytes: number; filesAt: number }): string {
+  const from = (at: number) => `+${String(at + 1).padStart(DIGITS, "0")}`;
+  return `#!/bin/sh
+# regrain ${VERSION} with Deno ${LEAST_DENO} and all else that it needs, in one file. It unpacks itself once into
+# REGRAIN_UNPACK_DIR, XDG_CACHE_HOME, ~/.cache or TMPDIR, whichever can be used first, below regrain-UID.
+unpack() {
+  root=$1/regrain-$(id -u) dir=$1/regrain-$(id -u)/${part.id}
+  [ -d "$root" ] || mkdir -p "$1" && { [ -d "$root" ] || mkdir -m 700 "$root"; } || return 1
+  # Nobody else may have made it, or be able to write to it: what is in it is run.
+  [ -O "$root" ] && [ ! -L "$root" ] && chmod 700 "$root" || return 1
+  [ ! -f "$dir/complete" ] || return 0
+  new=$root/new-$$
+  rm -rf "$new" && mkdir "$new" &&
+    tail -c ${
+    from(part.runtimeAt)
+  } "$0" | head -c ${part.runtimeBytes} >"$new/deno" && chmod 700 "$new/deno" &&
+    tail -c ${from(part.filesAt)} "$0" >"$new/files.js" && run "$new" files.js "$new" &&
+    rm "$new/files.js" && : >"$new/complete" || { rm -rf "$new"; return 1; }
+  [ ! -d "$dir" ] || [ -f "$dir/complete" ] || rm -rf "$dir"
+  if [ -d "$dir" ]; then rm -rf "$new"; else mv "$new" "$dir"; fi
+}
+run() {
+  where=$1 script=$1/$2
+  shift 2
+  DENO_DIR=$where/cache DENO_NO_UPDATE_CHECK=1 "$where/deno" run --quiet --allow-all --no-config --no-lock \\
+    --cached-only --no-prompt "$script" "$@"
+}
+for base in "\${REGRAIN_UNPACK_DIR:-}" "\${XDG_CACHE_HOME:-}" "\${HOME:+$HOME/.cache}" "\${TMPDIR:-/tmp}"; do
+  [ -n "$base" ] && unpack "$base" 2>/dev/null || continue
+  export DENO_DIR="$dir/cache" DENO_NO_UPDATE_CHECK=1
+  exec "$dir/deno" run --quiet --allow-all --no-config --no-lock --cached-only --no-prompt "$dir/${LAUNCHER}" "$@"
+done
+echo "regrain: it cannot unpack itself: name a folder by REGRAIN_UNPACK_DIR" >&2
+echo "hint: it needs room for 110 MB, must be yours, and programs in it may be run (no mount with noexec)" >&2
+exit 6
+`;
+}
+
+const [output = "dist/regrain.run"] = Deno.args;
+const slash = output.lastIndexOf("/");
+if (slash > 0) Deno.mkdirSync(output.slice(0, slash), { recursive: true });
+await pack(output);
+console.log(`${output}: regrain ${VERSION} with Deno ${Deno.version.deno} for ${Deno.build.target}`);
