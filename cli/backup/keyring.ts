@@ -155,7 +155,11 @@ export async function unlockRepository(
         hint:
           "regrain repo repair puts lost key slots back from their copies, regrain repo key import FILE from an export",
       }
-      : {},
+      : {
+        hint:
+          "regrain repo key list says whose passphrases open it, and needs none; another case or blank makes another " +
+          "passphrase",
+      },
   });
 }
 

@@ -81,7 +81,7 @@ export class Repository extends RepositoryReader {
     const description = master === undefined ? plain : await authenticated(plain, master);
     await refuseOccupied(store);
     const bytes = descriptionBytes(description);
-    if (await store.put(DESCRIPTION_KEY, bytes, { ifAbsent: true }) === "exists") throw occupied(store);
+    if (await store.put(DESCRIPTION_KEY, bytes, { ifAbsent: true }) === "exists") throw await occupied(store);
     await putDescriptionCopy(store, description);
     await store.put(README_KEY, new TextEncoder().encode(readmeText(description)));
     return await Repository.of(store, description, choices);
@@ -201,15 +201,29 @@ export async function authenticated(
 
 async function refuseOccupied(store: ObjectStore): Promise<void> {
   // What the probe of the store wrote stays where the credentials cannot remove it.
-  for await (const { key } of store.list("")) if (!key.startsWith("probe/")) throw occupied(store);
+  for await (const { key } of store.list("")) if (!key.startsWith("probe/")) throw await occupied(store);
 }
 
-function occupied(store: ObjectStore): RegrainError {
+async function occupied(store: ObjectStore): Promise<RegrainError> {
+  const path = store.label;
+  if (await store.head(DESCRIPTION_KEY) !== undefined) {
+    return new RegrainError("REPO_EXISTS", "there is a repository already", {
+      path,
+      hint:
+        "regrain repo info shows it, and regrain backup stores into it; another repository needs another place",
+    });
+  }
+  for (const prefix of ["copies/", "snaps/", "keys/"]) {
+    for await (const _ of store.list(prefix)) {
+      return new RegrainError("REPO_EXISTS", "there is a repository already, without its repo.json", {
+        path,
+        hint: "regrain repo repair puts it back from its copy, regrain repo key import FILE from an export",
+      });
+    }
+  }
   return new RegrainError(
     "REPO_EXISTS",
     "there is something already, and a repository is made in an empty place",
-    {
-      path: store.label,
-    },
+    { path, hint: "name an empty folder or a new one, or another prefix of the bucket" },
   );
 }

@@ -10,7 +10,7 @@
  * Words are separated by blanks and quoted as a shell does it: nothing is special between '…'; between "…" and outside
  * of quotes a backslash takes the character after it as it is. Blank lines, and lines that begin with #, are left out.
  */
-import { RegrainError } from "../../core-as/host/mod.ts";
+import { plural, RegrainError } from "../../core-as/host/mod.ts";
 import { checkSourceName } from "../../core-as/host/repo/mod.ts";
 import { PIPE } from "../places/pipe.ts";
 import { readGivenFile } from "./given_file.ts";
@@ -65,7 +65,7 @@ function diskOf(line: string, at: { path: string; number: number }): ListedDisk 
   const words = wordsOf(line);
   const [name, source, ...more] = words ?? [];
   if (name === undefined || source === undefined || more.length > 0) {
-    const what = words === undefined ? "a quote that is not closed" : `${words.length} words`;
+    const what = words === undefined ? "a quote that is not closed" : plural(words.length, "word");
     throw new RegrainError("USAGE", `line ${at.number}: ${what}, and a name and a source are due`, {
       path: at.path,
       hint: "a path with blanks is quoted: web01/disk-0 '/vms/web 01.vmdk'",

@@ -125,7 +125,7 @@ function openInput(session: Session, { name, fromCommand }: StreamFlags): Opened
 
 /** The stream as the bytes of the disk: unpacked as the user says, and refused when it still begins as an image. */
 async function plainDisk({ read, path }: OpenedStream, { unpack, format }: StreamFlags): Promise<ReadNext> {
-  const plain = unpack === undefined ? read : unpackedAs(unpack, read);
+  const plain = unpack === undefined ? read : unpackedAs(unpack, await packedAs(unpack, { read, path }));
   if (format === "raw") return plain;
   const { head, whole } = await peeked(plain, HEAD_BYTES);
   const packing = packingOf(head);
@@ -142,6 +142,21 @@ async function plainDisk({ read, path }: OpenedStream, { unpack, format }: Strea
         "is no disk",
     },
   );
+}
+
+/** The stream, which begins as the user says it does: what cannot be unpacked was not packed so, or not at all. */
+async function packedAs(
+  unpack: Packing,
+  { read, path }: Pick<OpenedStream, "read" | "path">,
+): Promise<ReadNext> {
+  const { head, whole } = await peeked(read, HEAD_BYTES);
+  const packing = packingOf(head);
+  if (packing === unpack || head.length === 0) return whole;
+  throw new RegrainError("NOT_A_DISK", `does not begin as ${unpack} does`, {
+    path,
+    offsetBytes: 0,
+    hint: packing === undefined ? "without --unpack if it is not packed" : `--unpack ${packing} unpacks it`,
+  });
 }
 
 /** How the disk that is meant gets in, as the beginning of a hint. */

@@ -24,7 +24,8 @@ export function readGivenFile(path: string, { mostBytes, what }: { mostBytes: nu
 
 function openError(path: string, cause: unknown): RegrainError {
   if (cause instanceof Deno.errors.NotFound) {
-    return new RegrainError("NOT_FOUND", "does not exist", { path, cause });
+    const hint = path === "-" ? { hint: "/dev/stdin is standard input here" } : {};
+    return new RegrainError("NOT_FOUND", "does not exist", { path, cause, ...hint });
   }
   const isDenied = cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied;
   const why = cause instanceof Error ? cause.message : String(cause);

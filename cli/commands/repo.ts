@@ -46,7 +46,9 @@ export async function runRepoInit(flags: RepoInitFlags): Promise<number> {
       },
     );
   }
-  const passphrase = flags.encrypt ? passphraseOf(flags) : undefined;
+  const passphrase = flags.encrypt
+    ? passphraseOf(flags, "--encrypt is given, and there is no passphrase")
+    : undefined;
   guardWire(address, flags, { isEncrypted: passphrase !== undefined, console });
   const store = await openStoreOf(flags);
   try {
@@ -115,6 +117,11 @@ function chunkBytesOf(text: string | undefined): number {
   });
 }
 
+/** `2026-11-28 20:12:07`, as lists have it. */
+function secondsText(created: string): string {
+  return created.slice(0, 19).replace("T", " ");
+}
+
 /** `regrain repo info`: what the repository is. */
 export async function runRepoInfo(flags: CommonFlags & RepoFlags): Promise<number> {
   const console = new Console(flags);
@@ -127,7 +134,7 @@ export async function runRepoInfo(flags: CommonFlags & RepoFlags): Promise<numbe
     console.outJson({ ...description, label: store.label, snapshots: snapshots.length, store: abilities });
   } else {
     console.out(`${store.label}`);
-    console.out(`  repository  ${description.id}, made ${description.created}`);
+    console.out(`  repository  ${description.id}, created ${secondsText(description.created)} UTC`);
     console.out(`  chunks      ${formatSize(description.chunkBytes)}, named by ${description.hash}`);
     console.out(`  encryption  ${description.encryption}`);
     for (const line of abilitiesOf(abilities)) console.out(`  bucket      ${line}`);

@@ -1,5 +1,5 @@
 /** `regrain repo key export` and `import`: what opens a repository, kept in a second place, and put back. */
-import { plural, RegrainError } from "../../core-as/host/mod.ts";
+import { escapeUnprintable, folderOf, plural, quotePath, RegrainError } from "../../core-as/host/mod.ts";
 import {
   DESCRIPTION_KEY,
   Fields,
@@ -10,7 +10,8 @@ import {
 } from "../../core-as/host/repo/mod.ts";
 import { readDescription } from "../backup/repository.ts";
 import { copyKey } from "../backup/second_copies.ts";
-import { type CommonFlags, Console } from "../ui/mod.ts";
+import { type CommonFlags, Console, noSpaceOnStdout } from "../ui/mod.ts";
+import { PIPE } from "./apply_flags.ts";
 import { readGivenFile } from "./given_file.ts";
 import { openStoreOf, type RepoFlags, repositoryAddress } from "./repo_session.ts";
 
@@ -18,11 +19,17 @@ const MAX_COPY_BYTES = 16 * 1024 * 1024;
 const SLOT = /^keys\/[A-Za-z0-9_-]+\.json$/;
 
 /**
- * Writes `repo.json` and every key slot, as they are, to a new file of mode 0600. The slots are wrapped: without a
- * passphrase the file opens nothing.
+ * Writes `repo.json` and every key slot, as they are, to a new file of mode 0600, or to standard output for a printer.
+ * The slots are wrapped: without a passphrase the file opens nothing.
  */
 export async function runKeyExport(file: string, flags: CommonFlags & RepoFlags): Promise<number> {
   const console = new Console(flags);
+  const isPipe = file === PIPE;
+  if (isPipe && console.json) {
+    throw new RegrainError("USAGE", "standard output takes the export, and --json has no place there", {
+      hint: "without --json; or a file",
+    });
+  }
   const store = await openStoreOf(flags);
   try {
     const objects: Record<string, string> = {};
@@ -41,13 +48,18 @@ export async function runKeyExport(file: string, flags: CommonFlags & RepoFlags)
       });
     }
     const document = { format: "regrain-keys", version: 1, repository: id, objects };
-    writeNew(file, `${JSON.stringify(document, null, 2)}\n`);
-    if (console.json) console.outJson({ type: "summary", repository: id, file, slots });
-    else if (slots === 0) console.out(`${file}: repo.json of repository ${id}, which is not encrypted`);
-    else {
-      const what = `repo.json and ${plural(slots, "key slot")} of repository ${id}`;
-      console.out(`${file}: ${what}; a passphrase is needed as well`);
+    const text = `${JSON.stringify(document, null, 2)}\n`;
+    const what = slots === 0
+      ? `repo.json of repository ${id}, which is not encrypted`
+      : `repo.json and ${plural(slots, "key slot")} of repository ${id}; a passphrase is needed as well`;
+    if (isPipe) {
+      writeOut(escapeUnprintable(text));
+      console.tell(what);
+      return 0;
     }
+    writeNew(file, text);
+    if (console.json) console.outJson({ type: "summary", repository: id, file, slots });
+    else console.out(`${file}: ${what}`);
     return 0;
   } finally {
     store.close();
@@ -166,12 +178,29 @@ function textOf(bytes: Uint8Array): string {
   return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 }
 
+function writeOut(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+  } catch (error) {
+    throw noSpaceOnStdout(error) ?? error;
+  }
+}
+
 function writeNew(path: string, text: string): void {
   try {
     Deno.writeTextFileSync(path, text, { mode: 0o600, createNew: true });
   } catch (cause) {
     if (cause instanceof Deno.errors.AlreadyExists) {
       throw new RegrainError("TARGET_UNSUITABLE", "is there already", { path, cause, hint: "another name" });
+    }
+    if (cause instanceof Deno.errors.NotFound) {
+      const folder = folderOf(path);
+      throw new RegrainError("TARGET_MISSING", `there is no folder ${folder} that it could be made in`, {
+        path,
+        cause,
+        hint: `mkdir -p ${quotePath(folder)}, or name another file`,
+      });
     }
     const what = cause instanceof Error ? cause.message : String(cause);
     throw new RegrainError("WRITE_FAILED", `cannot be written (${what})`, { path, cause });

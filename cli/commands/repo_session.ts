@@ -133,17 +133,25 @@ export function hasToPassphrase({ toPassphraseFile }: { toPassphraseFile?: strin
 /**
  * The passphrase: from the file that is named, or from the command, else from the environment; never from a flag.
  *
+ * @param what What is told where there is none.
  * @throws {RegrainError} `REPO_KEY` when there is none, or the command failed; `USAGE` where two flags say it.
  */
 export function passphraseOf(
   flags: CommonFlags & Pick<RepoFlags, "passphraseFile" | "passphraseCommand">,
+  what?: string,
 ): string {
   const { passphraseFile: file, passphraseCommand: command } = flags;
   if (command !== undefined) {
     if (file === undefined) return passphraseByCommand(command, MAX_PASSPHRASE_BYTES);
     throw new RegrainError("USAGE", "--passphrase-file and --passphrase-command exclude each other");
   }
-  return secretOf({ flags, file, flag: "--passphrase-file", variable: PASSPHRASE_VARIABLE });
+  return secretOf({
+    flags,
+    file,
+    flag: "--passphrase-file",
+    variable: PASSPHRASE_VARIABLE,
+    ...what === undefined ? {} : { what },
+  });
 }
 
 /** The passphrase that `repo key add` is about. */
@@ -175,8 +183,17 @@ function secretOf(
     ? secretVariable(from.variable)
     : readPassphraseFile(from.file, from.flags);
   if (text !== undefined && text !== "") return text;
-  const what = from.what ?? "the repository is encrypted, and there is no passphrase";
-  throw new RegrainError("REPO_KEY", what, { hint: `${from.flag} FILE, or the variable ${from.variable}` });
+  if (from.file !== undefined) {
+    throw new RegrainError("REPO_KEY", "is empty, and holds no passphrase", {
+      path: from.file,
+      hint: "write the passphrase into it, or name another file",
+    });
+  }
+  const { flag, what = "the repository is encrypted, and there is no passphrase" } = from;
+  const orCommand = flag === "--passphrase-file" ? ", --passphrase-command CMD" : "";
+  throw new RegrainError("REPO_KEY", what, {
+    hint: `${flag} FILE${orCommand}, or the variable ${from.variable}`,
+  });
 }
 
 function readPassphraseFile(path: string, flags: CommonFlags): string {

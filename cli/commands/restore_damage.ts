@@ -21,10 +21,12 @@ export function withHint(error: unknown, where: { part: string | undefined; isPi
   const goesOn = error instanceof RegrainError && !isPipe &&
     ["INTERRUPTED", "TERMINATED", "NO_SPACE", "WRITE_FAILED", "STORE_FAILED"].includes(error.code);
   if (!goesOn || error.hint !== undefined) return error;
+  const first = error.code === "NO_SPACE" ? "make room there; then " : "";
   return error.withHint(
-    part === undefined
-      ? "the same command again completes it"
-      : `the same command again carries on with ${part}, which was begun`,
+    first +
+      (part === undefined
+        ? "the same command again completes it"
+        : `the same command again carries on with ${part}, which was begun`),
   );
 }
 

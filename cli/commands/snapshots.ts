@@ -105,12 +105,13 @@ function printVms(vms: readonly ListedVm[], console: Console): void {
   for (const [name, moments] of [...byName].sort(([a], [b]) => a < b ? -1 : 1)) {
     console.out();
     console.out(`${console.paint("bold", name, "out")}  VM, ${plural(moments.length, "snapshot")}`);
+    const times = timeTexts(
+      moments.flatMap(({ vm }) => vm === undefined ? [] : [{ id: vm.id, timeMs: Date.parse(vm.created) }]),
+    );
     for (const { name: { id }, vm, damage } of moments) {
       const disks = vm?.disks.map(({ label }) => label).join(", ");
       const configs = vm?.configs.map((each) => each.name) ?? [];
-      const what = vm === undefined
-        ? "damaged"
-        : `${vm.created.slice(0, 19)}Z  ${[disks, ...configs].join(", ")}`;
+      const what = vm === undefined ? "damaged" : `${times.get(id)}  ${[disks, ...configs].join(", ")}`;
       console.out(`  ${id}  ${what}${vm !== undefined && damage !== undefined ? "  not whole" : ""}`);
     }
   }

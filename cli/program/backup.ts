@@ -233,7 +233,7 @@ function repoCommand(finish: Finish) {
         .option("--chunk-size <SIZE>", "size of the pieces disks are cut into: 1M to 64M; 4M by default")
         .option(
           "--encrypt",
-          "encrypt everything with a passphrase, from --passphrase-file or REGRAIN_PASSPHRASE",
+          "encrypt everything with a passphrase, from --passphrase-file, --passphrase-command or REGRAIN_PASSPHRASE",
         ),
     ))
       .addHelpText(

@@ -297,10 +297,9 @@ function keyCommand(finish: Finish) {
         .description(
           "Writes repo.json and every key slot to a new file of mode 0600, to be kept elsewhere. Without a " +
             "passphrase the file opens nothing; without the file, or the slots in the repository, no passphrase " +
-            "does. Needs no " +
-            "passphrase.",
+            "does. Needs no passphrase.",
         )
-        .argument("<FILE>", "a new file"),
+        .argument("<FILE>", "a new file, or - for standard output"),
     ))
       .addHelpText("after", examples("regrain repo key export keys.json --repo /backups"))
       .action(async (file, flags) =>

@@ -86,7 +86,14 @@ export function requireDiskKind(path: string, kind: FileStatus["kind"], otherHin
 export function requireFolderFor(path: string, io: Pick<Io, "stat">): void {
   const name = path.replace(/\/+$/, "");
   const folder = folderOf(name);
-  const kind = io.stat(name === path ? folder : name)?.kind;
+  let kind: FileStatus["kind"] | undefined;
+  try {
+    kind = io.stat(name === path ? folder : name)?.kind;
+  } catch (error) {
+    // Making a file needs no right to look at its folder; what is wrong with it is seen then.
+    if (error instanceof RegrainError && error.code === "PERMISSION") return;
+    throw error;
+  }
   if (name !== path) {
     const make = kind === undefined ? `mkdir -p ${quotePath(name)}, and ` : "";
     throw new RegrainError("TARGET_UNSUITABLE", "is the name of a folder, and a disk is written to a file", {

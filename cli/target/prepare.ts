@@ -29,6 +29,7 @@ import {
   type OpenedTarget as Opened,
   openJudged,
   requireDiskKind,
+  requireFolderFor,
 } from "./judge.ts";
 import { MadeTarget } from "./made_target.ts";
 import type { TargetUse } from "./request.ts";
@@ -114,6 +115,7 @@ function createTarget(
     });
   }
   refuseVmdkName(request.target, context);
+  requireFolderFor(request.target, io);
   if (request.dryRun) {
     requireMakeable(request.target, io);
     return undefined;

@@ -17,7 +17,7 @@ Deno.test("B22: a list has a name and a source a line, quoted as in a shell, and
   for (
     const [bad, what] of [
       ["", /names no disk/],
-      ["a/0 /x\na/1\n", /line 2: 1 words, and a name and a source are due/],
+      ["a/0 /x\na/1\n", /line 2: 1 word, and a name and a source are due/],
       ["a/0 /x y", /line 1: 3 words/],
       ["a/0 '/x", /line 1: a quote that is not closed/],
       ["a/0 -", /line 1: standard input/],

@@ -172,7 +172,7 @@ Deno.test("C9: of a disk in a delta's place it is said that deltas come first an
     Deno.copyFileSync(`${cwd}/disk-flat.vmdk`, `${cwd}/copy.img`);
     const args = ["apply", "copy.img", "disk-000001.vmdk"];
     const { hint } = regrainRefuses({ code: "NOT_A_DISK", exit: 4 }, args, { cwd });
-    assert.match(hint!, /needed here, and the target comes last: regrain apply DELTA\.\.\. TARGET/);
+    assert.match(hint!, /needed here; regrain apply takes the target last: regrain apply DELTA\.\.\. TARGET/);
     regrainExits(0, ["apply", "disk-000001.vmdk", "copy.img"], { cwd });
     assertFileHolds(`${cwd}/copy.img`, caseNamed("cowd-plain").expected!());
   }));

@@ -4,6 +4,9 @@ import { RegrainError } from "../../../core-as/host/errors.ts";
 export const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
+const NEEDED_BY_NOBODY =
+  "regrain gc removes what runs that failed had stored, and what snapshots needed that regrain prune removed";
+
 const LINKED_ELSEWHERE =
   "a link in the repository leads to another file system, and an object is put in its place by a rename: mount that " +
   "file system there instead of linking to it (mount --bind), or move the whole repository";
@@ -34,11 +37,19 @@ export async function makeOne(path: string): Promise<boolean> {
 /** What tells a folder from another under the same name. */
 export type FolderIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
 
-/** @returns `undefined` when there is nothing. */
+/**
+ * @returns `undefined` when there is nothing.
+ * @throws {RegrainError} `USAGE` when it is a file.
+ */
 export async function identityOf(path: string): Promise<FolderIdentity | undefined> {
   return await guard(path, "stat", async () => {
     try {
-      return await Deno.stat(path);
+      const status = await Deno.stat(path);
+      if (status.isDirectory) return status;
+      throw new RegrainError("USAGE", "is a file, and a repository is in a folder or a bucket", {
+        path,
+        hint: "name a folder, one that is there or a new one, or s3://bucket/prefix",
+      });
     } catch (error) {
       if (isAbsent(error)) return undefined;
       throw error;
@@ -191,7 +202,10 @@ function explain(path: string, operation: string, cause: unknown): unknown {
     return new RegrainError("PERMISSION", `${operation} is not allowed (${cause.message})`, detail);
   }
   if (/os error (28|122)\b/.test(cause.message)) {
-    return new RegrainError("NO_SPACE", `${operation} failed: no space left`, detail);
+    return new RegrainError("NO_SPACE", `${operation} failed: no space left`, {
+      ...detail,
+      hint: `make room there, and run it again; ${NEEDED_BY_NOBODY}`,
+    });
   }
   const isElsewhere = /os error 18\b/.test(cause.message);
   return new RegrainError("STORE_FAILED", `${operation} failed (${cause.message})`, {

@@ -57,6 +57,8 @@ const CLOCK_ATTEMPTS = 2;
 
 const UNREACHABLE = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
 const UNTRUSTED = /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|ERR_TLS_CERT)/;
+/** The other end speaks no TLS, or none that is known here. */
+const NO_TLS = /^(ERR_SSL_|EPROTO$)/;
 const BROKEN = new Set([
   "ECONNRESET",
   "ECONNABORTED",
@@ -160,7 +162,8 @@ export function isOfTheWorld(thrown: unknown): boolean {
   if (thrown instanceof RegrainError) return true;
   const facts = factsOf(thrown);
   return facts.status !== undefined || UNREACHABLE.has(facts.code) || UNTRUSTED.test(facts.code) ||
-    BROKEN.has(facts.code) || EXPIRED.has(facts.code) || facts.code === "NotCapable" ||
+    NO_TLS.test(facts.code) || BROKEN.has(facts.code) || EXPIRED.has(facts.code) ||
+    facts.code === "NotCapable" ||
     /--allow-\w+|expired|refresh/i.test(facts.message);
 }
 
@@ -282,6 +285,13 @@ function connectionOf(facts: Facts): Meaning | undefined {
       code: "STORE_FAILED",
       text: `the server's certificate is not trusted (${code})`,
       hint: "name the certificate of its authority with --ca-file",
+    };
+  }
+  if (NO_TLS.test(code)) {
+    return {
+      code: "STORE_FAILED",
+      text: `no TLS connection comes about (${code})`,
+      hint: "does the server speak TLS at that port? Where it has none, write --endpoint http://HOST:PORT",
     };
   }
   if (/Region is missing/.test(message)) {

@@ -32,7 +32,7 @@ interface Known {
 
 /** What to do about a disk that was given as a delta: mostly the two changed places. */
 export const DELTAS_FIRST =
-  "a delta of VMware is needed here, and the target comes last: regrain apply DELTA... TARGET";
+  "a delta of VMware is needed here; regrain apply takes the target last: regrain apply DELTA... TARGET";
 
 /** A packed file is made plain, or goes through a pipe into `apply`, which unpacks what it knows. */
 const packed = (foreign: string, suffix: RegExp, tool: string): Known => ({
