@@ -5,7 +5,7 @@
  * such a file or not: what a name means must not depend on what lies in the folder. `./` decides for a file. A further
  * kind is a file or a folder beside this one, and a line here.
  */
-import { quoteWord, RegrainError } from "../../core-as/host/mod.ts";
+import { quoteWord, RegrainError, type Target } from "../../core-as/host/mod.ts";
 import { schemeOf } from "../../core-as/host/place_name.ts";
 import { type Elsewhere, elsewhereOf } from "./elsewhere.ts";
 import { PATH } from "./path.ts";
@@ -29,6 +29,11 @@ export function findPlace(name: string, need: Need): Place {
     message: `${name} means ${noun}, and ${need.argument} of regrain ${need.command} cannot be one`,
     instead: instead?.(need, name),
   });
+}
+
+/** Opens what a name means for writing, where that is no path: those are judged first. */
+export function openPlaceTarget(name: string, disk: { readonly sizeBytes: number }): Target | undefined {
+  return placeOf(name)?.openTarget?.(disk);
 }
 
 /** `undefined` for a name that means no place, and no file either. */

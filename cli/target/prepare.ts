@@ -19,6 +19,7 @@ import {
   wrongBase,
 } from "../../core-as/host/mod.ts";
 import { type Identity, type Io, type LocalSource, systemError } from "../io/mod.ts";
+import { openPlaceTarget } from "../places/registry.ts";
 import { warningsBeside } from "./flat_beside.ts";
 import { FlatTarget } from "./flat_target.ts";
 import { judgedTargetForm, refuseVmdkName } from "./form.ts";
@@ -80,6 +81,8 @@ export async function prepareTarget(
   tools: { io: Io; context: Context },
 ): Promise<PreparedTarget | undefined> {
   const { io } = tools;
+  const place = openPlaceTarget(request.target, intent);
+  if (place) return { target: place, base: undefined, warnings: [], isNew: true };
   const found = io.stat(request.target);
   if (!found) return createTarget(request, intent, tools);
   requireDiskKind(request.target, found.kind);
@@ -219,8 +222,14 @@ function eachOnce(
 }
 
 /** Opens a target that this process has open and has checked already, for a second lane. */
-export async function joinTarget(path: string, tools: { io: Io; context: Context }): Promise<Target> {
+export async function joinTarget(
+  path: string,
+  tools: { io: Io; context: Context },
+  disk: Pick<WriteIntent, "sizeBytes">,
+): Promise<Target> {
   const { io, context } = tools;
+  const place = openPlaceTarget(path, disk);
+  if (place) return place;
   const options = { force: true, joined: true };
   if (await judgedTargetForm(path, tools) === "raw") return io.openTarget(path, options);
   const link = await openLink(path, { ...context, format: "vmdk" }, "image");

@@ -40,7 +40,7 @@ async function withOpened<R>(
   const disk = new Disk(context.core, links);
   let target: Target | undefined;
   try {
-    target = await joinTarget(job.request.target, { io, context });
+    target = await joinTarget(job.request.target, { io, context }, disk);
     return await work(disk, target, job);
   } finally {
     target?.close();
