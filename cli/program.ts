@@ -213,7 +213,8 @@ function applyCommand(finish: (status: number) => void) {
     .argument(
       "<DELTA...>",
       "deltas, oldest first (descriptor or bare extent), or - for one on standard input, plain or packed with gzip " +
-        "or zstd; then the TARGET: image file, block device, or descriptor of a flat VMDK",
+        "or zstd; then the TARGET: image file, block device, descriptor of a flat VMDK, or null:, which " +
+        "keeps nothing",
     )
     .usage("[options] <DELTA...> <TARGET>")
     .option("--chain", "the one DELTA is a leaf: take all its links down to the base, and not the base")

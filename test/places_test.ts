@@ -45,8 +45,12 @@ const ARGUMENTS: readonly Argument[] = [
     forms: "a path or -",
     not: ["null:", "repo:web01/disk-0@latest"],
   },
-  { line: ["apply", "vm-000001.vmdk", "NAME"], forms: "a path", not: ["-", "repo:web01/disk-0@latest"] },
-  { line: ["apply", "-", "NAME"], forms: "a path", not: ["-", "repo:web01/disk-0@latest"] },
+  {
+    line: ["apply", "vm-000001.vmdk", "NAME"],
+    forms: "a path or null:",
+    not: ["-", "repo:web01/disk-0@latest"],
+  },
+  { line: ["apply", "-", "NAME"], forms: "a path or null:", not: ["-", "repo:web01/disk-0@latest"] },
   {
     line: ["backup", "NAME", "--name", "web01/disk-0", "--repo", "repo"],
     forms: "a path, - or repo:VM/DISK@latest",
@@ -65,7 +69,7 @@ const ARGUMENTS: readonly Argument[] = [
   { line: ["backup", "--delta", "NAME", "--name", "web01/disk-0", "--repo", "repo"], ...DELTA },
   {
     line: ["restore", "web01/disk-0@latest", "NAME", "--repo", "repo"],
-    forms: "a path or -",
+    forms: "a path, - or null:",
     not: ["repo:web01/disk-0@latest"],
   },
   { line: ["restore", "web01/disk-0@latest", "new.img", "--apply", "NAME", "--repo", "repo"], ...DELTA },

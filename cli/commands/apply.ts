@@ -1,5 +1,5 @@
 /** `regrain apply`: deltas, or an undo file, onto a target. */
-import { type ApplyPlan, type Disk, probe, RegrainError } from "../../core-as/host/mod.ts";
+import { type ApplyPlan, type Disk, probe, quotePath, RegrainError } from "../../core-as/host/mod.ts";
 import type { ApplyCounts } from "../apply/engine.ts";
 import { type ApplyRequest, intentOf, prepareDeltas } from "../apply/prepare.ts";
 import { prepareTarget } from "../target/prepare.ts";
@@ -27,6 +27,7 @@ import type { Verified } from "./apply_verify.ts";
 import { warnNewer } from "./describe.ts";
 import { interruptible } from "./interruption.ts";
 import { PIPE } from "../places/pipe.ts";
+import { isNowhere, refuseNowhere } from "../places/null.ts";
 import type { Need } from "../places/place.ts";
 import { findPlace } from "../places/registry.ts";
 import { type ApplyFlags, rateLimitOf, wordsOf } from "./apply_flags.ts";
@@ -46,6 +47,7 @@ export async function runApply(paths: readonly string[], flags: ApplyFlags): Pro
     if (request.deltas.includes(PIPE)) {
       await (await import("./apply_pipe.ts")).runPipe(request, flags, session);
     } else if (await isUndoFile(request, session)) {
+      if (isNowhere(request.target)) refuseNowhere([`the undo file ${quotePath(request.deltas[0]!)}`]);
       await (await import("./apply_take_back.ts")).runTakeBack(request, flags, session);
     } else await applyDeltas(request, flags, session);
   } finally {
@@ -62,6 +64,7 @@ function requestOf(paths: readonly string[], flags: ApplyFlags): ApplyRequest {
   }
   for (const delta of deltas) findPlace(delta, DELTA);
   findPlace(target, TARGET);
+  if (isNowhere(target)) refuseNowhere(aboutContent(flags));
   if (flags.chain && deltas.length !== 1) {
     throw new RegrainError("USAGE", `--chain takes one leaf descriptor, ${deltas.length} were given`);
   }
@@ -81,6 +84,12 @@ function requestOf(paths: readonly string[], flags: ApplyFlags): ApplyRequest {
     dryRun: flags.dryRun ?? false,
     words: wordsOf(flags),
   };
+}
+
+/** Flags about what the target holds before or afterwards, as they are typed. */
+function aboutContent(flags: ApplyFlags): string[] {
+  const names = ["undo", "journal", "resume", "verify", "hash"] as const;
+  return names.filter((name) => flags[name]).map((name) => `--${name}`);
 }
 
 /** What the command line names beside the undo file and the journal. */

@@ -204,7 +204,9 @@ function tellEnd(
       links: [{ path: survey.link.path, ...surveyJson(survey) }],
       ...plan,
     });
-  } else if (request.dryRun) console.tell(planLine(plan, { isNew: isNewTarget(target) }));
+  } else if (request.dryRun) {
+    console.tell(planLine(plan, { target: request.target, isNew: isNewTarget(target) }));
+  }
   if (request.dryRun) return tellDryRun(console);
   const base = target?.base?.path;
   tellSummary(console, {

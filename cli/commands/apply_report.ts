@@ -22,6 +22,7 @@ import type { ApplyCounts } from "../apply/engine.ts";
 import type { ApplyRequest, PreparedDeltas } from "../apply/prepare.ts";
 import type { PreparedTarget } from "../target/prepare.ts";
 import type { RunResult } from "../apply/run.ts";
+import { isNowhere, KEPT_NOTHING } from "../places/null.ts";
 import { type Console, formatDuration, type Progress } from "../ui/mod.ts";
 import { tellVerdict } from "./whole_disk.ts";
 import { tellVerified, type Verified, verifiedJson } from "./apply_verify.ts";
@@ -52,7 +53,7 @@ export function tellPlan(
     return;
   }
   for (const { link } of [...surveys].reverse()) console.tell(`${link.path}: ${formatOf(link)}`);
-  console.tell(planLine(plan, { isNew }));
+  console.tell(planLine(plan, { target: request.target, isNew }));
 }
 
 /** True for a target that is made for this, or would be if this were no dry run. */
@@ -61,10 +62,22 @@ export function isNewTarget(target: PreparedTarget | undefined): boolean {
 }
 
 /** `plan: 749.8 MiB to write and 0 B to zero in 965 runs, 3.3 GiB of 4.0 GiB stay as they are`. */
-export function planLine(plan: ApplyPlan, { isNew }: { isNew: boolean }): string {
+export function planLine(plan: ApplyPlan, at: { target: string; isNew: boolean }): string {
   return `plan: ${formatSize(plan.writeBytes)} to write and ${formatSize(plan.zeroBytes)} to zero in ` +
     `${plural(plan.operationCount, "run")}, ${formatSize(plan.skipBytes)} of ${formatSize(plan.diskBytes)} ` +
-    (isNew ? "are zeros, since the target is new" : "stay as they are");
+    restOf(at, {
+      nowhere: "are left out",
+      isNew: "are zeros, since the target is new",
+      other: "stay as they are",
+    });
+}
+
+/** What becomes of what no delta holds. */
+function restOf(
+  { target, isNew }: { target: string; isNew: boolean },
+  words: { nowhere: string; isNew: string; other: string },
+): string {
+  return isNowhere(target) ? words.nowhere : isNew ? words.isNew : words.other;
 }
 
 /** The oldest link given may itself stand on a delta, which then must have been applied before. */
@@ -74,6 +87,7 @@ export function warnUnappliedParent(
   oldest: Link,
 ): void {
   const { target, isNew } = request;
+  if (isNowhere(target)) return;
   if (oldest.isBase) {
     console.warn(
       isNew
@@ -111,7 +125,9 @@ export async function tellOperations(
   if (console.json || console.verbose) {
     for await (const operation of operations(disk)) tellOperation(console, operation);
   }
-  const below = of.target === undefined ? [] : [baseOf(of.target, request.target)];
+  const below = of.target === undefined || isNowhere(request.target)
+    ? []
+    : [baseOf(of.target, request.target)];
   tellDryRun(
     console,
     judgeApply({
@@ -230,6 +246,7 @@ export function tellSummary(
       type: "summary",
       status: "done",
       target,
+      ...isNowhere(target) ? { kept: false } : {},
       ...counts,
       resumedBytes,
       diskBytes,
@@ -251,16 +268,20 @@ export function tellSummary(
     );
   }
   const resumed = resumedBytes > 0 ? `${formatCount(resumedBytes)} done before + ` : "";
+  const rest = restOf({ target, isNew }, {
+    nowhere: "left out",
+    isNew: "left as zeros",
+    other: "left as they were",
+  });
   const spared = sparedBytes > 0 ? ` + ${formatCount(sparedBytes)} of data that is zero` : "";
   console.tell(
     `${target}: ${resumed}${formatCount(writtenBytes)} bytes written${spared} + ${
       formatCount(zeroedBytes)
     } zeroed + ` +
-      `${formatCount(skippedBytes)} ${isNew ? "left as zeros" : "left as they were"} = ${
-        formatCount(diskBytes)
-      }; ` +
+      `${formatCount(skippedBytes)} ${rest} = ${formatCount(diskBytes)}; ` +
       `${formatDuration(elapsedMs)}, ${formatSize(bytesPerSecond)}/s`,
   );
+  if (isNowhere(target)) console.tell(KEPT_NOTHING);
   if (verified) tellVerified(console, { path: target, isVmdk: base !== undefined, verified });
 }
 

@@ -8,12 +8,13 @@
 import { quoteWord, RegrainError, type Target } from "../../core-as/host/mod.ts";
 import { schemeOf } from "../../core-as/host/place_name.ts";
 import { type Elsewhere, elsewhereOf } from "./elsewhere.ts";
+import { NOWHERE } from "./null.ts";
 import { PATH } from "./path.ts";
 import { STREAM } from "./pipe.ts";
 import type { Need, Place, PlaceKind } from "./place.ts";
 import { SNAPSHOT } from "./snapshot.ts";
 
-const KINDS: readonly PlaceKind[] = [PATH, STREAM, SNAPSHOT];
+const KINDS: readonly PlaceKind[] = [PATH, STREAM, SNAPSHOT, NOWHERE];
 
 /**
  * Finds the place that a name means.
