@@ -38,6 +38,7 @@ class Job {
   ) {}
 
   async run(): Promise<Outcome> {
+    console.log(`${this.folder}: begun (${this.files.length} ${this.files.length === 1 ? "file" : "files"})`);
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["test", "--quiet", "--no-check", "-A", ...this.flags, ...this.files],
       cwd: ROOT,
