@@ -36,6 +36,8 @@ const BY_PURPOSE = {
     ...["KDE_FULL_SESSION", "KDE_SESSION_VERSION", "GNOME_DESKTOP_SESSION_ID"],
     ...["WSL_DISTRO_NAME", "WSL_INTEROP"],
   ],
+  /** A pager: what the terminal is, and how it likes to show text. */
+  pager: ["TERM", "TERMINFO", "COLUMNS", "LINES", "LESS", "LESSCHARSET", "LESSSECURE", "MORE", "LV"],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Why a child is started. */

@@ -2,6 +2,7 @@
 import { CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { RegrainError } from "../core-as/host/errors.ts";
 import { createProgram } from "./program.ts";
+import { meantInstead } from "./program/unknown_command.ts";
 import { keepIgnoringHangup } from "./signals.ts";
 import { type ColorMode, Console } from "./ui/console.ts";
 
@@ -16,21 +17,33 @@ export async function main(args: readonly string[]): Promise<number> {
   const program = createProgram((value) => status = value);
   // The flags may be what is wrong, so they are looked for in the raw arguments.
   const console = new Console({ json: args.includes("--json"), color: colorIn(args) });
+  let help = "";
   for (const command of allCommands(program)) {
     command.exitOverride();
     command.configureOutput({
+      writeOut: (text) => help += text,
       writeErr: (text) => {
-        if (!console.json) console.err(text.replace(/\n$/, ""));
+        if (console.json) return;
+        const meant = meantInstead(text);
+        console.err(text.replace(/\n$/, "") + (meant === undefined ? "" : `\nhint: ${meant}`));
       },
     });
   }
   if (asksForBuild(args)) return (await import("./commands/version.ts")).runVersion(console);
   try {
-    await program.parseAsync([...args], { from: "user" });
+    const short = args.at(-1) === "-h" ? await shortHelpOf(program, args.slice(0, -1)) : undefined;
+    if (short !== undefined) printHelp(short, console);
+    else {
+      await program.parseAsync([...args], { from: "user" });
+      await showHelp(help, console);
+    }
     return status;
   } catch (error) {
     if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return 0;
+      if (error.exitCode === 0) {
+        await showHelp(help, console);
+        return 0;
+      }
       if (console.json) console.error(usageError(error));
       return EXIT_USAGE;
     }
@@ -47,6 +60,24 @@ export async function main(args: readonly string[]): Promise<number> {
     );
     return EXIT_BUG;
   }
+}
+
+/** What `COMMAND -h` prints; undefined when the words before it are more than the name of a command. */
+async function shortHelpOf(
+  program: CommandUnknownOpts,
+  words: readonly string[],
+): Promise<string | undefined> {
+  return (await import("./commands/short_help.ts")).shortHelpOf(program, words);
+}
+
+async function showHelp(help: string, console: Console): Promise<void> {
+  if (help === "" || await (await import("./commands/pager.ts")).showInPager(help)) return;
+  printHelp(help, console);
+}
+
+function printHelp(help: string, console: Console): void {
+  console.outText(help.replace(/\n$/, ""));
+  console.flush();
 }
 
 /** `--version -v`: commander's own answer is the number and nothing else. */
@@ -81,7 +112,8 @@ function colorIn(args: readonly string[]): ColorMode | undefined {
 /** What commander would have written as text; its suggestion stands on the second line. */
 function usageError(error: CommanderError): RegrainError {
   const [message, suggestion] = error.message.replace(/^error: /, "").split("\n");
-  return new RegrainError("USAGE", message!, suggestion === undefined ? {} : { hint: suggestion });
+  const hint = meantInstead(message!) ?? suggestion;
+  return new RegrainError("USAGE", message!, hint === undefined ? {} : { hint });
 }
 
 function traceOf(error: unknown): string {

@@ -118,6 +118,11 @@ function signals(): string[] {
 function environment(): string[] {
   return table([
     ["NO_COLOR", "when set and not empty: no colour, unless --color=always asks for it"],
+    [
+      "REGRAIN_PAGER, PAGER",
+      "what shows help that is longer than the terminal; less -FRX by default, nothing does when the first that is " +
+      "set is empty",
+    ],
     ["REGRAIN_REPO", "the repository, where --repo does not name one"],
     ["REGRAIN_PASSPHRASE", "its passphrase, where --passphrase-file does not name a file with it"],
     [

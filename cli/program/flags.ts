@@ -28,7 +28,7 @@ export function formatOption(what = "IMAGE") {
 
 /** Flags that say how the files of disks are found. */
 export function withFinding<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
-  return command
+  return command.optionsGroup("Finding files:")
     .option(
       "--search <DIR>",
       "look for parents and extents by their last name in DIR too, and let links lead there; may be given again",
@@ -73,7 +73,7 @@ type OtherStoreOptions = {
 export function withRepository<A extends unknown[], O extends Record<string, unknown>>(
   command: Command<A, O>,
 ): Command<A, O & RepositoryOptions> {
-  (command as unknown as CommandUnknownOpts)
+  (command as unknown as CommandUnknownOpts).optionsGroup("Repository:")
     .option("--repo <WHERE>", "the repository: a folder or s3://bucket/prefix; REGRAIN_REPO by default")
     .option(
       "--passphrase-file <FILE>",
@@ -114,7 +114,7 @@ function asTyped(flag: string, value: string | undefined): string {
 
 /** Flags that mean the same everywhere. */
 export function withCommon<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
-  return command
+  return command.optionsGroup("Output:")
     .option("-q, --quiet", "errors only, no warnings; compare says nothing")
     .option("-v, --verbose", "say what is done and why")
     .option("--json", "results as JSON; long commands one line an event, ending in a summary")

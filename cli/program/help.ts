@@ -5,7 +5,7 @@ const HINT = "(add --help for what there is)";
 
 /** Makes every help alike, and those of commands that have others below them list these in narrow lines. */
 export function arrangeHelp(command: CommandUnknownOpts): void {
-  command.helpOption("-h, --help", "print help")
+  command.helpOption("-h, --help", "print help; -h alone what a screen holds")
     // There is one for all levels.
     .helpCommand(false)
     // That every command has flags goes without saying in a list.
