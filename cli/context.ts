@@ -7,6 +7,7 @@ import {
   type ImageFormat,
   type Inflater,
   RegrainError,
+  type Unpackers,
 } from "../core-as/host/mod.ts";
 import type { Io } from "./io/mod.ts";
 
@@ -16,6 +17,13 @@ import type { Io } from "./io/mod.ts";
  */
 const inflateNative: Inflater = (packed, maxBytes) =>
   process.getBuiltinModule("node:zlib").inflateSync(packed, { maxOutputLength: maxBytes });
+
+const unpackersNative: Unpackers = {
+  inflateRaw: (packed, maxBytes) =>
+    process.getBuiltinModule("node:zlib").inflateRawSync(packed, { maxOutputLength: maxBytes }),
+  zstd: (packed, maxBytes) =>
+    process.getBuiltinModule("node:zlib").zstdDecompressSync(packed, { maxOutputLength: maxBytes }),
+};
 
 let core: Core | undefined;
 
@@ -53,6 +61,7 @@ export function createContext(
     files: filesOf(io),
     names: { search: flags.search ?? [], allowOutside: flags.allowOutside ?? false },
     inflate: inflateNative,
+    unpackers: unpackersNative,
     ignoreJournal: flags.ignoreJournal ?? false,
     format: flags.format,
     warn(sentence) {

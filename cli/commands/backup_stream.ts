@@ -7,6 +7,7 @@
 import {
   formatCount,
   HEAD_BYTES,
+  type ImageFormat,
   looksLike,
   parseSize,
   probeHead,
@@ -29,7 +30,7 @@ export interface StreamFlags {
   readonly fromCommand?: string | undefined;
   readonly size?: string | undefined;
   readonly unpack?: Packing | undefined;
-  readonly format?: "raw" | "vmdk" | undefined;
+  readonly format?: ImageFormat | undefined;
   readonly force?: boolean | undefined;
 }
 

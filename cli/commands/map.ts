@@ -101,8 +101,15 @@ function placedRun(
   const kind = disk.kindOf(place);
   if (kind !== "data") return { start, length, kind };
   const medium = disk.media[owner]!;
-  const hasPlace = disk.links.some((link) => link.files.includes(medium));
-  return { start, length, kind, file: medium.path, ...(hasPlace ? { fileOffset: place * SECTOR_SIZE } : {}) };
+  const extent = disk.links.flatMap(({ extents }) => extents).find((each) => each.extent.data === medium)
+    ?.extent;
+  const isPlain = extent?.file === medium;
+  const fileOffset = extent?.fileOffset
+    ? extent.fileOffset(place)
+    : isPlain
+    ? place * SECTOR_SIZE
+    : undefined;
+  return { start, length, kind, file: medium.path, ...(fileOffset === undefined ? {} : { fileOffset }) };
 }
 
 function continues(last: PlacedRun, next: PlacedRun): boolean {

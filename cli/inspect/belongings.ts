@@ -16,16 +16,18 @@ import {
   findLinkDescriptor,
   formatByName,
   type HeldDescriptor,
+  identifyLink,
   type ImageFormat,
-  isDelta,
+  isKnownDelta,
   isWithin,
+  type LinkIdentity,
   MAX_CHAIN_LINKS,
+  parentHint,
   probe,
   RegrainError,
   resolveName,
   type Role,
   type Source,
-  wantedParent,
 } from "../../core-as/host/mod.ts";
 import { holdsDescriptorOnly } from "../../core-as/host/formats/vmdk/hosted_sparse.ts";
 
@@ -45,6 +47,8 @@ export interface FoundFile {
 interface Named {
   readonly path: string;
   readonly bounds: Bounds | undefined;
+  /** What the one that names it says that it is. */
+  readonly format?: ImageFormat | undefined;
 }
 
 export interface Belongings {
@@ -118,15 +122,18 @@ class Finder {
         throw chainTooDeep(path);
       }
       seen.add(real);
-      next = await this.addLink(next, seen.size === 1 ? "image" : "parent");
+      const role = next.format === undefined ? "parent" : "backing";
+      next = await this.addLink(next, seen.size === 1 ? "image" : role);
     }
   }
 
   /** Adds the files of one link. Returns where its parent is. */
-  private async addLink({ path, bounds }: Named, role: Role): Promise<Named | undefined> {
+  private async addLink({ path, bounds, format }: Named, role: Role): Promise<Named | undefined> {
     await this.add(path, { named: false, bounds });
-    const held = await findLinkDescriptor(path, boundedContext(this.context, bounds), role);
-    if (held === undefined) return undefined;
+    const within = boundedContext(this.context, bounds);
+    const context = role === "image" ? within : { ...within, format };
+    const held = await findLinkDescriptor(path, context, role);
+    if (held === undefined) return await this.parentOf(await identifyLink(path, context, role), path);
     await this.add(held.path, { named: false, bounds });
     for (const name of await this.extentNames(held)) {
       await this.orMissing(async () => {
@@ -136,12 +143,18 @@ class Finder {
       });
     }
     const { descriptor } = held;
-    const { parentFileNameHint } = descriptor;
-    if (!isDelta(descriptor) || parentFileNameHint === undefined) return undefined;
-    const [name, holder] = [parentFileNameHint, held.path];
+    return await this.parentOf({ path, descriptor, capacitySectors: undefined }, held.path);
+  }
+
+  /** @param holder The file that names the parent. */
+  private async parentOf(link: LinkIdentity, holder: string): Promise<Named | undefined> {
+    const hint = isKnownDelta(link) ? parentHint(link) : undefined;
+    if (hint === undefined) return undefined;
+    const { name, wanted } = hint;
     return {
-      path: await resolveName(name, holder, this.context, "parent", wantedParent(descriptor)),
+      path: await resolveName(name, holder, this.context, "parent", wanted),
       bounds: await boundsOf({ name, holder, what: "parent" }, this.context),
+      format: hint.by?.format,
     };
   }
 

@@ -6,6 +6,8 @@
  * (`connect-src 'self'`) and nobody else, and the script holds a {@link Served}.
  */
 
+import type { ImageFormat } from "../../core-as/host/mod.ts";
+
 /** A file that can be asked for. */
 export interface ServedImage {
   /** Its name without a folder, as descriptors name it. */
@@ -19,7 +21,7 @@ export interface ServedImage {
   /** When it was changed last, in milliseconds since 1970; null where that may not be asked. */
   readonly modifiedMs: number | null;
   /** What it is, where its name does not say so: by `--format`, or since it is a block device. */
-  readonly format?: "raw" | "vmdk";
+  readonly format?: ImageFormat;
 }
 
 /** A repository whose objects can be asked for, below `repository/`. */

@@ -74,16 +74,16 @@ export async function judgedTargetForm(path: string, tools: Tools): Promise<Imag
   return (await look(path, tools)).form;
 }
 
-/** Refuses to make a raw file by a name that says VMDK: nobody would read it as what it is. */
+/** Refuses to make a raw file by a name that says another format: nobody would read it as what it is. */
 export function refuseVmdkName(path: string, context: Context): void {
-  if (decideFormat({ path }, "image", context.format) === "raw") return;
-  const message = context.format === "vmdk"
-    ? "--create makes a raw file, and --format vmdk asks for another"
-    : "--create makes a raw file, and the name says that it is a VMDK";
+  const format = decideFormat({ path }, "image", context.format);
+  if (format === "raw") return;
+  const message = context.format === format
+    ? `--create makes a raw file, and --format ${format} asks for another`
+    : `--create makes a raw file, and the name says that it is a ${format === "vmdk" ? "VMDK" : format}`;
   throw new RegrainError("TARGET_UNSUITABLE", message, {
     path,
-    hint:
-      `a name such as ${path.replace(/\.vmdk$/i, "")}.img; or --format raw, with which it must be named ` +
+    hint: `a name such as ${path.replace(/\.\w+$/, "")}.img; or --format raw, with which it must be named ` +
       "for as long as it is called so",
   });
 }

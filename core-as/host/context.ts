@@ -5,7 +5,7 @@
  */
 import type { Files } from "./files.ts";
 import type { ImageFormat } from "./formats/image_format.ts";
-import type { Inflater } from "./inflate.ts";
+import type { Inflater, Unpackers } from "./inflate.ts";
 import type { SearchOptions } from "./names.ts";
 import type { Core } from "./wasm.ts";
 
@@ -14,6 +14,8 @@ export interface Context {
   readonly files: Files;
   readonly names: SearchOptions;
   readonly inflate: Inflater;
+  /** What unpacks other streams than zlib's. */
+  readonly unpackers?: Unpackers;
   readonly ignoreJournal: boolean;
   /** What the user says that the images are which are named as disks; `undefined`: their names decide. */
   readonly format: ImageFormat | undefined;

@@ -105,6 +105,11 @@ export interface Extent {
   fill(core: Core, list: RunList, window: Window, observer: Observer): Promise<number>;
   /** Where the entry stands that decides about a sector of the extent, in bytes of the file. */
   entryOffset?(sector: number): Promise<number | undefined>;
+  /**
+   * Byte of the file at which the data of a place is; `undefined` for what is packed. Absent: a place is a sector of
+   * the file where `data` is the file, and of nothing else.
+   */
+  fileOffset?(place: number): number | undefined;
   /** Unpacks the grain at a sector to see that it can be, and says where it lies in the file. */
   verifyGrain?(sector: number): Promise<Region>;
   /** Where a survey remembers the grains that could not be unpacked; there with `verifyGrain`. */

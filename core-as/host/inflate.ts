@@ -26,6 +26,21 @@ export const inflatePortable: Inflater = (packed, maxBytes) => {
     throw new Error("not a zlib stream");
   }
   if ((packed[1]! & 32) !== 0) throw new Error("the zlib stream wants a dictionary");
+  const plain = inflateStretch(packed, { from: 2, to: packed.length - 4 }, maxBytes);
+  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
+  if (view.getUint32(packed.length - 4) !== adler32(plain)) throw new Error("the checksum differs");
+  return plain;
+};
+
+/** The same for a stream of deflate alone (RFC 1951), which knows its end: what follows it is left alone. */
+export const inflateRawPortable: Inflater = (packed, maxBytes) =>
+  inflateStretch(packed, { from: 0, to: packed.length }, maxBytes);
+
+function inflateStretch(
+  packed: Uint8Array,
+  { from, to }: { from: number; to: number },
+  maxBytes: number,
+): Uint8Array {
   const out = new Uint8Array(maxBytes);
   let length = 0;
   const stream = new Inflate((chunk) => {
@@ -33,16 +48,20 @@ export const inflatePortable: Inflater = (packed, maxBytes) => {
     out.set(chunk, length);
     length += chunk.length;
   });
-  for (let at = 2; at < packed.length - 4; at += PUSH_BYTES) {
-    const end = Math.min(at + PUSH_BYTES, packed.length - 4);
-    stream.push(packed.subarray(at, end), end === packed.length - 4);
-  }
-  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
-  if (view.getUint32(packed.length - 4) !== adler32(out.subarray(0, length))) {
-    throw new Error("the checksum differs");
+  for (let at = from; at < to; at += PUSH_BYTES) {
+    const end = Math.min(at + PUSH_BYTES, to);
+    stream.push(packed.subarray(at, end), end === to);
   }
   return out.subarray(0, length);
-};
+}
+
+/** What unpacks beside zlib streams; what is absent is not to be had, or not faster than the portable one. */
+export interface Unpackers {
+  /** Raw deflate, see {@link inflateRawPortable}. */
+  readonly inflateRaw?: Inflater;
+  /** One zstd frame, whole. */
+  readonly zstd?: Inflater;
+}
 
 /** Adler-32 of RFC 1950, unsigned. */
 export function adler32(bytes: Uint8Array): number {

@@ -28,7 +28,7 @@ export type { ParentHint, Wanted } from "./formats/parent_hint.ts";
 export { descriptorDespite, isDescriptorOfOwnExtent } from "./formats/vmdk/own_extent.ts";
 export type { HeldDescriptor } from "./formats/vmdk/vmdk.ts";
 export * from "./guest/mod.ts";
-export type { Inflater } from "./inflate.ts";
+export type { Inflater, Unpackers } from "./inflate.ts";
 export * from "./disk/held.ts";
 export * from "./disk/judgement.ts";
 export * from "./disk/target_size.ts";

@@ -1,6 +1,7 @@
 /**
  * Files as they come to the page: picked, dropped, pasted, or named by `regrain inspect`.
  */
+import type { ImageFormat } from "../../core-as/host/formats/image_format.ts";
 import type { GivenFile, RepositoryPlace } from "../shared/protocol.ts";
 import { DroppedFolder, type Folder, kindOf } from "./folder.ts";
 
@@ -57,7 +58,7 @@ interface ServedImage {
   readonly path: string;
   readonly sizeBytes: number;
   readonly modifiedMs: number | null;
-  readonly format?: "raw" | "vmdk";
+  readonly format?: ImageFormat;
 }
 
 /** Files that are served, and which of them the user named first. */

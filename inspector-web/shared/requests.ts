@@ -1,4 +1,5 @@
 /** What the page asks of its worker, and what it hands over. */
+import type { ImageFormat } from "../../core-as/host/formats/image_format.ts";
 import type { View } from "./disk_facts.ts";
 
 /** A file as the page hands it over: dropped on it, or served by `regrain inspect`. */
@@ -10,7 +11,7 @@ export type GivenFile =
     readonly sizeBytes: number;
     readonly modifiedMs: number | null;
     /** What it is, where `regrain inspect` was told so; its name says it otherwise. */
-    readonly format?: "raw" | "vmdk";
+    readonly format?: ImageFormat;
   };
 
 /** Where a repository is: a folder that the page looks into for the worker, or served. */

@@ -77,7 +77,7 @@ function linkFacts(link: Link, verdict: Verdict | undefined): LinkFacts {
     grainBytes: grained === undefined ? undefined : grained * SECTOR_SIZE,
     cid: descriptor?.cid === undefined ? undefined : formatCid(descriptor.cid),
     parentCid: descriptor?.parentCid === undefined ? undefined : formatCid(descriptor.parentCid),
-    parentHint: descriptor?.parentFileNameHint,
+    parentHint: link.parent?.name,
     isBase,
     files: filesOf(link),
     verdict: verdict && { state: verdict.state, sentences: verdict.reasons },

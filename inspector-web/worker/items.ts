@@ -4,13 +4,15 @@ import {
   type Context,
   decideFormat,
   type Descriptor,
+  identifyLink,
   type ImageFormat,
   isDelta,
   type Kind,
   looksLike,
+  type ParentHint,
+  parentHint,
   type Probe,
   probe,
-  readLinkDescriptor,
   RegrainError,
   type Role,
   SECTOR_SIZE,
@@ -22,10 +24,13 @@ import { looksLikeMap } from "./map_json.ts";
 /** A dropped file. */
 export interface Item {
   readonly name: string;
-  readonly kind: Kind | "map" | "unreadable";
+  /** `image`: it is one by its name or by what is said of it, in a format of one file. */
+  readonly kind: Kind | "image" | "map" | "unreadable";
   readonly sizeBytes: number;
   /** Its own text, the one embedded in it, or the one beside an extent. */
   readonly descriptor: Descriptor | undefined;
+  /** What it names as its parent. */
+  readonly parent: ParentHint | undefined;
   /** What `regrain inspect --format` said of it. */
   readonly format: ImageFormat | undefined;
   readonly role: Role;
@@ -45,7 +50,7 @@ export interface Lookout {
 
 export async function lookAt({ name, format, role }: Lookout, files: Context): Promise<Item> {
   const context = { ...files, format };
-  const item = { name, format, role, descriptor: undefined, remark: undefined };
+  const item = { name, format, role, descriptor: undefined, parent: undefined, remark: undefined };
   let file: Source | undefined;
   try {
     file = await context.files.open(name);
@@ -54,13 +59,23 @@ export async function lookAt({ name, format, role }: Lookout, files: Context): P
     if (isMap(file, seen)) return { ...item, kind: "map", sizeBytes, error: undefined };
     const way = await wayInto(file, context, role);
     if (way.as === "refused") return { ...item, kind: "raw", sizeBytes, error: way.error };
-    if (way.as === "whole") {
+    if (way.as === "whole" && way.format === "raw") {
       const remark = format === undefined ? shownAsRaw(name, seen) : undefined;
       return { ...item, kind: "raw", sizeBytes, error: undefined, remark };
     }
     const kind = way.as === "beside" && decideFormat(file, role, format) === "raw" ? "raw" : seen.kind;
-    const descriptor = kind === "raw" ? undefined : await readLinkDescriptor(name, context, role);
-    return { ...item, kind, sizeBytes, descriptor, error: undefined };
+    if (kind === "raw" && way.as !== "whole") return { ...item, kind, sizeBytes, error: undefined };
+    const identity = await identifyLink(name, context, role);
+    const { descriptor } = identity;
+    const parent = parentHint(identity);
+    return {
+      ...item,
+      kind: way.as === "whole" ? "image" : kind,
+      sizeBytes,
+      descriptor,
+      parent,
+      error: undefined,
+    };
   } catch (error) {
     if (!(error instanceof RegrainError)) throw error;
     return { ...item, kind: "unreadable", sizeBytes: file?.sizeBytes ?? 0, error };
@@ -81,8 +96,9 @@ function shownAsRaw(name: string, seen: Probe): string | undefined {
 }
 
 /** True when something must lie below; a hosted file that does not say may stand on something. */
-export function mayHaveParent({ kind, descriptor }: Item): boolean {
+export function mayHaveParent({ kind, descriptor, parent }: Item): boolean {
   if (descriptor) return isDelta(descriptor);
+  if (kind === "image") return parent !== undefined;
   return kind === "cowd" || kind === "sesparse" || kind === "hosted";
 }
 

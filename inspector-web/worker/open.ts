@@ -61,21 +61,22 @@ export async function lookAtAll(
   for (const name of names) {
     items.push(await lookAt({ name, format: formatOf(name), role: "image" }, context));
   }
-  // What a descriptor names as its parent is a VMDK by that, whatever its name is; and may name a parent itself.
+  // What another one names as its parent is what that says, or a VMDK by that; and may name a parent itself.
   const waiting = [...items];
   for (let item = waiting.pop(); item !== undefined; item = waiting.pop()) {
     const parent = parentNamedBy(item, items);
     if (parent?.role !== "image" || parent.format !== undefined) continue;
-    const again = await lookAt({ ...parent, role: "parent" }, context);
+    const format = item.parent?.by?.format;
+    const again = await lookAt({ ...parent, format, role: format ? "backing" : "parent" }, context);
     items[items.indexOf(parent)] = again;
     waiting.push(again);
   }
   return items;
 }
 
-function parentNamedBy({ descriptor }: Item, items: readonly Item[]): Item | undefined {
-  const hint = descriptor && isDelta(descriptor) ? descriptor.parentFileNameHint : undefined;
-  return hint === undefined ? undefined : named(items, hint);
+function parentNamedBy({ descriptor, parent }: Item, items: readonly Item[]): Item | undefined {
+  const hint = descriptor && !isDelta(descriptor) ? undefined : parent;
+  return hint && named(items, hint.name);
 }
 
 /**
@@ -129,14 +130,12 @@ function namedParent(
   candidates: readonly Item[],
   claims: ReadonlyMap<string, string>,
 ): Item | undefined {
-  const { descriptor } = item;
-  if (!descriptor) return undefined;
-  const hint = descriptor.parentFileNameHint;
-  const meant = hint === undefined ? undefined : named(items, hint);
+  const { descriptor, parent } = item;
+  const meant = parent && named(items, parent.name);
   const holder = meant && claims.get(meant.name);
   const byName = holder === undefined ? meant : items.find(({ name }) => name === holder);
   if (byName && candidates.includes(byName)) return byName;
-  return candidates.find((other) => other !== item && isCidOf(descriptor, other.descriptor));
+  return descriptor && candidates.find((other) => other !== item && isCidOf(descriptor, other.descriptor));
 }
 
 function isCidOf({ parentCid }: Descriptor, parent: Descriptor | undefined): boolean {
@@ -147,7 +146,8 @@ function isCidOf({ parentCid }: Descriptor, parent: Descriptor | undefined): boo
 function standOnLooseBase(candidates: readonly Item[], parents: Map<Item, Item>): void {
   const taken = new Set(parents.values());
   const bases = candidates.filter((item) => !mayHaveParent(item) && !taken.has(item));
-  const deltas = candidates.filter((item) => mayHaveParent(item) && !parents.has(item));
+  // What names its parent and what that is stands on no other.
+  const deltas = candidates.filter((item) => mayHaveParent(item) && !parents.has(item) && !item.parent?.by);
   const [base] = bases;
   const [delta] = deltas;
   if (!base || !delta || bases.length > 1 || deltas.length > 1) return;
@@ -251,8 +251,8 @@ export async function openPlan(plan: Plan, context: Context): Promise<Chain> {
 }
 
 function identityOf(name: string, { items }: Plan): LinkIdentity {
-  const descriptor = items.find((each) => each.name === name)?.descriptor;
-  return { path: name, descriptor, capacitySectors: descriptor?.capacitySectors };
+  const { descriptor, parent } = items.find((each) => each.name === name) ?? {};
+  return { path: name, descriptor, parent, capacitySectors: descriptor?.capacitySectors };
 }
 
 async function tryOpen(name: string, context: Context, role: Role): Promise<Link | RegrainError> {
@@ -264,8 +264,8 @@ async function tryOpen(name: string, context: Context, role: Role): Promise<Link
   }
 }
 
-function missingParent({ path, descriptor }: Link): string {
-  const hint = descriptor?.parentFileNameHint;
+function missingParent({ path, parent }: Link): string {
+  const hint = parent?.name;
   const which = hint === undefined ? "its parent" : `its parent "${hint}"`;
   return `${path} is a delta and ${which} was not dropped: where the delta has nothing, nothing can be shown`;
 }

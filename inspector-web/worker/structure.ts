@@ -115,7 +115,7 @@ async function headerNode(
 }
 
 function fieldText(view: DataView, { name, at, lengthBytes }: HeaderField, little: boolean): string {
-  if (/magic|flags/i.test(name)) {
+  if (/magic|flags|features/i.test(name)) {
     return `0x${
       (lengthBytes === 8 ? view.getBigUint64(at, little) : view.getUint32(at, little)).toString(16)
     }`;
