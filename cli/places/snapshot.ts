@@ -3,7 +3,15 @@
  *
  * Only what the user names on the command line may be a snapshot; a name inside a file never leads into a repository.
  */
-import { type Batch, type MaybePromise, quoteWord, type Run, type Source } from "../../core-as/host/mod.ts";
+import {
+  type Batch,
+  type MaybePromise,
+  type Medium,
+  ONE_AT_A_TIME,
+  quoteWord,
+  type Run,
+  type Source,
+} from "../../core-as/host/mod.ts";
 import type { Place, PlaceKind } from "./place.ts";
 
 export const SNAPSHOT: PlaceKind = {
@@ -47,6 +55,10 @@ export class OpenedSnapshot implements Source {
     this.path = source.path;
     this.sizeBytes = source.sizeBytes;
     this.cid = opened.cid;
+  }
+
+  get medium(): Medium {
+    return this.source.medium ?? ONE_AT_A_TIME;
   }
 
   read(batch: Batch, buffer: Uint8Array): MaybePromise<void> {

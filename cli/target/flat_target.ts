@@ -13,6 +13,8 @@ import {
   targetMediumOf,
 } from "../../core-as/host/mod.ts";
 
+import { pastEnd, shortRead } from "../io/errno.ts";
+
 const RAW_INSTEAD = "apply onto a flat copy of the base, or onto a raw image";
 
 /** An extent of the target with its opened file. */
@@ -82,14 +84,18 @@ export class FlatTarget implements Target {
   }
 
   async read(batch: Batch, buffer: Uint8Array): Promise<void> {
+    if (this.reachesPastEnd(batch) !== undefined) throw shortRead(this.path, this.sizeBytes);
     for (const [target, share] of this.share(batch)) await target.read(share, buffer);
   }
 
   async write(batch: Batch, buffer: Uint8Array): Promise<void> {
+    const past = this.reachesPastEnd(batch);
+    if (past !== undefined) throw pastEnd(this, past);
     for (const [target, share] of this.share(batch)) await target.write(share, buffer);
   }
 
   async zero(stretch: { offsetBytes: number; lengthBytes: number; punch: boolean }): Promise<void> {
+    if (stretch.offsetBytes + stretch.lengthBytes > this.sizeBytes) throw pastEnd(this, stretch.offsetBytes);
     for (const { part, offsetBytes, lengthBytes } of this.pieces({ ...stretch, at: 0 })) {
       await part.target.zero({ offsetBytes, lengthBytes, punch: stretch.punch });
     }
@@ -101,6 +107,14 @@ export class FlatTarget implements Target {
 
   close(): void {
     for (const target of this.targets) target.close();
+  }
+
+  /** Byte at which the first transfer starts that does not fit. */
+  private reachesPastEnd(batch: Batch): number | undefined {
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.offsetBytes[i]! + batch.lengthBytes[i]! > this.sizeBytes) return batch.offsetBytes[i]!;
+    }
+    return undefined;
   }
 
   private share(batch: Batch): Map<Target, Batch> {

@@ -1,5 +1,6 @@
 /** A target whose old content is saved before each overwrite; for work that writes in no order. */
 import { Batch, type Target } from "../../core-as/host/mod.ts";
+import { pastEnd } from "../io/errno.ts";
 import type { UndoSaver } from "./undo.ts";
 import { SurvivingBlocks } from "./untouched.ts";
 import { WrappedTarget } from "./wrapped_target.ts";
@@ -33,9 +34,14 @@ export class UndoTarget extends WrappedTarget {
     await this.target.zero(stretch);
   }
 
-  private guard(stretches: Batch, buffer: Uint8Array): Promise<void> {
+  private async guard(stretches: Batch, buffer: Uint8Array): Promise<void> {
+    for (let i = 0; i < stretches.count; i++) {
+      const offsetBytes = stretches.offsetBytes[i]!;
+      if (offsetBytes + stretches.lengthBytes[i]! > this.sizeBytes) throw pastEnd(this, offsetBytes);
+    }
     // After one that failed nothing is saved, and so nothing overwritten: the undo file ends there.
-    return this.saving = this.saving.then(() => this.save(stretches, buffer));
+    this.saving = this.saving.then(() => this.save(stretches, buffer));
+    await this.saving;
   }
 
   private async save(stretches: Batch, buffer: Uint8Array): Promise<void> {

@@ -2,6 +2,7 @@
 import {
   type Batch,
   ONE_AT_A_TIME,
+  RegrainError,
   type Source,
   type Target,
   type TargetMedium,
@@ -49,7 +50,7 @@ export class MemoryTarget implements Target {
       const offsetBytes = batch.offsetBytes[i]!;
       const lengthBytes = batch.lengthBytes[i]!;
       const at = batch.at[i]!;
-      if (at + lengthBytes > buffer.length) throw new Error("a write beyond its buffer");
+      if (at + lengthBytes > buffer.length) throw new RangeError("a write beyond its buffer");
       this.requireInside(offsetBytes, lengthBytes);
       this.bytes.set(buffer.subarray(at, at + lengthBytes), offsetBytes);
       this.operations.push({ kind: "write", offsetBytes, lengthBytes });
@@ -71,7 +72,10 @@ export class MemoryTarget implements Target {
 
   private requireInside(offsetBytes: number, lengthBytes: number): void {
     if (offsetBytes < 0 || offsetBytes + lengthBytes > this.bytes.length) {
-      throw new Error(`${lengthBytes} bytes at ${offsetBytes} reach out of the target`);
+      throw new RegrainError("NO_SPACE", `${lengthBytes} bytes at ${offsetBytes} reach out of the target`, {
+        path: this.path,
+        offsetBytes,
+      });
     }
   }
 }

@@ -166,13 +166,18 @@ export class SlowSource implements Source {
   }
 }
 
-/** A target with latency. What is written must stay as it is until the call ends. */
-export class SlowTarget implements Target {
+/** A target with latency around another one. What is written must stay as it is until the call ends. */
+export class SlowTarget<T extends Target = MemoryTarget> implements Target {
   readonly latency: Latency;
   readonly path: string;
   readonly medium: TargetMedium;
 
-  constructor(readonly memory: MemoryTarget, options: SlowOptions = {}) {
+  readonly targets: readonly [T];
+  readonly runs?: NonNullable<Target["runs"]>;
+
+  constructor(readonly memory: T, options: SlowOptions = {}) {
+    this.targets = [memory];
+    if (memory.runs) this.runs = (fromBytes, toBytes) => memory.runs!(fromBytes, toBytes);
     this.latency = new Latency(options);
     this.path = memory.path;
     this.medium = { ...memory.medium, ...this.latency.medium };

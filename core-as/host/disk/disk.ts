@@ -153,7 +153,7 @@ export class Disk implements Source {
     if (end > this.sizeBytes) {
       throw new RegrainError("READ_SHORT", `the disk ends at byte ${this.sizeBytes}`, {
         path: this.path,
-        offsetBytes: end,
+        offsetBytes: this.sizeBytes,
       });
     }
     const range = {

@@ -71,7 +71,7 @@ export class SnapshotSource implements Source {
     if (end > this.sizeBytes) {
       throw new RegrainError("READ_SHORT", `the disk ends at byte ${this.sizeBytes}`, {
         path: this.path,
-        offsetBytes: end,
+        offsetBytes: this.sizeBytes,
       });
     }
     for (let offset = stretch.offsetBytes; offset < end;) {
