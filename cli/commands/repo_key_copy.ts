@@ -11,7 +11,7 @@ import {
 import { readDescription } from "../backup/repository.ts";
 import { copyKey } from "../backup/second_copies.ts";
 import { type CommonFlags, Console, noSpaceOnStdout } from "../ui/mod.ts";
-import { PIPE } from "./apply_flags.ts";
+import { PIPE } from "../places/pipe.ts";
 import { readGivenFile } from "./given_file.ts";
 import { openStoreOf, type RepoFlags, repositoryAddress } from "./repo_session.ts";
 
