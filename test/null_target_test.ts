@@ -5,6 +5,7 @@ import { openPlaceTarget } from "../cli/places/registry.ts";
 import { Batch, MIB, SECTOR_SIZE } from "../core-as/host/mod.ts";
 import { regrainExits, regrainRefuses } from "./helpers/cli.ts";
 import { withTempDir } from "./helpers/peers.ts";
+import { diskOf, RepositoryFolder } from "./backup_cli/repository_folder.ts";
 
 const MAIN = new URL("../cli/main.ts", import.meta.url).pathname;
 const CASES = ["sesparse-all-four-kinds", "cowd-data-grains-full-of-zeros"];
@@ -130,4 +131,33 @@ Deno.test("null: is as large as the disk, and reads as zeros whatever is written
   );
   assert.equal(openPlaceTarget("vm.img", { sizeBytes: 8192 }), undefined);
   assert.equal(openPlaceTarget("repo:x", { sizeBytes: 8192 }), undefined);
+});
+
+Deno.test("restore onto null: fetches and counts what a restore into a file does, and makes nothing", async () => {
+  await withTempDir((cwd) => {
+    const repository = RepositoryFolder.create(cwd, "repo", { cwd });
+    Deno.writeFileSync(`${cwd}/vm.img`, diskOf("ab.cc."));
+    repository.run(["backup", "vm.img", "--name", "web01/disk-0"]);
+    const there = namesIn(cwd);
+    const restored = (target: string, ...flags: string[]) => {
+      const { stdout } = repository.run(["restore", "web01/disk-0@latest", target, "--json", ...flags]);
+      const { elapsedMs: _, kept, target: __, ...rest } = lastOf(stdout);
+      return { kept, rest };
+    };
+    const dropped = restored("null:");
+    assert.equal(dropped.kept, false);
+    assert.deepEqual(namesIn(cwd), there);
+    const made = restored("new.img");
+    assert.deepEqual([made.kept, made.rest], [undefined, dropped.rest]);
+    assert.match(
+      repository.run(["restore", "web01/disk-0@latest", "null:"]).stderr,
+      /null: keeps nothing: this is the time that all but writing takes/,
+    );
+    for (const flags of [["--delta"], ["--format", "qcow2"], ["--mode", "640"]]) {
+      const line = ["restore", "web01/disk-0@latest", "null:", ...flags, "--repo", repository.path];
+      const { message } = regrainRefuses(USAGE, line, { cwd });
+      assert.ok(message.startsWith(`${flags[0]} is about what a target holds`), message);
+    }
+    assert.deepEqual(namesIn(cwd), [...there, "new.img"].sort());
+  });
 });

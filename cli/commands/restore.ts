@@ -11,8 +11,9 @@ import { findVm } from "../backup/vms.ts";
 import { PRIVATE_MODE } from "../io/mod.ts";
 import { type Console, formatDuration, noSpaceOnStdout, Progress } from "../ui/mod.ts";
 import { PIPE } from "../places/pipe.ts";
+import { isNowhere } from "../places/null.ts";
 import type { Need } from "../places/place.ts";
-import { findPlace } from "../places/registry.ts";
+import { findPlace, openPlaceTarget } from "../places/registry.ts";
 import { rateLimitOf } from "./apply_flags.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import { interruptible, listenForSignals, passSafePoint } from "./interruption.ts";
@@ -22,6 +23,7 @@ import { onDamagedOf, warnDamaged, withHint } from "./restore_damage.ts";
 import { descriptorDoubt } from "../target/descriptor_doubt.ts";
 import { behindTheEnd, formatOf, planFormat, type RestoreFormat } from "./restore_format.ts";
 import { findTarget, openPlace, type Place, type PlaceFlags, requireNoInputs } from "./restore_place.ts";
+import { refuseFlagsNowhere, restoreToNowhere } from "./restore_nowhere.ts";
 import { isVmRestore, restoreVm } from "./restore_vm.ts";
 import { type LongFlags, type Session, startSession } from "./session.ts";
 import { type Watch, watched, type WatchFlags } from "./watched.ts";
@@ -138,7 +140,7 @@ async function restoreAll(
 }
 
 function checkFlags(path: string, flags: RestoreFlags): void {
-  findPlace(path, TARGET);
+  if (isNowhere(findPlace(path, TARGET).name)) refuseFlagsNowhere(flags);
   if (flags.apply !== undefined) findPlace(flags.apply, DELTA);
   rateLimitOf(flags);
   modeOf(flags);
@@ -193,7 +195,9 @@ async function restoreWithDelta(
     cid: plan === undefined ? snapshot.cid : plan.cid,
     inputs: delta?.inputs ?? [],
   };
-  if (path === PIPE) await restoreToStdout(whole);
+  const nowhere = openPlaceTarget(path, snapshot);
+  if (nowhere) await restoreToNowhere(nowhere, whole);
+  else if (path === PIPE) await restoreToStdout(whole);
   else await restoreToPath(path, whole);
   if (delta === undefined) return;
   requireUnchanged(delta.files, {

@@ -131,7 +131,10 @@ function restoreCommand(finish: Finish) {
       "<SNAPSHOT>",
       "VM/DISK@latest, VM/DISK@<first letters of an id>, or VM/DISK@<time>; VM@latest for all disks of a VM",
     )
-    .argument("<TARGET>", "a new file, a block device, or - for standard output; DIR/ for all disks of a VM")
+    .argument(
+      "<TARGET>",
+      "a new file, a block device, or - for standard output; null: keeps nothing; DIR/ for all disks of a VM",
+    )
     .option("--apply <DELTA>", "lay a delta, and those below it that came since, over the snapshot meanwhile")
     .option("--delta", "change an existing TARGET in place, where it differs")
     .addOption(
