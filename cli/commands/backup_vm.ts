@@ -1,5 +1,5 @@
 /** `regrain backup --vm`: the disks of a VM as one moment, with the files that describe it. */
-import { plural, RegrainError } from "../../core-as/host/mod.ts";
+import { plural, quoteWord, RegrainError } from "../../core-as/host/mod.ts";
 import {
   checkSourceName,
   isPlainFileName,
@@ -65,6 +65,15 @@ function diskOf(word: string, vm: string): DiskOfVm {
     const name = `${vm}/${label}`;
     checkSourceName(name);
     return { label, name, source };
+  }
+  if (source === PIPE) {
+    throw new RegrainError(
+      "USAGE",
+      "standard input is no disk of a VM: it is one, and a VM may have several",
+      {
+        hint: `without --vm: regrain backup - --name ${quoteWord(`${vm}/${label}`)}`,
+      },
+    );
   }
   throw new RegrainError("USAGE", `${JSON.stringify(word)} is no disk of a VM`, {
     hint: `a label and where it is read from: regrain backup --vm ${vm} disk-0=${source || "vm.vmdk"}`,

@@ -70,7 +70,7 @@ function tell(
     const others = heldIds!.filter((held) => held !== id);
     const why = others.length === 0
       ? "is held, and stays"
-      : `stays, since of its VM ${others.join(", ")} is held`;
+      : `stays, since ${others.join(", ")} of the same VM is held`;
     console.warn(
       `${what} ${why}: ${heldIds!.map((held) => `regrain release ${held}`).join("; ")} takes the hold away`,
     );

@@ -47,6 +47,8 @@ Deno.test("B15: disks and files of a VM whose names differ in case alone are ref
       const { hint } = repository.refuses(usage, [...words, `${label}=${image}`]);
       assert.ok(hint!.includes(`such as ${label}b`), hint);
     }
+    const pipe = repository.refuses(usage, ["backup", "--vm", VM, "disk-0=-"]);
+    assert.match(pipe.hint!, /^without --vm: regrain backup - --name web01\/disk-0$/);
     repository.refuses(usage, [...words, `Stra\u00dfe=${image}`, `STRASSE=${image}`]);
     repository.refuses(usage, [...words, `e\u0301=${image}`, `\u00e9=${image}`]);
     const [upper, lower] = [`${folder}/WEB01.vmx`, `${folder}/other/web01.vmx`];
