@@ -184,14 +184,20 @@ function modeOf(path: string): number {
   }
 }
 
-/** A new name is durable when its folder is; where Deno may not open the folder, the file's own fsync must do. */
+/**
+ * A new name is durable when its folder is; where Deno may not open the folder, or its file system has no fsync of
+ * folders (older CIFS, some in user space), the file's own fsync must do.
+ */
 function syncFolder(path: string): void {
   const slash = path.lastIndexOf("/");
   try {
     using folder = Deno.openSync(slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash), { read: true });
     folder.syncSync();
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.IsADirectory)) throw error;
+    if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.IsADirectory) return;
+    if (!(error instanceof Error) || !/\(os error (?:22|25|38|45|95)\)/.test(error.message)) {
+      throw explain(path, "sync", error);
+    }
   }
 }
 

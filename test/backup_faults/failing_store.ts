@@ -9,12 +9,15 @@ export class FailingStore implements ObjectStore {
   readonly label: string;
   /** Calls so far. */
   calls = 0;
+  /** The key of the put that failed; `undefined` while none has. */
+  failedPut: string | undefined;
 
   constructor(private readonly store: ObjectStore, private readonly fails: { at: number; how: Failure }) {
     this.label = store.label;
   }
 
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<PutOutcome> {
+    if (this.calls === this.fails.at) this.failedPut = key;
     return this.call(() => this.store.put(key, bytes, options));
   }
 

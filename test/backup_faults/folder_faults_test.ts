@@ -69,11 +69,14 @@ for (const how of FAILURES) {
         const code = await codeOf(what, openRepository(failing).then((each) => backUpBytes(each, AFTER)));
         assert.equal(code, failing.calls > at + 1 ? "STORE_FAILED" : undefined, what);
         assertWholeObjects(repo, what);
-        const there = await assertReadsAs(repository, DISKS, what);
+        // A manifest whose answer was lost stands there, and its backup said that it failed.
+        const doubtful = how === "lost" && failing.failedPut?.startsWith("snaps/") ? 1 : 0;
+        const there = await assertReadsAs(repository, DISKS, what, doubtful);
         assert.ok(code !== undefined || there.length === 2, `${what}: a false success`);
         await backUpBytes(await openRepository(repo), AFTER);
         await collectLater(repo);
-        assert.deepEqual((await assertReadsAs(repository, DISKS, what)).slice(there.length), ["after"], what);
+        const last = await assertReadsAs(repository, DISKS, what, doubtful);
+        assert.deepEqual(last.slice(there.length), ["after"], what);
         await assertTidy(repo, what);
         await Deno.remove(repo, { recursive: true });
         if (code === undefined) break;

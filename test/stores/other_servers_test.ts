@@ -1,5 +1,6 @@
 /** Servers that take other requests than Amazon's own do. */
 import assert from "node:assert/strict";
+import type { RegrainError } from "../../core-as/host/errors.ts";
 import { regrainRefuses } from "../helpers/cli.ts";
 import { withTempDir } from "../helpers/peers.ts";
 import type { FaultServerOptions } from "./fault_server.ts";
@@ -39,6 +40,41 @@ for (const checksum of ["md5", "md5-when-locked"] as const) {
       }
     }));
 }
+
+Deno.test("a server that wants Content-MD5 with a batch of removals, and does not get it, loses no removal", () =>
+  withServer({
+    fault: (_, operation) =>
+      operation === "delete-batch" ? { kind: "refuse", status: 400, code: "MissingContentMD5" } : undefined,
+  }, async ({ open, server }) => {
+    const store = await open({ prefix: "repo", retry: HASTY });
+    try {
+      for (const key of ["a", "b", "c"]) await store.put(key, BYTES);
+      await store.remove(["a", "b"]);
+      assert.deepEqual([...server.objects.keys()], ["repo/c"]);
+    } finally {
+      store.close();
+    }
+  }));
+
+Deno.test("an object that a lifecycle rule moved to an archive is no matter of credentials, and says what to do", () =>
+  withServer({
+    fault: (_, operation) =>
+      operation === "get" ? { kind: "refuse", status: 403, code: "InvalidObjectState" } : undefined,
+  }, async ({ open }) => {
+    const store = await open({ prefix: "repo", retry: HASTY });
+    try {
+      await store.put("a", BYTES);
+      assert.equal((await store.head("a"))?.sizeBytes, BYTES.length);
+      await assert.rejects(() => store.get("a", 100), (error: RegrainError) => {
+        assert.equal(error.code, "STORE_FAILED");
+        assert.match(error.message, /s3:\/\/.*repo\/a: is in an archive of the store/);
+        assert.match(error.hint!, /restore-object.*lifecycle rule/);
+        return true;
+      });
+    } finally {
+      store.close();
+    }
+  }));
 
 Deno.test("B13: a bucket of a Ceph name is written and read in", () =>
   withServer({ bucket: "My_Bucket" }, async ({ open }) => {

@@ -1,8 +1,22 @@
 /** What a folder store does to files and folders, with the errors of stores. */
 import { RegrainError } from "../../../core-as/host/errors.ts";
 
-export const FOLDER_MODE = 0o700;
-const FILE_MODE = 0o600;
+/** Rights of what is made. */
+export interface Rights {
+  readonly folder: number;
+  readonly file: number;
+}
+
+const OWNERS: Rights = { folder: 0o700, file: 0o600 };
+const GROUP_READS = 0o040;
+const GROUP_WRITES = 0o020;
+/** Among them that what is made in a folder is its group's. */
+const SPECIAL_BITS = 0o7000;
+
+const ANOTHERS =
+  "another user may own it; the owner of a repository lets a group in by chgrp -R GROUP REPO, chmod -R g+rwX REPO " +
+  "and find REPO -type d -exec chmod g+s {} +, and what is stored from then on is the group's too";
+const USED_UP = "df and df -i tell what is used up: bytes, or files; a quota may be, too";
 
 const NEEDED_BY_NOBODY =
   "regrain gc removes what runs that failed had stored, and what snapshots needed that regrain prune removed";
@@ -23,10 +37,33 @@ export async function entriesOf(path: string): Promise<Deno.DirEntry[]> {
   });
 }
 
+/**
+ * The rights of what is made in a repository: its owner's alone. Where the owner has opened `repo.json` to the group,
+ * the group has them too, or what one user stores could not even be listed by the others; nobody else ever has.
+ */
+export async function rightsIn(root: string): Promise<Rights> {
+  const mode = await modeOf(`${root}/repo.json`);
+  if ((mode & GROUP_READS) === 0) return OWNERS;
+  return { folder: 0o750 | await modeOf(root) & GROUP_WRITES, file: 0o640 };
+}
+
+/** 0 where there is nothing, or no rights. */
+async function modeOf(path: string): Promise<number> {
+  return await guard(path, "stat", async () => {
+    try {
+      return (await Deno.stat(path)).mode ?? 0;
+    } catch (error) {
+      if (isAbsent(error)) return 0;
+      throw error;
+    }
+  });
+}
+
 /** Makes a folder. @returns false when it was there already. */
-export async function makeOne(path: string): Promise<boolean> {
+export async function makeOne(path: string, { folder: mode }: Rights = OWNERS): Promise<boolean> {
   try {
-    await Deno.mkdir(path, { mode: FOLDER_MODE });
+    await Deno.mkdir(path, { mode });
+    if (mode !== OWNERS.folder) await Deno.chmod(path, await modeOf(path) & SPECIAL_BITS | mode);
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) return false;
@@ -107,11 +144,36 @@ export async function followed(
   return end;
 }
 
-/** Writes a new file; when this returns, its bytes are durable. */
-export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  using file = await Deno.open(path, { write: true, createNew: true, mode: FILE_MODE });
+/**
+ * Writes a new file; when this returns, its bytes are durable.
+ *
+ * @returns false where the file system does not know when they are.
+ */
+export async function writeDurably(
+  path: string,
+  bytes: Uint8Array,
+  { file: mode }: Rights = OWNERS,
+): Promise<boolean> {
+  using file = await Deno.open(path, { write: true, createNew: true, mode });
+  if (mode !== OWNERS.file) await Deno.chmod(path, mode);
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-  await file.sync();
+  return await sync(file);
+}
+
+/** @returns false where there is no such thing. */
+async function sync(file: Deno.FsFile): Promise<boolean> {
+  try {
+    await file.sync();
+    return true;
+  } catch (error) {
+    if (!isUnsyncable(error)) throw error;
+    return false;
+  }
+}
+
+/** EINVAL, ENOTTY, ENOSYS, ENOTSUP: older CIFS says so of folders, some file systems in user space of everything. */
+function isUnsyncable(error: unknown): boolean {
+  return error instanceof Error && /\(os error (?:22|25|38|45|95)\)/.test(error.message);
 }
 
 /** Reads a file that must not become shorter meanwhile. */
@@ -166,17 +228,18 @@ export async function removeIfOlder(path: string, beforeMs: number): Promise<boo
   }
 }
 
-/** A new name is durable when its folder is. */
-export async function syncFolder(path: string): Promise<void> {
+/** A new name is durable when its folder is. @returns false where the file system does not know when that is. */
+export async function syncFolder(path: string): Promise<boolean> {
   const slash = path.lastIndexOf("/");
   const folder = slash < 0 ? "." : path.slice(0, slash) || "/";
-  await guard(folder, "sync", async () => {
+  return await guard(folder, "sync", async () => {
     try {
       using opened = await Deno.open(folder, { read: true });
-      await opened.sync();
+      return await sync(opened);
     } catch (error) {
       // Windows opens no folders; there the file's own sync must do.
       if (!(error instanceof Deno.errors.IsADirectory) && Deno.build.os !== "windows") throw error;
+      return true;
     }
   });
 }
@@ -199,12 +262,16 @@ function explain(path: string, operation: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || cause instanceof RegrainError) return cause;
   const detail = { path, cause };
   if (cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied) {
-    return new RegrainError("PERMISSION", `${operation} is not allowed (${cause.message})`, detail);
+    const isAnothers = cause instanceof Deno.errors.PermissionDenied;
+    return new RegrainError("PERMISSION", `${operation} is not allowed (${cause.message})`, {
+      ...detail,
+      ...isAnothers ? { hint: ANOTHERS } : {},
+    });
   }
   if (/os error (28|122)\b/.test(cause.message)) {
     return new RegrainError("NO_SPACE", `${operation} failed: no space left`, {
       ...detail,
-      hint: `make room there, and run it again; ${NEEDED_BY_NOBODY}`,
+      hint: `make room there (${USED_UP}), and run it again; ${NEEDED_BY_NOBODY}`,
     });
   }
   const isElsewhere = /os error 18\b/.test(cause.message);

@@ -6,7 +6,7 @@ export const FOLDER: StoreKind = {
   form: "a folder",
   flags: [],
   find: (path) => ({
-    open: (_, { foreignKeys }) => Promise.resolve(new FolderStore(path, { foreignKeys })),
+    open: (_, { foreignKeys, warn }) => Promise.resolve(new FolderStore(path, { foreignKeys, warn })),
     identity: () => realPathOf(path.length > 1 ? path.replace(/\/+$/, "") : path),
     // What is in a folder goes over no wire of ours.
     exposedHost: () => undefined,

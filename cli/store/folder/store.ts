@@ -9,7 +9,6 @@ import type { ObjectInfo, ObjectStore, PutOptions, PutOutcome } from "../../../c
 import {
   entriesOf,
   exists,
-  FOLDER_MODE,
   type FolderIdentity,
   followed,
   guard,
@@ -20,6 +19,8 @@ import {
   readWhole,
   removeIfOlder,
   removeIfThere,
+  type Rights,
+  rightsIn,
   syncFolder,
   writeDurably,
 } from "./files.ts";
@@ -34,10 +35,17 @@ export class FolderStore implements ObjectStore {
   private readonly madeFolders = new Map<string, Promise<void>>();
   /** The folder as it was first seen; `undefined` before it was. */
   private root: FolderIdentity | undefined;
+  private rights: Promise<Rights> | undefined;
+  private readonly warn: (line: string) => void;
+  private hasWarned = false;
 
   /** @param root The folder; it need not exist before the first `put`. */
-  constructor(root: string, options: { foreignKeys?: boolean | undefined } = {}) {
+  constructor(
+    root: string,
+    options: { foreignKeys?: boolean | undefined; warn?: ((line: string) => void) | undefined } = {},
+  ) {
     this.isKey = keyRule(options.foreignKeys);
+    this.warn = options.warn ?? (() => undefined);
     this.label = root.length > 1 ? root.replace(/\/+$/, "") : root;
   }
 
@@ -48,13 +56,14 @@ export class FolderStore implements ObjectStore {
     await this.makeFolder(key.slice(0, Math.max(0, key.lastIndexOf("/"))));
     const temporary = `${this.label}/${TEMPORARY}/${crypto.randomUUID()}`;
     try {
-      await guard(path, "write", () => writeDurably(temporary, bytes));
+      const rights = await this.rightsOfNew();
+      this.tellUnsynced(await guard(path, "write", () => writeDurably(temporary, bytes, rights)));
       if (options.ifAbsent) return await this.linkOnce(temporary, path);
       await guard(path, "rename", () => Deno.rename(temporary, path));
     } finally {
-      await removeIfThere(temporary);
+      await guard(temporary, "remove", () => removeIfThere(temporary));
     }
-    await syncFolder(path);
+    this.tellUnsynced(await syncFolder(path));
     return "created";
   }
 
@@ -137,8 +146,22 @@ export class FolderStore implements ObjectStore {
       if (await exists(path)) return "exists";
       await guard(path, "rename", () => Deno.rename(temporary, path));
     }
-    await syncFolder(path);
+    this.tellUnsynced(await syncFolder(path));
     return "created";
+  }
+
+  private rightsOfNew(): Promise<Rights> {
+    return this.rights ??= rightsIn(this.label);
+  }
+
+  /** Once: nothing is wrong yet, but less is promised than elsewhere. */
+  private tellUnsynced(isSynced: boolean): void {
+    if (isSynced || this.hasWarned) return;
+    this.hasWarned = true;
+    this.warn(
+      `${this.label}: its file system does not tell when something is durable (it has no fsync): should the power or ` +
+        "the server fail, what was stored shortly before may be gone or cut; regrain verify --deep finds it then",
+    );
   }
 
   /** Makes a folder below the root, and the root where none was seen yet. */
@@ -156,14 +179,15 @@ export class FolderStore implements ObjectStore {
   private async makeFolders(folder: string): Promise<void> {
     await this.checkRoot();
     if (this.root === undefined) {
-      await guard(this.label, "make", () => Deno.mkdir(this.label, { recursive: true, mode: FOLDER_MODE }));
-      await syncFolder(this.label);
+      await guard(this.label, "make", () => Deno.mkdir(this.label, { recursive: true, mode: 0o700 }));
+      this.tellUnsynced(await syncFolder(this.label));
       await this.checkRoot();
     }
     let path = this.label;
     for (const name of folder.split("/").filter((name) => name !== "")) {
       path += `/${name}`;
-      if (await guard(path, "make", () => makeOne(path))) await syncFolder(path);
+      const rights = await this.rightsOfNew();
+      if (await guard(path, "make", () => makeOne(path, rights))) this.tellUnsynced(await syncFolder(path));
     }
   }
 

@@ -88,6 +88,8 @@ const FULL = new Set(["InsufficientStorage", "XMinioStorageFull", "StorageFull",
 const EXPIRED = new Set(["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"]);
 const UNKNOWN_KEY = new Set(["InvalidAccessKeyId", "SignatureDoesNotMatch", "XAdminUserNotFound"]);
 const SKEWED = new Set(["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"]);
+/** In an archive, from where it must be fetched for hours or days: Glacier, Deep Archive, and the like of others. */
+const ARCHIVED = new Set(["InvalidObjectState", "ObjectNotInActiveTierError", "ArchivedObject"]);
 const ELSEWHERE = new Set([
   "PermanentRedirect",
   "AuthorizationHeaderMalformed",
@@ -260,6 +262,15 @@ function denialOf(facts: Facts): Meaning | undefined {
       code: "STORE_DENIED",
       text: `the store does not take these credentials (${code})`,
       hint: CREDENTIALS_HINT,
+    };
+  }
+  if (ARCHIVED.has(code)) {
+    return {
+      code: "STORE_FAILED",
+      text: `is in an archive of the store, and cannot be read there (${code})`,
+      hint:
+        "have the store fetch it, and everything below chunks/ and maps/ that lies there, first (aws s3api " +
+        "restore-object); and end the lifecycle rule that moves objects there: backups, verify and restore read them",
     };
   }
   if (status !== 401 && status !== 403) return undefined;
