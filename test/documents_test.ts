@@ -4,7 +4,9 @@ import { dirname, join } from "node:path/posix";
 import { type CommandEntry, readTree } from "../cli/manual/tree.ts";
 import { createProgram } from "../cli/program.ts";
 import { blocksOf, fillBlocks } from "../cli/ship/documents.ts";
+import { parseChange, readChanges, withRelease, withVersion } from "../cli/ship/release.ts";
 import { ERRORS } from "../core-as/host/errors.ts";
+import { historyLine } from "./bench/history.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const MAX_README_BYTES = 9 * 1024;
@@ -12,7 +14,13 @@ const MAX_README_BYTES = 9 * 1024;
 const MIN_PARAGRAPH_CHARACTERS = 100;
 const tree = readTree(createProgram(() => {}));
 const pages = new Map(
-  ["README.md", "ARCHITECTURE.md", ...[...Deno.readDirSync(`${ROOT}docs`)].map(({ name }) => `docs/${name}`)]
+  [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ...[...Deno.readDirSync(`${ROOT}docs`)].map(({ name }) => `docs/${name}`),
+  ]
     .filter((path) => path.endsWith(".md"))
     .map((path) => [path, Deno.readTextFileSync(ROOT + path)]),
 );
@@ -127,6 +135,7 @@ function commandsIn(text: string): string[] {
 /** What is wrong with a command line; undefined when nothing is. */
 function wrongIn(line: string): string | undefined {
   const words = line.split(/\s+/);
+  if (words[0] === "COMMAND") return undefined;
   if (words[0]!.startsWith("-")) return /^--(help|version)$|^-[hV]$/.test(words[0]!) ? undefined : line;
   let command: CommandEntry | undefined;
   while (words.length > 0) {
@@ -158,4 +167,65 @@ Deno.test("every command that a page shows is one that there is, with flags that
   assert.ok(shown > 80, String(shown));
   assert.match(wrongIn("aply x y") ?? "", /no such command/);
   assert.match(wrongIn("apply --dryrun x y") ?? "", /no flag --dryrun/);
+});
+
+Deno.test("every file of changes/ is a change that the changelog can take", () => {
+  for (const [name, { text }] of readChanges()) assert.ok(text.length > 20, name);
+  const wrong: readonly [string, RegExp][] = [
+    ["added: x.", /its first line is/],
+    ["kind: new\n\nX.\n", /its first line is/],
+    ["kind: added\nX.\n", /its first line is/],
+    ["kind: added\n\nno full stop\n", /a sentence or two/],
+    [`kind: fixed\n\n${"x".repeat(600)}.\n`, /a sentence or two/],
+  ];
+  for (const [text, message] of wrong) assert.throws(() => parseChange("x.md", text), message);
+});
+
+Deno.test("a release puts its changes on top of the changelog, by kind", () => {
+  const changes = [
+    parseChange("b.md", "kind: fixed\n\nB is\nright.\n"),
+    parseChange("a.md", `kind: added\n\n${"word ".repeat(30)}end.\n`),
+  ];
+  const before = "# Changelog\n\nWhat is next.\n\n## 0.1.0 (2026-11-21)\n\n### Added\n\n- Old.\n";
+  const after = withRelease(before, { version: "0.2.0", date: "2026-12-24", changes });
+  assert.equal(
+    after,
+    "# Changelog\n\nWhat is next.\n\n## 0.2.0 (2026-12-24)\n\n### Added\n\n" +
+      `-${" word".repeat(23)}\n ${" word".repeat(7)} end.\n\n### Fixed\n\n- B is right.\n\n` +
+      "## 0.1.0 (2026-11-21)\n\n### Added\n\n- Old.\n",
+  );
+});
+
+Deno.test("the version is written in one place", () => {
+  const text = Deno.readTextFileSync(`${ROOT}cli/version.ts`);
+  const next = withVersion(text, { version: "9.8.7", date: "2031-02-03" });
+  assert.match(next, /^export const VERSION = "9\.8\.7";$/m);
+  assert.match(next, /^export const VERSION_DATE = "2031-02-03";$/m);
+  assert.match(next, /^export const LEAST_DENO = "\d/m);
+  for (const member of ["cli", "core-as", "fixtures", "inspector-web", "test"]) {
+    const config = JSON.parse(Deno.readTextFileSync(`${ROOT}${member}/deno.json`));
+    assert.equal(config.version, undefined, member);
+  }
+});
+
+Deno.test("the history of the benchmark has one line a run", () => {
+  const lines = Deno.readTextFileSync(`${ROOT}test/bench/history.jsonl`).trimEnd().split("\n");
+  for (const line of lines) {
+    const { date, commit, machine, figures } = JSON.parse(line);
+    assert.match(date, /^\d{4}-\d\d-\d\d$/);
+    assert.match(commit, /^[0-9a-f]{12}$|^unknown$/);
+    assert.ok(machine.endsWith(date) && Object.keys(figures).length > 0, line);
+  }
+  const times = (medianMs: number) => ({ medianMs, minMs: 1, maxMs: 9, runs: 3 });
+  const row = {
+    name: "COWD big",
+    dataBytes: 1,
+    ours: times(3.6),
+    loop: times(2.4),
+    qemuMs: undefined,
+    memoryBytes: 1,
+  };
+  const line = historyLine({ machine: "a machine, 2026-12-24", applies: [row], commit: "0123456789ab" });
+  assert.deepEqual(JSON.parse(line).figures, { "COWD big": { ms: 4, loopMs: 2 } });
+  assert.ok(line.endsWith("}\n"));
 });

@@ -391,3 +391,16 @@ Deno.test("the check with the types of a browser fails where Deno is used", asyn
   assert.ok(!success);
   assert.match(said, /Deno/);
 });
+
+/** What may lie in the root; everything else has a folder. */
+const IN_ROOT = [
+  ...[".ci", ".git", ".github", ".gitignore"],
+  ...["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"],
+  ...["changes", "cli", "core-as", "docs", "fixtures", "inspector-web", "test"],
+  ...["deno.json", "deno.lock"],
+];
+
+Deno.test("nothing lies in the root that has no business there", () => {
+  const found = new Set(files.map((file) => file.split("/")[0]!));
+  assert.deepEqual([...found].filter((name) => !IN_ROOT.includes(name)), []);
+});

@@ -12,6 +12,7 @@ import { APPLY_CASES, measureApplies } from "./applies.ts";
 import { compileLoop, qemuConvert } from "./contestants.ts";
 import { Bench, ROOM_FACTOR } from "./disks.ts";
 import { FOOTPRINTS, measureFootprint } from "./footprint.ts";
+import { appendHistory } from "./history.ts";
 import { machineLine, roomBytes } from "./machine.ts";
 import { stopping } from "./measure.ts";
 import { isWanted, type Options, tell } from "./options.ts";
@@ -28,7 +29,7 @@ const HELP = `deno task bench [--disk 8G] [--runs 7] [--only TEXT] [--no-qemu] [
   --folder DIR         where the disks in memory are made, for as long as it takes; /dev/shm by default
   --place-disk SIZE    size of the disk on each file system and device; 2G by default
   --place-folder DIR   where those are made, on a real disk; /var/tmp by default
-  --write              write test/bench/RESULTS.md too
+  --write              write test/bench/RESULTS.md too, and add a line to test/bench/history.jsonl
 `;
 const RESULTS_FILE = new URL("RESULTS.md", import.meta.url);
 const FLAGS = {
@@ -65,9 +66,13 @@ async function main(): Promise<number> {
     const qemu = !values["no-qemu"] && qemuConvert("", "") !== undefined;
     const loop = compileLoop(folder);
     const options = { diskBytes, runs, only, qemu, folder, placeDiskBytes, placeFolder, loop };
-    const report = render(await measureAll(options, values["no-qemu"]));
+    const results = await measureAll(options, values["no-qemu"]);
+    const report = render(results);
     console.log(report);
-    if (values.write) Deno.writeTextFileSync(RESULTS_FILE, report);
+    if (values.write) {
+      Deno.writeTextFileSync(RESULTS_FILE, report);
+      appendHistory(results);
+    }
   } catch (error) {
     if (error instanceof Stopped) return error.status;
     throw error;
