@@ -94,7 +94,16 @@ export class Intent {
 
   /** Instead of the last step: nobody waits for this backup any more, and a manifest of it is doubtful. */
   async fail(): Promise<void> {
-    await this.repository.store.put(`active/${this.id}/${FAILED}`, encode({}));
+    const { store } = this.repository;
+    const key = `active/${this.id}/${FAILED}`;
+    try {
+      await store.put(key, encode({}));
+    } catch (error) {
+      if (!(error instanceof RegrainError) || error.code !== "NO_SPACE") throw error;
+      // It is the name that counts, and a file of no bytes has room on a full file system. Without it the collection
+      // that is to make room would wait a day for this backup.
+      await store.put(key, new Uint8Array(0));
+    }
   }
 
   /**

@@ -322,6 +322,45 @@ testWithPeers(
     }),
 );
 
+/** Writes a file until not a byte is free. */
+function fillUp(path: string): void {
+  using file = Deno.openSync(path, { write: true, create: true });
+  const piece = new Uint8Array(512).fill(1);
+  assert.throws(() => {
+    for (;;) file.writeSync(piece);
+  }, /os error 28/);
+}
+
+testWithPeers(
+  "B10: a backup that ends because not a byte is free says so all the same, and no collection waits for it",
+  ["root-mount"],
+  () =>
+    withTempDir(async (mounted) => {
+      await withMount(mounted, ["-t", "tmpfs", "-o", "size=4m", "none"], async () => {
+        const repo = `${mounted}/repo`;
+        await backUpBytes(await makeRepository(repo), BEFORE);
+        const { id } = (await (await openRepository(repo)).listSnapshots())[0]!;
+        const big = fullDisk(2);
+        const plan = () => {
+          fillUp(`${mounted}/other`);
+          return Promise.resolve(
+            planFull({ source: memorySource("big", big), chunkBytes: MIB, cid: undefined }),
+          );
+        };
+        const code = await codeOf(
+          "full",
+          openRepository(repo).then((each) => backUpBytes(each, big, { plan })),
+        );
+        assert.equal(code, "NO_SPACE");
+        assert.equal(filesBelow(`${repo}/active`).filter((path) => path.endsWith("/failed")).length, 1);
+        // What is free again is no more than a manifest took.
+        regrainExits(0, ["forget", id, "--repo", repo]);
+        regrainExits(0, ["gc", "--wait", "0s", "--repo", repo]);
+        assert.deepEqual(filesBelow(`${repo}/chunks`), []);
+      });
+    }),
+);
+
 testWithPeers(
   "a read-only file system is refused by its error, and still restores",
   ["root-mount"],
@@ -333,6 +372,9 @@ testWithPeers(
         run("mount", ["-o", "remount,ro", mounted]);
         const code = await codeOf("backup", openRepository(repo).then((each) => backUpBytes(each, AFTER)));
         assert.equal(code, "STORE_FAILED");
+        const hold = ["hold", "vm/disk@latest", "--repo", repo];
+        const { hint } = regrainRefuses({ code: "STORE_FAILED", exit: 7 }, hold);
+        assert.match(hint!, /mount -o remount,rw/);
         assert.deepEqual(await assertReadsAs(await openRepository(repo), DISKS, "read-only"), ["before"]);
       });
     }),

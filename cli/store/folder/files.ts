@@ -18,6 +18,10 @@ const ANOTHERS =
   "and find REPO -type d -exec chmod g+s {} +, and what is stored from then on is the group's too";
 const USED_UP = "df and df -i tell what is used up: bytes, or files; a quota may be, too";
 
+const READ_ONLY =
+  "the file system takes no writes: mount -o remount,rw, or see why it was made read-only; snapshots, verify and " +
+  "restore work as it is";
+
 const NEEDED_BY_NOBODY =
   "regrain gc removes what runs that failed had stored, and what snapshots needed that regrain prune removed";
 
@@ -274,9 +278,10 @@ function explain(path: string, operation: string, cause: unknown): unknown {
       hint: `make room there (${USED_UP}), and run it again; ${NEEDED_BY_NOBODY}`,
     });
   }
-  const isElsewhere = /os error 18\b/.test(cause.message);
+  const [, errno] = /os error (18|30)\b/.exec(cause.message) ?? [];
+  const hint = errno === "18" ? LINKED_ELSEWHERE : READ_ONLY;
   return new RegrainError("STORE_FAILED", `${operation} failed (${cause.message})`, {
     ...detail,
-    ...isElsewhere ? { hint: LINKED_ELSEWHERE } : {},
+    ...errno === undefined ? {} : { hint },
   });
 }
