@@ -6,11 +6,13 @@ import {
   MAX_GENERATION,
   type PageReference,
   type Snapshot,
+  snapshotKey,
   type SnapshotName,
 } from "../../core-as/host/repo/mod.ts";
 import { IdTable } from "./id_table.ts";
 import { isDoubtful, listActive, readDamaged } from "./intents.ts";
 import type { Repository } from "./repository.ts";
+import { SHORT_LISTING, unlistedOf } from "./unlisted.ts";
 
 /**
  * What is known of a page of a map. One that is named, but was not there, belongs to a dead backup; it must be read
@@ -49,6 +51,8 @@ export class References {
   readonly maps = new IdTable();
   snapshots = 0;
   private readonly read = new Set<string>();
+  /** Keys of the manifests that others name as the one before them. */
+  private readonly parents = new Set<string>();
   private damaged: ReadonlySet<string> | undefined;
 
   constructor(private readonly repository: Repository, private readonly options: MarkOptions) {}
@@ -56,11 +60,34 @@ export class References {
   /**
    * Reads every manifest that is there and was not read yet.
    *
-   * @throws {UnreadableSnapshots} when that fails for some; the others are read.
+   * @throws {UnreadableSnapshots} when that fails for some; the others are read. `STORE_UNSUITABLE` when a listing
+   * leaves out what is there.
    */
   async mark(): Promise<void> {
     this.damaged ??= await readDamaged(this.repository);
+    if (await this.markListed() === undefined) return;
+    // What came to be while it was listed may be missing in a listing that is right.
+    const missing = await this.markListed();
+    if (missing === undefined) return;
+    throw new RegrainError("STORE_UNSUITABLE", "a listing of the store leaves out a snapshot that is there", {
+      path: this.repository.pathOf(missing),
+      hint: SHORT_LISTING,
+    });
+  }
+
+  /**
+   * A listing that ends early, as those of some stores do without a word, would make garbage of all that follows. Of a
+   * snapshot that another one was built on, and that is not listed, the store is asked by its name.
+   *
+   * @returns the key of one that is there.
+   */
+  private async markListed(): Promise<string | undefined> {
     const names = await this.repository.listSnapshots();
+    await this.markAll(names);
+    return await unlistedOf(this.repository, this.parents, names);
+  }
+
+  private async markAll(names: readonly SnapshotName[]): Promise<void> {
     const active = await listActive(this.repository);
     const unreadable: { id: string; error: RegrainError }[] = [];
     for (const [i, name] of names.entries()) {
@@ -96,6 +123,9 @@ export class References {
   private async markSnapshot(name: SnapshotName, doubtful: boolean): Promise<void> {
     const snapshot = await this.repository.readSnapshot(name);
     if (snapshot === undefined) return;
+    if (snapshot.parent !== undefined) {
+      this.parents.add(snapshotKey(name.source, snapshot.parent, this.repository.suffix));
+    }
     for (const [i, reference] of snapshot.pages.entries()) {
       if (reference === null || this.maps.getNamed(reference) === PAGE_READ) continue;
       this.maps.setNamed(reference, PAGE_NAMED);

@@ -8,6 +8,7 @@ import { UnreadableSnapshots } from "../backup/references.ts";
 import { VERSIONED } from "../store/probe.ts";
 import type { TellingStore } from "../../core-as/host/repo/mod.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
+import { refuseHidden, warnOfHidden } from "./newest_seen.ts";
 import { openRepository, type RepoFlags, repositoryWords } from "./repo_session.ts";
 
 export interface GcFlags extends CommonFlags, RepoFlags {
@@ -28,6 +29,8 @@ export async function runGc(flags: GcFlags): Promise<number> {
     : { leaseMs: durationMs(flags.expireAfter, "--expire-after") };
   const repository = await openRepository(flags);
   try {
+    if (flags.dryRun) await warnOfHidden(repository, { console });
+    else await refuseHidden(repository);
     const report = await collectGarbage(repository, {
       dryRun: flags.dryRun ?? false,
       waitMs,

@@ -6,6 +6,7 @@
  * Only snapshots whose manifest was read are remembered: where the repository is encrypted, nobody can make up one of
  * the far future.
  */
+import { RegrainError } from "../../core-as/host/errors.ts";
 import { snapshotKey, type SnapshotName } from "../../core-as/host/repo/mod.ts";
 import {
   forgetNewest,
@@ -15,6 +16,7 @@ import {
   rememberRepository,
 } from "../backup/known_repositories.ts";
 import type { Repository } from "../backup/repository.ts";
+import { SHORT_LISTING } from "../backup/unlisted.ts";
 import { readListed } from "../backup/snapshots.ts";
 import type { Console } from "../ui/mod.ts";
 
@@ -65,6 +67,46 @@ export async function warnOfHidden(
     warn(repository, { name: disks?.get(source) ?? await nameOf(repository, names), id, console });
   }
   return hidden;
+}
+
+/**
+ * Refuses to remove by a listing that lacks the newest snapshot of a disk: what only that one needs would be removed
+ * for good. That it is not there is a reason to ask, too: rules keep the newest, so somebody removed it by its id, or
+ * the store shows an older state.
+ *
+ * @throws {RegrainError} `STORE_UNSUITABLE` when it is there and not listed, `REPO_REPLACED` when it is not there.
+ */
+export async function refuseHidden(repository: Repository): Promise<void> {
+  for (const [source, id] of rememberedOf(repository, undefined)) {
+    const names = await repository.listSnapshots(source);
+    const key = snapshotKey(source, id, repository.suffix);
+    if (names.some((name) => name.key === key)) continue;
+    const name = await nameOf(repository, names);
+    const which = name === undefined ? `snapshot ${id}` : `${name}@${id}`;
+    const path = repository.store.label;
+    if (await repository.store.head(key) !== undefined) {
+      throw new RegrainError(
+        "STORE_UNSUITABLE",
+        `the listing of the store leaves out ${which}, which is there`,
+        {
+          path,
+          hint: SHORT_LISTING,
+        },
+      );
+    }
+    throw new RegrainError(
+      "REPO_REPLACED",
+      `${which} is not there, and this host remembers it as the newest snapshot of its disk: nothing is removed`,
+      {
+        path,
+        hint:
+          `if it was removed on purpose, ${
+            memories.get(repository)!.replaced
+          } remembers what is there now, and ` +
+          "what only that one needed is removed; if not, the store shows an older state",
+      },
+    );
+  }
 }
 
 /** What a disk is called, by a snapshot of it that can be read. */

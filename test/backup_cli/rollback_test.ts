@@ -108,6 +108,24 @@ Deno.test("E9: this host does not miss what it forgets or prunes, and --replaced
     assert.doesNotMatch(repository.run(["snapshots"]).stderr, MISSED);
   }));
 
+Deno.test("gc removes nothing where the newest snapshot of a disk is gone, until --replaced says so", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    repository.backUp("ab");
+    const newest = repository.backUp("ac");
+    elsewhere(folder).run(["forget", newest]);
+    const before = repository.keys("chunks/");
+    assert.match(repository.run(["gc", "--dry-run"]).stderr, MISSED);
+    const { message, hint } = repository.refuses({ code: "REPO_REPLACED", exit: 12 }, ["gc"]);
+    assert.ok(message.includes(`${DISK}@${newest} is not there`), message);
+    assert.match(hint!, /--replaced remembers what is there now/);
+    assert.deepEqual(repository.keys("chunks/"), before);
+    // The hint, followed once.
+    repository.run(["gc", "--replaced"]);
+    assert.equal(repository.keys("chunks/").length, before.length - 1);
+    repository.run(["gc"]);
+  }));
+
 Deno.test("E9: a restored VM whose disk has a newer snapshot that is held back is warned of", () =>
   withTempDir((folder) => {
     const repository = RepositoryFolder.create(folder);
