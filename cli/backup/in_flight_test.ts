@@ -69,7 +69,7 @@ Deno.test("F6: with 20 ms a read, a backup with 16 reads under way takes a tenth
   assert.ok(tookMs[1]! >= 10 * tookMs[16]!, `${tookMs[1]} ms one by one, ${tookMs[16]} ms with 16 under way`);
 });
 
-Deno.test("F6: a chain of slow files is read many chunks at once, its tables one look after the other", async () => {
+Deno.test("F6: a chain of slow files is read many chunks at once, its tables many at a look", async () => {
   const capacitySectors = 24 * CHUNK / 512;
   const link = { capacitySectors, grainSectors: 1, seed: 3, grains: grainsOf(capacitySectors) } as const;
   const files = {
@@ -94,7 +94,7 @@ Deno.test("F6: a chain of slow files is read many chunks at once, its tables one
     await done;
     assert.equal(Buffer.compare(target.memory.bytes, overlay(baseDisk(capacitySectors), link)), 0);
   }
-  assert.ok(tookMs[1]! >= 2 * tookMs[16]!, `${tookMs[1]} ms one by one, ${tookMs[16]} ms with 16 under way`);
+  assert.ok(tookMs[1]! >= 5 * tookMs[16]!, `${tookMs[1]} ms one by one, ${tookMs[16]} ms with 16 under way`);
 });
 
 /** A few runs a chunk. */

@@ -89,6 +89,12 @@ export class RunList {
     for (let i = 0; i < this.count; i++) if (this.place(i) === HOLE_PLACE) return true;
     return false;
   }
+  /** The same records in memory of their own, which no kernel changes or can be given. */
+  copy(): RunList {
+    const copy = new RunList(0, this.words.slice(0, this.count * RECORD_WORDS));
+    copy.count = this.count;
+    return copy;
+  }
   set(index: number, record: { start: number; length: number; place: number; owner: number }): void {
     const at = index * RECORD_WORDS;
     this.words[at] = record.start;

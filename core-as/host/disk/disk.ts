@@ -10,6 +10,7 @@
 import { RegrainError } from "../errors.ts";
 import type { Observer } from "../extent.ts";
 import type { Link } from "./link.ts";
+import { Lookups, runAt } from "./lookups.ts";
 import { Batch, type Medium, mediumOf, type Run, type RunKind, type Source } from "../source.ts";
 import { SECTOR_SIZE } from "../units.ts";
 import { type Core, DAMAGED_PLACE, HOLE_PLACE, type RunList, ZERO_PLACE } from "../wasm.ts";
@@ -40,6 +41,8 @@ export class Disk implements Source {
   readonly media: readonly (Source | undefined)[];
   private readonly firstOwners: readonly number[];
   private readonly batches = new Map<number, Batch>();
+  /** For reads. */
+  private readonly lookups: Lookups;
   /** Whoever looks at the tables has the kernels to itself: the next one begins when this ends. */
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -60,6 +63,7 @@ export class Disk implements Source {
     }
     this.firstOwners = firstOwners;
     this.media = media;
+    this.lookups = new Lookups((from, to) => this.step(from, to, STRICT), this.capacitySectors);
   }
 
   /**
@@ -156,12 +160,11 @@ export class Disk implements Source {
         offsetBytes: this.sizeBytes,
       });
     }
-    const range = {
-      fromSector: Math.floor(stretch.from / SECTOR_SIZE),
-      toSector: Math.ceil(end / SECTOR_SIZE),
-    };
-    for await (const { list } of this.walk(STRICT, range)) {
-      for (let i = 0; i < list.count; i++) {
+    const toSector = Math.ceil(end / SECTOR_SIZE);
+    for (let sector = Math.floor(stretch.from / SECTOR_SIZE); sector < toSector;) {
+      const known = await this.lookups.at(sector, toSector);
+      const { list } = known;
+      for (let i = runAt(known, sector); i < list.count && list.start(i) < toSector; i++) {
         const startBytes = list.start(i) * SECTOR_SIZE;
         const from = Math.max(stretch.from, startBytes);
         const length = Math.min(end, startBytes + list.length(i) * SECTOR_SIZE) - from;
@@ -174,6 +177,7 @@ export class Disk implements Source {
           addTo(reads, list.owner(i), { offsetBytes, lengthBytes: length, at });
         }
       }
+      sector = known.toSector;
     }
   }
 

@@ -1,6 +1,6 @@
 /** Links merged into one disk, and the plan made of it. */
 import assert from "node:assert/strict";
-import { caseNamed, CASES } from "../../../fixtures/mod.ts";
+import { buildCowd, caseNamed, CASES } from "../../../fixtures/mod.ts";
 import { core, memoryContext, memorySource } from "../../../test/helpers/memory.ts";
 import { recordsOf, type RunRecord } from "../../../test/helpers/runs.ts";
 import { openChain } from "./chain.ts";
@@ -8,8 +8,9 @@ import { Disk, totalsOf } from "./disk.ts";
 import { RegrainError } from "../errors.ts";
 import type { Extent } from "../extent.ts";
 import { Link } from "./link.ts";
+import { openLink } from "./open_link.ts";
 import { operations, planApply, plannedBytesBefore } from "./plan.ts";
-import { Batch, type Source } from "../source.ts";
+import { Batch, readBytes, type Source } from "../source.ts";
 import { MAX_DISK_SECTORS, SECTOR_SIZE } from "../units.ts";
 import { HOLE_PLACE, ZERO_PLACE } from "../wasm.ts";
 
@@ -261,4 +262,33 @@ Deno.test("C6: what a resumed apply has behind it is the plan's operations befor
     );
     assert.equal(await plannedBytesBefore(disk, sector), expected);
   }
+});
+
+/** Counts the calls of a medium. */
+function counted(source: Source): Source & { calls: number } {
+  const counting = {
+    ...source,
+    calls: 0,
+    read(batch: Batch, buffer: Uint8Array) {
+      counting.calls++;
+      return source.read(batch, buffer);
+    },
+  };
+  return counting;
+}
+
+Deno.test("reads that go on where the last one ended look at the tables less and less often", async () => {
+  const capacitySectors = 64 * 4096;
+  const link = { capacitySectors, grainSectors: 1, seed: 3, grains: [{ index: 77, kind: "data" }] } as const;
+  const context = memoryContext({});
+  const file = counted(memorySource("delta", buildCowd(link).bytes));
+  const files = { ...context.files, open: () => file };
+  const disk = new Disk(core, [await openLink("delta", { ...context, files }, "delta")]);
+  const before = file.calls;
+  for (let at = 0; at < disk.sizeBytes; at += 1024 * 1024) await readBytes(disk, at, 1024 * 1024);
+  assert.ok(file.calls - before <= 20, `${file.calls - before} calls for 128 reads of 64 tables`);
+  const ordered = file.calls;
+  await readBytes(disk, 50 * 1024 * 1024, 512);
+  await readBytes(disk, 3 * 1024 * 1024, 512);
+  assert.ok(file.calls - ordered <= 4, "a read that goes nowhere looks at its own stretch alone");
 });
