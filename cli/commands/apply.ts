@@ -89,7 +89,8 @@ function requestOf(paths: readonly string[], flags: ApplyFlags): ApplyRequest {
 /** Flags about what the target holds before or afterwards, as they are typed. */
 function aboutContent(flags: ApplyFlags): string[] {
   const names = ["undo", "journal", "resume", "verify", "hash"] as const;
-  return names.filter((name) => flags[name]).map((name) => `--${name}`);
+  const given = names.filter((name) => flags[name]).map((name) => `--${name}`);
+  return flags.format === "vmdk" ? [...given, "--format vmdk"] : given;
 }
 
 /** What the command line names beside the undo file and the journal. */

@@ -13,8 +13,11 @@
 import { plural, RegrainError } from "../../core-as/host/mod.ts";
 import { checkSourceName } from "../../core-as/host/repo/mod.ts";
 import { PIPE } from "../places/pipe.ts";
+import { imageOf } from "../places/place.ts";
+import { findPlace } from "../places/registry.ts";
 import { readGivenFile } from "./given_file.ts";
 
+const LISTED = imageOf("backup --list", "a source");
 const MAX_LIST_BYTES = 1024 * 1024;
 
 export interface ListedDisk {
@@ -77,6 +80,7 @@ function diskOf(line: string, at: { path: string; number: number }): ListedDisk 
   }
   try {
     checkSourceName(name);
+    findPlace(source, LISTED);
   } catch (error) {
     if (!(error instanceof RegrainError)) throw error;
     throw new RegrainError("USAGE", `line ${at.number}: ${error.reason}`, {

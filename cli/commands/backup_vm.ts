@@ -14,6 +14,8 @@ import { retainUntil } from "../backup/retain.ts";
 import { putVm } from "../backup/vms.ts";
 import type { Console } from "../ui/mod.ts";
 import { PIPE } from "../places/pipe.ts";
+import { imageOf } from "../places/place.ts";
+import { findPlace } from "../places/registry.ts";
 import {
   type BackupFlags,
   type BackupMeans,
@@ -32,6 +34,8 @@ export interface VmFlags extends Omit<BackupFlags, "name"> {
   readonly vm: string;
   readonly config?: readonly string[] | undefined;
 }
+
+const IMAGE = imageOf("backup --vm");
 
 interface DiskOfVm {
   readonly label: string;
@@ -64,6 +68,7 @@ function diskOf(word: string, vm: string): DiskOfVm {
   if (at > 0 && isPlainFileName(label) && source !== "" && source !== PIPE) {
     const name = `${vm}/${label}`;
     checkSourceName(name);
+    findPlace(source, IMAGE);
     return { label, name, source };
   }
   if (source === PIPE) {
