@@ -3,7 +3,7 @@ import { RegrainError } from "../../core-as/host/errors.ts";
 import type { Snapshot, SnapshotName } from "../../core-as/host/repo/mod.ts";
 import { isDoubtful, listActive } from "./intents.ts";
 import type { Repository } from "./repository.ts";
-import { endOfTime, madeMs } from "./times.ts";
+import { madeMs, newestBy, spanOfTime } from "./times.ts";
 import { readVms } from "./vms.ts";
 
 /** A snapshot as lists show it, with what is known of its manifest. */
@@ -106,7 +106,7 @@ export async function noBackupOf(repository: Repository, name: string): Promise<
 
 /**
  * The snapshot that `VM/DISK@latest`, `@<first letters of an id>` or `@<time>` means; a time means the newest one that
- * was made by its end: see {@link endOfTime}.
+ * was made by its end: see {@link newestBy}.
  *
  * @throws {RegrainError} `SNAPSHOT_MISSING` with what there is, `USAGE` when letters fit several.
  */
@@ -128,8 +128,8 @@ export async function findSnapshot(
       path: repository.store.label,
     });
   }
-  const endMs = endOfTime(which);
-  if (endMs !== undefined) return await snapshotOfTime(repository, { spec, source, endMs }, onSkipped);
+  const span = spanOfTime(which);
+  if (span !== undefined) return await snapshotOfTime(repository, { spec, source, span }, onSkipped);
   const snapshot = await repository.readSnapshot(pick(names, { which, name, label: repository.store.label }));
   if (snapshot !== undefined) return snapshot;
   throw new RegrainError("SNAPSHOT_MISSING", `${spec} was removed a moment ago`, {
@@ -137,23 +137,27 @@ export async function findSnapshot(
   });
 }
 
-/** The newest snapshot that was made before a time; of two with one time the one that was made after the other. */
+/** The snapshot that a time means; what cannot be used is passed over. */
 async function snapshotOfTime(
   repository: Repository,
-  { spec, source, endMs }: { spec: string; source: string; endMs: number },
+  { spec, source, span }: { spec: string; source: string; span: { startMs: number; endMs: number } },
   onSkipped: (sentence: string) => void,
 ): Promise<Snapshot> {
-  let found: { snapshot: Snapshot; timeMs: number } | undefined;
+  const usable: { item: Snapshot; timeMs: number }[] = [];
   for await (const listed of readSnapshots(repository, source)) {
     const { name: { id }, snapshot, damage, isDoubtful } = listed;
     const timeMs = madeMs(listed);
-    if (timeMs >= endMs) continue;
+    if (timeMs >= span.endMs) continue;
     if (damage !== undefined) onSkipped(`snapshot ${id} is passed over: ${damage.message}`);
     else if (isDoubtful) {
       onSkipped(`snapshot ${id} is passed over: its backup was taken for dead before it ended`);
-    } else if (found === undefined || timeMs >= found.timeMs) found = { snapshot: snapshot!, timeMs };
+    } else usable.push({ item: snapshot!, timeMs });
   }
-  if (found !== undefined) return found.snapshot;
+  const found = newestBy(usable, span, repository.world.nowMs());
+  if (found?.isAhead) {
+    onSkipped(`the time of snapshot ${found.item.id} lies in the future: the clock of its host was ahead`);
+  }
+  if (found !== undefined) return found.item;
   throw new RegrainError("SNAPSHOT_MISSING", `no snapshot is as old as ${spec} says`, {
     path: repository.store.label,
     hint: `regrain snapshots ${parseSnapshotSpec(spec).name} lists them with their times, in UTC`,

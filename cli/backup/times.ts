@@ -39,11 +39,6 @@ export function spanWords(spanMs: number): string {
 
 const TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(\.\d{1,3})?)?)?(Z|[+-]\d\d:?\d\d)?$/i;
 
-/** The end of what a text means as a time: see {@link spanOfTime}. */
-export function endOfTime(text: string): number | undefined {
-  return spanOfTime(text)?.endMs;
-}
-
 /**
  * What a text means as a time: `2026-11-28` is that whole day, `09:44:11` that whole second. Without a zone it is UTC,
  * as in lists.
@@ -63,6 +58,34 @@ export function spanOfTime(text: string): { startMs: number; endMs: number } | u
   if (minutes === undefined) return until(24 * 3600 * 1000);
   if (seconds === undefined) return until(60_000);
   return until(fraction === undefined ? 1000 : 10 ** (4 - fraction.length));
+}
+
+/**
+ * What a time means: the newest that was made by its end; of two with one time the one that was made after the other.
+ *
+ * A time that has not come is that of a clock which was ahead. Nobody means such a snapshot who names a day in which
+ * others were made, or a time after it: only who names its own time does, as lists print it.
+ *
+ * @param all In their order.
+ */
+export function newestBy<T>(
+  all: readonly { readonly item: T; readonly timeMs: number }[],
+  { startMs, endMs }: { startMs: number; endMs: number },
+  nowMs: number,
+): { readonly item: T; readonly isAhead: boolean } | undefined {
+  const newest = (isMeant: (timeMs: number) => boolean) =>
+    all.filter(({ timeMs }) => timeMs < endMs && isMeant(timeMs))
+      .reduce<(typeof all)[number] | undefined>(
+        (best, each) => best && best.timeMs > each.timeMs ? best : each,
+        undefined,
+      );
+  const made = newest((timeMs) => !isInFuture(timeMs, nowMs));
+  const named = newest((timeMs) => timeMs >= startMs);
+  if (made !== undefined && (made.timeMs >= startMs || named === undefined)) {
+    return { item: made.item, isAhead: false };
+  }
+  const ahead = named ?? newest(() => true);
+  return ahead && { item: ahead.item, isAhead: true };
 }
 
 /** False for 31 November, which would be taken for 1 December. */

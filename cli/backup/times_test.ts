@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { endOfTime, isInFuture, madeMs, spanWords, timeTexts } from "./times.ts";
+import { isInFuture, madeMs, newestBy, spanOfTime, spanWords, timeTexts } from "./times.ts";
+
+const endOfTime = (text: string) => spanOfTime(text)?.endMs;
 
 const NOON_MS = Date.UTC(2026, 10, 28, 12);
 
@@ -67,4 +69,29 @@ Deno.test("B23: a span of time is never none of something larger, and one of it 
     [48 * 3600_000, "2 days"],
   ];
   for (const [spanMs, words] of spans) assert.equal(spanWords(spanMs), words);
+});
+
+Deno.test("B4: a time that has not come is meant by its own name alone", () => {
+  const nowMs = Date.parse("2026-11-28T21:30:00Z");
+  const all = [
+    "2016-11-30T21:21:15Z",
+    "2026-11-27T22:00:00Z",
+    "2026-11-28T23:21:17Z",
+    "2026-11-28T21:21:20Z",
+    "2036-11-28T23:00:00Z",
+  ].map((item) => ({ item, timeMs: Date.parse(item) }));
+  const meant = (text: string, among = all) => {
+    const found = newestBy(among, spanOfTime(text)!, nowMs);
+    return found && `${found.item}${found.isAhead ? " ahead" : ""}`;
+  };
+  assert.equal(meant("2026-11-28"), "2026-11-28T21:21:20Z");
+  assert.equal(meant("2026-11-28 23:21:17"), "2026-11-28T23:21:17Z ahead");
+  assert.equal(meant("2026-11-28T23:22"), "2026-11-28T21:21:20Z");
+  assert.equal(meant("2026-11-29"), "2026-11-28T21:21:20Z");
+  assert.equal(meant("2036-11-28"), "2036-11-28T23:00:00Z ahead");
+  assert.equal(meant("2040-01-01"), "2026-11-28T21:21:20Z");
+  assert.equal(meant("2026-11-28 21:00"), "2026-11-27T22:00:00Z");
+  assert.equal(meant("2016-11-29"), undefined);
+  assert.equal(meant("2026-11-29", all.slice(2, 3)), "2026-11-28T23:21:17Z ahead", "there is no other");
+  for (const { item } of all) assert.ok(meant(item)!.startsWith(item));
 });

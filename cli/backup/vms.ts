@@ -13,7 +13,7 @@ import {
   type VmSnapshot,
 } from "../../core-as/host/repo/mod.ts";
 import type { Repository } from "./repository.ts";
-import { endOfTime } from "./times.ts";
+import { newestBy, spanOfTime } from "./times.ts";
 
 /** A VM snapshot as lists show it. */
 export interface ListedVm {
@@ -110,12 +110,12 @@ export async function findVm(
 ): Promise<VmSnapshot> {
   const source = await repository.sourceKey(name);
   const all = (await readVms(repository)).filter((each) => each.name.source === source);
-  const endMs = endOfTime(which);
+  const span = spanOfTime(which);
   const found = which === "latest"
     ? all.slice(-1)
-    : endMs === undefined
+    : span === undefined
     ? all.filter(({ name: { id } }) => which.length >= 4 && id.startsWith(which.toUpperCase()))
-    : all.filter(({ vm }) => vm !== undefined && Date.parse(vm.created) < endMs).slice(-1);
+    : ofTime(all, span, repository.world.nowMs());
   const [only] = found;
   if (only === undefined || found.length > 1) {
     const what = found.length > 1 ? `${found.length} snapshots` : "no snapshot";
@@ -133,6 +133,18 @@ export async function findVm(
     );
   }
   return only.vm!;
+}
+
+function ofTime(
+  all: readonly ListedVm[],
+  span: { startMs: number; endMs: number },
+  nowMs: number,
+): ListedVm[] {
+  const timed = all.flatMap((item) =>
+    item.vm === undefined ? [] : [{ item, timeMs: Date.parse(item.vm.created) }]
+  );
+  const found = newestBy(timed, span, nowMs);
+  return found === undefined ? [] : [found.item];
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   parseSize,
   probeHead,
   RegrainError,
+  SECTOR_SIZE,
 } from "../../core-as/host/mod.ts";
 import { PIPE_NAME, type ReadNext } from "../../core-as/host/forward/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
@@ -174,6 +175,7 @@ function wayOut(
 class LengthJudge {
   private readonly saidBytes: number | undefined;
   private readonly isForced: boolean;
+  private readonly isRaw: boolean;
   /** What shows why a stream is not what it should be. */
   private readonly again: string;
   private readonly whenEmpty: string;
@@ -182,6 +184,7 @@ class LengthJudge {
   constructor(private readonly path: string, known: { flags: StreamFlags; before: Snapshot | undefined }) {
     this.saidBytes = sizeOf(known.flags);
     this.isForced = known.flags.force ?? false;
+    this.isRaw = known.flags.format === "raw";
     const isPipe = known.flags.fromCommand === undefined;
     this.again = isPipe ? "send it again" : "run the command by itself, and look at what it writes";
     this.whenEmpty = isPipe ? "--from-command CMD hears how the command ended" : this.again;
@@ -230,6 +233,18 @@ class LengthJudge {
       });
     }
     this.refuseShorter(sizeBytes, "the stream has");
+    this.refuseHalfSector(sizeBytes);
+  }
+
+  /** No disk ends in the middle of a sector, and a pipe that was cut mostly does. */
+  private refuseHalfSector(sizeBytes: number): void {
+    if (sizeBytes % SECTOR_SIZE === 0 || this.saidBytes !== undefined || this.isForced || this.isRaw) return;
+    throw this.refusal("TRUNCATED", `ends in the middle of a sector, after ${bytesText(sizeBytes)}`, {
+      offsetBytes: sizeBytes,
+      hint:
+        `${this.again}; --size ${sizeBytes} or --format raw stores it as it came: if it was cut, what is cut off is ` +
+        "missing",
+    });
   }
 
   private refuseShorter(sizeBytes: number, who: string): void {

@@ -137,7 +137,9 @@ async function copyAll(
   if (console.json) console.outJson({ type: "summary", copied, there, leftOut, vms, storedBytes });
   else {
     console.out(
-      `${plural(copied, "snapshot")} copied, ${formatSize(storedBytes)} stored; ${there} were there already` +
+      `${plural(copied, "snapshot")} copied, ${formatSize(storedBytes)} stored; ${there} ${
+        there === 1 ? "was" : "were"
+      } there already` +
         (leftOut === 0 ? "" : `; ${leftOut} damaged, left out`),
     );
   }

@@ -56,6 +56,20 @@ Deno.test("B5: an empty stream, and one a byte shorter than the snapshot before,
     assertFileHolds(`${repository.folder}/cut`, WHOLE.slice(0, -1));
   }));
 
+Deno.test("B5: a stream that ends in the middle of a sector is refused until its size or format is said", () =>
+  withRepository(async (repository) => {
+    const cut = WHOLE.slice(0, 1_000_003);
+    const { code, exit, hint } = await pipe(repository, cut);
+    assert.deepEqual([code, exit, countSnapshots(repository)], ["TRUNCATED", 4, 0]);
+    const flags = /(--size \d+) or (--format raw) stores it/.exec(hint)!.slice(1);
+    for (const flag of [...flags, "--force"]) {
+      const { id } = await pipe(repository, cut, ...flag.split(" "));
+      const out = `${repository.folder}/out${flag}`;
+      repository.run(["restore", `${DISK}@${id}`, out]);
+      assertFileHolds(out, cut);
+    }
+  }));
+
 Deno.test("B5: the hint of a command that wrote nothing leads out, and a command of no words is refused", () =>
   withRepository((repository) => {
     const backup = ["backup", "--name", DISK, "--from-command"];
