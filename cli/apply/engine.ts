@@ -164,8 +164,10 @@ class Engine {
     this.counts = { writtenBytes: 0, sparedBytes: 0, zeroedBytes: 0, skippedBytes: 0 };
     const { length } = disk.core.buffer;
     const { preferredBytes, inFlight } = target.medium;
-    // With an undo file the whole buffer is filled, since every filling costs a sync.
-    const wanted = Math.max(LEAST_MOVE_BYTES, options.beforeWrite ? length : preferredBytes);
+    // With an undo file the whole buffer is filled, since every filling costs a sync. So it is where the links want
+    // many reads under way: those that fill it are what there is to read at once.
+    const fillsAll = options.beforeWrite !== undefined || disk.medium.inFlight > 1;
+    const wanted = Math.max(LEAST_MOVE_BYTES, fillsAll ? length : preferredBytes);
     this.bufferSectors = Math.floor(Math.min(length, wanted) / SECTOR_SIZE);
     // What looks at the target before it is written has a call under way as well.
     const share = Math.floor(inFlight / (options.lanes ?? 1)) - (options.beforeWrite ? 1 : 0);

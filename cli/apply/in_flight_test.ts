@@ -10,13 +10,20 @@ import {
   MOST_BYTES_IN_FLIGHT,
   openLink,
   RegrainError,
+  type Source,
   type Target,
 } from "../../core-as/host/mod.ts";
 import { core, memoryContext } from "../../test/helpers/memory.ts";
 import { MemoryTarget } from "../../test/helpers/memory_target.ts";
 import { checkAsync, fc } from "../../test/helpers/property.ts";
 import { baseBytes, chainBytes, chainFiles, linkName, randomChain } from "../../test/helpers/random_chain.ts";
-import { SLOW_MS, type SlowCall, slowTarget } from "../../test/helpers/slow_medium.ts";
+import {
+  SLOW_MS,
+  type SlowCall,
+  SlowSource,
+  slowTarget,
+  VirtualTime,
+} from "../../test/helpers/slow_medium.ts";
 import { openZeroDisk } from "../../test/helpers/zero_disk.ts";
 import { applyDisk } from "./engine.ts";
 import { InterruptibleTarget } from "../target/interruptible_target.ts";
@@ -88,6 +95,25 @@ class MemoryLook {
     await this.target.read(stretches, new Uint8Array(4 * MIB));
   }
 }
+
+Deno.test("F5: links that want many reads under way are read so, a whole buffer at once", async () => {
+  const tookMs: Record<number, number> = {};
+  for (const inFlight of [1, 16]) {
+    const time = new VirtualTime();
+    const context = memoryContext({ "disk.img": CONTENT });
+    const open = (path: string) => {
+      return new SlowSource(context.files.open(path) as Source, { time, medium: { inFlight } });
+    };
+    const link = await openLink("disk.img", { ...context, files: { ...context.files, open } }, "image");
+    const target = new MemoryTarget(new Uint8Array(DISK_BYTES));
+    const openedMs = time.nowMs;
+    await applyDisk(new Disk(core, [link]), target, { sparse: "auto" });
+    tookMs[inFlight] = time.nowMs - openedMs;
+    assert.equal(Buffer.compare(target.bytes, CONTENT), 0);
+  }
+  assert.equal(tookMs[1], 48 * SLOW_MS);
+  assert.equal(tookMs[16], 12 * SLOW_MS);
+});
 
 Deno.test("F5: two lanes share what the target wants", async () => {
   const target = slowTarget(new Uint8Array(DISK_BYTES), { medium: { inFlight: 16 } });

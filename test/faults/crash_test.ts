@@ -100,6 +100,38 @@ Deno.test("F5: nor does one whose target has several writes under way, which end
   await stopEverywhere(4, ["some-lost"]);
 });
 
+Deno.test("F5: a write that fails among many under way: the journal says no more than was written", async () => {
+  let journals = 0;
+  for (const sector of WRITTEN) {
+    const offsetBytes = sector * 512;
+    const failing = machineWith(BEFORE, Infinity, 4);
+    failing.failsAtBytes = offsetBytes;
+    const work = apply(failing, SAFE);
+    // Only sectors at which a write begins fail.
+    const failure = await work.then(() => undefined, (error: unknown) => error as { code: string });
+    if (failure === undefined) continue;
+    assert.deepEqual([failure.code, (failure as RegrainError).offsetBytes], ["WRITE_FAILED", offsetBytes]);
+    const { doneBytes } = JSON.parse(new TextDecoder().decode(failing.bytesOf(JOURNAL))) as {
+      doneBytes: number;
+    };
+    assert.ok(
+      doneBytes <= offsetBytes,
+      `${doneBytes} bytes are said to be done, and byte ${offsetBytes} is not`,
+    );
+    const durable = failing.restarted("all-lost", sector);
+    assert.equal(
+      Buffer.compare(durable.bytesOf(TARGET).subarray(0, doneBytes), AFTER.subarray(0, doneBytes)),
+      0,
+    );
+    if (doneBytes > 0) journals++;
+    await apply(durable, { ...SAFE, resume: true });
+    assert.deepEqual(durable.bytesOf(TARGET), AFTER, `resumed after byte ${offsetBytes}`);
+    await takeAllBack(durable);
+    assert.deepEqual(durable.bytesOf(TARGET), BEFORE, `taken back after byte ${offsetBytes}`);
+  }
+  assert.ok(journals > 5, `only ${journals} failures left a journal that says that something is done`);
+});
+
 Deno.test("taking back, stopped at every operation, can be done again", async () => {
   const applied = machineWith();
   await apply(applied, { undo: UNDO });

@@ -96,6 +96,8 @@ export class CrashMachine {
   private readonly files = new Map<string, CrashFile>();
   /** How long calls of its targets take. */
   private readonly lots = new Rng(7);
+  /** A write to a target that begins here fails, and all else goes on. */
+  failsAtBytes: number | undefined;
 
   /**
    * @param crashAt Number of the operation in place of which the machine stops; `Infinity` never.
@@ -205,6 +207,7 @@ export class CrashMachine {
       write: async (batch: Batch, buffer: Uint8Array) => {
         await this.latency();
         for (let i = 0; i < batch.count; i++) {
+          if (batch.offsetBytes[i] === this.failsAtBytes) throw refused(path, this.failsAtBytes!);
           change(batch.offsetBytes[i]!, buffer.subarray(batch.at[i]!, batch.at[i]! + batch.lengthBytes[i]!));
         }
       },
@@ -246,4 +249,8 @@ export class CrashMachine {
       close: () => {},
     };
   }
+}
+
+function refused(path: string, offsetBytes: number): RegrainError {
+  return new RegrainError("WRITE_FAILED", "the medium refused", { path, offsetBytes });
 }

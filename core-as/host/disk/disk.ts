@@ -11,6 +11,7 @@ import { RegrainError } from "../errors.ts";
 import type { Observer } from "../extent.ts";
 import type { Link } from "./link.ts";
 import { Lookups, runAt } from "./lookups.ts";
+import { readAtOnce } from "./read_at_once.ts";
 import { Batch, type Medium, mediumOf, type Run, type RunKind, type Source } from "../source.ts";
 import { SECTOR_SIZE } from "../units.ts";
 import { type Core, DAMAGED_PLACE, HOLE_PLACE, type RunList, ZERO_PLACE } from "../wasm.ts";
@@ -189,7 +190,7 @@ export class Disk implements Source {
   async readQueued(buffer: Uint8Array): Promise<void> {
     try {
       for (const [owner, batch] of this.batches) {
-        if (batch.count > 0) await this.media[owner]!.read(batch, buffer);
+        if (batch.count > 0) await readAtOnce(this.media[owner]!, batch, buffer);
       }
     } finally {
       // What failed must not be carried out by the next read, whose buffer is another.
