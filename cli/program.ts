@@ -13,6 +13,7 @@ import {
   withFinding,
   withOpening,
   withRepository,
+  withSafeguards,
 } from "./program/flags.ts";
 import { arrangeHelp, helpCommand } from "./program/help.ts";
 import { VERSION, VERSION_DATE } from "./version.ts";
@@ -228,21 +229,14 @@ function applyCommand(finish: (status: number) => void) {
     .option("-n, --dry-run", "check everything and print the plan, write nothing")
     .option("--force", "go on where the message says that --force does")
     .option("--rate-limit <SIZE>", "write at most SIZE bytes a second, such as 50M")
-    .option(
-      "--undo <FILE>",
-      "save what is overwritten; regrain apply FILE TARGET takes back that and nothing else",
-    )
-    .option("--journal <FILE>", "note in FILE how far the work is durable")
-    .option("--verify", "read back what was written, from the medium, and compare it with the deltas")
     .option("--hash", "verify, and print the SHA-256 of what was written and of the whole target")
-    .option("--resume", "carry on where the journal says that an interrupted run was; needs --journal")
     .addOption(
       new Option("--sparse <mode>", "zeros become holes: auto (files only), always (devices too), never")
         .choices(["auto", "always", "never"] as const).default("auto" as const),
     )
     .addOption(formatOption("TARGET"))
     .addOption(progressOption());
-  return withCommon(withOpening(command))
+  return withCommon(withOpening(withSafeguards(command, "the deltas")))
     .addHelpText(
       "after",
       examples(

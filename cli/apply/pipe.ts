@@ -36,6 +36,7 @@ import {
   readTargetDescriptor,
   type TargetRequest,
 } from "../target/prepare.ts";
+import { APPLY } from "../target/request.ts";
 import { isDisturbed, requireInPlace } from "../target/undisturbed.ts";
 import { UndoSaver } from "../target/undo.ts";
 import { baseIds, randomUndoId } from "../target/undo_name.ts";
@@ -107,7 +108,8 @@ export async function applyPipe(
   requireSound(disk.survey, { force: request.force, check: CHECK_SAVED });
   const { link } = disk;
   const sizeBytes = link.capacitySectors * SECTOR_SIZE;
-  const prepared = await prepareTarget(request, { sizeBytes, inputs: request.inputs, links: [link] }, tools);
+  const intent = { use: APPLY, sizeBytes, inputs: request.inputs, links: [link] };
+  const prepared = await prepareTarget(request, intent, tools);
   let undo: { saver: UndoSaver; target: UndoTarget } | undefined;
   try {
     const target = tools.onOpen(disk, prepared) ?? prepared?.target;

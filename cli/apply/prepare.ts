@@ -27,6 +27,7 @@ import {
   withoutOthers,
 } from "../target/given.ts";
 import type { TargetRequest, WriteIntent } from "../target/prepare.ts";
+import { APPLY } from "../target/request.ts";
 
 export interface ApplyRequest extends TargetRequest {
   /** Oldest first; with `chain` the one leaf. */
@@ -126,5 +127,5 @@ async function requireOrder(verdicts: readonly Verdict[], given: Given): Promise
 /** What an apply of these deltas is about to write. */
 export function intentOf(disk: Disk): WriteIntent {
   const inputs = disk.links.flatMap((link) => [link.path, ...link.files.map(({ path }) => path)]);
-  return { sizeBytes: disk.sizeBytes, inputs: [...new Set(inputs)], links: disk.links };
+  return { use: APPLY, sizeBytes: disk.sizeBytes, inputs: [...new Set(inputs)], links: disk.links };
 }

@@ -12,14 +12,13 @@ import {
   type Disk,
   type FirstDifference,
   GIB,
-  hexByte,
-  plural,
-  RegrainError,
+  type RegrainError,
   type RunList,
   SECTOR_SIZE,
   STRICT,
   type Target,
 } from "../../core-as/host/mod.ts";
+import { dropCaches, readBackOtherwise } from "../target/read_back.ts";
 import type { SectorRange } from "./engine.ts";
 import { inBothLanes, type LaneForHire, type VerifiedPart } from "./lanes.ts";
 
@@ -71,7 +70,7 @@ export async function verifyTarget(
   target: Target,
   options: VerifyOptions,
 ): Promise<Verification> {
-  const obstacles = [...new Set(dropCaches(target))];
+  const obstacles = dropCaches(target);
   const { onProgress, second } = options;
   const hashes = options.hash ? await newHashes() : undefined;
   const whole = { fromSector: 0, toSector: disk.capacitySectors };
@@ -144,14 +143,6 @@ interface Hashes {
 async function newHashes(): Promise<Hashes> {
   const { createHash } = await import("node:crypto");
   return { written: createHash("sha256"), target: createHash("sha256") };
-}
-
-/** Drops what the system holds of each file of the target; returns what is in the way. */
-function dropCaches(target: Target): string[] {
-  if (target.targets) return target.targets.flatMap(dropCaches);
-  if (!target.dropCache) return ["what the system holds of it in memory cannot be dropped from here"];
-  const obstacle = target.dropCache();
-  return obstacle === undefined ? [] : [obstacle];
 }
 
 /** What the target is to be compared with: data of a medium, zeros, or nothing where nothing was written. */
@@ -286,16 +277,8 @@ class Verifier {
   }
 }
 
-function failed(target: Target, part: VerifiedPart, first: FirstDifference): RegrainError {
-  const [expected, found] = first.values;
-  const message =
-    `${plural(part.differingBytes, "byte")} in ${plural(part.differingBlocks, "block")} of 4 KiB read back ` +
-    `otherwise than written; the first is ${hexByte(found)}, not ${hexByte(expected)}`;
-  return new RegrainError("VERIFY_FAILED", message, {
-    path: target.path,
-    offsetBytes: first.offsetBytes,
-    hint:
-      "do not use this target: something else wrote to it, or what it lies on loses writes (see the system log); " +
-      "the same command without --resume writes it anew",
-  });
+function failed(target: Target, part: VerifiedPart, { offsetBytes, values }: FirstDifference): RegrainError {
+  const [expected, found] = values;
+  const { differingBytes: bytes, differingBlocks: blocks } = part;
+  return readBackOtherwise(target, { bytes, blocks, first: { offsetBytes, expected, found } });
 }

@@ -9,7 +9,8 @@ import { Batch, buffersInFlight, type RegrainError, type Target } from "../../co
 import type { ChunkEntry, Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { ChunkSet } from "./chunk_set.ts";
 import { Gate } from "../lanes/gate.ts";
-import { BufferPool, TaskGroup } from "../lanes/in_flight.ts";
+import { TaskGroup } from "../lanes/in_flight.ts";
+import { Held } from "./held.ts";
 import type { Lanes } from "./lanes.ts";
 import { isDamage } from "./places.ts";
 import type { Repository } from "./repository.ts";
@@ -52,6 +53,7 @@ export interface RestoreOptions {
 const GETS_AT_ONCE = 16;
 /** Zeros are looked for in blocks of this size; a chunk begins with a whole one. */
 const BLOCK_BYTES = 4096;
+const ZERO_BLOCK = new Uint8Array(BLOCK_BYTES);
 
 /**
  * Makes the target equal to the snapshot. Does not flush.
@@ -74,10 +76,9 @@ export function targetCallsInFlight(target: Target, { chunkBytes }: Pick<Snapsho
 class Restore {
   private readonly counts: RestoreCounts = newCounts();
   private idleBytes = 0;
-  private readonly pool: BufferPool;
+  private readonly held: Held;
   private readonly gets = new Gate(GETS_AT_ONCE);
   private readonly tasks: TaskGroup;
-  private readonly zeros: Uint8Array<ArrayBuffer>;
   /** Calls that the target wants under way. */
   private readonly inFlight: number;
   private readonly calls: Gate;
@@ -93,8 +94,12 @@ class Restore {
     this.calls = new Gate(this.inFlight);
     // Besides what is fetched, a chunk for each call that waits for the target.
     this.tasks = new TaskGroup(GETS_AT_ONCE + (this.inFlight > 1 ? this.inFlight : 0));
-    this.pool = new BufferPool(snapshot.chunkBytes, Math.max(work.lanes.count + 1, this.inFlight));
-    this.zeros = new Uint8Array(snapshot.chunkBytes);
+    this.held = new Held(work.target, {
+      lanes: work.lanes,
+      calls: this.calls,
+      chunkBytes: snapshot.chunkBytes,
+      inFlight: this.inFlight,
+    });
   }
 
   async run(): Promise<RestoreCounts> {
@@ -125,7 +130,9 @@ class Restore {
 
   private async makeZero(offsetBytes: number, lengthBytes: number): Promise<void> {
     const { content } = this.work;
-    if (content !== "zeros" && !(content === "compare" && await this.isZero(offsetBytes, lengthBytes))) {
+    if (
+      content !== "zeros" && !(content === "compare" && await this.held.isZero({ offsetBytes, lengthBytes }))
+    ) {
       await this.zero({ offsetBytes, lengthBytes });
     }
     this.counts.zeroBytes += lengthBytes;
@@ -137,15 +144,8 @@ class Restore {
     return this.calls.run(async () => await this.work.target.zero({ ...stretch, punch: true }));
   }
 
-  private async isZero(offsetBytes: number, lengthBytes: number): Promise<boolean> {
-    const { target } = this.work;
-    const runs = await target.runs?.(offsetBytes, offsetBytes + lengthBytes);
-    if (runs?.every(({ kind }) => kind !== "data")) return true;
-    return await this.reads(this.zeros.subarray(0, lengthBytes), offsetBytes);
-  }
-
   private async makeData(entry: ChunkEntry, at: { offsetBytes: number; lengthBytes: number }): Promise<void> {
-    if (this.work.content === "compare" && await this.isThere(entry, at)) {
+    if (this.work.content === "compare" && await this.held.isThere(entry, at)) {
       this.counts.keptBytes += at.lengthBytes;
       this.step(at.lengthBytes);
       return;
@@ -190,7 +190,7 @@ class Restore {
   private async makeOverlaid(chunk: number, at: { offsetBytes: number; lengthBytes: number }): Promise<void> {
     const plain = await this.readOverlaid(chunk, at);
     if (plain === undefined) return;
-    if (this.work.content === "compare" && await this.reads(plain, at.offsetBytes)) {
+    if (this.work.content === "compare" && await this.held.holds(plain, at.offsetBytes)) {
       this.counts.keptBytes += at.lengthBytes;
     } else await this.write(plain, at.offsetBytes);
     plain.buffer.transfer(0);
@@ -215,41 +215,6 @@ class Restore {
     if (count > 0) return plain;
     await this.makeZero(at.offsetBytes, at.lengthBytes);
     return undefined;
-  }
-
-  /** Whether the target holds just these bytes there. */
-  private async reads(plain: Uint8Array<ArrayBuffer>, offsetBytes: number): Promise<boolean> {
-    const buffer = await this.pool.take();
-    try {
-      const found = buffer.subarray(0, plain.length);
-      await this.readTarget(found, offsetBytes);
-      return Buffer.compare(found, plain) === 0;
-    } finally {
-      this.pool.give(buffer);
-    }
-  }
-
-  private async isThere(
-    entry: ChunkEntry,
-    at: { offsetBytes: number; lengthBytes: number },
-  ): Promise<boolean> {
-    let buffer = await this.pool.take();
-    try {
-      const plain = buffer.subarray(0, at.lengthBytes);
-      await this.readTarget(plain, at.offsetBytes);
-      const chunk = await this.work.lanes.identify(plain);
-      buffer = await chunk.release();
-      return chunk.id === entry.id;
-    } finally {
-      // A buffer that was lost to an error must not be waited for.
-      this.pool.give(buffer.length > 0 ? buffer : new Uint8Array(this.snapshot.chunkBytes));
-    }
-  }
-
-  private async readTarget(plain: Uint8Array<ArrayBuffer>, offsetBytes: number): Promise<void> {
-    const batch = new Batch();
-    batch.add({ offsetBytes, lengthBytes: plain.length, at: 0 });
-    await this.calls.run(async () => await this.work.target.read(batch, plain));
   }
 
   /** Writes a chunk; what is zeros in it becomes a hole. */
@@ -287,7 +252,7 @@ class Restore {
   /** A piece of a block, as at the end of an odd disk, is taken for data. */
   private isZeroBlock(block: Uint8Array): boolean {
     if (block.length < BLOCK_BYTES || block[0] !== 0 || block[BLOCK_BYTES / 2] !== 0) return false;
-    return Buffer.compare(block, this.zeros.subarray(0, BLOCK_BYTES)) === 0;
+    return Buffer.compare(block, ZERO_BLOCK) === 0;
   }
 
   private step(lengthBytes: number): void {

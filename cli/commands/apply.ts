@@ -30,7 +30,7 @@ import { PIPE } from "../places/pipe.ts";
 import { isNowhere, refuseNowhere } from "../places/null.ts";
 import type { Need } from "../places/place.ts";
 import { findPlace } from "../places/registry.ts";
-import { type ApplyFlags, rateLimitOf, wordsOf } from "./apply_flags.ts";
+import { type ApplyFlags, rateLimitOf, requireJournalToResume, wordsOf } from "./apply_flags.ts";
 import { type Session, startSession } from "./session.ts";
 
 const DELTA: Need = { command: "apply", argument: "DELTA", anyOf: ["delta", "receive"] };
@@ -68,12 +68,7 @@ function requestOf(paths: readonly string[], flags: ApplyFlags): ApplyRequest {
   if (flags.chain && deltas.length !== 1) {
     throw new RegrainError("USAGE", `--chain takes one leaf descriptor, ${deltas.length} were given`);
   }
-  if (flags.resume && flags.journal === undefined) {
-    throw new RegrainError(
-      "USAGE",
-      "--resume needs --journal FILE: the journal that the interrupted run kept",
-    );
-  }
+  requireJournalToResume(flags);
   if (deltas.includes(PIPE)) requireAlone(deltas, flags);
   return {
     deltas,

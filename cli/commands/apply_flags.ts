@@ -4,15 +4,26 @@ import type { SparseMode } from "../apply/engine.ts";
 import type { VerifyFlags } from "./apply_verify.ts";
 import type { LongFlags } from "./session.ts";
 
-export interface ApplyFlags extends LongFlags, Pick<VerifyFlags, "verify" | "hash"> {
+/** What guards a disk that is written in place. */
+export interface SafetyFlags {
+  readonly undo?: string | undefined;
+  readonly journal?: string | undefined;
+  readonly resume?: boolean | undefined;
+  readonly verify?: boolean | undefined;
+}
+
+/** @throws {RegrainError} `USAGE`. */
+export function requireJournalToResume({ resume, journal }: SafetyFlags): void {
+  if (!resume || journal !== undefined) return;
+  throw new RegrainError("USAGE", "--resume needs --journal FILE: the journal that the interrupted run kept");
+}
+
+export interface ApplyFlags extends LongFlags, SafetyFlags, Pick<VerifyFlags, "hash"> {
   readonly chain?: boolean | undefined;
   readonly create?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
   readonly force?: boolean | undefined;
   readonly sparse?: SparseMode | undefined;
-  readonly undo?: string | undefined;
-  readonly journal?: string | undefined;
-  readonly resume?: boolean | undefined;
   readonly rateLimit?: string | undefined;
   readonly spill?: string | boolean | undefined;
   readonly spillLimit?: string | undefined;

@@ -6,6 +6,7 @@ import { discardMade } from "../target/made_target.ts";
 import type { ApplyRequest } from "../apply/prepare.ts";
 import { type PreparedTarget, prepareTarget } from "../target/prepare.ts";
 import { requireOwnTarget } from "../target/recognise.ts";
+import { APPLY } from "../target/request.ts";
 import { takeBack } from "../target/take_back.ts";
 import { type PreparedDiff, prepareDiff } from "../target/undo_file.ts";
 import { type Console, Progress } from "../ui/mod.ts";
@@ -41,7 +42,7 @@ export async function runTakeBack(request: ApplyRequest, flags: ApplyFlags, sess
   try {
     const prepared = await prepareDiff(source);
     const { writeBytes, zeroBytes, recordCount, undo } = prepared;
-    const intent = { sizeBytes: prepared.diff.meta.sizeBytes, inputs: [path], links: [] };
+    const intent = { use: APPLY, sizeBytes: prepared.diff.meta.sizeBytes, inputs: [path], links: [] };
     const target = await prepareTarget(request, intent, { io, context });
     try {
       console.tell(

@@ -8,9 +8,13 @@ import type { Console } from "../ui/mod.ts";
  * Adds to an error what can be done about it, and where what was written so far stands.
  *
  * @param where.part The file that was begun; `undefined` when there is none, as with a device or a pipe.
+ * @param where.journal What a run that carries on can go by.
  */
-export function withHint(error: unknown, where: { part: string | undefined; isPipe?: boolean }): unknown {
-  const { part, isPipe = false } = where;
+export function withHint(
+  error: unknown,
+  where: { part: string | undefined; isPipe?: boolean; journal?: string | undefined },
+): unknown {
+  const { part, isPipe = false, journal } = where;
   if (isDamage(error)) {
     return error.withHint(
       "--damaged zeros restores the rest, with zeros in place of what cannot be read, and lists them: the disk is " +
@@ -25,7 +29,7 @@ export function withHint(error: unknown, where: { part: string | undefined; isPi
   return error.withHint(
     first +
       (part === undefined
-        ? "the same command again completes it"
+        ? `the same command ${journal === undefined ? "again" : "with --resume"} completes it`
         : `the same command again carries on with ${part}, which was begun`),
   );
 }

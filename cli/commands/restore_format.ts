@@ -1,11 +1,12 @@
 /** The formats that `regrain restore` writes: raw and flat VMDK by itself, the others through qemu-img. */
-import { Batch, plural, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import { Batch, formatByName, plural, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { childCommand } from "../child.ts";
 import { type Io, PRIVATE_FOLDER_MODE } from "../io/mod.ts";
 import { changing, findPart, makePart, type Part, partOf } from "../target/part.ts";
 
-export type RestoreFormat = "raw" | "vmdk-flat" | "vmdk-sparse" | "stream" | "qcow2";
+/** `vmdk` is said of a target that is there: it is written through its descriptor. */
+export type RestoreFormat = "raw" | "vmdk" | "vmdk-flat" | "vmdk-sparse" | "stream" | "qcow2";
 
 /** Names that say what a file is; what writes it is `undefined` where the name says too little, or nothing does. */
 const NAMED: readonly {
@@ -30,12 +31,29 @@ const NAMED: readonly {
 ];
 
 /**
- * The format of a new file: the one that is given, else that of its name.
+ * The format of a new file: the one that is given, else that of its name. Of a target that is changed in place: what it
+ * is said to be, where its name says that it is a VMDK.
  *
  * @throws {RegrainError} `USAGE` when the name says another format than raw, and not which one exactly.
  */
-export function formatOf(path: string, given: RestoreFormat | undefined): RestoreFormat {
+export function formatOf(
+  path: string,
+  given: RestoreFormat | undefined,
+  { isInPlace }: { isInPlace: boolean },
+): RestoreFormat {
+  if (given === "vmdk" && !isInPlace) {
+    throw new RegrainError(
+      "USAGE",
+      "--format vmdk says what a TARGET is that is there, and a new file is made",
+      {
+        path,
+        hint:
+          "--format vmdk-flat makes a flat VMDK; --delta changes one that is there, by the name of its descriptor",
+      },
+    );
+  }
   if (given !== undefined) return given;
+  if (isInPlace && formatByName(path) === "vmdk") return "vmdk";
   const named = NAMED.find(({ name }) => name.test(path));
   if (named === undefined) return "raw";
   if (named.format !== undefined) return named.format;
@@ -92,7 +110,7 @@ export function planFormat(
   about: FormatWork,
 ): Finish {
   const { io, force, mode } = about;
-  if (format === "raw") {
+  if (format === "raw" || format === "vmdk") {
     return { rawPath: path, made: [], copies: 1, run: (part) => part.moveTo(path, { mode, replace: force }) };
   }
   const status = io.stat(path);

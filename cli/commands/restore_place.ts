@@ -1,35 +1,35 @@
 /** Where `regrain restore` writes to, and what is known to stand there; what cannot be a target is refused first. */
-import { formatSize, RegrainError, type Target } from "../../core-as/host/mod.ts";
+import { formatSize, RegrainError } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { TargetContent } from "../backup/restore.ts";
 import {
   leadsBelowDev,
   NO_DEVICE_HINT,
-  openJudged,
   requireDiskKind,
   requireFolderFor,
   requireNoInputAt,
   requireOutside,
 } from "../target/judge.ts";
 import { findPart, makePart, type Part, partOf } from "../target/part.ts";
-import type { TargetUse } from "../target/request.ts";
+import { RESTORE } from "../target/request.ts";
+import { PIPE } from "../places/pipe.ts";
 import type { Session } from "./session.ts";
 
-/** What is written to, under which name, and what is known to stand there. */
-export interface Place {
-  readonly target: Target;
+/** A file that is written before it gets its name, and what is known to be in it. */
+export interface NewFile {
   readonly content: TargetContent;
-  /** The file that is written before it gets its name; `undefined` when the target is changed in place. */
-  readonly part: Part | undefined;
+  readonly part: Part;
 }
 
-/** What a restore can write in place. */
-const RESTORE: TargetUse = {
-  accepts: "restore onto a raw image or a block device, or make a new file by another name",
-  writesVmdk: false,
-  inputHint: "name another target: this one is needed until the disk is written",
-  tooSmallHint: "--force without --delta puts a new file in its place",
-};
+/** Whether a target that is there is changed: a device always, a file with `--delta`. */
+export function isChangedInPlace(
+  path: string,
+  { delta }: Pick<PlaceFlags, "delta">,
+  io: Pick<Session["io"], "stat">,
+): boolean {
+  const kind = path === PIPE ? undefined : io.stat(path)?.kind;
+  return kind === "device" || kind === "file" && (delta ?? false);
+}
 
 /**
  * The name that is written to: of a symbolic link to a file, or to none yet, the name that it leads to.
@@ -130,40 +130,19 @@ export interface PlaceFlags {
 }
 
 /**
- * A new file is written beside its name, and one that was begun is carried on with; what stands is changed in place.
+ * A new file is written beside its name, and one that was begun is carried on with.
+ *
+ * @throws {RegrainError} `TARGET_UNSUITABLE` when there is a file of that name, and nobody said that it may go.
  */
-export async function openPlace(
+export function openNewFile(
   path: string,
   need: Need,
-  { io, console, context, flags }: Pick<Session, "io" | "console" | "context"> & { flags: PlaceFlags },
-): Promise<Place> {
+  { io, console, flags }: Pick<Session, "io" | "console"> & { flags: PlaceFlags },
+): NewFile {
   const { sizeBytes } = need.snapshot;
-  const checkRoom = (file: string) => {
-    if (!flags.ignoreFreeSpace) requireRoom(file, need, io);
-  };
-  const status = io.stat(path);
-  const force = flags.force ?? false;
   const part = partOf(path);
-  if (status?.kind === "device" || status !== undefined && flags.delta) {
-    if (status?.kind === "file" && status.sizeBytes === sizeBytes) checkRoom(path);
-    // An input is refused as such, whatever it looks like.
-    requireNoInputs([path], need, io);
-    // Of a target that is there, the flag says what it is.
-    const said = { ...context, format: flags.format === "raw" ? "raw" as const : undefined };
-    const request = { target: path, force, use: RESTORE };
-    const { target } = await openJudged(
-      request,
-      { sizeBytes, inputs: need.inputs },
-      { io, context: said },
-      () => {
-        const target = io.openTarget(path, { force });
-        return { target, identities: [target.identity] };
-      },
-    );
-    return { target, content: flags.delta ? "compare" : "unknown", part: undefined };
-  }
   requireNoInputs([path, part], need, io);
-  if (status !== undefined && !force) {
+  if (io.stat(path) !== undefined && !flags.force) {
     throw new RegrainError("TARGET_UNSUITABLE", "the file exists already, and is not overwritten", {
       path,
       hint: "--delta changes it in place where it differs; --force puts a new file in its place",
@@ -172,11 +151,10 @@ export async function openPlace(
   const found = findPart(part, { io, sizeBytes });
   try {
     if (found) console.tell(`${part} was begun before; what is right in it is kept`);
-    checkRoom(part);
+    if (!flags.ignoreFreeSpace) requireRoom(part, need, io);
   } catch (error) {
     found?.close();
     throw error;
   }
-  const begun = found ?? makePart(part, { io, sizeBytes });
-  return { target: begun.target, content: found ? "compare" : "zeros", part: begun };
+  return { part: found ?? makePart(part, { io, sizeBytes }), content: found ? "compare" : "zeros" };
 }

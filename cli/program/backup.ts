@@ -1,6 +1,14 @@
 /** The commands on backup repositories. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { examples, formatOption, progressOption, withCommon, withOpening, withRepository } from "./flags.ts";
+import {
+  examples,
+  formatOption,
+  progressOption,
+  withCommon,
+  withOpening,
+  withRepository,
+  withSafeguards,
+} from "./flags.ts";
 import { keepingCommands, repoKeepingCommands } from "./keeping.ts";
 
 type Finish = (status: number) => void;
@@ -133,7 +141,8 @@ function restoreCommand(finish: Finish) {
     )
     .argument(
       "<TARGET>",
-      "a new file, a block device, or - for standard output; null: keeps nothing; DIR/ for all disks of a VM",
+      "a new file, a block device, or - for standard output; with --delta a raw disk or the descriptor of a flat " +
+        "VMDK that is there; null: keeps nothing; DIR/ for all disks of a VM",
     )
     .option("--apply <DELTA>", "lay a delta, and those below it that came since, over the snapshot meanwhile")
     .option("--delta", "change an existing TARGET in place, where it differs")
@@ -158,16 +167,21 @@ function restoreCommand(finish: Finish) {
         "--format <format>",
         "what a new file is: raw; vmdk-flat (a descriptor and -flat.vmdk); vmdk-sparse, stream, qcow2 need qemu-img; " +
           "without it raw, but .qcow2 is qcow2, and other names of formats are refused; of a TARGET that is there " +
-          "raw says that it is a raw disk, however it begins",
-      ).choices(["raw", "vmdk-flat", "vmdk-sparse", "stream", "qcow2"] as const),
+          "raw says that it is a raw disk, however it begins, and vmdk that it is the descriptor of a flat VMDK",
+      ).choices(["raw", "vmdk", "vmdk-flat", "vmdk-sparse", "stream", "qcow2"] as const),
     )
     .option("--rate-limit <SIZE>", "write at most SIZE bytes a second, such as 50M");
-  return withCommon(withWatching(withOpening(withRepository(command)).addOption(progressOption())))
+  return withCommon(
+    withWatching(
+      withOpening(withRepository(withSafeguards(command, "the snapshot"))).addOption(progressOption()),
+    ),
+  )
     .addHelpText(
       "after",
       examples(
         "regrain restore web01/disk-0@latest vm.img --repo /backups",
         "regrain restore --delta web01/disk-0@2026-11-20T03:00:00Z /dev/vg0/vm --repo /backups",
+        "regrain restore --delta --undo vm.undo web01/disk-0@latest base.vmdk --repo /backups",
         "regrain restore web01/disk-0@latest vm.qcow2 --format qcow2 --repo /backups",
         "regrain restore web01/disk-0@latest vm.img --apply vm-000001.vmdk --repo /backups",
         "regrain restore web01/disk-0@latest vm.img --damaged zeros --repo /backups",

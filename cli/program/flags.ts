@@ -112,6 +112,25 @@ function asTyped(flag: string, value: string | undefined): string {
   return value === undefined ? flag : `${flag} ${value}`;
 }
 
+/**
+ * Flags that guard a disk which is written in place.
+ *
+ * @param what What is written, as it is compared when it is read back.
+ */
+export function withSafeguards<A extends unknown[], O extends Record<string, unknown>>(
+  command: Command<A, O>,
+  what: string,
+) {
+  return command
+    .option(
+      "--undo <FILE>",
+      "save what is overwritten; regrain apply FILE TARGET takes back that and nothing else",
+    )
+    .option("--journal <FILE>", "note in FILE how far the work is durable")
+    .option("--verify", `read back what was written, from the medium, and compare it with ${what}`)
+    .option("--resume", "carry on where the journal says that an interrupted run was; needs --journal");
+}
+
 /** Flags that mean the same everywhere. */
 export function withCommon<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
   return command.optionsGroup("Output:")

@@ -9,7 +9,7 @@ import {
 } from "../../core-as/host/mod.ts";
 
 /**
- * What is to be said of a descriptor beside the file that is written; `undefined` where there is none, or it fits.
+ * What is to be said of a descriptor beside the file that is written: nothing where there is none, or it fits.
  *
  * @param cid Of the disk that is restored, where that is known.
  */
@@ -17,22 +17,26 @@ export async function descriptorDoubt(
   path: string,
   cid: string | undefined,
   context: Context,
-): Promise<string | undefined> {
+): Promise<string[]> {
   const beside = descriptorBeside(path);
-  if (beside === undefined || !await context.files.exists(beside)) return undefined;
+  if (beside === undefined || !await context.files.exists(beside)) return [];
   try {
     const descriptor = await readLinkDescriptor(beside, context, "parent");
     const names = descriptor?.extents.map(({ fileName }) => fileName && baseName(fileName));
-    if (descriptor?.cid === undefined || !names?.includes(baseName(path))) return undefined;
+    if (descriptor?.cid === undefined || !names?.includes(baseName(path))) return [];
     const old = formatCid(descriptor.cid);
-    if (old === cid) return undefined;
-    return `${beside} names ${path} and keeps its CID ${old}, and the disk that is restored has ` +
+    if (old === cid) return [];
+    return [
+      `${beside} names ${path} and keeps its CID ${old}, and the disk that is restored has ` +
       `${
         cid === undefined ? "no CID that is known" : `CID ${cid}`
       }: deltas that fit by the descriptor may not fit ` +
-      "the disk; restore --format vmdk-flat writes both";
+      "the disk; restore --delta onto the descriptor changes both, restore --format vmdk-flat makes both",
+    ];
   } catch (error) {
     if (!(error instanceof RegrainError)) throw error;
-    return `${beside}, the descriptor beside it, cannot be read, and nothing was compared: ${error.message}`;
+    return [
+      `${beside}, the descriptor beside it, cannot be read, and nothing was compared: ${error.message}`,
+    ];
   }
 }

@@ -51,12 +51,11 @@ export async function targetForm(
   const { format, form, textBytes } = known;
   const said = tools.context.format;
   if (form === "vmdk") {
-    if (!use.writesVmdk) throw noVmdkHere(request);
     if (format === "raw") tools.context.warn(descriptorDespite(request.target));
     return "vmdk";
   }
   // Making it larger would only destroy it, so nothing else is said of it, and no flag helps.
-  if (textBytes !== undefined && textBytes < request.sizeBytes) throw textFile(known, { textBytes, use });
+  if (textBytes !== undefined && textBytes < request.sizeBytes) throw textFile(known, textBytes);
   if (format === "vmdk") {
     if (said === "vmdk") throw noDescriptor(known, use);
     if (!request.force) throw noVmdkInside(known, use);
@@ -105,24 +104,11 @@ async function look(path: string, { io, context }: Tools): Promise<SeenTarget> {
   }
 }
 
-function noVmdkHere({ target: path, use }: JudgedRequest): RegrainError {
-  const message = "it is the descriptor of a flat VMDK, and this command writes through none";
-  return new RegrainError("TARGET_UNSUITABLE", message, {
-    path,
-    hint: `${use.accepts}; the flat file that it names is one`,
-  });
-}
-
-function textFile(
-  { path, seen }: SeenTarget,
-  { textBytes, use }: { textBytes: number; use: TargetUse },
-): RegrainError {
+function textFile({ path, seen }: SeenTarget, textBytes: number): RegrainError {
   const what = seen.kind === "descriptor" ? "a VMDK descriptor" : "a text file";
   return new RegrainError("TARGET_UNSUITABLE", `it is ${what} of ${textBytes} bytes, and no disk`, {
     path,
-    hint: !use.writesVmdk
-      ? use.accepts
-      : seen.kind === "descriptor"
+    hint: seen.kind === "descriptor"
       ? "--format vmdk writes the flat file that it names; or give a raw image or a block device"
       : "give a raw image, a block device, or the descriptor of a flat VMDK",
   });
@@ -132,9 +118,7 @@ function looksOtherwise(
   { path, seen }: SeenTarget,
   { looks, use }: { looks: string; use: TargetUse },
 ): RegrainError {
-  const isDescriptor = seen.kind === "descriptor" && use.writesVmdk
-    ? "if it is a descriptor: --format vmdk; "
-    : "";
+  const isDescriptor = seen.kind === "descriptor" ? "if it is a descriptor: --format vmdk; " : "";
   return new RegrainError(
     "TARGET_UNSUITABLE",
     `it looks like ${looks}, and writing disk sectors into it would destroy it`,

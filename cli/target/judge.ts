@@ -37,10 +37,15 @@ export async function openJudged<T extends OpenedTarget>(
   open: (form: ImageFormat) => T | Promise<T>,
 ): Promise<T> {
   const { target: path, force, use } = request;
-  const opened = await open(await targetForm({ ...request, sizeBytes: intended.sizeBytes }, tools));
+  const form = await targetForm({ ...request, sizeBytes: intended.sizeBytes }, tools);
+  const opened = await open(form);
   try {
     requireNoInput(opened.identities, { path, ...intended, use }, tools.io);
-    requireFit(opened.target, { sizeBytes: intended.sizeBytes, force, use });
+    requireFit(opened.target, {
+      sizeBytes: intended.sizeBytes,
+      force,
+      tooSmallHint: use.tooSmallHint?.[form],
+    });
     return opened;
   } catch (error) {
     opened.target.close();
@@ -48,11 +53,14 @@ export async function openJudged<T extends OpenedTarget>(
   }
 }
 
-function requireFit(target: Target, disk: { sizeBytes: number; force: boolean; use: TargetUse }): void {
+function requireFit(
+  target: Target,
+  disk: { sizeBytes: number; force: boolean; tooSmallHint: string | undefined },
+): void {
   try {
     requireSize(target, disk);
   } catch (error) {
-    const { tooSmallHint } = disk.use;
+    const { tooSmallHint } = disk;
     const isTooSmall = error instanceof RegrainError && target.sizeBytes < disk.sizeBytes;
     if (!isTooSmall || tooSmallHint === undefined || target.isDevice) throw error;
     throw error.withHint(tooSmallHint);

@@ -19,6 +19,7 @@ import {
   wrongBase,
 } from "../../core-as/host/mod.ts";
 import { type Identity, type Io, type LocalSource, systemError } from "../io/mod.ts";
+import { descriptorDoubt } from "./descriptor_doubt.ts";
 import { openPlaceTarget } from "../places/registry.ts";
 import { warningsBeside } from "./flat_beside.ts";
 import { FlatTarget } from "./flat_target.ts";
@@ -31,6 +32,8 @@ import {
   openJudged,
   requireDiskKind,
   requireFolderFor,
+  requireNoInputAt,
+  requireOutside,
 } from "./judge.ts";
 import { MadeTarget } from "./made_target.ts";
 import type { TargetUse } from "./request.ts";
@@ -39,6 +42,7 @@ import { requireRewritable } from "./rewritable.ts";
 /** What the user says of the target. */
 export interface TargetRequest {
   readonly target: string;
+  /** Whether one that is missing is made. */
   readonly create: boolean;
   readonly force: boolean;
   readonly dryRun: boolean;
@@ -61,12 +65,18 @@ export interface PreparedTarget {
 
 /** What is about to be written, as far as the target is concerned. */
 export interface WriteIntent {
+  /** By which command. */
+  readonly use: TargetUse;
   /** Size that the target must have. */
   readonly sizeBytes: number;
   /** Files that are read, none of which may be the target. */
   readonly inputs: readonly string[];
   /** What is written, newest first, where that are links of a chain: the last lies directly on the target. */
   readonly links: readonly LinkIdentity[];
+  /** Set when all of the target becomes another disk: the CID of that, where it is known. */
+  readonly replacement?: { readonly cid: string | undefined };
+  /** The repository that is read: nothing is written into it. */
+  readonly repository?: string;
 }
 
 /**
@@ -86,22 +96,20 @@ export async function prepareTarget(
   const found = io.stat(request.target);
   if (!found) return createTarget(request, intent, tools);
   requireDiskKind(request.target, found.kind);
+  if (intent.repository !== undefined) {
+    // Of what is read it is said as such, whatever it looks like.
+    requireNoInputAt(request.target, intent, io);
+    requireOutside(request.target, intent.repository, io);
+  }
   await requireDelta(intent.links, request, tools.context);
   return await openJudged(
-    { ...request, use: APPLY },
+    { ...request, use: intent.use },
     intent,
     tools,
     (form) =>
       form === "vmdk" ? openVmdkTarget(request, intent, tools) : openRawTarget(request, intent, tools),
   );
 }
-
-/** What an apply can write. */
-const APPLY: TargetUse = {
-  accepts: "apply onto a raw image, a block device, or the descriptor of a flat VMDK",
-  writesVmdk: true,
-  inputHint: "the target comes last: regrain apply DELTA TARGET",
-};
 
 function createTarget(
   request: TargetRequest,
@@ -143,7 +151,10 @@ async function openRawTarget(
   { io, context }: { io: Io; context: Context },
 ): Promise<OpenedTarget> {
   const target = io.openTarget(request.target, { force: request.force });
-  const warnings = await warningsBeside(request.target, intent.links, context);
+  const { replacement } = intent;
+  const warnings = replacement === undefined
+    ? await warningsBeside(request.target, intent.links, context)
+    : await descriptorDoubt(request.target, replacement.cid, context);
   return { target, base: undefined, warnings, identities: [target.identity] };
 }
 
@@ -188,11 +199,12 @@ async function openFlatTarget(
     if (verdict.state !== "match") warnings.push(`taken by --force: ${verdict.reasons.join("; ")}`);
   }
   // An undo file may have no ids to give back.
-  if (child) requireRewritable(request.target, io);
+  if (child || intent.replacement) requireRewritable(request.target, io);
   const identities: Identity[] = [];
   const target = new FlatTarget(
     link,
     eachOnce(link, (path, judged) => {
+      if (intent.repository !== undefined) requireOutside(path, intent.repository, io);
       const part = io.openTarget(path, { force: request.force, judged });
       identities.push(part.identity);
       return part;

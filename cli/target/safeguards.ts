@@ -24,7 +24,8 @@ import { Journal, type JournalState, requireJournalPlace, requireResumable } fro
 import { readTargetDescriptor } from "./prepare.ts";
 import type { GuardedOperation } from "./spoken.ts";
 import { isDisturbed } from "./undisturbed.ts";
-import { UndoSaver } from "./undo.ts";
+import { UndoSaver, writtenSince } from "./undo.ts";
+import { savedIn } from "./undo_file.ts";
 import { baseIds, MAX_NAMED, type PlacedHash, randomUndoId } from "./undo_name.ts";
 import { hashBlocks, nonZeroBlocks, Thinned, UntouchedBlocks } from "./untouched.ts";
 
@@ -90,6 +91,16 @@ export class Safeguards {
     }
     const found = await requireResumable(journal, { ...work, undo });
     return new Safeguards(options, work, found, found.doneBytes);
+  }
+
+  /** What an undo file holds that an earlier run made and this one continues. */
+  async *savedBefore(): AsyncGenerator<Stretch> {
+    if (this.options.undo !== undefined) yield* savedIn(this.options.undo, this.work.io);
+  }
+
+  /** Why a stretch cannot be written that the earlier run passed by and did not save. */
+  passedUnsaved(offsetBytes: number): RegrainError {
+    return writtenSince(this.options.undo!, { ...this.work, offsetBytes });
   }
 
   /**

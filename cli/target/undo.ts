@@ -36,7 +36,7 @@ import { RecordOutline, type Stretch } from "./record_outline.ts";
 import { type PreparedDiff, prepareDiff } from "./undo_file.ts";
 import { UndoHeader } from "./undo_header.ts";
 import { MAX_NAMED, type UndoIds, type UndoState, UNTOUCHED_BLOCK_BYTES } from "./undo_name.ts";
-import { spoken } from "./spoken.ts";
+import { type GuardedOperation, spoken } from "./spoken.ts";
 import { encodeTrailer, type KnownStretch } from "./undo_trailer.ts";
 import { nonZeroBlocks } from "./untouched.ts";
 
@@ -276,7 +276,7 @@ export class UndoSaver {
     const room = this.core.spare.length;
     for (let at = start; at < end;) {
       if (this.filled + HEAD_BYTES + BLOCK_BYTES > room) await this.drain();
-      const lengthBytes = Math.min(end - at, room - this.filled - HEAD_BYTES);
+      const lengthBytes = cutToBlock({ at, end }, room - this.filled - HEAD_BYTES);
       // A head lies between two stretches, so that they stay two transfers however they lie in the target.
       this.reads.add({ offsetBytes: at, lengthBytes, at: this.filled + HEAD_BYTES });
       this.filled += HEAD_BYTES + lengthBytes;
@@ -353,6 +353,12 @@ export class UndoSaver {
     this.cursor += bytes.length;
     this.packedFrom = this.packed = FRONT_BYTES;
   }
+}
+
+/** As much of a stretch as there is room for. It ends with a block: the file tells its target by whole sectors. */
+function cutToBlock({ at, end }: { at: number; end: number }, roomBytes: number): number {
+  if (end - at <= roomBytes) return end - at;
+  return Math.floor((at + roomBytes) / BLOCK_BYTES) * BLOCK_BYTES - at;
 }
 
 async function hashEach(target: Source, stretches: readonly Stretch[]): Promise<KnownStretch[]> {
@@ -439,6 +445,15 @@ function requireContinuable(
   throw foreign(path, `it was made by ${spoken(undo.operation).other}, or for another target`, first);
 }
 
+/** Something wrote to the target where the interrupted run left it as it was, so that nobody saved it. */
+export function writtenSince(
+  path: string,
+  { operation, target, offsetBytes }: { operation: GuardedOperation; target: Target; offsetBytes: number },
+): RegrainError {
+  const why = `the target was written to since, at byte ${offsetBytes}, which it does not hold`;
+  return foreign(path, why, takeBackFirst(path, target, { operation }));
+}
+
 /** True of a file without a byte that means anything: nothing is lost when it is begun again. */
 async function isEmpty(source: Source): Promise<boolean> {
   if (source.sizeBytes > SECTOR_SIZE) return false;
@@ -447,7 +462,7 @@ async function isEmpty(source: Source): Promise<boolean> {
 }
 
 /** A run that is not whole may have left a part of something else, which no second one covers. */
-function takeBackFirst(path: string, target: Target, { operation }: UndoIds): string {
+function takeBackFirst(path: string, target: Target, { operation }: Pick<UndoIds, "operation">): string {
   const command = applyCommand({ deltas: [path], target: target.path });
   return `if its ${spoken(operation).run} was on this target, take that back first with ${command}; ` +
     `then ${NAME_ANOTHER}`;

@@ -1,5 +1,6 @@
 /** Reading undo files, and rbd-diff files of other programs. */
 import { KIB, quotePath, readBytes, RegrainError, SECTOR_SIZE, type Source } from "../../core-as/host/mod.ts";
+import type { Io } from "../io/mod.ts";
 import { isRbdDiff, RbdDiff, type RbdDiffRecord } from "../stream/rbd_diff.ts";
 import { RecordOutline } from "./record_outline.ts";
 import { parseUndoName, type UndoIds } from "./undo_name.ts";
@@ -54,6 +55,26 @@ export async function prepareDiff(source: Source): Promise<PreparedDiff> {
   await requireAlone(source, { endBytes: read?.endBytes ?? endBytes + 1, isUndo: undo !== undefined });
   requireInside(prepared);
   return prepared;
+}
+
+/**
+ * Every stretch that an undo file holds, in its order; nothing where there is none. Why one cannot be continued is said
+ * when it is opened for that.
+ */
+export async function* savedIn(
+  path: string,
+  io: Pick<Io, "stat" | "openSource">,
+): AsyncGenerator<RbdDiffRecord> {
+  if (io.stat(path) === undefined) return;
+  const source = io.openSource(path);
+  try {
+    const prepared = await prepareDiff(source);
+    if (prepared.undo) yield* prepared.diff.records();
+  } catch (error) {
+    if (!(error instanceof RegrainError) || error.exit !== 4) throw error;
+  } finally {
+    source.close();
+  }
 }
 
 /** What follows a stream is looked at up to here: padding of a sector or a block is zeros. */

@@ -24,7 +24,7 @@ Deno.test("a restore that was killed carries on with what is right in its .part 
     const out = path("out.img");
     const args = ["restore", NAME, out, "--rate-limit", "10M", "--repo", repo];
     const child = regrainCommand(args, { stdout: "null", stderr: "null" }).spawn();
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    while (writtenTo(`${out}.part`) < 8 * MIB) await new Promise((resolve) => setTimeout(resolve, 50));
     child.kill("SIGKILL");
     await child.status;
     assert.throws(() => Deno.statSync(out), Deno.errors.NotFound);

@@ -9,8 +9,10 @@ import { buildCowd, caseNamed, deltaFiles, overlay, Rng, writeCase } from "../..
 import { sha256File } from "../helpers/bytes.ts";
 import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { UndoSaver } from "../../cli/target/undo.ts";
-import { Batch } from "../../core-as/host/mod.ts";
+import * as kernels from "../../core-as/core.wasm";
+import { Batch, Core } from "../../core-as/host/mod.ts";
 import { CrashMachine } from "../helpers/crash_machine.ts";
+import { MemoryTarget } from "../helpers/memory_target.ts";
 import { RecordingTarget } from "../helpers/recording_target.ts";
 import { withTempDir } from "../helpers/peers.ts";
 import { importRbdDiff } from "../helpers/rbd_import.ts";
@@ -421,4 +423,32 @@ Deno.test("D11: the undo file of a volume beyond 62 TiB is made, noted as whole,
   assert.equal(prepared.undo!.state, "applied");
   assert.ok(prepared.undo!.marks.every(({ offsetBytes }) => offsetBytes >= farBytes));
   assert.equal(prepared.undo!.marks.length, 5);
+});
+
+Deno.test("F4: what is larger than the room of the saver is cut at blocks, so that no mark is cut", async () => {
+  const small = new Core(kernels);
+  Object.defineProperty(small, "spare", { value: small.spare.subarray(0, 64 * 1024) });
+  const sizeBytes = 300 * 1024;
+  const target = new MemoryTarget(new Uint8Array(sizeBytes).fill(7));
+  const { io } = new CrashMachine({});
+  const saver = await UndoSaver.open(UNDO, { core: small, target, io }, {
+    operation: "apply",
+    plan: "0123456789abcdef",
+    id: "01234567",
+    isOrdered: true,
+    blocks: [],
+    blocksHash: "0".repeat(16),
+    ahead: [],
+  });
+  const stretches = new Batch();
+  stretches.add({ offsetBytes: 512, lengthBytes: sizeBytes - 1024, at: -1 });
+  await saver.save(stretches);
+  saver.close();
+  let savedBytes = 0;
+  for await (const { offsetBytes, lengthBytes } of (await prepareDiff(io.openSource(UNDO))).diff.records()) {
+    assert.equal(offsetBytes % 512, 0);
+    assert.equal(lengthBytes % 512, 0);
+    savedBytes += lengthBytes;
+  }
+  assert.equal(savedBytes, sizeBytes - 1024);
 });
