@@ -1,8 +1,8 @@
 /** The programs that back the disk up: ours, restic, borg and kopia. Each keeps its repository in a folder. */
 import { peer } from "../helpers/peers.ts";
+import { REGRAIN } from "./installed.ts";
 import type { Contestant } from "./measure.ts";
 
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 /** What ours calls the disk. */
 export const NAME = "bench/disk";
 const PASSWORD = "bench";
@@ -30,7 +30,7 @@ export function ourProgram(repository: string, flags: readonly string[] = []): P
 
 /** Our own program, started as a user starts it. */
 export function regrainCall(...args: readonly string[]): Contestant {
-  return { name: "regrain", command: Deno.execPath(), args: ["run", "-A", MAIN, ...args] };
+  return { name: "regrain", command: REGRAIN, args };
 }
 
 /** Why a program does not take part. */

@@ -1,14 +1,14 @@
 /** The programs that are measured: ours, the loop in C, a loop of 512 bytes in Ruby, and qemu-img. */
 import { peer, run } from "../helpers/peers.ts";
+import { REGRAIN } from "./installed.ts";
 import type { Contestant } from "./measure.ts";
 
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const LOOP_SOURCE = new URL("apply_loop.c", import.meta.url).pathname;
 const SECTOR_LOOP = new URL("sector_loop.rb", import.meta.url).pathname;
 
 /** Our own program, started as a user starts it. */
 export function regrain(...args: readonly string[]): Contestant {
-  return { name: "regrain", command: Deno.execPath(), args: ["run", "-A", MAIN, ...args] };
+  return { name: "regrain", command: REGRAIN, args };
 }
 
 /** Our apply: deltas oldest first. */
