@@ -292,3 +292,20 @@ Deno.test("reads that go on where the last one ended look at the tables less and
   await readBytes(disk, 3 * 1024 * 1024, 512);
   assert.ok(file.calls - ordered <= 4, "a read that goes nowhere looks at its own stretch alone");
 });
+
+Deno.test("a disk that is read from the start again has what was written into a hole of its file since", async () => {
+  const bytes = new Uint8Array(64 * SECTOR_SIZE);
+  let kind: "zero" | "data" = "zero";
+  const file: Source = {
+    ...memorySource("disk.img", bytes),
+    runs: (start, end) => [{ start, length: end - start, kind }],
+  };
+  const context = memoryContext({});
+  const files = { ...context.files, open: () => file };
+  const disk = new Disk(core, [await openLink("disk.img", { ...context, files }, "image")]);
+  for (let at = 0; at < bytes.length; at += 4096) await readBytes(disk, at, 4096);
+  bytes.fill(7);
+  kind = "data";
+  assert.deepEqual(await readBytes(disk, 0, 4096), new Uint8Array(4096).fill(7));
+  assert.deepEqual(await readBytes(disk, 4096, 4096), new Uint8Array(4096).fill(7));
+});

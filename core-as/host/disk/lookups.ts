@@ -4,6 +4,7 @@
  * Whoever reads a disk piece by piece asks for piece after piece of what one table tells, and every look at a table is
  * a call of its own at the medium. So what was found last is kept, and a read that goes on where the last one ended
  * looks further ahead each time, up to what one step of the walk takes. Any other read looks at its own stretch alone.
+ * A read at or before the place of the one before begins anew: by then the file may have data where it had a hole.
  *
  * This module is browser compatible.
  */
@@ -19,6 +20,8 @@ export interface LookedUp {
 
 export class Lookups {
   private last: LookedUp | undefined;
+  /** Of the read before. */
+  private lastSector = -1;
 
   /** @param step Looks up `[from, to)`, or the first part of it; its list is valid until the next step. */
   constructor(
@@ -28,7 +31,8 @@ export class Lookups {
 
   /** What holds `sector`; it may end before `toSector`, and begin before `sector`. */
   async at(sector: number, toSector: number): Promise<LookedUp> {
-    const { last } = this;
+    const last = sector > this.lastSector ? this.last : undefined;
+    this.lastSector = sector;
     if (last && sector >= last.fromSector && sector < last.toSector) return last;
     const goesOn = last !== undefined && sector === last.toSector;
     const found = goesOn ? await this.ahead(last, toSector) : await this.step(sector, toSector);
