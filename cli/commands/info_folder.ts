@@ -1,4 +1,4 @@
-/** `regrain info FOLDER`: a VM, its disks, what stands on what, and the commands that move them. */
+/** `regrain info FOLDER`: a VM, its disks, what stands on what, and the commands that move them, or back them up. */
 import {
   applyCommand,
   baseName,
@@ -13,11 +13,14 @@ import {
   type LinkIdentity,
   looseNames,
   quotePath,
+  quoteWord,
   refusalOf,
+  RegrainError,
   SECTOR_SIZE,
   surveyFolder,
   type VmFolder,
 } from "../../core-as/host/mod.ts";
+import { checkSourceName } from "../../core-as/host/repo/mod.ts";
 import type { Console } from "../ui/mod.ts";
 import { verdictLine } from "./describe.ts";
 import type { Session } from "./session.ts";
@@ -58,6 +61,40 @@ export function movingCommands(
   return [copyOf(base, words), ...grow(base, leaf), ...deltas, ...later];
 }
 
+/**
+ * The line that backs all disks of a VM up as one moment. None unless all of the VM is here and whole: one disk less
+ * would look like the VM all the same.
+ */
+function backupCommand(found: VmFolder, words: readonly string[]): string | undefined {
+  const { vms: [vm, ...others], disks, missing, problems, orphans } = found;
+  const isWhole = vm !== undefined && others.length === 0 && !vm.encrypted && disks.length > 0 &&
+    missing.length + problems.length + orphans.length === 0;
+  if (!isWhole) return undefined;
+  const labelled: string[] = [];
+  for (const disk of disks) {
+    const { links, current, orphans, slot } = disk;
+    const isUsable = slot !== undefined && current !== undefined && orphans.length === 0 &&
+      heldCount(links) === 0 && links.every(({ descriptor }) => descriptor?.encryption === undefined) &&
+      movingCommands(disk, words).length > 0;
+    if (!isUsable) return undefined;
+    labelled.push(quoteWord(`disk-${labelled.length}=${current}`));
+  }
+  const name = [vm.displayName, baseName(vm.path).replace(/\.vmx$/i, "")].find(isSourceName);
+  if (name === undefined) return undefined;
+  const flags = [...words, "--vm", name].map(quoteWord);
+  return ["regrain backup", ...flags, ...labelled, "--config", quotePath(vm.path)].join(" ");
+}
+
+function isSourceName(name: string | undefined): name is string {
+  try {
+    if (name !== undefined) checkSourceName(name);
+    return name !== undefined;
+  } catch (error) {
+    if (error instanceof RegrainError) return false;
+    throw error;
+  }
+}
+
 /** How many deltas of a chain, oldest first, its base holds already. */
 function heldCount(links: readonly LinkIdentity[]): number {
   const [base, ...deltas] = links;
@@ -95,11 +132,8 @@ function copyOf(base: LinkIdentity, words: readonly string[]): string {
   return applyCommand({ flags: [...words, "--create"], deltas: [base.path], target: TARGET });
 }
 
-function folderJson(
-  folder: string,
-  { vms, disks, missing, problems, orphans }: VmFolder,
-  words: readonly string[],
-): unknown {
+function folderJson(folder: string, found: VmFolder, words: readonly string[]): unknown {
+  const { vms, disks, missing, problems, orphans } = found;
   return {
     folder,
     vms: vms.map(({ path, displayName, encrypted, disks }) => ({
@@ -119,6 +153,7 @@ function folderJson(
         : { code: disk.error.code, message: disk.error.message, hint: disk.error.hint },
       commands: movingCommands(disk, words),
     })),
+    backup: backupCommand(found, words) ?? null,
     missing,
     orphans,
     problems: problems.map(({ code, message }) => ({ code, message })),
@@ -143,7 +178,7 @@ interface Listed {
 }
 
 function printFolder(folder: string, listed: Listed, console: Console): void {
-  const { found } = listed;
+  const { found, words } = listed;
   console.out(console.paint("bold", folder, "out"));
   for (const { path, displayName, encrypted } of found.vms) {
     console.out(`  VM ${displayName ?? "without a name"} (${path})${encrypted ? ", encrypted" : ""}`);
@@ -165,6 +200,11 @@ function printFolder(folder: string, listed: Listed, console: Console): void {
     );
   }
   if (found.disks.length === 0) console.out("  no disk with a descriptor");
+  const backup = backupCommand(found, words);
+  if (backup !== undefined) {
+    console.out("  to back all of it up, while the VM is off:");
+    console.out(`    ${backup}`);
+  }
   for (const problem of found.problems) console.out(`  not read: ${problem.message}`);
 }
 

@@ -192,7 +192,10 @@ export function heldByRun(path: string): RegrainError {
 /** The error of a path that stands for something without a size or an end. */
 export function unsuitable(code: ErrorCode, path: string, kind: "directory" | "other"): RegrainError {
   const found = kind === "directory" ? "a directory" : "neither file nor block device";
-  return new RegrainError(code, `it is ${found}, expected a file or block device`, { path });
+  const hint = kind === "directory" && code === "NOT_A_DISK"
+    ? { hint: `regrain info ${quotePath(path)} shows the disks of a VM's folder, and the commands for them` }
+    : {};
+  return new RegrainError(code, `it is ${found}, expected a file or block device`, { path, ...hint });
 }
 
 /** The error of a path that Deno's own permissions do not cover. */

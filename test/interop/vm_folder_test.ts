@@ -17,7 +17,7 @@ import {
   overlay,
 } from "../../fixtures/mod.ts";
 import { assertFileHolds } from "../helpers/bytes.ts";
-import { regrainExits } from "../helpers/cli.ts";
+import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { withTempDir } from "../helpers/peers.ts";
 
 const CAPACITY = 2048;
@@ -73,6 +73,44 @@ Deno.test("A18: backup of a delta, alone or with its chain, and info say that a 
     assert.match(regrainExits(0, ["info", DELTA], { cwd }).stdout, warning);
     const json = JSON.parse(regrainExits(0, ["info", "--json", BASE.descriptor], { cwd }).stdout);
     assert.deepEqual(json.newer, [DELTA, NEWER]);
+  }));
+
+Deno.test("B15: info of a VM's folder names the line that backs it up, where all of the VM is there", () =>
+  withVm(vmFiles(NEWER), (cwd) => {
+    const backupOf = () => JSON.parse(regrainExits(0, ["info", "--json", "."], { cwd }).stdout).backup;
+    assert.equal(backupOf(), null, "a disk that the .vmx names is not here");
+    const vmx = (name: string, ...more: string[]) =>
+      Deno.writeTextFileSync(
+        join(cwd, "vm.vmx"),
+        [`displayName = "${name}"`, `scsi0:0.fileName = "${NEWER}"`, ...more].join("\n"),
+      );
+    vmx("a@b/");
+    assert.match(backupOf(), /^regrain backup --vm vm disk-0=/, "by the name of the .vmx");
+    vmx("web 01");
+    const [, line] = / {2}to back all of it up, .*:\n {4}(regrain .*)\n/.exec(
+      regrainExits(0, ["info", "."], { cwd }).stdout,
+    )!;
+    assert.equal(line, backupOf());
+    const words = [...line!.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!);
+    regrainExits(0, ["repo", "init", "--repo", "r"], { cwd });
+    regrainExits(0, [...words.slice(1), "--repo", "r"], { cwd });
+    regrainExits(0, ["restore", "web 01@latest", "out/", "--repo", "r"], { cwd });
+    assertFileHolds(join(cwd, "out/disk-0.img"), ALL_BYTES);
+    assert.deepEqual([...Deno.readDirSync(join(cwd, "out"))].map(({ name }) => name).sort(), [
+      "disk-0.img",
+      "vm.vmx",
+    ]);
+    Deno.removeSync(join(cwd, DELTA));
+    assert.equal(backupOf(), null, "the chain is not whole");
+    const { hint } = regrainRefuses({ code: "NOT_A_DISK", exit: 4 }, [
+      "backup",
+      ".",
+      "--name",
+      "v/d",
+      "--repo",
+      "r",
+    ], { cwd });
+    assert.match(hint!, /^regrain info \. shows/);
   }));
 
 Deno.test("A18: info of a folder lists the VM, its chain, which link is current, and what is not there", () =>
