@@ -29,7 +29,7 @@ export function datastorePath(name: string): { datastore: string; path: string }
   return datastore === undefined ? undefined : { datastore, path: path! };
 }
 
-/** True for names that mean a file only with `./` before them. */
+/** True for names that mean a file only with `./` before them: one expression, since the page has it too. */
 export function isPlaceName(name: string): boolean {
-  return schemeOf(name) !== undefined || datastorePath(name) !== undefined;
+  return /^((?![a-z]:\\)[^/\\:]+:|\[[^\]/]+\] )/i.test(name);
 }

@@ -18,6 +18,21 @@ Deno.test("a colon before the first slash makes a name that of something else th
   for (const name of ["./a:b", "/srv/a:b", "a/b:c", "vm.img", "-", "", "../x:y", ":x", ".\\a:b", "C:\\vms"]) {
     assert.ok(!isPlaceName(name), name);
   }
+  for (
+    const name of [
+      "C:/vms",
+      "C:\\vms",
+      "c:vms",
+      "[ds] vm.vmdk",
+      "[ds]vm.vmdk",
+      "[a/b] c",
+      "[a:b] c",
+      "a\nb:c",
+    ]
+  ) {
+    const isPlace = schemeOf(name) !== undefined || datastorePath(name) !== undefined;
+    assert.equal(isPlaceName(name), isPlace, name);
+  }
   assert.deepEqual(schemeOf("nbd+unix:///disk?socket=/s"), { scheme: "nbd+unix", rest: "///disk?socket=/s" });
   assert.deepEqual(schemeOf("a:b\nc"), { scheme: "a", rest: "b\nc" });
 });
