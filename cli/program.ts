@@ -9,6 +9,7 @@ import {
   examples,
   formatOption,
   progressOption,
+  targetFormatOption,
   withCommon,
   withFinding,
   withOpening,
@@ -156,7 +157,7 @@ function compareCommand(finish: (status: number) => void) {
     .addOption(formatOption())
     .addOption(
       new Option("--format-b <format>", "what B is, where it is something else than A").choices(
-        ["raw", "vmdk"] as const,
+        ["raw", "vmdk", "qcow2"] as const,
       ),
     )
     .addOption(progressOption());
@@ -234,7 +235,7 @@ function applyCommand(finish: (status: number) => void) {
       new Option("--sparse <mode>", "zeros become holes: auto (files only), always (devices too), never")
         .choices(["auto", "always", "never"] as const).default("auto" as const),
     )
-    .addOption(formatOption("TARGET"))
+    .addOption(targetFormatOption())
     .addOption(progressOption());
   return withCommon(withOpening(withSafeguards(command, "the deltas")))
     .addHelpText(

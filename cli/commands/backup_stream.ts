@@ -64,12 +64,15 @@ export function checkStream(
       hint: "- for standard input, or --from-command",
     });
   }
-  if (format === "vmdk") {
+  if (format === "vmdk" || format === "qcow2") {
+    const what = format === "vmdk" ? "a VMDK" : "a qcow2 image";
     throw new RegrainError(
       "USAGE",
-      "a VMDK is not backed up from a stream: its parts do not come in the order of the disk",
+      `${what} is not backed up from a stream: its parts do not come in the order of the disk`,
       {
-        hint: "back the file up by its name; or regrain apply - TARGET, and back TARGET up",
+        hint: format === "vmdk"
+          ? "back the file up by its name; or regrain apply - TARGET, and back TARGET up"
+          : "back the file up by its name",
       },
     );
   }

@@ -22,7 +22,16 @@ export function withOpening<A extends unknown[], O extends Record<string, unknow
 export function formatOption(what = "IMAGE") {
   return new Option(
     "--format <format>",
-    `what ${what} is: raw, or vmdk; without it the name says so (.vmdk, but not -flat.vmdk), and the content never`,
+    `what ${what} is: raw, vmdk or qcow2; without it the name says so (.vmdk, but not -flat.vmdk, and .qcow2), and ` +
+      "the content never",
+  ).choices(["raw", "vmdk", "qcow2"] as const);
+}
+
+/** The same of what is written to. */
+export function targetFormatOption() {
+  return new Option(
+    "--format <format>",
+    "what TARGET is: raw, or vmdk; without it the name says so (.vmdk, but not -flat.vmdk), and the content never",
   ).choices(["raw", "vmdk"] as const);
 }
 

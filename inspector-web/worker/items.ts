@@ -4,6 +4,7 @@ import {
   type Context,
   decideFormat,
   type Descriptor,
+  formatOfLooks,
   identifyLink,
   type ImageFormat,
   isDelta,
@@ -90,7 +91,8 @@ function isMap({ path, sizeBytes }: Source, { head }: Probe): boolean {
 function shownAsRaw(name: string, seen: Probe): string | undefined {
   const looks = looksLike(seen);
   if (looks === undefined) return undefined;
-  const way = seen.kind === "raw" ? "" : "; if it is one, give it a name that ends in .vmdk";
+  const format = formatOfLooks(seen);
+  const way = format ? `; if it is one, give it a name that ends in .${format}` : "";
   return `${name} begins like ${looks}, and is shown as the raw disk that its name says it is, since a guest can ` +
     `write such bytes${way}`;
 }

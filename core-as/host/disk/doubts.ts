@@ -33,6 +33,10 @@ const WAYS: Readonly<Record<string, Way>> = {
       "copy the descriptor again; a delta's extent lines name files that hold data; --force takes it as zeros, " +
       "which overwrite that part of the disk",
   },
+  "marked-corrupt": {
+    code: "DAMAGED",
+    hint: "regrain check and qemu-img check say what is wrong; --force reads it as its tables say",
+  },
   encrypted: {
     code: "ENCRYPTED",
     hint:

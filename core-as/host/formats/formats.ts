@@ -5,10 +5,11 @@
  */
 import type { FormatRecord } from "./format.ts";
 import type { ImageFormat } from "./image_format.ts";
+import { QCOW2 } from "./qcow2/qcow2.ts";
 import { RAW } from "./raw/raw.ts";
 import { VMDK } from "./vmdk/vmdk.ts";
 
-const FORMATS: Readonly<Record<ImageFormat, FormatRecord>> = { raw: RAW, vmdk: VMDK };
+const FORMATS: Readonly<Record<ImageFormat, FormatRecord>> = { raw: RAW, vmdk: VMDK, qcow2: QCOW2 };
 
 /** The record of a format. */
 export function formatNamed(name: ImageFormat): FormatRecord {

@@ -5,7 +5,7 @@
  */
 
 /** What the user can say that an image is. */
-export const IMAGE_FORMATS = ["raw", "vmdk"] as const;
+export const IMAGE_FORMATS = ["raw", "vmdk", "qcow2"] as const;
 export type ImageFormat = typeof IMAGE_FORMATS[number];
 
 /**

@@ -61,7 +61,16 @@ const KNOWN: readonly Known[] = [
   packed("zstd", /\.zst$/i, "zstd"),
   packed("xz", /\.xz$/i, "xz"),
   packed("bzip2", /\.bz2$/i, "bzip2"),
-  converted("qcow2", /\.(?:qcow2?|qcow3)$/i, "qcow2"),
+  {
+    foreign: "qcow2",
+    suffix: /\.(?:qcow2?|qcow3)$/i,
+    way: (path, role) =>
+      role === "delta"
+        ? DELTAS_FIRST
+        : role === "image"
+        ? "--format qcow2 reads it as what it is"
+        : `qemu-img convert -f qcow2 -O vmdk ${quotePath(path)} makes a VMDK of it`,
+  },
   converted("VHDX", /\.vhdx$/i, "vhdx"),
   converted("VHD", /\.(?:vhd|vpc)$/i, "vpc"),
   converted("VDI", /\.vdi$/i, "vdi"),

@@ -40,10 +40,10 @@ const IMAGES: [string, Uint8Array, RegExp, string][] = [
   ["vm.ova", starting("ustar", 257), /OVA/, "tar -xf vm.ova, and give the .vmdk that comes out"],
   ["vm.zip", starting("PK\x03\x04"), /is zip/, "unzip vm.zip, and give the .vmdk that comes out"],
   [
-    "vm.qcow2",
+    "vm.qcow",
     starting("QFI\xfb"),
     /is qcow2/,
-    "qemu-img convert -f qcow2 -O raw vm.qcow2 vm.img, and give that",
+    "--format qcow2 reads it as what it is",
   ],
   [
     "vm.vhdx",
@@ -84,7 +84,7 @@ Deno.test("C9: a raw disk that only begins like another format is not refused", 
       assert.equal(await refusal("vm.img", { "vm.img": bytes }), undefined, path);
     }
   }
-  for (const path of ["vm.qcow2", "vm.gz", "vm.vhd"]) {
+  for (const path of ["vm.qcow", "vm.gz", "vm.vhd"]) {
     assert.equal(await refusal(path, { [path]: plain }), undefined, path);
   }
 });

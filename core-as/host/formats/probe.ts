@@ -6,6 +6,7 @@
 import { COWD_MAGIC } from "./vmdk/cowd.ts";
 import { HEAD_BYTES, looksLikeDescriptor } from "./vmdk/descriptor_text.ts";
 import { RegrainError } from "../errors.ts";
+import { IMAGE_FORMATS, type ImageFormat } from "./image_format.ts";
 import { HOSTED_MAGIC } from "./vmdk/hosted_sparse.ts";
 import { SESPARSE_MAGIC } from "./vmdk/sesparse.ts";
 import { readBytes, type Source } from "../source.ts";
@@ -72,6 +73,11 @@ const KIND_NAMES: Record<Exclude<Kind, "raw">, string> = {
 /** What the first bytes look like, in words, if they look like anything. */
 export function looksLike({ kind, foreign }: Pick<Probe, "kind" | "foreign">): string | undefined {
   return kind === "raw" ? foreign : KIND_NAMES[kind];
+}
+
+/** The format that images are read in and that the first bytes look like, if there is one. */
+export function formatOfLooks({ kind, foreign }: Pick<Probe, "kind" | "foreign">): ImageFormat | undefined {
+  return kind === "raw" ? IMAGE_FORMATS.find((format) => format === foreign) : "vmdk";
 }
 
 /** True of bytes that are text and nothing else: no disk begins so. */

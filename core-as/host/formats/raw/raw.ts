@@ -10,7 +10,7 @@ import type { Source } from "../../source.ts";
 import { ceilDiv, SECTOR_SIZE } from "../../units.ts";
 import type { Deciding, FormatRecord, WayIn } from "../format.ts";
 import { otherThanRaw } from "../other_formats.ts";
-import { looksLike, type Probe, probe } from "../probe.ts";
+import { formatOfLooks, looksLike, type Probe, probe } from "../probe.ts";
 import { findDescriptorBeside } from "../vmdk/descriptor_file.ts";
 import { withPieceFinding } from "../vmdk/link.ts";
 import { descriptorDespite, isDescriptorOfOwnExtent } from "../vmdk/own_extent.ts";
@@ -79,9 +79,12 @@ function rawDespite(file: Pick<Source, "path" | "isDevice">, seen: Probe): strin
   const looks = looksLike(seen);
   if (looks === undefined) return undefined;
   const by = file.isDevice ? "it is a block device" : "its name says that it is a raw disk";
-  const way = seen.kind === "raw"
+  const format = formatOfLooks(seen);
+  const way = format === undefined
     ? "--format raw says that this is right"
-    : "--format vmdk reads it as a VMDK, --format raw says that this is right";
+    : `--format ${format} reads it as ${
+      format === "vmdk" ? "a VMDK" : "one"
+    }, --format raw says that this is right`;
   return `${file.path}: ${by}, and it begins like ${looks}; it is read as a raw disk, since a guest can write such ` +
     `bytes (${way})`;
 }
