@@ -13,6 +13,8 @@ export interface FailurePlace {
   readonly path: string;
   /** `put`, `get`, `list`: what was asked for. */
   readonly operation: string;
+  /** The store answered a moment ago: it is restarted, or the line is down, and a backup of hours waits for it. */
+  readonly wasReached?: boolean;
 }
 
 export interface Failure {
@@ -49,7 +51,7 @@ export class IdleConnection extends Error {
 }
 
 const MANY_ATTEMPTS = Infinity;
-/** Nobody listens, or no such host: soon clear, and seldom mended by waiting. */
+/** Nobody listens, or no such host: soon clear, and seldom mended by waiting where there never was an answer. */
 const UNREACHABLE_ATTEMPTS = 4;
 /** Content that arrives damaged again and again is not the wire's fault. */
 const DAMAGE_ATTEMPTS = 4;
@@ -110,7 +112,7 @@ export function judge(thrown: unknown, place: FailurePlace): Failure {
   if (isBug(thrown)) throw thrown;
   const facts = factsOf(thrown);
   const meaning = meaningOf(facts, place);
-  const maxAttempts = attemptsFor(facts);
+  const maxAttempts = attemptsFor(facts, place);
   const detail = meaning.hint === undefined ? {} : { hint: meaning.hint };
   return {
     transient: maxAttempts > 1,
@@ -148,6 +150,11 @@ export function codeOf(thrown: unknown): string {
 export function isDenial(thrown: unknown): boolean {
   const { status, code } = factsOf(thrown);
   return status === 403 || code === "AccessDenied";
+}
+
+/** Nobody answers at all. */
+export function isUnreachable(thrown: unknown): boolean {
+  return UNREACHABLE.has(factsOf(thrown).code);
 }
 
 /** A refusal without a code, as the answer to a HEAD is. */
@@ -205,9 +212,9 @@ function isBroken({ status, code, message }: Facts): boolean {
     (BROKEN.has(code) || code === "" && isOfNetwork(message) || isOfNetwork(message) && code === "TypeError");
 }
 
-function attemptsFor(facts: Facts): number {
+function attemptsFor(facts: Facts, { wasReached = false }: FailurePlace): number {
   const { status, code } = facts;
-  if (UNREACHABLE.has(code)) return UNREACHABLE_ATTEMPTS;
+  if (UNREACHABLE.has(code)) return wasReached ? MANY_ATTEMPTS : UNREACHABLE_ATTEMPTS;
   if (DAMAGED.has(code)) return DAMAGE_ATTEMPTS;
   if (SKEWED.has(code)) return facts.clockCorrected ? CLOCK_ATTEMPTS : 1;
   if (isFull(facts) || status === 501) return 1;

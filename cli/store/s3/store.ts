@@ -20,6 +20,7 @@ import {
   isConditionUnmet,
   isDenial,
   isUnable,
+  isUnreachable,
   isWordless,
   judge,
 } from "./failure.ts";
@@ -91,6 +92,8 @@ export class S3Store implements ObjectStore {
   private conditional = true;
   private batches = true;
   private bucketSeen = false;
+  /** Whether the store answered, and was not waited for in vain since. */
+  private wasReached = false;
 
   constructor(private readonly connected: Connected, private readonly options: S3Options) {
     this.isKey = keyRule(options.foreignKeys);
@@ -349,22 +352,29 @@ export class S3Store implements ObjectStore {
   }
 
   /** One request with a place among the others, watched for standing still, and tried again while that may help. */
-  private ask<T>(
+  private async ask<T>(
     { key, operation, patienceMs = this.idleMs, forMs = Infinity }: Asking,
     attempt: (signal: AbortSignal, progress: () => void) => Promise<T>,
   ): Promise<T> {
-    return persist(key, {
-      policy: { ...this.policy, forMs: Math.min(forMs, this.policy.forMs) },
-      judge: (thrown): Failure =>
-        judge(thrown, { bucket: this.options.bucket, path: this.pathOf(key), operation }),
-      attempt: () =>
-        this.gate.run(async () => {
-          await this.connected.signIn();
-          const made = await watched(patienceMs, attempt);
-          this.bucketSeen = true;
-          return made;
-        }),
-    });
+    const { bucket } = this.options;
+    try {
+      return await persist(key, {
+        policy: { ...this.policy, forMs: Math.min(forMs, this.policy.forMs) },
+        judge: (thrown): Failure =>
+          judge(thrown, { bucket, path: this.pathOf(key), operation, wasReached: this.wasReached }),
+        attempt: () =>
+          this.gate.run(async () => {
+            await this.connected.signIn();
+            const made = await watched(patienceMs, attempt);
+            this.bucketSeen = this.wasReached = true;
+            return made;
+          }),
+      });
+    } catch (error) {
+      // Waited for once; what is asked after it, such as that the backup failed, need not wait as long again.
+      if (error instanceof RegrainError && isUnreachable(error.cause)) this.wasReached = false;
+      throw error;
+    }
   }
 
   private addressOf(key: string): { Bucket: string; Key: string } {
