@@ -92,6 +92,8 @@ export interface Finish {
 interface FormatWork {
   readonly snapshot: Snapshot;
   readonly cid: string | undefined;
+  /** What could not be read by the time that the disk is written: then it is not the disk of that CID. */
+  readonly damaged: readonly unknown[];
   readonly io: Io;
   /** Whether a file that is there is replaced. */
   readonly force: boolean;
@@ -126,7 +128,7 @@ export function planFormat(
   return format === "vmdk-flat" ? planFlat(path, about) : planConversion(format, path, about);
 }
 
-function planFlat(path: string, { snapshot, cid, io, mode, force }: FormatWork): Finish {
+function planFlat(path: string, { snapshot, cid, damaged, io, mode, force }: FormatWork): Finish {
   if (!path.endsWith(".vmdk")) {
     throw new RegrainError(
       "USAGE",
@@ -145,13 +147,14 @@ function planFlat(path: string, { snapshot, cid, io, mode, force }: FormatWork):
   }
   const rawPath = path.replace(/\.vmdk$/, "-flat.vmdk");
   const flatName = rawPath.slice(rawPath.lastIndexOf("/") + 1);
-  const text = flatDescriptor({ sizeBytes: snapshot.sizeBytes, cid, flatName });
-  const bytes = new TextEncoder().encode(text);
   return {
     rawPath,
     made: [path, partOf(path)],
     copies: 1,
     async run(part) {
+      const known = damaged.length > 0 ? undefined : cid;
+      const text = flatDescriptor({ sizeBytes: snapshot.sizeBytes, cid: known, flatName });
+      const bytes = new TextEncoder().encode(text);
       // Both files are locked until the second has its name: else two runs could each give the other's disk its CID.
       const descriptor = await writePart(partOf(path), bytes, io);
       try {

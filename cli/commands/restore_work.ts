@@ -110,15 +110,17 @@ export function tellRestored(counts: RestoreCounts, end: End): void {
       target: path,
       root: snapshot.root,
       ...counts,
-      resumedBytes: inPlace?.resumedBytes ?? 0,
-      cid: inPlace?.cid ?? null,
-      undo: inPlace?.undo ?? null,
+      ...(inPlace && {
+        resumedBytes: inPlace.resumedBytes,
+        cid: inPlace.cid ?? null,
+        undo: inPlace.undo ?? null,
+      }),
       damaged: damaged.map(({ offsetBytes, lengthBytes, reason }) => ({
         start: offsetBytes,
         length: lengthBytes,
         reason,
       })),
-      verified: verified === undefined ? null : verifiedJson(verified),
+      ...(inPlace || verified ? { verified: verified === undefined ? null : verifiedJson(verified) } : {}),
       elapsedMs: Math.round(elapsedMs),
     });
     return;

@@ -135,3 +135,32 @@ Deno.test("B8: forget leaves what is held, damaged or not, and refuses an id tha
     repository.refuses({ code: "SNAPSHOT_MISSING", exit: 4 }, ["forget", "latest"]);
     assert.equal(repository.keys("snaps/").length, 1);
   }));
+
+Deno.test("F4: a flat VMDK with zeros for what is damaged does not get the CID of the disk, and is taken back", () =>
+  withRepository((repository) => {
+    const { folder } = repository;
+    repository.backUp("abc.d");
+    const vmdk = `${folder}/vm.vmdk`;
+    repository.run(["restore", DISK, vmdk, "--format", "vmdk-flat"]);
+    const text = Deno.readTextFileSync(vmdk).replace("CID=fffffffe", "CID=aaaa0001");
+    Deno.writeTextFileSync(vmdk, text);
+    repository.run(["backup", vmdk, "--name", "vm/flat"]);
+    repository.flip(chunkKey(WHOLE, 1));
+    const before = WHOLE.slice().fill(7, CHUNK - 5000, 3 * CHUNK);
+    Deno.writeFileSync(`${folder}/vm-flat.vmdk`, before);
+    const args = ["--damaged", "zeros", "--verify"];
+    const undo = `${folder}/vm.undo`;
+    const inPlace = ["restore", "vm/flat", vmdk, "--delta", "--undo", undo, ...args];
+    assert.match(
+      repository.run(inPlace, 3).stderr,
+      /a new one, since this is not the disk that was backed up/,
+    );
+    assertFileHolds(`${folder}/vm-flat.vmdk`, without(WHOLE, 1));
+    assert.doesNotMatch(Deno.readTextFileSync(vmdk), /^CID=aaaa0001$/m);
+    regrainExits(0, ["apply", undo, vmdk]);
+    assertFileHolds(`${folder}/vm-flat.vmdk`, before);
+    assert.equal(Deno.readTextFileSync(vmdk), text);
+    repository.run(["restore", "vm/flat", `${folder}/new.vmdk`, "--format", "vmdk-flat", ...args], 3);
+    assert.match(Deno.readTextFileSync(`${folder}/new.vmdk`), /^CID=fffffffe$/m);
+    assertFileHolds(`${folder}/new-flat.vmdk`, without(WHOLE, 1));
+  }));
