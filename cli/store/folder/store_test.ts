@@ -133,10 +133,10 @@ Deno.test("an object that is larger than believed is an error, and is not read",
   });
 });
 
-Deno.test("a folder that is a file is a failure by name", async () => {
+Deno.test("a file in the place of the folder is no store, and is told so", async () => {
   const file = await Deno.makeTempFile();
   try {
-    await assert.rejects(new FolderStore(file).put("a/b", bytesOf("x")), { code: "STORE_FAILED" });
+    await assert.rejects(new FolderStore(file).put("a/b", bytesOf("x")), { code: "USAGE" });
   } finally {
     await Deno.remove(file);
   }
