@@ -4,6 +4,7 @@ import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { Repository } from "../backup/repository.ts";
 import { type Overlay, type RestoreCounts, restoreTo, type TargetContent } from "../backup/restore.ts";
 import { type DamagedStretch, inOrder } from "../backup/salvage.ts";
+import { isNowhere, KEPT_NOTHING } from "../places/null.ts";
 import { requireUnchanged } from "../target/undisturbed.ts";
 import { formatDuration, type Progress } from "../ui/mod.ts";
 import type { SafetyFlags } from "./apply_flags.ts";
@@ -108,6 +109,7 @@ export function tellRestored(counts: RestoreCounts, end: End): void {
       status: damaged.length === 0 ? "done" : "incomplete",
       id: snapshot.id,
       target: path,
+      ...isNowhere(path) ? { kept: false } : {},
       root: snapshot.root,
       ...counts,
       ...(inPlace && {
@@ -132,6 +134,7 @@ export function tellRestored(counts: RestoreCounts, end: End): void {
     `${formatSize(counts.writtenBytes)} written, ${formatSize(counts.keptBytes)} were right already, ` +
       `${formatSize(counts.zeroBytes)} of zeros; ${formatDuration(elapsedMs)}, ${rate}/s`,
   );
+  if (isNowhere(path)) console.tell(KEPT_NOTHING);
   if (verified) tellVerified(console, { path, isVmdk: inPlace?.base !== undefined, verified });
 }
 
