@@ -71,7 +71,7 @@ export function render(results: Results): string {
     "",
     `Machine: ${machine}.`,
     "",
-    "Whole processes, as installed, start-up included: median. *big* is 20 % of the disk in runs of 64 KiB to 4 MiB,",
+    "Whole processes, as installed: median (least to most). *big* is 20 % of the disk in runs of 64 KiB to 4 MiB,",
     `*small* 5 % in scattered runs of 4 KiB. The disk has ${
       formatSize(diskBytes)
     } and is in memory, all its pages in`,
