@@ -123,7 +123,8 @@ Deno.test("A0: a second lane writes a target that begins like a descriptor as th
     const path = `${cwd}/vm.img`;
     const { disk } = plantedDisk("descriptor");
     Deno.writeFileSync(path, disk);
-    const target = await joinTarget(path, { io, context: createContext(io, { format: "raw" }) });
+    const tools = { io, context: createContext(io, { format: "raw" }) };
+    const target = await joinTarget(path, tools, { sizeBytes: disk.length });
     try {
       assert.equal(target.sizeBytes, disk.length);
       assert.equal(target.path, path);
