@@ -1,3 +1,4 @@
+/// <reference lib="deno.ns" />
 import assert from "node:assert/strict";
 import { buildQcow2, QCOW2_CASES } from "../../fixtures/mod.ts";
 import { core } from "../../test/helpers/memory.ts";
