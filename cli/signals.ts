@@ -11,6 +11,7 @@
  */
 import { RegrainError } from "../core-as/host/errors.ts";
 import type { MaybePromise } from "../core-as/host/source.ts";
+import { isAbsent, isDenied } from "./deno_errors.ts";
 
 /** What each signal that stops ends the work with. */
 const STOP_CODES = { SIGINT: "INTERRUPTED", SIGTERM: "TERMINATED", SIGHUP: "HUNG_UP" } as const;
@@ -149,9 +150,7 @@ function ignoresHangup(): boolean {
   try {
     status = Deno.readTextFileSync("/proc/self/status");
   } catch (error) {
-    const isOutOfReach = [Deno.errors.NotFound, Deno.errors.NotCapable, Deno.errors.PermissionDenied]
-      .some((kind) => error instanceof kind);
-    if (!isOutOfReach) throw error;
+    if (!isAbsent(error) && !isDenied(error)) throw error;
   }
   const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
   return (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n;

@@ -23,6 +23,7 @@ const PARTS = [
   ["signals", /^cli\/signals\.ts$/],
   ["child", /^cli\/child\.ts$/],
   ["environment", /^cli\/environment\.ts$/],
+  ["deno-errors", /^cli\/deno_errors\.ts$/],
   ["commands", /^cli\/commands\//],
   ["lanes", /^cli\/lanes\//],
   ["workers", /^cli\/workers\//],
@@ -60,26 +61,31 @@ const ARROWS: Record<Part, readonly Part[]> = {
   units: [],
   host: [...HOST],
   build: [],
-  io: [...HOST],
-  stream: [...HOST, "io", "child"],
-  places: [...HOST, "io"],
-  target: [...HOST, "io", "stream", "places"],
-  apply: [...HOST, "io", "stream", "target", "lanes"],
+  io: [...HOST, "deno-errors"],
+  stream: [...HOST, "deno-errors", "io", "child"],
+  places: [...HOST, "deno-errors", "io"],
+  target: [...HOST, "deno-errors", "io", "stream", "places"],
+  apply: [...HOST, "deno-errors", "io", "stream", "target", "lanes"],
   "store-flags": [],
-  capability: [...HOST, "store-flags", "io", "stream", "child", "environment", "lanes"],
+  capability: [...HOST, "deno-errors", "store-flags", "io", "stream", "child", "environment", "lanes"],
   lanes: [...HOST],
   workers: [...HOST, ...CAPABILITIES, "context"],
   context: [...HOST, "kernels", "io"],
-  ui: [...HOST],
+  ui: [...HOST, "deno-errors"],
   version: [],
-  signals: [...HOST],
+  signals: [...HOST, "deno-errors"],
   child: ["environment"],
-  environment: HOST,
-  commands: [...HOST, ...CAPABILITIES, "context", "version", "signals", "child", "environment", "ui", "page"],
+  environment: [...HOST, "deno-errors"],
+  "deno-errors": [...HOST],
+  commands: [
+    ...HOST,
+    ...CAPABILITIES,
+    ...(["context", "version", "signals", "child", "environment", "deno-errors", "ui", "page"] as const),
+  ],
   program: ["commands", "store-flags", "version"],
   main: [...HOST, "program", "commands", "ui", "signals", "workers"],
   library: [...HOST, ...CAPABILITIES, "context", "version"],
-  ship: [...HOST, "program", "commands", "capability", "version"],
+  ship: [...HOST, "deno-errors", "io", "program", "commands", "capability", "version"],
   page: [],
   "inspector-build": [],
   inspector: [...HOST],
@@ -124,6 +130,32 @@ const BANNED: readonly { what: string; in: RegExp; except?: RegExp; pattern: Reg
   { what: "a line over 120 characters", in: /\.tsx?$/, pattern: /^.{121}/u },
   { what: "a path of one machine", in: /./, pattern: new RegExp(`/${"wo"}rk/|/${"ho"}me/\\w|/${"ro"}ot/`) },
   { what: "a registry's host", in: /./, pattern: new RegExp(`${"npm"}js\\.(org|com)|\\b${"js"}r\\.io`) },
+  {
+    what: "an error of Deno, which cli/deno_errors.ts alone tells apart",
+    in: /^cli\//,
+    except: /^cli\/deno_errors\.ts$|_test\.ts$/,
+    pattern: /\bDeno\.errors\b|\bos error\b/,
+  },
+  {
+    what: "a code of the system beside cli/deno_errors.ts",
+    in: /^cli\//,
+    // Errors of zlib have codes of their own.
+    except: /^cli\/(deno_errors|stream\/unpack)\.ts$|_test\.ts$/,
+    pattern: /["']code["'] in /,
+  },
+  {
+    what: "a file that is put in place beside cli/io/durable.ts",
+    in: /^cli\//,
+    except: /^cli\/io\/durable\.ts$|_test\.ts$/,
+    pattern: /\b(Deno|fs)\.rename(Sync)?\(/,
+  },
+  {
+    what: "a file that is made durable beside cli/io",
+    in: /^cli\//,
+    // The log file grows, and a target is no small file.
+    except: /^cli\/io\/(durable|log_file|portable|linux|linux_file)\.ts$|_test\.ts$/,
+    pattern: /\bfsync(Sync)?\(|\.syncSync\(|\bawait \w+\.sync\(/,
+  },
 ];
 
 const MAX_FILE_BYTES = 256 * 1024;
@@ -325,6 +357,24 @@ Deno.test("no line holds what is banned there", () => {
     }
   }
   assert.deepEqual(found, []);
+});
+
+Deno.test("another translation of errors, or another way to write durably, is found", () => {
+  const refused = [
+    "if (error instanceof Deno.errors.NotFound) return;",
+    "const { NotFound } = Deno.errors;",
+    "if (/os error 28/.test(message)) return;",
+    'if ("code" in error) return;',
+    "Deno.renameSync(temporary, path);",
+    "await Deno.rename(temporary, path);",
+    "fs.fsyncSync(fd);",
+    "file.syncSync();",
+    "await file.sync();",
+  ];
+  for (const line of refused) {
+    const rules = BANNED.filter((rule) => rule.in.test("cli/x/y.ts") && !rule.except?.test("cli/x/y.ts"));
+    assert.ok(rules.some(({ pattern }) => pattern.test(line)), line);
+  }
 });
 
 Deno.test("E4: no file of the program starts another program, but cli/child.ts", () => {

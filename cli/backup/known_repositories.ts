@@ -6,9 +6,11 @@
  * One small file an address, so that any number of processes may write at once: the last one wins, whole. Of two that
  * write at the same moment one may lose a snapshot that the other saw; the next command that sees it remembers it.
  */
-import { RegrainError } from "../../core-as/host/errors.ts";
+import { type ErrorCode, RegrainError } from "../../core-as/host/errors.ts";
 import { Fields, isUlid, type RepositoryDescription, sha256Hex } from "../../core-as/host/repo/mod.ts";
 import { variable } from "../environment.ts";
+import { isAbsent } from "../deno_errors.ts";
+import { PRIVATE_FOLDER_MODE, PRIVATE_MODE, replaceFile, translated, translating } from "../io/mod.ts";
 
 const FOLDER = "regrain/repositories";
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -64,13 +66,8 @@ function stateFolder(): string | undefined {
  * @throws {RegrainError} `NOT_A_DISK` for a file that cannot be understood, and what reading throws.
  */
 export async function recallRepository(path: string): Promise<KnownRepository | undefined> {
-  let bytes: Uint8Array<ArrayBuffer>;
-  try {
-    bytes = await Deno.readFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const bytes = await readIfThere(path);
+  if (bytes === undefined) return undefined;
   if (bytes.length > MAX_BYTES) {
     throw new RegrainError("LIMIT_EXCEEDED", "is no note of a repository", { path });
   }
@@ -85,6 +82,15 @@ export async function recallRepository(path: string): Promise<KnownRepository | 
     // Files of older versions have none.
     newest: new Map(fields.optional("newest", parseNewest)),
   };
+}
+
+async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await Deno.readFile(path);
+  } catch (cause) {
+    if (isAbsent(cause)) return undefined;
+    throw translated({ operation: "read file", path }, cause);
+  }
 }
 
 function parseNewest(fields: Fields, name: string): [string, string][] {
@@ -106,12 +112,12 @@ export async function rememberRepository(file: File, known: KnownRepository): Pr
   const before = await recallSound(file);
   const newest = new Map(before?.id === known.id ? before.newest : []);
   raiseNewest(newest, known.newest);
-  await write(file, { ...known, newest });
+  write(file, { ...known, newest });
 }
 
 /** Remembers a repository in the place of all that was remembered before. */
-export async function rememberAfresh(file: File, known: KnownRepository): Promise<void> {
-  await write(file, known);
+export function rememberAfresh(file: File, known: KnownRepository): Promise<void> {
+  return Promise.resolve(write(file, known));
 }
 
 /** Remembers snapshots no more that this host removed. */
@@ -119,7 +125,7 @@ export async function forgetNewest(file: File, ids: ReadonlySet<string>): Promis
   const known = await recallSound(file);
   if (known === undefined) return;
   const newest = new Map([...known.newest].filter(([, id]) => !ids.has(id)));
-  if (newest.size < known.newest.size) await write(file, { ...known, newest });
+  if (newest.size < known.newest.size) write(file, { ...known, newest });
 }
 
 /**
@@ -138,18 +144,20 @@ export function raiseNewest(newest: Map<string, string>, seen: Iterable<readonly
   return isRaised;
 }
 
+/** What a file that is sound may meet all the same: it stays as it is. */
+const UNREAD: readonly ErrorCode[] = ["PERMISSION", "OPEN_FAILED"];
+
 /** A file that cannot be understood is written anew; opening the repository told of it. */
 async function recallSound({ path }: File): Promise<KnownRepository | undefined> {
   try {
     return await recallRepository(path);
   } catch (error) {
-    if (error instanceof RegrainError) return undefined;
+    if (error instanceof RegrainError && !UNREAD.includes(error.code)) return undefined;
     throw error;
   }
 }
 
-/** Writes it beside the old one and renames: a killed process leaves the one or the other. */
-async function write({ path, folder }: File, known: KnownRepository): Promise<void> {
+function write({ path, folder }: File, known: KnownRepository): void {
   const { newest, ...rest } = known;
   const document = {
     version: 1,
@@ -157,13 +165,11 @@ async function write({ path, folder }: File, known: KnownRepository): Promise<vo
     authenticated: known.authenticated ? "yes" : "no",
     ...newest.size === 0 ? {} : { newest: Object.fromEntries(newest) },
   };
-  const temporary = `${path}.${crypto.randomUUID()}`;
-  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-  await Deno.writeTextFile(temporary, `${JSON.stringify(document, null, 2)}\n`, {
-    mode: 0o600,
-    createNew: true,
-  });
-  await Deno.rename(temporary, path);
+  translating(
+    { operation: "make", path: folder },
+    () => Deno.mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER_MODE }),
+  );
+  replaceFile(path, new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`), PRIVATE_MODE);
 }
 
 /** True when nothing is to be written. */

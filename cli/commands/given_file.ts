@@ -1,5 +1,6 @@
 /** Small files that a flag or argument names: a list, a passphrase, a copy of keys. */
 import { formatSize, RegrainError } from "../../core-as/host/mod.ts";
+import { translated } from "../io/mod.ts";
 
 /**
  * The whole of a small file; of a pipe, such as a shell makes of `<(…)`, all that comes.
@@ -14,23 +15,12 @@ export function readGivenFile(path: string, { mostBytes, what }: { mostBytes: nu
     const { isFile, size } = Deno.statSync(path);
     if (!isFile || size <= mostBytes) bytes = Deno.readFileSync(path);
   } catch (cause) {
-    throw openError(path, cause);
+    const error = translated({ operation: "read file", path }, cause);
+    if (path !== "-" || !(error instanceof RegrainError)) throw error;
+    throw error.withHint("/dev/stdin is standard input here");
   }
   if (bytes !== undefined && bytes.length <= mostBytes) return bytes;
   throw new RegrainError("LIMIT_EXCEEDED", `is larger than ${what} can be: ${formatSize(mostBytes)}`, {
     path,
-  });
-}
-
-function openError(path: string, cause: unknown): RegrainError {
-  if (cause instanceof Deno.errors.NotFound) {
-    const hint = path === "-" ? { hint: "/dev/stdin is standard input here" } : {};
-    return new RegrainError("NOT_FOUND", "does not exist", { path, cause, ...hint });
-  }
-  const isDenied = cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied;
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new RegrainError(isDenied ? "PERMISSION" : "OPEN_FAILED", `cannot be read (${why})`, {
-    path,
-    cause,
   });
 }

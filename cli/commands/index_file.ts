@@ -3,9 +3,8 @@ import { RegrainError } from "../../core-as/host/mod.ts";
 import type { Repository } from "../backup/repository.ts";
 import type { IndexFile } from "../backup/snapshot_index.ts";
 import { variable } from "../environment.ts";
+import { PRIVATE_FOLDER_MODE, PRIVATE_MODE, replaceFile, translating } from "../io/mod.ts";
 
-const FOLDER_MODE = 0o700;
-const FILE_MODE = 0o600;
 /** Of a hundred thousand snapshots it has some 80 MB. */
 const MAX_INDEX_BYTES = 512 * 1024 * 1024;
 /** Bits of a mode by which others may write. */
@@ -20,7 +19,7 @@ export function indexFileOf({ description }: Repository): IndexFile | undefined 
   return {
     path,
     read: () => Promise.resolve(readIfOurs(folder, path)),
-    write: (bytes) => Promise.resolve(guarded(path, () => replace(folder, path, bytes))),
+    write: (bytes) => Promise.resolve(replace(folder, path, bytes)),
   };
 }
 
@@ -57,32 +56,10 @@ function readIfOurs(folder: string, path: string): Uint8Array<ArrayBuffer> | und
 }
 
 function replace(folder: string, path: string, bytes: Uint8Array): void {
-  Deno.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
-  if (!isOurs(Deno.lstatSync(folder))) throw new Error("others may write to the folder");
-  const temporary = `${folder}/.${crypto.randomUUID()}`;
-  try {
-    Deno.writeFileSync(temporary, bytes, { createNew: true, mode: FILE_MODE });
-    Deno.renameSync(temporary, path);
-  } catch (error) {
-    if (isThere(temporary)) Deno.removeSync(temporary);
-    throw error;
-  }
-}
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.lstatSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-function guarded(path: string, action: () => void): void {
-  try {
-    action();
-  } catch (cause) {
-    if (!(cause instanceof Error)) throw cause;
-    throw new RegrainError("WRITE_FAILED", `cannot be written (${cause.message})`, { path, cause });
-  }
+  translating({ operation: "save", path: folder }, () => {
+    Deno.mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER_MODE });
+    if (isOurs(Deno.lstatSync(folder))) return;
+    throw new RegrainError("WRITE_FAILED", "others may write to the folder", { path: folder });
+  });
+  replaceFile(path, bytes, PRIVATE_MODE);
 }

@@ -22,6 +22,7 @@ import { SNAPSHOT, specOf } from "../places/snapshot.ts";
 import { Signals } from "../signals.ts";
 import type { Console } from "../ui/mod.ts";
 import { type DiskFlags, startSession } from "./session.ts";
+import { isForbidden } from "../deno_errors.ts";
 
 export interface InspectFlags extends DiskFlags {
   readonly port?: string | undefined;
@@ -88,7 +89,7 @@ class Opening implements Disposable {
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       return onFailure(
-        error instanceof Deno.errors.NotCapable
+        isForbidden(error)
           ? "Deno was not told to allow to write where temporary files go (grant --allow-write=/tmp)"
           : `there is no place for a temporary file: ${error.message}`,
       );

@@ -1,5 +1,6 @@
 /** Help that is longer than the screen goes through a pager, where a person looks. */
 import { childCommand, SHELL } from "../child.ts";
+import { hasErrno, isAbsent, isForbidden } from "../deno_errors.ts";
 import { variable } from "../environment.ts";
 
 /** less leaves what fits on the screen, keeps colours, and does not clear it in the end. */
@@ -26,7 +27,7 @@ export async function showInPager(text: string): Promise<boolean> {
     // 126 and 127: the shell found no such program, and nothing was shown.
     return ![126, 127].includes((await child.status).code);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.NotFound) return false;
+    if (isForbidden(error) || isAbsent(error)) return false;
     throw error;
   }
 }
@@ -38,6 +39,6 @@ async function feed(stdin: WritableStream<Uint8Array>, text: string): Promise<vo
     await writer.write(new TextEncoder().encode(text));
     await writer.close();
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    if (!hasErrno(error, "EPIPE")) throw error;
   }
 }

@@ -2,6 +2,7 @@
 import { RegrainError } from "../../core-as/host/mod.ts";
 import { SHELL, shellCommand } from "../child.ts";
 import { passphraseText } from "./passphrase_text.ts";
+import { isForbidden } from "../deno_errors.ts";
 
 const FLAG = "--passphrase-command";
 
@@ -34,7 +35,7 @@ function outputOf(command: string): Deno.CommandOutput {
     return shellCommand(command, { stdout: "piped", stderr: "inherit" }).outputSync();
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
-    const isDenied = cause instanceof Deno.errors.NotCapable;
+    const isDenied = isForbidden(cause);
     const what = isDenied
       ? "runs a shell, which Deno does not allow"
       : `could not be started: ${cause.message}`;

@@ -1,5 +1,5 @@
 /** `regrain repo key export` and `import`: what opens a repository, kept in a second place, and put back. */
-import { escapeUnprintable, folderOf, plural, quotePath, RegrainError } from "../../core-as/host/mod.ts";
+import { escapeUnprintable, plural, RegrainError } from "../../core-as/host/mod.ts";
 import {
   DESCRIPTION_KEY,
   Fields,
@@ -14,6 +14,7 @@ import { type CommonFlags, Console, noSpaceOnStdout } from "../ui/mod.ts";
 import { PIPE } from "../places/pipe.ts";
 import { readGivenFile } from "./given_file.ts";
 import { openStoreOf, type RepoFlags, repositoryAddress } from "./repo_session.ts";
+import { PRIVATE_MODE, writeNewFile } from "../io/mod.ts";
 
 const MAX_COPY_BYTES = 16 * 1024 * 1024;
 const SLOT = /^keys\/[A-Za-z0-9_-]+\.json$/;
@@ -57,7 +58,7 @@ export async function runKeyExport(file: string, flags: CommonFlags & RepoFlags)
       console.tell(what);
       return 0;
     }
-    writeNew(file, text);
+    writeNewFile(file, new TextEncoder().encode(text), PRIVATE_MODE);
     if (console.json) console.outJson({ type: "summary", repository: id, file, slots });
     else console.out(`${file}: ${what}`);
     return 0;
@@ -184,25 +185,5 @@ function writeOut(text: string): void {
     for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
   } catch (error) {
     throw noSpaceOnStdout(error) ?? error;
-  }
-}
-
-function writeNew(path: string, text: string): void {
-  try {
-    Deno.writeTextFileSync(path, text, { mode: 0o600, createNew: true });
-  } catch (cause) {
-    if (cause instanceof Deno.errors.AlreadyExists) {
-      throw new RegrainError("TARGET_UNSUITABLE", "is there already", { path, cause, hint: "another name" });
-    }
-    if (cause instanceof Deno.errors.NotFound) {
-      const folder = folderOf(path);
-      throw new RegrainError("TARGET_MISSING", `there is no folder ${folder} that it could be made in`, {
-        path,
-        cause,
-        hint: `mkdir -p ${quotePath(folder)}, or name another file`,
-      });
-    }
-    const what = cause instanceof Error ? cause.message : String(cause);
-    throw new RegrainError("WRITE_FAILED", `cannot be written (${what})`, { path, cause });
   }
 }

@@ -14,6 +14,7 @@ import { passphraseText } from "./passphrase_text.ts";
 import { secretVariable, takeSecrets } from "./secrets.ts";
 import { type AdmissionRequest, FIRST_WORDS, openAdmitted } from "./admission.ts";
 import { readGivenFile } from "./given_file.ts";
+import { isForbidden } from "../deno_errors.ts";
 
 /** Flags of a command on a repository. */
 export interface RepoFlags extends CommonFlags, StoreFlags {
@@ -49,7 +50,7 @@ function hostName(): string {
   try {
     return Deno.hostname();
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return "unnamed";
+    if (isForbidden(error)) return "unnamed";
     throw error;
   }
 }

@@ -28,6 +28,7 @@ import { isVmRestore, restoreVm } from "./restore_vm.ts";
 import { requireFilesUnchanged, type RestoreFlags, type RestoreWork } from "./restore_work.ts";
 import { type Session, startSession } from "./session.ts";
 import { watched } from "./watched.ts";
+import { hasErrno } from "../deno_errors.ts";
 
 const EXIT_INCOMPLETE = 3;
 const TARGET: Need = { command: "restore", argument: "TARGET", anyOf: ["write", "send"] };
@@ -214,7 +215,7 @@ async function restoreToStdout(work: RestoreWork): Promise<void> {
   } catch (error) {
     const noSpace = noSpaceOnStdout(error);
     if (noSpace !== undefined) throw noSpace;
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw withHint(error, { part: undefined, isPipe: true });
+    if (!hasErrno(error, "EPIPE")) throw withHint(error, { part: undefined, isPipe: true });
     throw new RegrainError(
       "WRITE_FAILED",
       `the reader of standard output went away after ${doneBytes} bytes`,

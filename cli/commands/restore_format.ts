@@ -2,8 +2,9 @@
 import { Batch, formatByName, plural, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { childCommand } from "../child.ts";
-import { type Io, PRIVATE_FOLDER_MODE } from "../io/mod.ts";
-import { changing, findPart, makePart, type Part, partOf } from "../target/part.ts";
+import { type Io, PRIVATE_FOLDER_MODE, translating } from "../io/mod.ts";
+import { findPart, makePart, type Part, partOf } from "../target/part.ts";
+import { isForbidden } from "../deno_errors.ts";
 
 /** `vmdk` is said of a target that is there: it is written through its descriptor. */
 export type RestoreFormat = "raw" | "vmdk" | "vmdk-flat" | "vmdk-sparse" | "stream" | "qcow2";
@@ -243,7 +244,10 @@ function planConversion(format: RestoreFormat, path: string, { io, mode, force }
         leaveForNextRun(raw, begunAs);
         throw error;
       } finally {
-        changing(folder, () => Deno.removeSync(folder, { recursive: true }));
+        translating(
+          { operation: "remove", path: folder },
+          () => Deno.removeSync(folder, { recursive: true }),
+        );
       }
     },
   };
@@ -251,7 +255,10 @@ function planConversion(format: RestoreFormat, path: string, { io, mode, force }
 
 function makePrivateFolder(beside: string, io: Io): string {
   const folder = `${beside}.${crypto.randomUUID().slice(0, 8)}`;
-  changing(folder, () => Deno.mkdirSync(folder, { mode: PRIVATE_FOLDER_MODE }));
+  translating(
+    { operation: "save", path: folder },
+    () => Deno.mkdirSync(folder, { mode: PRIVATE_FOLDER_MODE }),
+  );
   const real = io.realPath(folder);
   if (real !== undefined) return real;
   throw new RegrainError("TARGET_CHANGED", "the folder for qemu-img is gone, which was just made", {
@@ -292,7 +299,7 @@ function requireQemu(format: RestoreFormat): void {
     childCommand(QEMU_IMG, { purpose: "tool", args, stdout: "null", stderr: "null" }).outputSync();
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
-    if (cause instanceof Deno.errors.NotCapable) {
+    if (isForbidden(cause)) {
       throw new RegrainError("PERMISSION", `--format ${format} runs ${QEMU_IMG}, which Deno does not allow`, {
         cause,
         hint: `--allow-run=${QEMU_IMG}`,

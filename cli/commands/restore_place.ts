@@ -14,6 +14,7 @@ import { findPart, makePart, type Part, partOf } from "../target/part.ts";
 import { RESTORE } from "../target/request.ts";
 import { PIPE } from "../places/pipe.ts";
 import type { Session } from "./session.ts";
+import { isAbsent, isDenied, isForbidden } from "../deno_errors.ts";
 
 /** A file that is written before it gets its name, and what is known to be in it. */
 export interface NewFile {
@@ -52,10 +53,8 @@ function isLink(path: string): boolean {
   try {
     return Deno.lstatSync(path).isSymlink;
   } catch (error) {
-    const isHidden = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable ||
-      error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotADirectory;
     // What is wrong with the name is said when it is opened.
-    if (isHidden) return false;
+    if (isAbsent(error) || isDenied(error)) return false;
     throw error;
   }
 }
@@ -117,7 +116,7 @@ function allocatedBytes(path: string): number {
   try {
     return (Deno.statSync(path).blocks ?? 0) * 512;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return 0;
+    if (isAbsent(error) || isForbidden(error)) return 0;
     throw error;
   }
 }

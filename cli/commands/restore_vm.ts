@@ -5,6 +5,8 @@ import type { Repository } from "../backup/repository.ts";
 import { listVms } from "../backup/vms.ts";
 import type { RestoreFormat } from "./restore_format.ts";
 import type { Session } from "./session.ts";
+import { hasErrno } from "../deno_errors.ts";
+import { translated, unlessAbsent } from "../io/mod.ts";
 
 /**
  * True for `DIR/` where there are backups of a VM of that name.
@@ -83,14 +85,12 @@ function makeFolder(path: string): void {
   try {
     Deno.mkdirSync(path, { recursive: true });
   } catch (cause) {
-    const isInTheWay = cause instanceof Deno.errors.AlreadyExists ||
-      cause instanceof Deno.errors.NotADirectory;
-    const what = cause instanceof Error ? cause.message : String(cause);
-    throw new RegrainError(
-      isInTheWay ? "TARGET_UNSUITABLE" : "WRITE_FAILED",
-      isInTheWay ? "is no folder, and a VM is restored into one" : `the folder cannot be made (${what})`,
-      { path, cause, ...isInTheWay ? { hint: "name another folder" } : {} },
-    );
+    if (!hasErrno(cause, "EEXIST", "ENOTDIR")) throw translated({ operation: "save", path }, cause);
+    throw new RegrainError("TARGET_UNSUITABLE", "is no folder, and a VM is restored into one", {
+      path,
+      cause,
+      hint: "name another folder",
+    });
   }
 }
 
@@ -107,12 +107,7 @@ function endingOf(format: RestoreFormat | undefined): string {
 }
 
 function refuseExisting(path: string): void {
-  try {
-    Deno.lstatSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
+  if (unlessAbsent({ operation: "look up", path }, () => Deno.lstatSync(path)) === undefined) return;
   throw new RegrainError("TARGET_UNSUITABLE", "exists already", {
     path,
     hint:

@@ -1,4 +1,5 @@
 /** `regrain --version -v`: which build this is, and what it is made of. */
+import { hasErrno, isAbsent, isForbidden } from "../deno_errors.ts";
 import { Console, layoutPairs } from "../ui/mod.ts";
 import { LEAST_DENO, VERSION } from "../version.ts";
 
@@ -82,12 +83,8 @@ function textOf(url: URL): string | undefined {
   try {
     return Deno.readTextFileSync(url);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return undefined;
-    // A folder in the place of a file, and the other way about.
-    if (error instanceof Deno.errors.IsADirectory || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
-    if (error instanceof Error && "code" in error && error.code === "EISDIR") return undefined;
+    // A folder may be in the place of a file, and the other way about.
+    if (isAbsent(error) || isForbidden(error) || hasErrno(error, "EISDIR")) return undefined;
     throw error;
   }
 }

@@ -6,6 +6,7 @@ import type { Figures, RunFacts } from "../watch/run_facts.ts";
 import { startTelemetry, type Telemetry } from "../watch/telemetry.ts";
 import { VERSION } from "../version.ts";
 import type { Session } from "./session.ts";
+import { unlessAbsent } from "../io/mod.ts";
 
 export interface WatchFlags {
   readonly metrics?: string | undefined;
@@ -93,10 +94,5 @@ function writeMetrics(path: string, facts: RunFacts, { io, console }: Session): 
 }
 
 function readIfThere(path: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  return unlessAbsent({ operation: "read file", path }, () => Deno.readTextFileSync(path));
 }

@@ -1,5 +1,6 @@
 /** Opens a page in the browser of the user. */
 import { childCommand } from "../child.ts";
+import { isAbsent } from "../deno_errors.ts";
 
 /** The program that each system has for it. */
 const OPENERS: Partial<Record<typeof Deno.build.os, readonly [program: string, ...args: string[]]>> = {
@@ -33,7 +34,7 @@ export function openBrowser(url: string, onFailure: (reason: string) => void): v
       if (!success) onFailure(`${program} ended with ${code}`);
     });
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!isAbsent(error)) throw error;
     onFailure(`there is no ${program} here`);
   }
 }

@@ -5,6 +5,7 @@
  * page, and only the user can read the page. The folder is private as well: nobody else can put a page in its place.
  */
 import { pathToFileURL } from "node:url";
+import { isAbsent } from "../deno_errors.ts";
 
 export interface OpeningPage extends Disposable {
   readonly url: string;
@@ -35,6 +36,6 @@ function removeFolder(folder: string): void {
     Deno.removeSync(folder, { recursive: true });
   } catch (error) {
     // What cleans temporary files up was faster.
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!isAbsent(error)) throw error;
   }
 }

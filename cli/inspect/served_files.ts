@@ -3,6 +3,7 @@ import { folderOf, type ImageFormat, RegrainError } from "../../core-as/host/mod
 import type { Io, LocalSource } from "../io/mod.ts";
 import type { FoundFile } from "./belongings.ts";
 import type { Served, ServedImage } from "./page.ts";
+import { isAbsent } from "../deno_errors.ts";
 
 /** A file that is served. */
 export interface ServedFile {
@@ -107,7 +108,7 @@ export class ServedFiles {
     try {
       return this.io.modifiedMs(file.realPath);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) throw goneError(file);
+      if (isAbsent(error)) throw goneError(file);
       throw error;
     }
   }

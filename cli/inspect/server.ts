@@ -3,6 +3,7 @@ import { RegrainError } from "../../core-as/host/mod.ts";
 import { type AnswerLimits, AnswersUnderWay, ReaderStalled } from "./answers.ts";
 import { textAnswer } from "./file_answer.ts";
 import { guarded, type Routes } from "./routes.ts";
+import { hasErrno, isDenied, isForbidden } from "../deno_errors.ts";
 
 const LOOPBACK = "127.0.0.1";
 /** How long answers that are under way may take when the server is to end. */
@@ -69,19 +70,19 @@ function listen(
 }
 
 function listenError(port: number, cause: unknown): unknown {
-  if (cause instanceof Deno.errors.NotCapable) {
+  if (isForbidden(cause)) {
     return new RegrainError("PERMISSION", "Deno was not told to allow to listen", {
       hint: `grant --allow-net=${LOOPBACK}`,
       cause,
     });
   }
-  if (cause instanceof Deno.errors.PermissionDenied) {
+  if (isDenied(cause)) {
     return new RegrainError("PERMISSION", `the system does not allow to listen on port ${port}`, {
       hint: "take one from 1024 on, or leave --port out",
       cause,
     });
   }
-  if (cause instanceof Deno.errors.AddrInUse) {
+  if (hasErrno(cause, "EADDRINUSE")) {
     return new RegrainError("USAGE", `another program listens on port ${port}`, {
       hint: "leave --port out to take any that is free",
       cause,

@@ -2,6 +2,7 @@
  * What a file has beside its content: owner, group, mode, and extended attributes, among them its access control
  * list. A file that replaces another one takes these over.
  */
+import { isDenied, isUnsupported } from "../deno_errors.ts";
 import { cString, type Libc } from "./libc.ts";
 
 /** Copies extended attributes; false when one could not be copied. */
@@ -66,8 +67,7 @@ export function takeOver(old: string, successor: string, copy: AttributeCopier):
     if (from.uid !== to.uid || from.gid !== to.gid) Deno.chownSync(successor, from.uid, from.gid);
     if (from.mode !== null) Deno.chmodSync(successor, from.mode & 0o7777);
   } catch (error) {
-    const { PermissionDenied, NotCapable, NotSupported } = Deno.errors;
-    if ([PermissionDenied, NotCapable, NotSupported].some((kind) => error instanceof kind)) return false;
+    if (isDenied(error) || isUnsupported(error)) return false;
     throw error;
   }
   return copy(old, successor);

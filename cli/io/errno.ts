@@ -18,6 +18,7 @@ const ERRNO_ROWS = [
   [13, "EACCES", "permission denied"],
   [16, "EBUSY", "device or resource busy"],
   [17, "EEXIST", "exists already"],
+  [18, "EXDEV", "on another file system"],
   [19, "ENODEV", "no such device"],
   [20, "ENOTDIR", "a part of the path is not a directory"],
   [21, "EISDIR", "is a directory"],
@@ -58,7 +59,14 @@ export type Operation =
   | "open source"
   | "open target"
   | "look up"
+  | "list"
+  | "read file"
   | "make"
+  | "open log"
+  | "save"
+  | "spill"
+  | "rename"
+  | "remove"
   | "set rights"
   | "read"
   | "write"
@@ -69,7 +77,14 @@ const VERBS: Record<Operation, string> = {
   "open source": "opening failed",
   "open target": "opening for writing failed",
   "look up": "looking it up failed",
+  "list": "listing it failed",
+  "read file": "reading failed",
   "make": "it cannot be made or written",
+  "open log": "opening for writing failed",
+  "save": "writing failed",
+  "spill": "the temporary file cannot be used",
+  "rename": "giving it its name failed",
+  "remove": "removing it failed",
   "set rights": "its rights cannot be set",
   "read": "reading failed",
   "write": "writing failed",
@@ -104,11 +119,27 @@ const WRITE_CODES: CodesByErrno = {
   ETXTBSY: "TARGET_READ_ONLY",
 };
 
+/** Of small files, and of names. */
+const DENIED_CODES: CodesByErrno = { EACCES: "PERMISSION", EPERM: "PERMISSION" };
+
 const CODES: Record<Operation, { byErrno: CodesByErrno; otherwise: ErrorCode }> = {
   "open source": { byErrno: OPEN_SOURCE_CODES, otherwise: "OPEN_FAILED" },
   "open target": { byErrno: OPEN_TARGET_CODES, otherwise: "OPEN_FAILED" },
-  "look up": { byErrno: { EACCES: "PERMISSION", EPERM: "PERMISSION" }, otherwise: "OPEN_FAILED" },
-  "make": { byErrno: { EACCES: "PERMISSION", EPERM: "PERMISSION" }, otherwise: "OPEN_FAILED" },
+  "look up": { byErrno: DENIED_CODES, otherwise: "OPEN_FAILED" },
+  "list": {
+    byErrno: { ...DENIED_CODES, ENOENT: "NOT_FOUND", ENOTDIR: "NOT_FOUND" },
+    otherwise: "OPEN_FAILED",
+  },
+  "read file": {
+    byErrno: { ...DENIED_CODES, ENOENT: "NOT_FOUND", ENOTDIR: "NOT_FOUND" },
+    otherwise: "OPEN_FAILED",
+  },
+  "make": { byErrno: DENIED_CODES, otherwise: "OPEN_FAILED" },
+  "open log": { byErrno: DENIED_CODES, otherwise: "OPEN_FAILED" },
+  "save": { byErrno: DENIED_CODES, otherwise: "WRITE_FAILED" },
+  "spill": { byErrno: DENIED_CODES, otherwise: "WRITE_FAILED" },
+  "rename": { byErrno: DENIED_CODES, otherwise: "WRITE_FAILED" },
+  "remove": { byErrno: DENIED_CODES, otherwise: "WRITE_FAILED" },
   "set rights": {
     byErrno: {
       EACCES: "PERMISSION",

@@ -1,4 +1,5 @@
 /** Names in a folder, for finding what is called almost like something. */
+import { isAbsent, isDenied } from "../deno_errors.ts";
 
 /** No folder of a VM comes near. */
 const MAX_NAMES = 65_536;
@@ -13,12 +14,7 @@ export function listFolder(path: string): string[] | undefined {
     }
     return names;
   } catch (error) {
-    if (isNoFolder(error)) return undefined;
+    if (isAbsent(error) || isDenied(error)) return undefined;
     throw error;
   }
-}
-
-function isNoFolder(error: unknown): boolean {
-  const { NotFound, NotADirectory, NotCapable, PermissionDenied } = Deno.errors;
-  return [NotFound, NotADirectory, NotCapable, PermissionDenied].some((kind) => error instanceof kind);
 }

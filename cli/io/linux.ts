@@ -44,14 +44,8 @@ import { FileWatch } from "./file_watch.ts";
 import { DeviceWatch } from "./source_use.ts";
 import { byDescriptor, LinuxSystem } from "./linux_system.ts";
 import { listFolder } from "./folder_list.ts";
-import {
-  type LogOptions,
-  modifiedMs,
-  openLogFile,
-  removeIfThere,
-  replaceFile,
-  rewriteFile,
-} from "./log_file.ts";
+import { removeIfThere, replaceFile, rewriteFile } from "./durable.ts";
+import { type LogOptions, modifiedMs, openLogFile } from "./log_file.ts";
 import { nameFile } from "./named_file.ts";
 import { roomByLibc } from "./room.ts";
 import { Owners, requireJudged, requireWithin } from "./within.ts";

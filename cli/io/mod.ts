@@ -4,10 +4,12 @@ import { openLinuxIo } from "./linux.ts";
 import { openPortableIo } from "./portable.ts";
 import type { Io } from "./types.ts";
 
+export { renameDurably, replaceFile, writeNewFile } from "./durable.ts";
 export { systemError } from "./errno.ts";
 export type { LogFile } from "./log_file.ts";
 export { isSameFile, type NamedFile } from "./named_file.ts";
 export { PRIVATE_FOLDER_MODE, PRIVATE_MODE } from "./rights.ts";
+export { translated, translating, unlessAbsent } from "./translate.ts";
 export { sameStorage } from "./types.ts";
 export type { FileStatus, Identity, Io, LocalSource, LocalTarget, Room, TargetOptions } from "./types.ts";
 

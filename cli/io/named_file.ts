@@ -1,4 +1,6 @@
 /** Which file a name stands for, also while there is none yet. */
+import { folderOf } from "../../core-as/host/names.ts";
+import { hasErrno, isAbsent, isDenied, isNoText } from "../deno_errors.ts";
 
 /** A file as its name and the system know it. */
 export interface NamedFile {
@@ -43,26 +45,16 @@ function identityOf(status: Deno.FileInfo | undefined): NamedFile["identity"] {
   return ino == null || dev === undefined ? undefined : { device: dev, inode: ino };
 }
 
-function folderOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);
-}
-
 /** `undefined` for what is missing, is no link, or is hidden by a missing permission. */
 function unlessHidden<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return undefined;
+    if (isAbsent(error) || isDenied(error)) return undefined;
     // The path that a link leads to is not UTF-8, which Deno hands to nobody.
-    if (error instanceof Deno.errors.InvalidData) return undefined;
-    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
+    if (isNoText(error)) return undefined;
     // What is no link answers EINVAL; a circle of links ELOOP. Opening such a file says what is wrong with it.
-    if (error instanceof Error && "code" in error && (error.code === "EINVAL" || error.code === "ELOOP")) {
-      return undefined;
-    }
+    if (hasErrno(error, "EINVAL", "ELOOP")) return undefined;
     throw error;
   }
 }

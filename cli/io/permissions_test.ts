@@ -45,7 +45,7 @@ Deno.test("without permission to read, a source is refused and the flag named", 
   withFile((folder, path) => {
     assert.deepEqual(outcome(folder, path, { permissions: [], expression: SOURCE }), [
       PORTABLE,
-      "PERMISSION: grant --allow-read",
+      `PERMISSION: grant --allow-read=${path}`,
     ]);
   }));
 
@@ -53,7 +53,7 @@ Deno.test("without permission to write, a target is refused and the flag named",
   withFile((folder, path) => {
     assert.deepEqual(outcome(folder, path, { permissions: ["--allow-read"], expression: TARGET }), [
       PORTABLE,
-      "PERMISSION: grant --allow-write",
+      `PERMISSION: grant --allow-write=${path}`,
     ]);
   }));
 

@@ -5,13 +5,13 @@
  * nobody near `/dev`, `/proc` and `/sys` without `--allow-all`; what is out of sight there counts as absent.
  */
 import type { Bounds } from "../../core-as/host/files.ts";
-import { type ErrorCode, RegrainError } from "../../core-as/host/errors.ts";
+import type { ErrorCode } from "../../core-as/host/errors.ts";
 import { type Batch, cutStretch, type TargetMedium } from "../../core-as/host/source.ts";
+import { errnoOf, isForbidden } from "../deno_errors.ts";
 import {
   assertInside,
   assertUsablePath,
   heldByRun,
-  notPermitted,
   type Operation,
   pastEnd,
   shortRead,
@@ -22,11 +22,13 @@ import { backingOf, refuseReadOnlyDevice, refuseWhenInUse, type SystemFiles } fr
 import { FileWatch } from "./file_watch.ts";
 import { HELD_LOCKED } from "./source_use.ts";
 import { listFolder } from "./folder_list.ts";
-import { modifiedMs, openLogFile, removeIfThere, replaceFile, rewriteFile } from "./log_file.ts";
+import { removeIfThere, replaceFile, rewriteFile } from "./durable.ts";
+import { modifiedMs, openLogFile } from "./log_file.ts";
 import { NO_COPIER } from "./attributes.ts";
 import { nameFile } from "./named_file.ts";
 import { PRIVATE_MODE, setMode } from "./rights.ts";
 import { roomByDeno } from "./room.ts";
+import { translating, unlessAbsent } from "./translate.ts";
 import {
   type FileStatus,
   type Identity,
@@ -254,7 +256,7 @@ class PortableIo implements Io {
   stat(path: string): FileStatus | undefined {
     assertUsablePath(path);
     const operation = "look up";
-    const status = undefinedWhenMissing(() => examine(path, operation));
+    const status = unlessAbsent({ operation, path }, () => examine(path, operation));
     if (status?.kind !== "device") return status && { kind: status.kind, sizeBytes: status.sizeBytes };
     const file = translating({ operation, path }, () => Deno.openSync(path, { read: true }));
     try {
@@ -275,9 +277,7 @@ class PortableIo implements Io {
 
   realPath(path: string): string | undefined {
     assertUsablePath(path);
-    return undefinedWhenMissing(() =>
-      translating({ operation: "look up", path }, () => Deno.realPathSync(path))
-    );
+    return unlessAbsent({ operation: "look up", path }, () => Deno.realPathSync(path));
   }
 
   #createTarget(path: string, sizeBytes: number): LocalTarget {
@@ -355,7 +355,7 @@ function describe(
     if (kind === "file") {
       const watch = new FileWatch(status, {
         open: () => absentWhenRefused(() => fromFileInfo(file.statSync())),
-        named: () => undefinedWhenMissing(() => examine(path, "look up")),
+        named: () => unlessAbsent({ operation: "look up", path }, () => examine(path, "look up")),
       });
       return { file, path, kind, sizeBytes, blockBytes, identity, owner, watch };
     }
@@ -385,49 +385,6 @@ function orClose<T>(file: Deno.FsFile, use: () => T): T {
   }
 }
 
-interface Doing {
-  readonly operation: Operation;
-  readonly path: string;
-  /** Where it stands when it fails. */
-  readonly offsetBytes?: () => number;
-}
-
-/** Runs `act`, and makes an error of Deno one of ours. */
-function translating<T>(doing: Doing, act: () => T): T {
-  try {
-    return act();
-  } catch (cause) {
-    throw translated(doing, cause);
-  }
-}
-
-function translated(doing: Doing, cause: unknown): unknown {
-  const { operation, path } = doing;
-  if (cause instanceof Deno.errors.NotCapable) {
-    return notPermitted(path, { flag: /--allow-[a-z-]+/.exec(cause.message)?.[0] ?? "--allow-all", cause });
-  }
-  const errno = errnoOf(cause);
-  if (errno === undefined) return cause;
-  const where = doing.offsetBytes === undefined ? {} : { offsetBytes: doing.offsetBytes() };
-  return systemError({ operation, path, errno, cause, ...where });
-}
-
-/** Deno hands the name of the error number on; its own errors have none, and neither have ours. */
-function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error) || error instanceof RegrainError) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
-}
-
-function undefinedWhenMissing<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (error) {
-    const errno = error instanceof RegrainError ? errnoOf(error.cause) : undefined;
-    if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
-    throw error;
-  }
-}
-
 const SYSTEM: SystemFiles = {
   readText: (path) => absentWhenRefused(() => Deno.readTextFileSync(path)),
   list: (path) => absentWhenRefused(() => Array.from(Deno.readDirSync(path), (entry) => entry.name)) ?? [],
@@ -438,7 +395,7 @@ function absentWhenRefused<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotCapable || errnoOf(cause) !== undefined) return undefined;
+    if (isForbidden(cause) || errnoOf(cause) !== undefined) return undefined;
     throw cause;
   }
 }

@@ -5,7 +5,8 @@
  * Rights are set on the open file, never by its name: in a folder that others may write to, the name may lead to
  * another file by then.
  */
-import { systemError } from "./errno.ts";
+import { isAbsent, isDenied, isUnsupported } from "../deno_errors.ts";
+import { translated } from "./translate.ts";
 
 /** Rights of every new file with bytes of a guest. */
 export const PRIVATE_MODE = 0o600;
@@ -41,8 +42,7 @@ export function setMode(
       fs.closeSync(fd);
     }
   } catch (cause) {
-    if (!(cause instanceof Error) || !("code" in cause) || typeof cause.code !== "string") throw cause;
-    throw systemError({ operation: "set rights", errno: cause.code, path, cause });
+    throw translated({ operation: "set rights", path }, cause);
   }
 }
 
@@ -74,14 +74,9 @@ export function takeRights(fd: number, { paths, hasAcl }: RightsOf): void {
     if (own.uid !== first.uid || own.gid !== first.gid) fs.fchownSync(fd, first.uid, first.gid);
     fs.fchmodSync(fd, mode);
   } catch (error) {
-    if (!isRefused(error)) throw error;
+    // Not everybody may give a file away, and not every file system has owners and rights.
+    if (!isDenied(error) && !isUnsupported(error)) throw error;
   }
-}
-
-/** Not everybody may give a file away, and not every file system has owners and rights. */
-function isRefused(error: unknown): boolean {
-  return error instanceof Error && "code" in error &&
-    ["EPERM", "EACCES", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EINVAL"].includes(String(error.code));
 }
 
 /** `undefined` where nobody tells. */
@@ -90,8 +85,7 @@ function ownerAndMode(path: string): { uid: number; gid: number; mode: number } 
     const { uid, gid, mode } = Deno.statSync(path);
     return uid === null || gid === null || mode === null ? undefined : { uid, gid, mode };
   } catch (error) {
-    const { NotFound, NotCapable, PermissionDenied } = Deno.errors;
-    if ([NotFound, NotCapable, PermissionDenied].some((kind) => error instanceof kind)) return undefined;
+    if (isAbsent(error) || isDenied(error)) return undefined;
     throw error;
   }
 }

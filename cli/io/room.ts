@@ -1,5 +1,6 @@
 /** Whether a file can be made or written under a name, and how much there is room for: known without making it. */
 import { folderOf } from "../../core-as/host/names.ts";
+import { errnoOf, hasErrno, isForbidden } from "../deno_errors.ts";
 import { cString, type Libc, STATFS_BYTES } from "./libc.ts";
 import type { LinuxSystem } from "./linux_system.ts";
 import type { Room } from "./types.ts";
@@ -37,11 +38,9 @@ export function roomByDeno(path: string): Room {
     const kind = status.isDirectory ? "directory" : status.isFile ? "file" : "other";
     return { obstacle: kindObstacle(kind, found !== undefined), freeBytes: freeByDeno(folder) };
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return { obstacle: undefined, freeBytes: undefined };
-    if (error instanceof Error && "code" in error && typeof error.code === "string") {
-      return { obstacle: error.code, freeBytes: undefined };
-    }
-    throw error;
+    const obstacle = errnoOf(error);
+    if (obstacle === undefined && !isForbidden(error)) throw error;
+    return { obstacle, freeBytes: undefined };
   }
 }
 
@@ -49,7 +48,7 @@ function statOrAbsent(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (hasErrno(error, "ENOENT")) return undefined;
     throw error;
   }
 }

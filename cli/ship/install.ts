@@ -1,6 +1,8 @@
 /** `deno task install [--prefix DIR]` and `deno task uninstall [--prefix DIR]`. */
 import { resolve } from "node:path";
 import { install, InstallError, uninstall } from "./installation.ts";
+import { RegrainError } from "../../core-as/host/errors.ts";
+import { hasErrno, isDenied } from "../deno_errors.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -45,9 +47,9 @@ async function run([task, ...args]: readonly string[]): Promise<number> {
     );
     return 0;
   } catch (error) {
-    const isTheirs = error instanceof InstallError || error instanceof Deno.errors.PermissionDenied ||
-      error instanceof Deno.errors.NotADirectory;
-    if (!isTheirs) throw error;
+    const isTheirs = error instanceof InstallError || error instanceof RegrainError || isDenied(error) ||
+      hasErrno(error, "ENOTDIR");
+    if (!isTheirs || !(error instanceof Error)) throw error;
     console.error(`${task}: ${error.message}`);
     return EXIT_FAILED;
   }

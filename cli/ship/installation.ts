@@ -4,6 +4,8 @@
  * nothing else.
  */
 import { dirname } from "node:path/posix";
+import { removeIfThere, replaceFile } from "../io/durable.ts";
+import { unlessAbsent } from "../io/translate.ts";
 import { bashCompletion } from "../manual/bash.ts";
 import { fishCompletion } from "../manual/fish.ts";
 import { manPage } from "../manual/man_page.ts";
@@ -41,7 +43,7 @@ export async function install(prefix: string): Promise<{ files: number; replaced
   for (const name of names.toSorted((a, b) => Number(a === COMMAND) - Number(b === COMMAND))) {
     place(prefix, name, files.get(name)!, name === COMMAND ? EXECUTABLE : READABLE);
   }
-  for (const old of before ?? []) if (!files.has(old)) removeListed(prefix, old);
+  for (const old of before ?? []) if (!files.has(old)) removeIfThere(`${prefix}/${old}`);
   place(prefix, LIST, listText(names), READABLE);
   return { files: names.length, replaced: before !== undefined };
 }
@@ -54,7 +56,7 @@ export function uninstall(prefix: string): number {
       `regrain is not installed below ${prefix}: ${LIST} is not there; --prefix DIR names another place`,
     );
   }
-  for (const name of [...files, LIST]) removeListed(prefix, name);
+  for (const name of [...files, LIST]) removeIfThere(`${prefix}/${name}`);
   for (const folder of [`${PROGRAM}/workers`, PROGRAM]) removeIfEmpty(`${prefix}/${folder}`);
   return files.length;
 }
@@ -106,10 +108,7 @@ function quoted(text: string): string {
 function place(prefix: string, name: string, text: string, mode: number): void {
   const path = `${prefix}/${name}`;
   Deno.mkdirSync(dirname(path), { recursive: true });
-  const temporary = `${path}.new-${Deno.pid}`;
-  Deno.writeTextFileSync(temporary, text, { mode });
-  Deno.chmodSync(temporary, mode);
-  Deno.renameSync(temporary, path);
+  replaceFile(path, new TextEncoder().encode(text), mode);
 }
 
 function listText(names: readonly string[]): string {
@@ -127,24 +126,10 @@ function listedFiles(prefix: string): string[] | undefined {
   return names;
 }
 
-function removeListed(prefix: string, name: string): void {
-  try {
-    Deno.removeSync(`${prefix}/${name}`);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
 function removeIfEmpty(folder: string): void {
   if (exists(folder) && [...Deno.readDirSync(folder)].length === 0) Deno.removeSync(folder);
 }
 
 function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return unlessAbsent({ operation: "look up", path }, () => Deno.lstatSync(path)) !== undefined;
 }

@@ -2,7 +2,9 @@
  * `deno task pack`: one executable file that needs nothing installed, built without network. It is a shell script with
  * this Deno and the program behind it. The first start unpacks both into a private folder; later ones find them there.
  */
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
+import { replaceFile } from "../io/durable.ts";
 import { LEAST_DENO, VERSION } from "../version.ts";
 import { buildProgram, filesIn, LAUNCHER } from "./program.ts";
 
@@ -19,15 +21,7 @@ async function pack(output: string): Promise<void> {
       scriptText({ id, runtimeAt: at, runtimeBytes: runtime.length, filesAt: at + runtime.length }),
     );
   const lengthBytes = script(0).length;
-  const temporary = `${output}.new`;
-  using file = Deno.openSync(temporary, { write: true, create: true, truncate: true, mode: EXECUTABLE });
-  for (const part of [script(lengthBytes), runtime, files]) writeAll(file, part);
-  Deno.chmodSync(temporary, EXECUTABLE);
-  Deno.renameSync(temporary, output);
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+  replaceFile(output, Buffer.concat([script(lengthBytes), runtime, files]), EXECUTABLE);
 }
 
 /** A script for Deno that writes the program's files into the folder that it is given. */

@@ -2,6 +2,7 @@
 import { RegrainError } from "../../core-as/host/errors.ts";
 import type { ReadNext } from "../../core-as/host/forward/mod.ts";
 import { type Relay, SHELL, shellCommand } from "../child.ts";
+import { isForbidden } from "../deno_errors.ts";
 
 export interface CommandStream extends Disposable {
   readonly read: ReadNext;
@@ -57,7 +58,7 @@ function start(command: string): Deno.ChildProcess {
     return shellCommand(command, { stdout: "piped", stderr: "piped" }).spawn();
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
-    if (cause instanceof Deno.errors.NotCapable) {
+    if (isForbidden(cause)) {
       throw new RegrainError("PERMISSION", `${FLAG} runs a shell, which Deno does not allow`, {
         path: command,
         cause,

@@ -3,6 +3,8 @@ import { RegrainError } from "../../core-as/host/errors.ts";
 import type { Scratch } from "../../core-as/host/forward/mod.ts";
 import { joinPath } from "../../core-as/host/names.ts";
 import { formatSize } from "../../core-as/host/units.ts";
+import { isForbidden } from "../deno_errors.ts";
+import { translated } from "../io/translate.ts";
 
 export interface SpillOptions {
   /** Folder of the file, or `undefined` when there must be none. */
@@ -86,24 +88,12 @@ export class Spill implements Scratch {
   }
 }
 
-function spillError(cause: unknown, path: string): Error {
-  if (!(cause instanceof Error)) return new Error(String(cause));
-  const code = "code" in cause ? cause.code : undefined;
-  const hint = "--spill DIR names another folder";
-  if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
-    return new RegrainError("NO_SPACE", `no room for the temporary file (${code})`, { path, hint, cause });
-  }
-  if (cause instanceof Deno.errors.NotCapable) {
-    return new RegrainError("PERMISSION", "Deno was not told to allow a temporary file there", {
-      path,
-      hint: `grant --allow-read=${path} --allow-write=${path}, or --spill DIR`,
-      cause,
-    });
-  }
-  if (cause instanceof RegrainError || code === undefined) return cause;
-  return new RegrainError("WRITE_FAILED", `the temporary file cannot be used (${code})`, {
-    path,
-    hint,
-    cause,
-  });
+function spillError(cause: unknown, path: string): unknown {
+  const error = translated({ operation: "spill", path }, cause);
+  if (!(error instanceof RegrainError) || error === cause) return error;
+  return error.withHint(
+    isForbidden(cause)
+      ? `grant --allow-read=${path} --allow-write=${path}, or --spill DIR`
+      : "--spill DIR names another folder",
+  );
 }

@@ -8,7 +8,15 @@
  * it has its last name, and no force goes past that.
  */
 import { RegrainError } from "../../core-as/host/mod.ts";
-import { type Identity, type Io, type LocalTarget, PRIVATE_MODE } from "../io/mod.ts";
+import {
+  type Identity,
+  type Io,
+  type LocalTarget,
+  PRIVATE_MODE,
+  renameDurably,
+  translating,
+  unlessAbsent,
+} from "../io/mod.ts";
 
 type PartIo = Pick<Io, "openTarget">;
 
@@ -49,7 +57,7 @@ export class Part {
           "--force puts the disk in the place of that file; what was written is kept, and carried on with",
       });
     }
-    changing(path, () => Deno.renameSync(this.name, path));
+    renameDurably(this.name, path);
     this.name = path;
     const now = lookAt(path);
     if (now !== undefined && isSame(now, this.target.identity)) return;
@@ -98,7 +106,7 @@ export function findPart(
           return new Part(path, target, true);
         }
         // Whoever waits for the lock of this one sees that its name is gone.
-        changing(path, () => Deno.removeSync(path));
+        translating({ operation: "remove", path }, () => Deno.removeSync(path));
         target.close();
         return undefined;
       }
@@ -145,14 +153,7 @@ function busy(path: string): RegrainError {
 
 /** What a name stands for, links not followed; `undefined` when that is nothing. */
 function lookAt(path: string): Deno.FileInfo | undefined {
-  return changing(path, () => {
-    try {
-      return Deno.lstatSync(path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    }
-  });
+  return unlessAbsent({ operation: "look up", path }, () => Deno.lstatSync(path));
 }
 
 function isSame(seen: Deno.FileInfo, { device, inode }: Identity): boolean {
@@ -183,7 +184,7 @@ function requireOwn(path: string, seen: Deno.FileInfo): void {
 /** Not always the user who runs this: a server may make all files those of one user. */
 function ownerOfNewFiles(beside: string): number | null {
   const path = `${beside}.${crypto.randomUUID().slice(0, 8)}`;
-  return changing(path, () => {
+  return translating({ operation: "save", path }, () => {
     using file = Deno.openSync(path, { write: true, createNew: true, mode: PRIVATE_MODE });
     try {
       return file.statSync().uid;
@@ -191,17 +192,4 @@ function ownerOfNewFiles(beside: string): number | null {
       Deno.removeSync(path);
     }
   });
-}
-
-/** What the system or Deno says to a change of names, as an error that has a code. */
-export function changing<T>(path: string, change: () => T): T {
-  try {
-    return change();
-  } catch (cause) {
-    if (!(cause instanceof Error) || cause instanceof RegrainError) throw cause;
-    const isDenied = cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied;
-    const isFull = "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
-    const code = isDenied ? "PERMISSION" : isFull ? "NO_SPACE" : "WRITE_FAILED";
-    throw new RegrainError(code, cause.message, { path, cause });
-  }
 }

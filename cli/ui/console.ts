@@ -18,6 +18,7 @@ import {
   escapeUnprintable,
   RegrainError,
 } from "../../core-as/host/mod.ts";
+import { hasErrno, isFull } from "../deno_errors.ts";
 
 export type ColorMode = "auto" | "always" | "never";
 
@@ -88,7 +89,7 @@ export class Console {
       writeAll(Deno.stdout, this.encoder.encode(text));
     } catch (error) {
       // A reader that went away (`regrain map | head`) is not an error of ours; what still has work to do goes on.
-      if (error instanceof Deno.errors.BrokenPipe) return this.outlivesReader ? undefined : Deno.exit(0);
+      if (hasErrno(error, "EPIPE")) return this.outlivesReader ? undefined : Deno.exit(0);
       throw noSpaceOnStdout(error) ?? error;
     }
   }
@@ -231,14 +232,11 @@ export function writeToStderr(bytes: Uint8Array): void {
 
 /** True where the reader of a pipe is gone, or the terminal: after a hangup writing to it fails with EIO. */
 function isNobodyThere(error: unknown): boolean {
-  return error instanceof Deno.errors.BrokenPipe ||
-    error instanceof Error && "code" in error && error.code === "EIO";
+  return hasErrno(error, "EPIPE", "EIO");
 }
 
 /** What the system says of a file behind standard output that is full, or of `/dev/full`; `undefined` of all else. */
 export function noSpaceOnStdout(error: unknown): RegrainError | undefined {
-  const isFull = error instanceof Error && "code" in error &&
-    ["ENOSPC", "EDQUOT", "EFBIG"].includes(String(error.code));
-  if (!isFull) return undefined;
+  if (!isFull(error)) return undefined;
   return new RegrainError("NO_SPACE", "there is no space left behind standard output", { cause: error });
 }

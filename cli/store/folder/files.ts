@@ -1,5 +1,8 @@
 /** What a folder store does to files and folders, with the errors of stores. */
 import { RegrainError } from "../../../core-as/host/errors.ts";
+import { hasErrno, isAbsent, isDenied, isForbidden, isFull, isTaken } from "../../deno_errors.ts";
+import type { Operation } from "../../io/errno.ts";
+import { translated } from "../../io/translate.ts";
 
 /** Rights of what is made. */
 export interface Rights {
@@ -53,7 +56,7 @@ export async function rightsIn(root: string): Promise<Rights> {
 
 /** 0 where there is nothing, or no rights. */
 async function modeOf(path: string): Promise<number> {
-  return await guard(path, "stat", async () => {
+  return await guard(path, "look up", async () => {
     try {
       return (await Deno.stat(path)).mode ?? 0;
     } catch (error) {
@@ -70,7 +73,7 @@ export async function makeOne(path: string, { folder: mode }: Rights = OWNERS): 
     if (mode !== OWNERS.folder) await Deno.chmod(path, await modeOf(path) & SPECIAL_BITS | mode);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) return false;
+    if (isTaken(error)) return false;
     throw error;
   }
 }
@@ -83,7 +86,7 @@ export type FolderIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
  * @throws {RegrainError} `USAGE` when it is a file.
  */
 export async function identityOf(path: string): Promise<FolderIdentity | undefined> {
-  return await guard(path, "stat", async () => {
+  return await guard(path, "look up", async () => {
     try {
       const status = await Deno.stat(path);
       if (status.isDirectory) return status;
@@ -100,7 +103,7 @@ export async function identityOf(path: string): Promise<FolderIdentity | undefin
 
 /** True for a symbolic link, wherever it leads. */
 export async function isLink(path: string): Promise<boolean> {
-  return await guard(path, "stat", async () => {
+  return await guard(path, "look up", async () => {
     try {
       return (await Deno.lstat(path)).isSymlink;
     } catch (error) {
@@ -121,7 +124,7 @@ export async function followed(
   key: string,
 ): Promise<Pick<Deno.FileInfo, "isDirectory" | "isFile">> {
   const path = `${root}/${key}`;
-  const end = await guard(path, "stat", async () => {
+  const end = await guard(path, "look up", async () => {
     try {
       return await Deno.stat(path);
     } catch (error) {
@@ -148,38 +151,6 @@ export async function followed(
   return end;
 }
 
-/**
- * Writes a new file; when this returns, its bytes are durable.
- *
- * @returns false where the file system does not know when they are.
- */
-export async function writeDurably(
-  path: string,
-  bytes: Uint8Array,
-  { file: mode }: Rights = OWNERS,
-): Promise<boolean> {
-  using file = await Deno.open(path, { write: true, createNew: true, mode });
-  if (mode !== OWNERS.file) await Deno.chmod(path, mode);
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-  return await sync(file);
-}
-
-/** @returns false where there is no such thing. */
-async function sync(file: Deno.FsFile): Promise<boolean> {
-  try {
-    await file.sync();
-    return true;
-  } catch (error) {
-    if (!isUnsyncable(error)) throw error;
-    return false;
-  }
-}
-
-/** EINVAL, ENOTTY, ENOSYS, ENOTSUP: older CIFS says so of folders, some file systems in user space of everything. */
-function isUnsyncable(error: unknown): boolean {
-  return error instanceof Error && /\(os error (?:22|25|38|45|95)\)/.test(error.message);
-}
-
 /** Reads a file that must not become shorter meanwhile. */
 export async function readWhole(
   file: Deno.FsFile,
@@ -199,26 +170,6 @@ export async function readWhole(
   return bytes;
 }
 
-/** True when anything has that name. */
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    if (isAbsent(error)) return false;
-    throw explain(path, "stat", error);
-  }
-}
-
-/** Removes a file; that it is gone already is fine. */
-export async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!isAbsent(error)) throw error;
-  }
-}
-
 /** Removes a file. @returns whether it was there, and was written before that time. */
 export async function removeIfOlder(path: string, beforeMs: number): Promise<boolean> {
   try {
@@ -232,56 +183,30 @@ export async function removeIfOlder(path: string, beforeMs: number): Promise<boo
   }
 }
 
-/** A new name is durable when its folder is. @returns false where the file system does not know when that is. */
-export async function syncFolder(path: string): Promise<boolean> {
-  const slash = path.lastIndexOf("/");
-  const folder = slash < 0 ? "." : path.slice(0, slash) || "/";
-  return await guard(folder, "sync", async () => {
-    try {
-      using opened = await Deno.open(folder, { read: true });
-      return await sync(opened);
-    } catch (error) {
-      // Windows opens no folders; there the file's own sync must do.
-      if (!(error instanceof Deno.errors.IsADirectory) && Deno.build.os !== "windows") throw error;
-      return true;
-    }
-  });
+/** Removes a file; that it is gone already is fine. */
+export async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
 }
 
-/** True when an error says that there is nothing of that name. */
-export function isAbsent(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
-}
-
-/** Runs an operation, and names its error by a code of ours. */
-export async function guard<T>(path: string, operation: string, action: () => Promise<T>): Promise<T> {
+/** Runs an operation; its error has the code of a store that fails, of a right that is missing, or of a full one. */
+export async function guard<T>(path: string, operation: Operation, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
-    throw explain(path, operation, cause);
+    const error = translated({ operation, path, otherwise: "STORE_FAILED" }, cause);
+    const hint = hintOf(cause);
+    throw error instanceof RegrainError && hint !== undefined ? error.withHint(hint) : error;
   }
 }
 
-function explain(path: string, operation: string, cause: unknown): unknown {
-  if (!(cause instanceof Error) || cause instanceof RegrainError) return cause;
-  const detail = { path, cause };
-  if (cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied) {
-    const isAnothers = cause instanceof Deno.errors.PermissionDenied;
-    return new RegrainError("PERMISSION", `${operation} is not allowed (${cause.message})`, {
-      ...detail,
-      ...isAnothers ? { hint: ANOTHERS } : {},
-    });
-  }
-  if (/os error (28|122)\b/.test(cause.message)) {
-    return new RegrainError("NO_SPACE", `${operation} failed: no space left`, {
-      ...detail,
-      hint: `make room there (${USED_UP}), and run it again; ${NEEDED_BY_NOBODY}`,
-    });
-  }
-  const [, errno] = /os error (18|30)\b/.exec(cause.message) ?? [];
-  const hint = errno === "18" ? LINKED_ELSEWHERE : READ_ONLY;
-  return new RegrainError("STORE_FAILED", `${operation} failed (${cause.message})`, {
-    ...detail,
-    ...errno === undefined ? {} : { hint },
-  });
+/** What helps, as far as only a repository knows it. */
+function hintOf(cause: unknown): string | undefined {
+  if (isDenied(cause) && !isForbidden(cause)) return ANOTHERS;
+  if (isFull(cause)) return `make room there (${USED_UP}), and run it again; ${NEEDED_BY_NOBODY}`;
+  if (hasErrno(cause, "EROFS")) return READ_ONLY;
+  return hasErrno(cause, "EXDEV") ? LINKED_ELSEWHERE : undefined;
 }

@@ -1,4 +1,5 @@
 /** Folders, as the registry of stores has them. */
+import { isAbsent, isDenied } from "../../deno_errors.ts";
 import type { StoreKind } from "../kind.ts";
 import { FolderStore } from "./store.ts";
 
@@ -18,8 +19,7 @@ async function realPathOf(path: string): Promise<string> {
     return await Deno.realPath(path);
   } catch (error) {
     // A folder that is not there, or whose way Deno may not look at: what was typed names it well enough.
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return path;
-    if (error instanceof Deno.errors.PermissionDenied) return path;
+    if (isAbsent(error) || isDenied(error)) return path;
     throw error;
   }
 }

@@ -8,12 +8,10 @@ import { RegrainError } from "../../../core-as/host/errors.ts";
 import type { ObjectInfo, ObjectStore, PutOptions, PutOutcome } from "../../../core-as/host/repo/objects.ts";
 import {
   entriesOf,
-  exists,
   type FolderIdentity,
   followed,
   guard,
   identityOf,
-  isAbsent,
   isLink,
   makeOne,
   readWhole,
@@ -21,9 +19,9 @@ import {
   removeIfThere,
   type Rights,
   rightsIn,
-  syncFolder,
-  writeDurably,
 } from "./files.ts";
+import { isAbsent } from "../../deno_errors.ts";
+import { later } from "../../io/durable.ts";
 import { checkKey, keyRule } from "../keys.ts";
 
 /** Where objects are written before they are in their place; never listed. */
@@ -51,26 +49,31 @@ export class FolderStore implements ObjectStore {
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<PutOutcome> {
     const path = this.pathOf(key);
-    if (options.ifAbsent && await exists(path)) return "exists";
+    if (options.ifAbsent && await guard(path, "look up", () => later.exists(path))) return "exists";
     await this.makeFolder(TEMPORARY);
     await this.makeFolder(key.slice(0, Math.max(0, key.lastIndexOf("/"))));
     const temporary = `${this.label}/${TEMPORARY}/${crypto.randomUUID()}`;
     try {
-      const rights = await this.rightsOfNew();
-      this.tellUnsynced(await guard(path, "write", () => writeDurably(temporary, bytes, rights)));
-      if (options.ifAbsent) return await this.linkOnce(temporary, path);
-      await guard(path, "rename", () => Deno.rename(temporary, path));
+      const { file: mode } = await this.rightsOfNew();
+      this.tellUnsynced(await guard(path, "save", () => later.write(temporary, bytes, mode)));
+      // A key that was put by somebody else in the meantime stays as it is.
+      const isMade = await guard(path, "rename", async () => {
+        if (options.ifAbsent) return await later.linkOnce(temporary, path);
+        await later.rename(temporary, path);
+        return true;
+      });
+      if (!isMade) return "exists";
     } finally {
       await guard(temporary, "remove", () => removeIfThere(temporary));
     }
-    this.tellUnsynced(await syncFolder(path));
+    await this.syncFolder(path);
     return "created";
   }
 
   async get(key: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const path = this.pathOf(key);
     if (this.root === undefined) await this.checkRoot();
-    return await guard(path, "read", async () => {
+    return await guard(path, "read file", async () => {
       try {
         using file = await Deno.open(path, { read: true });
         const { size } = await file.stat();
@@ -90,7 +93,7 @@ export class FolderStore implements ObjectStore {
 
   async head(key: string): Promise<ObjectInfo | undefined> {
     const path = this.pathOf(key);
-    return await guard(path, "stat", async () => {
+    return await guard(path, "look up", async () => {
       try {
         const status = await Deno.stat(path);
         return status.isFile ? infoOf(key, status) : undefined;
@@ -131,23 +134,13 @@ export class FolderStore implements ObjectStore {
 
   close(): void {}
 
+  private async syncFolder(path: string): Promise<void> {
+    this.tellUnsynced(await guard(path, "flush", () => later.syncFolderOf(path)));
+  }
+
   private pathOf(key: string): string {
     checkKey(key, this.isKey);
     return `${this.label}/${key}`;
-  }
-
-  /** A key that was put by somebody else in the meantime stays as it is. */
-  private async linkOnce(temporary: string, path: string): Promise<PutOutcome> {
-    try {
-      await Deno.link(temporary, path);
-    } catch (cause) {
-      if (cause instanceof Deno.errors.AlreadyExists) return "exists";
-      // FAT and some network file systems have no links. There the last of two writers at once has its way.
-      if (await exists(path)) return "exists";
-      await guard(path, "rename", () => Deno.rename(temporary, path));
-    }
-    this.tellUnsynced(await syncFolder(path));
-    return "created";
   }
 
   private rightsOfNew(): Promise<Rights> {
@@ -180,14 +173,14 @@ export class FolderStore implements ObjectStore {
     await this.checkRoot();
     if (this.root === undefined) {
       await guard(this.label, "make", () => Deno.mkdir(this.label, { recursive: true, mode: 0o700 }));
-      this.tellUnsynced(await syncFolder(this.label));
+      await this.syncFolder(this.label);
       await this.checkRoot();
     }
     let path = this.label;
     for (const name of folder.split("/").filter((name) => name !== "")) {
       path += `/${name}`;
       const rights = await this.rightsOfNew();
-      if (await guard(path, "make", () => makeOne(path, rights))) this.tellUnsynced(await syncFolder(path));
+      if (await guard(path, "make", () => makeOne(path, rights))) await this.syncFolder(path);
     }
   }
 

@@ -6,11 +6,12 @@
  */
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
 
-import { RegrainError } from "../../../core-as/host/errors.ts";
 import { endpointOf, refuseProxy } from "./endpoint.ts";
 import { fallBackToMd5, type WithMiddleware } from "./checksum.ts";
 import { limitAnswers } from "./answer.ts";
 import { explainSignIn } from "./sign_in.ts";
+import { isForbidden } from "../../deno_errors.ts";
+import { translated } from "../../io/translate.ts";
 
 export interface S3Location {
   readonly bucket: string;
@@ -85,13 +86,7 @@ async function readCertificates(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) {
-      throw new RegrainError("NOT_FOUND", "there is no such file of certificates", { path, cause });
-    }
-    if (cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied) {
-      throw new RegrainError("PERMISSION", "the file of certificates cannot be read", { path, cause });
-    }
-    throw cause;
+    throw translated({ operation: "read file", path }, cause);
   }
 }
 
@@ -99,7 +94,7 @@ function regionOfEnvironment(): string {
   try {
     return Deno.env.get("AWS_REGION") ?? Deno.env.get("AWS_DEFAULT_REGION") ?? ANY_REGION;
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return ANY_REGION;
+    if (isForbidden(error)) return ANY_REGION;
     throw error;
   }
 }
