@@ -60,7 +60,7 @@ testWithPeers(
   () =>
     withBackups(async (backups) => {
       const stream = new Rng(42).bytes(2 * MIB + 333);
-      await backups.backupStream(stream);
+      await backups.backupStream(stream, "--format", "raw");
       assert.ok(sameBytes(restoreByScript(backups), stream));
       await backups.backupStream(new Uint8Array(0), "--force");
       assert.equal(restoreByScript(backups).length, 0);

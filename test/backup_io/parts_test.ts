@@ -204,7 +204,7 @@ testWithPeers(
       const umask = Deno.umask(0);
       try {
         for (const name of names) {
-          const args = ["restore", "a/one", "--format", "qcow2", "--repo", repo, "--", name];
+          const args = ["restore", "a/one", "--format", "qcow2", "--repo", repo, "--", `./${name}`];
           regrainExits(0, args, { cwd: path("out"), env });
           assert.equal(Deno.statSync(path(`out/${name}`)).mode! & 0o777, 0o600);
           runProgram("qemu-img", [

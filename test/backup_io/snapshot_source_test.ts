@@ -73,11 +73,11 @@ Deno.test("a name in a file never leads into the repository", () =>
       'createType="vmfsSparse"\nparentFileNameHint="repo:web01/disk-0@latest"\n' +
       'RW 8 VMFSSPARSE "repo:web01/disk-0@latest"\n';
     Deno.writeTextFileSync(`${folder}/evil.vmdk`, text);
-    // Even when a file of that name lies there.
+    // A file of that name is what it means.
     Deno.mkdirSync(`${folder}/repo:web01`);
     Deno.writeTextFileSync(`${folder}/repo:web01/disk-0@latest`, "x");
     const { stderr } = run(["info", "evil.vmdk", "--json"], { exit: 4, cwd: folder });
-    assert.match(stderr, /"code":"NOT_FOUND"/);
+    assert.match(stderr, /"code":"NOT_A_DISK".*the first bytes are 78, at byte 0/);
   }));
 
 Deno.test("a snapshot that is not there, and no repository, are refused by name", () =>
