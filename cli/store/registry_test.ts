@@ -1,19 +1,11 @@
 import assert from "node:assert/strict";
-import { RegrainError } from "../../core-as/host/errors.ts";
+import type { RegrainError } from "../../core-as/host/errors.ts";
+import { refusalOf } from "../../test/helpers/refusal.ts";
 import { findStore, flagsFor, openStore, requireOwnFlags, STORE_FORMS } from "./registry.ts";
 import { type AddressWords, GIVEN_STORE, OTHER_STORE } from "./refusal.ts";
 import { parseBucket } from "./s3/kind.ts";
 
-function refusal(fn: () => unknown): RegrainError {
-  try {
-    fn();
-  } catch (error) {
-    assert.ok(error instanceof RegrainError);
-    assert.equal(error.code, "USAGE");
-    return error;
-  }
-  return assert.fail("not refused");
-}
+const refusal = (fn: () => unknown) => refusalOf("USAGE", fn);
 
 /** Addresses of other tools, and what their hint begins with. */
 const INSTEAD: Record<string, string> = {

@@ -1,19 +1,10 @@
 import assert from "node:assert/strict";
-import { RegrainError } from "../../../core-as/host/errors.ts";
+import { refusalOf } from "../../../test/helpers/refusal.ts";
 import { endpointOf, exposedHost, refuseProxy } from "./endpoint.ts";
 
 const of = (variables: Record<string, string>) => (name: string) => variables[name];
 
-function refusal(fn: () => unknown): RegrainError {
-  try {
-    fn();
-  } catch (error) {
-    assert.ok(error instanceof RegrainError);
-    assert.equal(error.code, "USAGE");
-    return error;
-  }
-  return assert.fail("not refused");
-}
+const refusal = (fn: () => unknown) => refusalOf("USAGE", fn);
 
 Deno.test("B13: an endpoint without a scheme is refused with what to write, and blanks around one are cut off", () => {
   for (const text of ["s3.eu-central-1.wasabisys.com", "127.0.0.1:9000", "localhost:9000"]) {
