@@ -77,11 +77,14 @@ export async function warnOfHidden(
  * @throws {RegrainError} `STORE_UNSUITABLE` when it is there and not listed, `REPO_REPLACED` when it is not there.
  */
 export async function refuseHidden(repository: Repository): Promise<void> {
-  for (const [source, id] of rememberedOf(repository, undefined)) {
-    const names = await repository.listSnapshots(source);
+  const remembered = rememberedOf(repository, undefined);
+  if (remembered.length === 0) return;
+  const names = await repository.listSnapshots();
+  const listed = new Set(names.map(({ key }) => key));
+  for (const [source, id] of remembered) {
     const key = snapshotKey(source, id, repository.suffix);
-    if (names.some((name) => name.key === key)) continue;
-    const name = await nameOf(repository, names);
+    if (listed.has(key)) continue;
+    const name = await nameOf(repository, names.filter((each) => each.source === source));
     const which = name === undefined ? `snapshot ${id}` : `${name}@${id}`;
     const path = repository.store.label;
     if (await repository.store.head(key) !== undefined) {
