@@ -4,7 +4,7 @@
  *
  * This module is browser compatible.
  */
-import type { DamagedGrains } from "./formats/vmdk/damaged_grains.ts";
+import type { DamagedGrains } from "./formats/damaged_grains.ts";
 import type { Source } from "./source.ts";
 import type { Core, RunList } from "./wasm.ts";
 

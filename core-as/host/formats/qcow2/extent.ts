@@ -3,7 +3,7 @@
  *
  * This module is browser compatible.
  */
-import { DamagedGrains } from "../vmdk/damaged_grains.ts";
+import { DamagedGrains } from "../damaged_grains.ts";
 import { RegrainError } from "../../errors.ts";
 import type { Extent, Finding, HeaderField, Region } from "../../extent.ts";
 import { type Inflater, inflateRawPortable, type Unpackers } from "../../inflate.ts";

@@ -8,7 +8,7 @@
  * This module is browser compatible.
  */
 import { RegrainError } from "../../errors.ts";
-import { DamagedGrains } from "./damaged_grains.ts";
+import { DamagedGrains } from "../damaged_grains.ts";
 import type { Observer, Region, Window } from "../../extent.ts";
 import type { GrainTables } from "./grain_tables.ts";
 import type { Inflater } from "../../inflate.ts";

@@ -4,7 +4,7 @@
  *
  * This module is browser compatible.
  */
-import { type Core, DAMAGED_PLACE, type RunList } from "../../wasm.ts";
+import { type Core, DAMAGED_PLACE, type RunList } from "../wasm.ts";
 
 /** A stretch of the extent, in sectors. */
 export interface SectorStretch {

@@ -1,10 +1,10 @@
 /** What a survey remembers of grains that cannot be unpacked, laid over runs sector by sector. */
 import assert from "node:assert/strict";
-import { core } from "../../../../test/helpers/memory.ts";
-import { check, fc } from "../../../../test/helpers/property.ts";
-import { recordsOf } from "../../../../test/helpers/runs.ts";
+import { core } from "../../../test/helpers/memory.ts";
+import { check, fc } from "../../../test/helpers/property.ts";
+import { recordsOf } from "../../../test/helpers/runs.ts";
 import { DamagedGrains } from "./damaged_grains.ts";
-import { DAMAGED_PLACE, HOLE_PLACE, ZERO_PLACE } from "../../wasm.ts";
+import { DAMAGED_PLACE, HOLE_PLACE, ZERO_PLACE } from "../wasm.ts";
 
 Deno.test("C3: damage laid over a list is what it is sector by sector, wherever the window is cut", () => {
   const piece = fc.record({
