@@ -5,6 +5,7 @@
  * a snapshot at all, so days without one do not count; the others likewise, by hours, ISO weeks (from Monday), months
  * and years. They are those of the policy's time zone; without one of UTC, so that every host comes to the same result.
  */
+import { inLine } from "./in_line.ts";
 import { TimeZone } from "./time_zone.ts";
 
 const PERIODS = ["hourly", "daily", "weekly", "monthly", "yearly"] as const;
@@ -85,54 +86,48 @@ export function selectKept<T extends Candidate>(snapshots: readonly T[], policy:
 }
 
 /**
- * The rules are asked twice: about the sound ones alone, and about all that can be read. What either keeps is kept, so
- * a doubtful snapshot neither takes a sound one's place nor goes earlier than the rules say.
+ * The rules are asked about the sound ones alone, and about all that can be read. What either keeps is kept, so a
+ * doubtful snapshot neither takes a sound one's place nor goes earlier than the rules say.
+ *
+ * Where a clock was wrong, they are asked of the snapshots in three {@link viewsOf views}. So one that is out of line
+ * takes no other's place, and yet does not stay for ever: it goes with those that were made beside it.
  */
 function judgeDisk<T extends Candidate>(disk: readonly T[], policy: RetentionPolicy): Fate<T>[] {
   const oldestFirst = [...disk].sort((a, b) => a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1));
-  const behind = madeBehind(disk);
-  const readable = oldestFirst.filter((each) =>
-    each.state !== "damaged" && !each.isAhead && !behind.has(each)
-  );
-  const sound = readable.filter(({ state }) => state === "sound");
-  const [bySound, byAll] = [applyRules(sound, policy), applyRules(readable, policy)];
-  // Whatever the rules say, the disk can be restored.
-  const spared = sound.at(-1) ?? readable.at(-1);
+  const readable = oldestFirst.filter(({ state, isAhead }) => state !== "damaged" && !isAhead);
+  const right = inLine(readable);
+  const outOfLine = new Set(readable.filter((each) => !right.has(each)));
+  const views = viewsOf(readable, right);
+  const isSound = ({ state }: T) => state === "sound";
+  const taken = [...views.map((view) => view.filter(isSound)), ...views]
+    .map((view) => applyRules(view, policy));
+  // Whatever the rules say, the disk can be restored: as it was last, by either way to see it.
+  const spared = new Set(views.map((view) => view.findLast(isSound) ?? view.at(-1)));
   return oldestFirst.map((snapshot) => {
-    const rules = new Set([...bySound.get(snapshot) ?? [], ...byAll.get(snapshot) ?? []]);
-    const isBehind = behind.has(snapshot);
-    const reasons = [...protections(snapshot, policy, isBehind), ...rules];
-    if (reasons.length === 0 && snapshot === spared) {
-      reasons.push(snapshot.state === "sound" ? "newest sound one" : "newest, and none is sound");
+    const rules = new Set(taken.flatMap((rules) => rules.get(snapshot) ?? []));
+    const reasons = [...protections(snapshot, policy), ...rules];
+    if (reasons.length === 0 && spared.has(snapshot)) {
+      reasons.push(isSound(snapshot) ? "newest sound one" : "newest, and none is sound");
     }
-    return { snapshot, isKept: reasons.length > 0, reasons: reasons.length > 0 ? reasons : ["no rule"] };
+    const isKept = reasons.length > 0;
+    if (!isKept) reasons.push("no rule");
+    else if (outOfLine.has(snapshot)) reasons.push("a clock was wrong");
+    return { snapshot, isKept, reasons };
   });
 }
 
-/** What a clock may be wrong by without a snapshot being put among those of another day. */
-const BEHIND_MS = 24 * 3600 * 1000;
-
-/**
- * Snapshots whose time lies days before that of one that was made before them, by the order of their ids: their host's
- * clock was behind, as one of 1970 is without its battery. By their time they would be the first to go, and the newest
- * state of the disk with them.
- */
-function madeBehind<T extends Candidate>(disk: readonly T[]): ReadonlySet<T> {
-  const behind = new Set<T>();
-  let latestMs = -Infinity;
-  for (const snapshot of [...disk].sort((a, b) => a.id < b.id ? -1 : 1)) {
-    if (snapshot.isAhead || snapshot.state === "damaged") continue;
-    if (snapshot.timeMs < latestMs - BEHIND_MS) behind.add(snapshot);
-    else latestMs = Math.max(latestMs, snapshot.timeMs);
-  }
-  return behind;
+/** By time, by the order in which they were made, and those alone whose time fits that order; mostly all are one. */
+function viewsOf<T extends Candidate>(byTime: readonly T[], right: ReadonlySet<T>): (readonly T[])[] {
+  if (right.size === byTime.length) return [byTime];
+  const byOrder = [...byTime].sort((a, b) => a.id < b.id ? -1 : 1);
+  return [byTime, byOrder, byTime.filter((each) => right.has(each))];
 }
 
 /** Which rules take each snapshot. */
 function applyRules<T extends Candidate>(
   oldestFirst: readonly T[],
   policy: RetentionPolicy,
-): Map<T, string[]> {
+): ReadonlyMap<T, string[]> {
   const zone = policy.timeZone ?? TimeZone.UTC;
   const rules = [
     new LastRule(policy.last ?? 0),
@@ -149,11 +144,9 @@ function applyRules<T extends Candidate>(
 function protections(
   { isHeld, isAhead, retainedUntil, state, tags }: Candidate,
   policy: RetentionPolicy,
-  isBehind: boolean,
 ): string[] {
   return [
     ...isAhead ? ["its time lies in the future, not counted"] : [],
-    ...isBehind ? ["its clock was behind that of older ones, not counted"] : [],
     ...isHeld ? ["held"] : [],
     ...retainedUntil === undefined ? [] : [`locked until ${retainedUntil}`],
     ...state === "damaged" ? ["damaged, left alone"] : [],
@@ -181,7 +174,8 @@ class WithinRule {
 
   takes(timeMs: number): boolean {
     this.newestMs ??= timeMs;
-    return this.spanMs > 0 && this.newestMs - timeMs <= this.spanMs;
+    // Where a clock was wrong, the newest by the order may have an older time.
+    return this.spanMs > 0 && Math.abs(this.newestMs - timeMs) <= this.spanMs;
   }
 }
 

@@ -4,9 +4,11 @@ import {
   type Candidate,
   disksWithoutTag,
   isEmptyPolicy,
+  periodOf,
   type RetentionPolicy,
   selectKept,
 } from "./retention.ts";
+import { TimeZone } from "./time_zone.ts";
 
 const HOUR_MS = 3600 * 1000;
 
@@ -73,20 +75,80 @@ Deno.test("selectKept() spares the newest sound one where only tags say what is 
   assert.deepEqual(kept([doubtful], { tags: ["x"] }), ["2026-11-20T00:00 newest, and none is sound"]);
 });
 
-Deno.test("selectKept() keeps what a clock of 1970 made, and counts the others as if it were not there", () => {
-  const right = ["25", "26", "27", "28"].map((day) => snapshot(`2026-11-${day}T00:00:00Z`));
-  const flat = ["1970-01-01T00:00:10Z", "1970-01-01T00:00:20Z"].map((time, i) =>
-    snapshot(time, { id: `${right.at(-1)!.timeMs + i + 1}` })
-  );
-  const expected = [
-    "1970-01-01T00:00 its clock was behind that of older ones, not counted",
-    "1970-01-01T00:00 its clock was behind that of older ones, not counted",
-  ];
-  for (const policy of [{ last: 1 }, { daily: 1 }, { withinMs: HOUR_MS }]) {
-    const [rule] = Object.keys(policy);
-    const name = rule === "withinMs" ? "within" : rule;
-    assert.deepEqual(kept([...right, ...flat], policy), [...expected, `2026-11-28T00:00 ${name}`]);
-  }
+/** Snapshots a day apart from a moment on, made one after the other. */
+function days(count: number, { from, firstId, clockMs = 0 }: {
+  from: string;
+  firstId: number;
+  clockMs?: number;
+}): Candidate[] {
+  return Array.from({ length: count }, (_, day) => {
+    const timeMs = Date.parse(from) + day * 24 * HOUR_MS + clockMs;
+    return { ...snapshot(from), timeMs, id: String(firstId + day).padStart(6, "0") };
+  });
+}
+
+/** Days of November, by the ids that {@link days} gave from 1 on. */
+function keptIds(snapshots: readonly Candidate[], policy: RetentionPolicy): number[] {
+  return selectKept(snapshots, policy).filter(({ isKept }) => isKept)
+    .map(({ snapshot }) => Number(snapshot.id)).toSorted((a, b) => a - b);
+}
+
+Deno.test("selectKept() keeps what a clock of 1970 made last, and counts the others as if it were not there", () => {
+  const right = days(4, { from: "2026-11-25T00:00:00Z", firstId: 1 });
+  const flat = days(2, { from: "1970-01-01T00:00:10Z", firstId: 5 });
+  assert.deepEqual(kept([...right, ...flat], { last: 1 }), [
+    "1970-01-02T00:00 last, a clock was wrong",
+    "2026-11-28T00:00 last",
+  ]);
+  assert.deepEqual(keptIds([...right, ...flat], { daily: 2 }), [3, 4, 5, 6]);
+  assert.deepEqual(keptIds([...right, ...flat], { withinMs: 24 * HOUR_MS }), [3, 4, 5, 6]);
+});
+
+Deno.test("B1: what a clock of 1970 made goes with those that were made beside it", () => {
+  const before = days(4, { from: "2026-11-01T00:00:00Z", firstId: 1 });
+  const flat = days(2, { from: "1970-01-01T00:00:10Z", firstId: 5 });
+  const after = days(6, { from: "2026-11-07T00:00:00Z", firstId: 7 });
+  const upTo = (count: number) => keptIds([...before, ...flat, ...after.slice(0, count)], { daily: 3 });
+  assert.deepEqual(upTo(0), [2, 3, 4, 5, 6]);
+  assert.deepEqual(upTo(1), [3, 4, 5, 6, 7]);
+  assert.deepEqual(upTo(2), [4, 6, 7, 8]);
+  assert.deepEqual(upTo(3), [7, 8, 9]);
+  assert.deepEqual(upTo(6), [10, 11, 12]);
+});
+
+for (const aheadDays of [10, 365]) {
+  Deno.test(`B1: no more are kept than rules say once ${aheadDays} days are over that a clock was ahead`, () => {
+    const from = "2026-11-01T00:00:00Z";
+    const [ahead] = days(1, { from, firstId: 1, clockMs: aheadDays * 24 * HOUR_MS - HOUR_MS });
+    const after = days(aheadDays + 20, { from: "2026-11-02T00:00:00Z", firstId: 2 });
+    for (let age = 1; age <= after.length; age++) {
+      const made = after.slice(0, age);
+      const nowMs = made.at(-1)!.timeMs + 2 * HOUR_MS;
+      const isAhead = ahead!.timeMs > nowMs;
+      const ids = keptIds([{ ...ahead!, isAhead }, ...made], { daily: 7 });
+      const newest = made.slice(-7).map(({ id }) => Number(id));
+      // Seven days longer at most, by its time, it may stand beside the right one of that day.
+      const isRecent = nowMs - ahead!.timeMs < 8 * 24 * HOUR_MS;
+      assert.deepEqual(ids.filter((id) => id !== 1), newest, `day ${age}`);
+      if (!isRecent) assert.ok(!ids.includes(1), `day ${age}`);
+      if (isAhead) assert.ok(ids.includes(1), `day ${age}`);
+    }
+  });
+}
+
+Deno.test("B1: a clock that was a year behind for weeks costs no day of them, and none before", () => {
+  const before = days(10, { from: "2026-11-01T00:00:00Z", firstId: 1 });
+  const behind = days(20, { from: "2025-11-11T00:00:00Z", firstId: 11 });
+  assert.deepEqual(keptIds([...before, ...behind], { daily: 15 }).filter((id) => id > 10).length, 15);
+  assert.deepEqual(keptIds([...before, ...behind], { daily: 25 }).length, 30);
+});
+
+Deno.test("B1: of two that contradict each other both count, so that neither the older nor the newer is lost", () => {
+  const ahead = snapshot("2026-12-24T00:00:00Z", { id: "1" });
+  const right = snapshot("2026-11-28T00:00:00Z", { id: "2" });
+  assert.equal(keptIds([ahead, right], { last: 1 }).length, 2);
+  const next = snapshot("2026-12-25T00:00:00Z", { id: "3" });
+  assert.deepEqual(keptIds([ahead, right, next], { last: 1 }), [3]);
 });
 
 Deno.test("selectKept() counts a snapshot whose clock was behind by less than a day", () => {
@@ -196,6 +258,33 @@ Deno.test("selectKept() keeps as many sound ones by each rule as it says, if the
       const count = (rule: string) => fates.filter(({ reasons }) => reasons.includes(rule)).length;
       assert.equal(count("daily"), Math.min(policy.daily, days));
       assert.equal(count("last"), Math.min(policy.last, sound.length));
+    }),
+    { runs: 300 },
+  );
+});
+
+Deno.test("selectKept() keeps the newest by time and by order whatever the clocks, and a bounded number", () => {
+  const wild = fc.array(fc.integer({ min: 0, max: 24 * 900 }), { minLength: 1, maxLength: 60 });
+  check(
+    fc.property(wild, anyPolicy, (hours, policy) => {
+      const history = hours.map((hour, i) => ({
+        ...snapshot("2024-01-01T00:00:00Z", { id: String(i).padStart(6, "0") }),
+        timeMs: Date.UTC(2024, 0, 1) + hour * HOUR_MS,
+      }));
+      const fates = selectKept(history, { ...policy, withinMs: 0 });
+      const ids = new Set(fates.filter(({ isKept }) => isKept).map(({ snapshot }) => snapshot.id));
+      assert.ok(ids.has(history.at(-1)!.id));
+      const latestMs = Math.max(...history.map(({ timeMs }) => timeMs));
+      assert.ok(history.some(({ id, timeMs }) => timeMs === latestMs && ids.has(id)));
+      const { last, hourly, daily, weekly, monthly, yearly } = policy;
+      assert.ok(ids.size <= Math.max(3, 3 * (last + hourly + daily + weekly + monthly + yearly)));
+      for (const rule of ["last", "daily", "weekly"] as const) {
+        const count = fates.filter(({ reasons }) => reasons.includes(rule)).length;
+        const periods = rule === "last"
+          ? history.length
+          : new Set(history.map(({ timeMs }) => periodOf(timeMs, rule, TimeZone.UTC))).size;
+        assert.ok(count >= Math.min(policy[rule], periods), rule);
+      }
     }),
     { runs: 300 },
   );
