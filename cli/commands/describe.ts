@@ -1,6 +1,7 @@
 /** Words and JSON for findings, verdicts and surveys, shared by the commands that show them. */
 import {
   causesOf,
+  type Context,
   type Finding,
   type Findings,
   formatCid,
@@ -13,8 +14,7 @@ import {
   SECTOR_SIZE,
   type Verdict,
 } from "../../core-as/host/mod.ts";
-import type { Console } from "../ui/mod.ts";
-import type { Session } from "./session.ts";
+import type { Console } from "../ui/console.ts";
 
 /** `path: message, at byte N`. */
 export function findingLine(finding: Pick<Finding, "path" | "message" | "offsetBytes">): string {
@@ -53,7 +53,10 @@ export function takeDoubts(
 }
 
 /** Says that deltas stand on the newest link that is read: what the VM wrote last is in them. */
-export async function warnNewer({ console, context }: Session, newest: Link): Promise<void> {
+export async function warnNewer(
+  { console, context }: { console: Console; context: Context },
+  newest: Link,
+): Promise<void> {
   if (newest.delta !== true) return;
   const newer = await newerBeside(newest, context);
   if (newer.length > 0) console.warn(`${newest.path}: ${newerLine(newer)}`);
