@@ -3,7 +3,7 @@ import { CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typ
 import { RegrainError } from "../core-as/host/errors.ts";
 import { createProgram } from "./program.ts";
 import { meantInstead } from "./program/unknown_command.ts";
-import { keepIgnoringHangup } from "./signals.ts";
+import { keepIgnoringHangup } from "./session/signals.ts";
 import { type ColorMode, Console } from "./ui/console.ts";
 
 const EXIT_USAGE = 2;
@@ -71,7 +71,7 @@ async function shortHelpOf(
 }
 
 async function showHelp(help: string, console: Console): Promise<void> {
-  if (help === "" || await (await import("./commands/pager.ts")).showInPager(help)) return;
+  if (help === "" || await (await import("./session/pager.ts")).showInPager(help)) return;
   printHelp(help, console);
 }
 

@@ -24,14 +24,14 @@ import {
   workBytesOf,
 } from "./apply_report.ts";
 import type { Verified } from "./apply_verify.ts";
-import { warnNewer } from "./describe.ts";
-import { interruptible } from "./interruption.ts";
+import { warnNewer } from "../ui/describe.ts";
+import { interruptible } from "../session/interruption.ts";
 import { PIPE } from "../places/pipe.ts";
 import { isNowhere, refuseNowhere } from "../places/null.ts";
 import type { Need } from "../places/place.ts";
 import { findPlace } from "../places/registry.ts";
 import { type ApplyFlags, rateLimitOf, requireJournalToResume, wordsOf } from "./apply_flags.ts";
-import { type Session, startSession } from "./session.ts";
+import { type Session, startSession } from "../session/session.ts";
 
 const DELTA: Need = { command: "apply", argument: "DELTA", anyOf: ["delta", "receive"] };
 const TARGET: Need = { command: "apply", argument: "TARGET", anyOf: ["write"] };

@@ -2,7 +2,7 @@
 import { parseSize, RegrainError } from "../../core-as/host/mod.ts";
 import type { SparseMode } from "../apply/engine.ts";
 import type { VerifyFlags } from "./apply_verify.ts";
-import type { LongFlags } from "./session.ts";
+import type { LongFlags } from "../session/session.ts";
 
 /** What guards a disk that is written in place. */
 export interface SafetyFlags {

@@ -24,9 +24,9 @@ import {
   workBytesOf,
 } from "./apply_report.ts";
 import { rateLimitOf } from "./apply_flags.ts";
-import { formatOf, surveyJson, warnNotes } from "./describe.ts";
-import { type Interruptible, interruptible } from "./interruption.ts";
-import type { LongFlags, Session } from "./session.ts";
+import { formatOf, surveyJson, warnNotes } from "../ui/describe.ts";
+import { type Interruptible, interruptible } from "../session/interruption.ts";
+import type { LongFlags, Session } from "../session/session.ts";
 import { variable } from "../environment.ts";
 
 /** Most that is kept in a temporary file unless `--spill-limit` says otherwise. */

@@ -24,10 +24,10 @@ import type { PreparedTarget } from "../target/prepare.ts";
 import type { RunResult } from "../apply/run.ts";
 import { isNowhere, KEPT_NOTHING } from "../places/null.ts";
 import { type Console, formatDuration, type Progress } from "../ui/mod.ts";
-import { tellVerdict } from "./whole_disk.ts";
+import { tellVerdict } from "../session/whole_disk.ts";
 import { tellVerified, type Verified, verifiedJson } from "./apply_verify.ts";
-import { formatOf, surveyJson, warnNotes } from "./describe.ts";
-import { judgementJson, judgementLines } from "./describe_judgement.ts";
+import { formatOf, surveyJson, warnNotes } from "../ui/describe.ts";
+import { judgementJson, judgementLines } from "../ui/describe_judgement.ts";
 
 /** Says what is about to happen, and all that is odd about it. */
 export function tellPlan(

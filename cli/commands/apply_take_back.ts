@@ -19,8 +19,8 @@ import {
   withProgressHint,
   workBytesOf,
 } from "./apply_report.ts";
-import { interruptible } from "./interruption.ts";
-import type { Session } from "./session.ts";
+import { interruptible } from "../session/interruption.ts";
+import type { Session } from "../session/session.ts";
 
 /** @throws {RegrainError} before anything is written, when the file was cut short or made for another target. */
 export async function runTakeBack(request: ApplyRequest, flags: ApplyFlags, session: Session): Promise<void> {

@@ -11,12 +11,12 @@ import { type Console, formatDuration, Progress } from "../ui/mod.ts";
 import { rateLimitOf } from "./apply_flags.ts";
 import { checkOrigin, openOrigin, type Origin, type OriginFlags } from "./backup_origin.ts";
 import { durationMs } from "./gc.ts";
-import { listenForSignals, passSafePoint } from "./interruption.ts";
-import { rememberNewest, warnOfHidden } from "./newest_seen.ts";
-import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
-import { type LongFlags, type Session, startSession } from "./session.ts";
+import { listenForSignals, passSafePoint } from "../session/interruption.ts";
+import { rememberNewest, warnOfHidden } from "../session/newest_seen.ts";
+import { lanesOf, openRepository, type RepoFlags } from "../session/open_repository.ts";
+import { type LongFlags, type Session, startSession } from "../session/session.ts";
 import { runUserCommand } from "../watch/hook.ts";
-import { type Watch, watched, type WatchFlags } from "./watched.ts";
+import { type Watch, watched, type WatchFlags } from "../session/watched.ts";
 
 export interface BackupFlags extends LongFlags, RepoFlags, WatchFlags, OriginFlags {
   readonly rateLimit?: string | undefined;

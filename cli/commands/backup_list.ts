@@ -13,7 +13,7 @@ import {
 } from "./backup.ts";
 import { type ListedDisk, readBackupList } from "./backup_list_file.ts";
 import { openOrigin } from "./backup_origin.ts";
-import type { Watch } from "./watched.ts";
+import type { Watch } from "../session/watched.ts";
 
 /** From here on the exit status says which signal ended the run. */
 const FIRST_OF_SIGNALS = 128;

@@ -15,11 +15,11 @@ import { findPlace } from "../places/registry.ts";
 import { OpenedSnapshot } from "../places/snapshot.ts";
 import { checkStream, isStream, openStream, type StreamFlags } from "./backup_stream.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
-import { warnNewer } from "./describe.ts";
-import { readGivenFile } from "./given_file.ts";
-import type { Session } from "./session.ts";
-import { QuietSource } from "./source_quiet.ts";
-import { openWholeDisk } from "./whole_disk.ts";
+import { warnNewer } from "../ui/describe.ts";
+import { readGivenFile } from "../session/given_file.ts";
+import type { Session } from "../session/session.ts";
+import { QuietSource } from "../session/source_quiet.ts";
+import { openWholeDisk } from "../session/whole_disk.ts";
 
 const SOURCE: Need = { command: "backup", argument: "SOURCE", anyOf: ["read", "receive"] };
 const DELTA: Need = { command: "backup --delta", argument: "DELTA", anyOf: ["delta"] };

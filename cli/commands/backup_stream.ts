@@ -24,7 +24,7 @@ import { openCommand } from "../stream/from_command.ts";
 import { openStdin } from "../stream/stdin.ts";
 import { type Packing, packingOf, peeked, unpackedAs } from "../stream/unpack.ts";
 import { PIPE } from "../places/pipe.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "../session/session.ts";
 
 export interface StreamFlags {
   readonly name: string;

@@ -28,7 +28,7 @@ import {
   withBackupRepository,
 } from "./backup.ts";
 import { openOrigin, type Origin } from "./backup_origin.ts";
-import { readGivenFile } from "./given_file.ts";
+import { readGivenFile } from "../session/given_file.ts";
 
 export interface VmFlags extends Omit<BackupFlags, "name"> {
   readonly vm: string;

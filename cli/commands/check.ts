@@ -10,9 +10,9 @@ import {
 import { openingWords } from "../context.ts";
 import { imageOf } from "../places/place.ts";
 import { CheckReport } from "./check_report.ts";
-import { verdictLine } from "./describe.ts";
-import { judgementJson, judgementLines } from "./describe_judgement.ts";
-import { type DiskFlags, type Session, startSession } from "./session.ts";
+import { verdictLine } from "../ui/describe.ts";
+import { judgementJson, judgementLines } from "../ui/describe_judgement.ts";
+import { type DiskFlags, type Session, startSession } from "../session/session.ts";
 
 export interface CheckFlags extends DiskFlags {
   readonly chain?: boolean | undefined;

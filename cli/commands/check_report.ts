@@ -4,7 +4,7 @@
  */
 import { causesOf, type Finding, type LinkSurvey, quotePath } from "../../core-as/host/mod.ts";
 import type { Console } from "../ui/mod.ts";
-import { findingLine, healthOf, surveyJson } from "./describe.ts";
+import { findingLine, healthOf, surveyJson } from "../ui/describe.ts";
 
 /** What ends the report on an image, beside the surveys of its links. */
 export interface CheckEnd {

@@ -13,9 +13,9 @@ import {
 } from "../../core-as/host/mod.ts";
 import { imageOf } from "../places/place.ts";
 import { type Console, formatDuration, Progress } from "../ui/mod.ts";
-import { exactSize, findingLine } from "./describe.ts";
-import { type LongFlags, type Session, startSession } from "./session.ts";
-import { type ChainFlags, openWholeDisk } from "./whole_disk.ts";
+import { exactSize, findingLine } from "../ui/describe.ts";
+import { type LongFlags, type Session, startSession } from "../session/session.ts";
+import { type ChainFlags, openWholeDisk } from "../session/whole_disk.ts";
 
 export interface CompareFlags extends LongFlags, ChainFlags {
   readonly strict?: boolean | undefined;

@@ -20,8 +20,8 @@ import type { Lineage } from "../backup/lineage.ts";
 import { cidText } from "../backup/origins.ts";
 import type { BackupPlan } from "../backup/plan.ts";
 import type { Repository } from "../backup/repository.ts";
-import { takeDoubts } from "./describe.ts";
-import type { Session } from "./session.ts";
+import { takeDoubts } from "../ui/describe.ts";
+import type { Session } from "../session/session.ts";
 
 /** A delta that is opened, and the links below it as far as a snapshot needs them. */
 export class DeltaOverSnapshot implements Disposable {

@@ -4,7 +4,7 @@ import { diffSnapshots, type Snapshot } from "../../core-as/host/repo/mod.ts";
 import { findOne } from "../backup/choose.ts";
 import type { Repository } from "../backup/repository.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
-import { openRepository, type RepoFlags } from "./repo_session.ts";
+import { openRepository, type RepoFlags } from "../session/open_repository.ts";
 
 /** Lines laid out together, so that a long list never stands in memory. */
 const PAGE_LINES = 4096;

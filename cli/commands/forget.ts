@@ -2,8 +2,8 @@
 import { plural } from "../../core-as/host/mod.ts";
 import { forget, type Forgotten } from "../backup/forget.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
-import { forgetRemoved } from "./newest_seen.ts";
-import { openRepository, type RepoFlags } from "./repo_session.ts";
+import { forgetRemoved } from "../session/newest_seen.ts";
+import { openRepository, type RepoFlags } from "../session/open_repository.ts";
 
 export interface ForgetFlags extends CommonFlags, RepoFlags {
   readonly dryRun?: boolean | undefined;

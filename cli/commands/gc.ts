@@ -8,8 +8,8 @@ import { UnreadableSnapshots } from "../backup/references.ts";
 import { VERSIONED } from "../store/probe.ts";
 import type { TellingStore } from "../../core-as/host/repo/mod.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
-import { refuseHidden, warnOfHidden } from "./newest_seen.ts";
-import { openRepository, type RepoFlags, repositoryWords } from "./repo_session.ts";
+import { refuseHidden, warnOfHidden } from "../session/newest_seen.ts";
+import { openRepository, type RepoFlags, repositoryWords } from "../session/open_repository.ts";
 
 export interface GcFlags extends CommonFlags, RepoFlags {
   readonly dryRun?: boolean | undefined;

@@ -3,7 +3,7 @@ import { checkWords } from "../../core-as/host/repo/mod.ts";
 import { findName, findOne } from "../backup/choose.ts";
 import { hold, release } from "../backup/holds.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
-import { openRepository, type RepoFlags } from "./repo_session.ts";
+import { openRepository, type RepoFlags } from "../session/open_repository.ts";
 
 export interface HoldFlags extends CommonFlags, RepoFlags {
   readonly reason?: string | undefined;

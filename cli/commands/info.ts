@@ -30,9 +30,9 @@ import {
   newerLine,
   surveyJson,
   verdictLine,
-} from "./describe.ts";
-import { judgementJson, judgementLines } from "./describe_judgement.ts";
-import { type DiskFlags, type Session, startSession } from "./session.ts";
+} from "../ui/describe.ts";
+import { judgementJson, judgementLines } from "../ui/describe_judgement.ts";
+import { type DiskFlags, type Session, startSession } from "../session/session.ts";
 
 const IMAGE = imageOf("info");
 /** What is behind more findings than these is left to `check`. */

@@ -22,8 +22,8 @@ import {
 } from "../../core-as/host/mod.ts";
 import { checkSourceName } from "../../core-as/host/repo/mod.ts";
 import type { Console } from "../ui/mod.ts";
-import { verdictLine } from "./describe.ts";
-import type { Session } from "./session.ts";
+import { verdictLine } from "../ui/describe.ts";
+import type { Session } from "../session/session.ts";
 
 /** Stands for the device or image that the disk moves to. */
 const TARGET = "TARGET";

@@ -19,9 +19,9 @@ import { startServer } from "../inspect/server.ts";
 import { imageOf } from "../places/place.ts";
 import { findPlace } from "../places/registry.ts";
 import { SNAPSHOT, specOf } from "../places/snapshot.ts";
-import { Signals } from "../signals.ts";
+import { Signals } from "../session/signals.ts";
 import type { Console } from "../ui/mod.ts";
-import { type DiskFlags, startSession } from "./session.ts";
+import { type DiskFlags, startSession } from "../session/session.ts";
 import { isForbidden } from "../deno_errors.ts";
 
 export interface InspectFlags extends DiskFlags {
@@ -148,7 +148,7 @@ async function openObjects(
       hint: "regrain inspect --repo FOLDER repo:VM/DISK@latest",
     });
   }
-  const { openRepository, openStoreOf } = await import("./repo_session.ts");
+  const { openRepository, openStoreOf } = await import("../session/open_repository.ts");
   const { findSnapshot } = await import("../backup/snapshots.ts");
   await refuseEncrypted(await openStoreOf(flags));
   const repository = await openRepository(flags);

@@ -11,9 +11,9 @@ import {
 } from "../../core-as/host/mod.ts";
 import { HeatMap, layoutTable } from "../ui/mod.ts";
 import { imageOf } from "../places/place.ts";
-import { exactSize, takeDoubts } from "./describe.ts";
-import { type DiskFlags, type Session, startSession } from "./session.ts";
-import { type ChainFlags, openWholeDisk } from "./whole_disk.ts";
+import { exactSize, takeDoubts } from "../ui/describe.ts";
+import { type DiskFlags, type Session, startSession } from "../session/session.ts";
+import { type ChainFlags, openWholeDisk } from "../session/whole_disk.ts";
 
 export interface MapFlags extends DiskFlags, ChainFlags {
   readonly ascii?: boolean | undefined;

@@ -8,9 +8,9 @@ import { TimeZone } from "../backup/time_zone.ts";
 import { timeTexts } from "../backup/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { durationMs } from "./gc.ts";
-import { indexFileOf } from "./index_file.ts";
-import { forgetRemoved } from "./newest_seen.ts";
-import { openRepository, type RepoFlags } from "./repo_session.ts";
+import { indexFileOf } from "../session/index_file.ts";
+import { forgetRemoved } from "../session/newest_seen.ts";
+import { openRepository, type RepoFlags } from "../session/open_repository.ts";
 
 export interface PruneFlags extends CommonFlags, RepoFlags {
   readonly keepLast?: string | undefined;

@@ -11,7 +11,7 @@ import { addSlot, newMasterKey } from "../backup/keyring.ts";
 import { Repository } from "../backup/repository.ts";
 import { probeStore, type StoreProbe, VERSIONED } from "../store/probe.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
-import { rememberMade } from "./admission.ts";
+import { rememberMade } from "../session/admission.ts";
 import {
   hasPassphrase,
   openRepository,
@@ -20,8 +20,8 @@ import {
   type RepoFlags,
   repositoryAddress,
   THE_WORLD,
-} from "./repo_session.ts";
-import { guardWire } from "./wire.ts";
+} from "../session/open_repository.ts";
+import { guardWire } from "../session/wire.ts";
 
 const LOST_PASSPHRASE =
   "without a passphrase of one of its key slots nobody reads this repository, and no one can help: " +

@@ -3,7 +3,7 @@ import { quoteWord } from "../../core-as/host/mod.ts";
 import { type RunningBackup, runningBackups } from "../backup/active.ts";
 import { spanWords } from "../backup/times.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
-import { openRepository, type RepoFlags, repositoryWords } from "./repo_session.ts";
+import { openRepository, type RepoFlags, repositoryWords } from "../session/open_repository.ts";
 
 export async function runRepoActive(flags: CommonFlags & RepoFlags): Promise<number> {
   const console = new Console(flags);

@@ -2,7 +2,7 @@
 import { formatSize, plural } from "../../core-as/host/mod.ts";
 import { checkStructure, STRUCTURE_FINDINGS, type StructureFinding } from "../backup/structure.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
-import { openRepository, type RepoFlags } from "./repo_session.ts";
+import { openRepository, type RepoFlags } from "../session/open_repository.ts";
 
 const EXIT_DAMAGE = 1;
 /** Objects of one sort that a person is shown. */

@@ -10,7 +10,7 @@ import { ofOtherStore, type OtherStoreFlags } from "../store/flags.ts";
 import { OTHER_STORE } from "../store/refusal.ts";
 import { findStore, openStore } from "../store/registry.ts";
 import { type CommonFlags, Console, Progress, type ProgressMode } from "../ui/mod.ts";
-import { openAdmitted, OTHER_WORDS } from "./admission.ts";
+import { openAdmitted, OTHER_WORDS } from "../session/admission.ts";
 import {
   hasToPassphrase,
   lanesOf,
@@ -18,8 +18,8 @@ import {
   type RepoFlags,
   THE_WORLD,
   toPassphraseOf,
-} from "./repo_session.ts";
-import { guardWire } from "./wire.ts";
+} from "../session/open_repository.ts";
+import { guardWire } from "../session/wire.ts";
 
 export interface CopyFlags extends CommonFlags, RepoFlags, OtherStoreFlags {
   readonly to: string;

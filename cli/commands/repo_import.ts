@@ -7,9 +7,14 @@ import { GIVEN_STORE } from "../store/refusal.ts";
 import { findStore, flagsFor, requireOwnFlags } from "../store/registry.ts";
 import { rateLimitOf } from "./apply_flags.ts";
 import { backUpAndTell } from "./backup.ts";
-import { openRepository, type RepoFlags, repositoryAddress, withStoreFlags } from "./repo_session.ts";
-import { type LongFlags, startSession } from "./session.ts";
-import { watched, type WatchFlags } from "./watched.ts";
+import {
+  openRepository,
+  type RepoFlags,
+  repositoryAddress,
+  withStoreFlags,
+} from "../session/open_repository.ts";
+import { type LongFlags, startSession } from "../session/session.ts";
+import { watched, type WatchFlags } from "../session/watched.ts";
 
 export interface ImportFlags extends LongFlags, RepoFlags, WatchFlags {
   readonly name: string;

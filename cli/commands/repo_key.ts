@@ -19,7 +19,7 @@ import {
 import { authenticated, readDescription } from "../backup/repository.ts";
 import { copiedSlots, putDescriptionCopy, removeSlotsAndCopies } from "../backup/second_copies.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
-import { rememberMade } from "./admission.ts";
+import { rememberMade } from "../session/admission.ts";
 import {
   newPassphraseOf,
   openRepository,
@@ -27,7 +27,7 @@ import {
   passphraseOf,
   type RepoFlags,
   THE_WORLD,
-} from "./repo_session.ts";
+} from "../session/open_repository.ts";
 
 export interface KeyAddFlags extends CommonFlags, RepoFlags {
   readonly newPassphraseFile?: string | undefined;

@@ -12,8 +12,8 @@ import { readDescription } from "../backup/repository.ts";
 import { copyKey } from "../backup/second_copies.ts";
 import { type CommonFlags, Console, noSpaceOnStdout } from "../ui/mod.ts";
 import { PIPE } from "../places/pipe.ts";
-import { readGivenFile } from "./given_file.ts";
-import { openStoreOf, type RepoFlags, repositoryAddress } from "./repo_session.ts";
+import { readGivenFile } from "../session/given_file.ts";
+import { openStoreOf, type RepoFlags, repositoryAddress } from "../session/open_repository.ts";
 import { PRIVATE_MODE, writeNewFile } from "../io/mod.ts";
 
 const MAX_COPY_BYTES = 16 * 1024 * 1024;

@@ -6,9 +6,15 @@ import { isSame, type Pair, type Parts, readParts, repairedView, slotsToPutBack 
 import type { Repository } from "../backup/repository.ts";
 import { copyKey, slotKey } from "../backup/second_copies.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
-import { openAdmitted } from "./admission.ts";
-import { admissionOf, openStoreOf, passphraseOf, type RepoFlags, repositoryAddress } from "./repo_session.ts";
-import { guardWire } from "./wire.ts";
+import { openAdmitted } from "../session/admission.ts";
+import {
+  admissionOf,
+  openStoreOf,
+  passphraseOf,
+  type RepoFlags,
+  repositoryAddress,
+} from "../session/open_repository.ts";
+import { guardWire } from "../session/wire.ts";
 
 export interface RepoRepairFlags extends CommonFlags, RepoFlags {
   readonly dryRun?: boolean | undefined;

@@ -4,7 +4,7 @@ import { choose } from "../backup/choose.ts";
 import { type DiskStats, measure, type RepositoryStats } from "../backup/stats.ts";
 import { timeTexts } from "../backup/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
-import { openRepository, type RepoFlags } from "./repo_session.ts";
+import { openRepository, type RepoFlags } from "../session/open_repository.ts";
 
 export async function runRepoStats(flags: CommonFlags & RepoFlags): Promise<number> {
   const console = new Console(flags);

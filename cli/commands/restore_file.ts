@@ -5,7 +5,7 @@ import { requireInPlace } from "../target/undisturbed.ts";
 import { Progress } from "../ui/mod.ts";
 import { rateLimitOf } from "./apply_flags.ts";
 import type { Verified } from "./apply_verify.ts";
-import { interruptible } from "./interruption.ts";
+import { interruptible } from "../session/interruption.ts";
 import { withHint } from "./restore_damage.ts";
 import { planFormat, type RestoreFormat } from "./restore_format.ts";
 import { type NewFile, openNewFile, requireNoInputs } from "./restore_place.ts";

@@ -13,7 +13,7 @@ import {
 import { findPart, makePart, type Part, partOf } from "../target/part.ts";
 import { RESTORE } from "../target/request.ts";
 import { PIPE } from "../places/pipe.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "../session/session.ts";
 import { isAbsent, isDenied, isForbidden } from "../deno_errors.ts";
 
 /** A file that is written before it gets its name, and what is known to be in it. */

@@ -6,7 +6,7 @@ import { verifyRestored } from "../backup/verify_restored.ts";
 import { dropCaches, readBackOtherwise } from "../target/read_back.ts";
 import { Progress } from "../ui/mod.ts";
 import type { Verified } from "./apply_verify.ts";
-import { lanesOf } from "./repo_session.ts";
+import { lanesOf } from "../session/open_repository.ts";
 import type { RestoreWork } from "./restore_work.ts";
 
 /**

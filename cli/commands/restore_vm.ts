@@ -4,7 +4,7 @@ import { type Snapshot, snapshotKey, type VmSnapshot } from "../../core-as/host/
 import type { Repository } from "../backup/repository.ts";
 import { listVms } from "../backup/vms.ts";
 import type { RestoreFormat } from "./restore_format.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "../session/session.ts";
 import { hasErrno } from "../deno_errors.ts";
 import { translated, unlessAbsent } from "../io/mod.ts";
 

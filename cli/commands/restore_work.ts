@@ -9,12 +9,12 @@ import { requireUnchanged } from "../target/undisturbed.ts";
 import { formatDuration, type Progress } from "../ui/mod.ts";
 import type { SafetyFlags } from "./apply_flags.ts";
 import { tellVerified, type Verified, verifiedJson } from "./apply_verify.ts";
-import { lanesOf, type RepoFlags } from "./repo_session.ts";
+import { lanesOf, type RepoFlags } from "../session/open_repository.ts";
 import { onDamagedOf, warnDamaged } from "./restore_damage.ts";
 import type { RestoreFormat } from "./restore_format.ts";
 import type { PlaceFlags } from "./restore_place.ts";
-import type { LongFlags, Session } from "./session.ts";
-import type { Watch, WatchFlags } from "./watched.ts";
+import type { LongFlags, Session } from "../session/session.ts";
+import type { Watch, WatchFlags } from "../session/watched.ts";
 
 export interface RestoreFlags
   extends Omit<LongFlags, "format">, RepoFlags, WatchFlags, SafetyFlags, Omit<PlaceFlags, "format"> {

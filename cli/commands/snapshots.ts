@@ -10,9 +10,9 @@ import type { Listed } from "../backup/snapshots.ts";
 import { isInFuture, madeMs, timeTexts } from "../backup/times.ts";
 import { type ListedVm, readVms } from "../backup/vms.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
-import { indexFileOf } from "./index_file.ts";
-import { rememberNewest, warnOfUnlisted } from "./newest_seen.ts";
-import { openRepository, type RepoFlags } from "./repo_session.ts";
+import { indexFileOf } from "../session/index_file.ts";
+import { rememberNewest, warnOfUnlisted } from "../session/newest_seen.ts";
+import { openRepository, type RepoFlags } from "../session/open_repository.ts";
 
 const EXIT_DAMAGE = 1;
 

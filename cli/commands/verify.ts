@@ -8,8 +8,8 @@ import { parseSnapshotSpec } from "../backup/snapshots.ts";
 import { type Finding, verify, type VerifyReport } from "../backup/verify.ts";
 import { nextSlice, putNote, type Slice, sliceCount, type VerifyMode } from "../backup/verify_notes.ts";
 import { type CommonFlags, Console, formatDuration, Progress, type ProgressMode } from "../ui/mod.ts";
-import { rememberNewest, warnOfHidden } from "./newest_seen.ts";
-import { lanesOf, openRepository, type RepoFlags } from "./repo_session.ts";
+import { rememberNewest, warnOfHidden } from "../session/newest_seen.ts";
+import { lanesOf, openRepository, type RepoFlags } from "../session/open_repository.ts";
 
 export interface VerifyFlags extends CommonFlags, RepoFlags {
   readonly quick?: boolean | undefined;

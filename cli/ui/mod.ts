@@ -1,4 +1,7 @@
-/** Everything that turns results into words and pictures. Only commands and `main.ts` may import it. */
+/**
+ * Everything that turns results into words and pictures. Only commands, what they work with, and `main.ts` may import
+ * it.
+ */
 export * from "./console.ts";
 export * from "./heat_map.ts";
 export * from "./progress.ts";

@@ -7,7 +7,7 @@ import {
   rememberAfresh,
   rememberRepository,
 } from "../../cli/backup/known_repositories.ts";
-import { attachMemory, warnOfHidden, warnOfOlder } from "../../cli/commands/newest_seen.ts";
+import { attachMemory, warnOfHidden, warnOfOlder } from "../../cli/session/newest_seen.ts";
 import { Console } from "../../cli/ui/mod.ts";
 import { regrainExits } from "../helpers/cli.ts";
 import { MemoryStore } from "../helpers/memory_store.ts";

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { collectGarbage } from "../../cli/backup/gc.ts";
 import type { Repository } from "../../cli/backup/repository.ts";
-import { attachMemory, refuseHidden } from "../../cli/commands/newest_seen.ts";
+import { attachMemory, refuseHidden } from "../../cli/session/newest_seen.ts";
 import { type ObjectInfo, type Snapshot, snapshotKey, SnapshotSource } from "../../core-as/host/repo/mod.ts";
 import { backUpLetters, memoryRepository } from "../backup_cli/memory_repository.ts";
 import { readWhole } from "../helpers/memory.ts";

@@ -6,7 +6,7 @@ import { MIB } from "../../core-as/host/units.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { type BackupFlags, runBackup } from "../../cli/commands/backup.ts";
 import { runForget } from "../../cli/commands/forget.ts";
-import { openRepository } from "../../cli/commands/repo_session.ts";
+import { openRepository } from "../../cli/session/open_repository.ts";
 import { runRepoInit } from "../../cli/commands/repo.ts";
 import { runRestore } from "../../cli/commands/restore.ts";
 import { readSnapshots } from "../../cli/backup/snapshots.ts";

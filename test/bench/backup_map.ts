@@ -17,7 +17,7 @@ import { MapBuilder } from "../../cli/backup/map_builder.ts";
 import { References } from "../../cli/backup/references.ts";
 import type { Repository } from "../../cli/backup/repository.ts";
 import { latestSnapshot } from "../../cli/backup/snapshots.ts";
-import { openRepository } from "../../cli/commands/repo_session.ts";
+import { openRepository } from "../../cli/session/open_repository.ts";
 import { Rng } from "../../fixtures/rng.ts";
 
 export const MAP_DISK_BYTES = 16 * 2 ** 40;

@@ -5,7 +5,7 @@
  * they always come while it writes, however fast the machine is.
  */
 import assert from "node:assert/strict";
-import { Signals } from "../../cli/signals.ts";
+import { Signals } from "../../cli/session/signals.ts";
 import { writeBase } from "../../fixtures/bench.ts";
 import { sha256File } from "../helpers/bytes.ts";
 import { regrainCommand, regrainExits } from "../helpers/cli.ts";

@@ -11,7 +11,7 @@ import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { applyDisk } from "../../../cli/apply/engine.ts";
 import { prepareDeltas } from "../../../cli/apply/prepare.ts";
-import { openWholeDisk } from "../../../cli/commands/whole_disk.ts";
+import { openWholeDisk } from "../../../cli/session/whole_disk.ts";
 import { Console } from "../../../cli/ui/mod.ts";
 import { RegrainError, SECTOR_SIZE } from "../../../core-as/host/mod.ts";
 import type { Files } from "../../../fixtures/mod.ts";

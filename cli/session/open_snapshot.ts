@@ -1,6 +1,6 @@
 /** Opening the snapshot that `repo:VM/DISK@latest` names, in the repository that the flags or the environment name. */
 import { OpenedSnapshot } from "../places/snapshot.ts";
-import type { RepoFlags } from "./repo_session.ts";
+import type { RepoFlags } from "./open_repository.ts";
 
 /**
  * Opens the repository for this snapshot alone; what only this needs is loaded here.
@@ -11,7 +11,7 @@ export async function openSnapshot(
   spec: string,
   { flags, onNotice }: { flags: RepoFlags; onNotice: (sentence: string) => void },
 ): Promise<OpenedSnapshot> {
-  const { openRepository } = await import("./repo_session.ts");
+  const { openRepository } = await import("./open_repository.ts");
   const { findSnapshot } = await import("../backup/snapshots.ts");
   const { SnapshotSource } = await import("../../core-as/host/repo/mod.ts");
   const repository = await openRepository(flags);

@@ -9,9 +9,9 @@
  * Deno hands a signal over only when the event loop turns, and work made of system calls never turns it. So the work
  * says by {@link Signals.safePoint} where it may be stopped, and now and then the loop is turned there.
  */
-import { RegrainError } from "../core-as/host/errors.ts";
-import type { MaybePromise } from "../core-as/host/source.ts";
-import { isAbsent, isDenied } from "./deno_errors.ts";
+import { RegrainError } from "../../core-as/host/errors.ts";
+import type { MaybePromise } from "../../core-as/host/source.ts";
+import { isAbsent, isDenied } from "../deno_errors.ts";
 
 /** What each signal that stops ends the work with. */
 const STOP_CODES = { SIGINT: "INTERRUPTED", SIGTERM: "TERMINATED", SIGHUP: "HUNG_UP" } as const;

@@ -4,7 +4,7 @@ import { createContext, type OpenFlags } from "../context.ts";
 import { type Io, pickIo } from "../io/mod.ts";
 import { Places } from "../places/places.ts";
 import { type CommonFlags, Console, type ProgressMode } from "../ui/mod.ts";
-import type { RepoFlags } from "./repo_session.ts";
+import type { RepoFlags } from "./open_repository.ts";
 import { openSnapshot } from "./open_snapshot.ts";
 
 /** Flags of a command that opens disks; those of a repository are for `repo:VM/DISK@latest` in a disk's place. */

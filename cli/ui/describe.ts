@@ -14,7 +14,7 @@ import {
   SECTOR_SIZE,
   type Verdict,
 } from "../../core-as/host/mod.ts";
-import type { Console } from "../ui/console.ts";
+import type { Console } from "./console.ts";
 
 /** `path: message, at byte N`. */
 export function findingLine(finding: Pick<Finding, "path" | "message" | "offsetBytes">): string {

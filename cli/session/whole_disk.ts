@@ -9,7 +9,7 @@ import {
   type Verdict,
 } from "../../core-as/host/mod.ts";
 import type { Console } from "../ui/mod.ts";
-import { findingLine, takeDoubts, verdictLine } from "./describe.ts";
+import { findingLine, takeDoubts, verdictLine } from "../ui/describe.ts";
 import type { Session } from "./session.ts";
 
 /** Flag of every command that opens a chain and has nothing else to force. */

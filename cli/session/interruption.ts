@@ -2,7 +2,7 @@
 import type { RegrainError, Target } from "../../core-as/host/mod.ts";
 import { InterruptibleTarget } from "../target/interruptible_target.ts";
 import { RateLimitedTarget } from "../target/rate_limited_target.ts";
-import { Signals } from "../signals.ts";
+import { Signals } from "./signals.ts";
 import type { Console, Progress } from "../ui/mod.ts";
 
 /** A target that signals stop, and a way to wait that they end. */
