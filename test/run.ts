@@ -14,7 +14,7 @@ const MOST_JOBS = 4;
 const QUICK = /^(core-as|cli|inspector-web\/(page|shared)|test\/(backup|helpers)|test\/tidy_test)\b/;
 const SLOW = /^(cli\/manual|test\/backup\/(interleavings|random_schedules|model))/;
 /** Those that take longest begin first; the others follow by name. */
-const LONGEST = ["test/inspector", "test/backup_cli", "test/interop", "test", "test/backup_faults"];
+const LONGEST = ["test/inspector", "test/backup_cli", "test/interop", "test/backup_faults", "test/faults"];
 
 /** What one folder's tests came to. */
 interface Outcome {

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import type { ReadNext, Scratch } from "../core-as/host/forward/mod.ts";
-import { openLink, RegrainError, SECTOR_SIZE } from "../core-as/host/mod.ts";
-import { Spill } from "../cli/stream/spill.ts";
-import { unpacked } from "../cli/stream/unpack.ts";
-import { buildCowd } from "../fixtures/cowd.ts";
-import { buildHosted } from "../fixtures/hosted_sparse.ts";
-import { getU32, type Image, putInteger } from "../fixtures/image.ts";
+import type { ReadNext, Scratch } from "../../core-as/host/forward/mod.ts";
+import { openLink, RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import { Spill } from "../../cli/stream/spill.ts";
+import { unpacked } from "../../cli/stream/unpack.ts";
+import { buildCowd } from "../../fixtures/cowd.ts";
+import { buildHosted } from "../../fixtures/hosted_sparse.ts";
+import { getU32, type Image, putInteger } from "../../fixtures/image.ts";
 import {
   buildSeSparse,
   caseNamed,
@@ -17,13 +17,13 @@ import {
   type FixtureCase,
   Rng,
   SESPARSE_HEADER,
-} from "../fixtures/mod.ts";
-import { streamImage } from "../fixtures/cases/stream.ts";
-import { sameBytes } from "./helpers/bytes.ts";
-import { memoryContext } from "./helpers/memory.ts";
-import type { MemoryTarget } from "./helpers/memory_target.ts";
-import { peer, testWithPeers } from "./helpers/peers.ts";
-import { applyByName, applyByPipe, codeOf, MemoryScratch, pipeOf } from "./helpers/pipe.ts";
+} from "../../fixtures/mod.ts";
+import { streamImage } from "../../fixtures/cases/stream.ts";
+import { sameBytes } from "../helpers/bytes.ts";
+import { memoryContext } from "../helpers/memory.ts";
+import type { MemoryTarget } from "../helpers/memory_target.ts";
+import { peer, testWithPeers } from "../helpers/peers.ts";
+import { applyByName, applyByPipe, codeOf, MemoryScratch, pipeOf } from "../helpers/pipe.ts";
 
 const SPARSE = new Set(["cowd", "sesparse", "hosted", "stream"]);
 const SMALL_WINDOW = 256 * 1024;

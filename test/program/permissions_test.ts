@@ -1,9 +1,9 @@
 /** The least that Deno has to allow, by command: each call here is refused with any less. */
 import assert from "node:assert/strict";
-import { caseNamed, writeCase } from "../fixtures/mod.ts";
-import { assertFileHolds } from "./helpers/bytes.ts";
-import { regrain, regrainExits } from "./helpers/cli.ts";
-import { testWithPeers, withLoop, withTempDir } from "./helpers/peers.ts";
+import { caseNamed, writeCase } from "../../fixtures/mod.ts";
+import { assertFileHolds } from "../helpers/bytes.ts";
+import { regrain, regrainExits } from "../helpers/cli.ts";
+import { testWithPeers, withLoop, withTempDir } from "../helpers/peers.ts";
 
 const FIXTURE = caseNamed("sesparse-all-four-kinds");
 

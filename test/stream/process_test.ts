@@ -1,13 +1,13 @@
 /** `regrain apply -` as a user runs it: a shell, a pipe, a target. */
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import { SECTOR_SIZE } from "../core-as/host/mod.ts";
-import { buildCowd } from "../fixtures/cowd.ts";
-import { caseNamed, dataGrains, type FixtureCase, putInteger } from "../fixtures/mod.ts";
-import { assertFileHolds } from "./helpers/bytes.ts";
-import { type Ran, withTempDir } from "./helpers/peers.ts";
+import { SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import { buildCowd } from "../../fixtures/cowd.ts";
+import { caseNamed, dataGrains, type FixtureCase, putInteger } from "../../fixtures/mod.ts";
+import { assertFileHolds } from "../helpers/bytes.ts";
+import { type Ran, withTempDir } from "../helpers/peers.ts";
 
-const MAIN = new URL("../cli/main.ts", import.meta.url).pathname;
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const DELTA = "disk-000001-delta.vmdk";
 
 /** Writes the files of a case into a folder. */

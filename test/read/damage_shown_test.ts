@@ -1,10 +1,10 @@
 /** What commands show of damage: a kind of its own, never a hole, never zeros, never equal. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { SECTOR_SIZE } from "../core-as/host/mod.ts";
-import { BASE, baseFiles, buildCowd, dataGrains, DELTA, deltaFiles, putInteger } from "../fixtures/mod.ts";
-import { regrain, regrainExits, regrainRefuses } from "./helpers/cli.ts";
-import { withTempDir } from "./helpers/peers.ts";
+import { SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import { BASE, baseFiles, buildCowd, dataGrains, DELTA, deltaFiles, putInteger } from "../../fixtures/mod.ts";
+import { regrain, regrainExits, regrainRefuses } from "../helpers/cli.ts";
+import { withTempDir } from "../helpers/peers.ts";
 
 const CAPACITY_SECTORS = 4096 * 3;
 /** Sectors that a lost entry covers, one after the other; the second table is lost whole. */

@@ -1,15 +1,15 @@
 /** A stream reads the same wherever its reads end. */
 import assert from "node:assert/strict";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { openLink, SECTOR_SIZE } from "../core-as/host/mod.ts";
-import { unpacked } from "../cli/stream/unpack.ts";
-import { buildCowd } from "../fixtures/cowd.ts";
-import { buildHosted } from "../fixtures/hosted_sparse.ts";
-import { buildSeSparse, CASES, dataGrains, type FixtureCase, type Grain, Rng } from "../fixtures/mod.ts";
-import { streamImage } from "../fixtures/cases/stream.ts";
-import { sameBytes } from "./helpers/bytes.ts";
-import { memoryContext } from "./helpers/memory.ts";
-import { type Applied, applyByName, applyByPipe, splitPipe } from "./helpers/pipe.ts";
+import { openLink, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import { unpacked } from "../../cli/stream/unpack.ts";
+import { buildCowd } from "../../fixtures/cowd.ts";
+import { buildHosted } from "../../fixtures/hosted_sparse.ts";
+import { buildSeSparse, CASES, dataGrains, type FixtureCase, type Grain, Rng } from "../../fixtures/mod.ts";
+import { streamImage } from "../../fixtures/cases/stream.ts";
+import { sameBytes } from "../helpers/bytes.ts";
+import { memoryContext } from "../helpers/memory.ts";
+import { type Applied, applyByName, applyByPipe, splitPipe } from "../helpers/pipe.ts";
 
 const SPARSE = new Set(["cowd", "sesparse", "hosted", "stream"]);
 /** A read that ends anywhere shows at once. */

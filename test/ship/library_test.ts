@@ -1,11 +1,11 @@
 /** The examples of docs/library.md, each run as a program of its own would run it. */
 import assert from "node:assert/strict";
-import { caseNamed, writeCase } from "../fixtures/mod.ts";
-import { assertFileHolds } from "./helpers/bytes.ts";
-import { regrainExits } from "./helpers/cli.ts";
-import { withTempDir } from "./helpers/peers.ts";
+import { caseNamed, writeCase } from "../../fixtures/mod.ts";
+import { assertFileHolds } from "../helpers/bytes.ts";
+import { regrainExits } from "../helpers/cli.ts";
+import { withTempDir } from "../helpers/peers.ts";
 
-const ROOT = new URL("..", import.meta.url);
+const ROOT = new URL("../..", import.meta.url);
 const FIXTURE = caseNamed("chain-two-cowd-links");
 const DISK_BYTES = FIXTURE.capacitySectors * 512;
 

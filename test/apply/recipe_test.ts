@@ -8,18 +8,18 @@ import {
   deltaFiles,
   overlay,
   sequence,
-} from "../fixtures/mod.ts";
-import { assertFileHolds } from "./helpers/bytes.ts";
-import { testWithPeers, withLoop, withTempDir } from "./helpers/peers.ts";
+} from "../../fixtures/mod.ts";
+import { assertFileHolds } from "../helpers/bytes.ts";
+import { testWithPeers, withLoop, withTempDir } from "../helpers/peers.ts";
 
 const PAGES = ["README.md", "docs/moving-a-vm.md"] as const;
 type Page = typeof PAGES[number];
-const MAIN = new URL("../cli/main.ts", import.meta.url).pathname;
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const SECTORS = 8192;
 
 /** Shell lines of the chapter "Moving a VM" of a page, in order. */
 function recipe(page: Page): string[] {
-  const whole = Deno.readTextFileSync(new URL(`../${page}`, import.meta.url));
+  const whole = Deno.readTextFileSync(new URL(`../../${page}`, import.meta.url));
   const [, chapter] = /^##? Moving a VM\n([\s\S]*?)(?=^##? |(?![\s\S]))/m.exec(whole) ?? assert.fail(page);
   return [...chapter!.matchAll(/^ *```sh\n([\s\S]*?)^ *```$/gm)]
     .flatMap(([, block]) => block!.split("\n").map((line) => line.trim()).filter((line) => line !== ""));

@@ -1,10 +1,10 @@
 /** `regrain inspect` over its life: large files, devices, the browser, its flags, and how it ends. */
 import assert from "node:assert/strict";
-import { caseNamed, Rng, writeCase } from "../fixtures/mod.ts";
-import { sameBytes } from "./helpers/bytes.ts";
-import { type CallOptions, regrainRefuses } from "./helpers/cli.ts";
-import { fetchLetIn, type Inspector, letIn, withInspector, withServer } from "./helpers/inspector.ts";
-import { testWithPeers, withLoop, withTempDir } from "./helpers/peers.ts";
+import { caseNamed, Rng, writeCase } from "../../fixtures/mod.ts";
+import { sameBytes } from "../helpers/bytes.ts";
+import { type CallOptions, regrainRefuses } from "../helpers/cli.ts";
+import { fetchLetIn, type Inspector, letIn, withInspector, withServer } from "../helpers/inspector.ts";
+import { testWithPeers, withLoop, withTempDir } from "../helpers/peers.ts";
 
 const CHAIN = caseNamed("chain-two-cowd-links");
 const MIB = 1024 * 1024;
@@ -319,7 +319,7 @@ Deno.test("the bundle holds the page", () =>
         stderr: "piped",
       });
     const args = ["bundle", "--quiet", "--platform", "deno", "-o", bundle, "cli/main.ts"];
-    const built = await deno(args, new URL("..", import.meta.url).pathname).output();
+    const built = await deno(args, new URL("../..", import.meta.url).pathname).output();
     assert.ok(built.success, new TextDecoder().decode(built.stderr));
     const run = deno(["run", "--no-prompt", "--allow-net=127.0.0.1", bundle, "inspect", "--no-open"]);
     await withServer(run, async ({ url, stop }) => {

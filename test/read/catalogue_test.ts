@@ -10,9 +10,9 @@ import {
   requireMatch,
   requireSound,
   surveyLink,
-} from "../core-as/host/mod.ts";
-import { CASES, type FixtureCase } from "../fixtures/mod.ts";
-import { core, memoryContext, readWhole } from "./helpers/memory.ts";
+} from "../../core-as/host/mod.ts";
+import { CASES, type FixtureCase } from "../../fixtures/mod.ts";
+import { core, memoryContext, readWhole } from "../helpers/memory.ts";
 
 /** What `apply` and `check` do before they believe a chain. */
 async function openSound(fixture: FixtureCase): Promise<{ disk: Disk; surveys: LinkSurvey[] }> {

@@ -1,8 +1,8 @@
 /** Commands on qcow2 images, as a user runs them: exit status, messages and hints. */
 import assert from "node:assert/strict";
-import { buildQcow2, expectedQcow2, type Files, QCOW2_CASES, type Qcow2Spec } from "../fixtures/mod.ts";
-import { regrain } from "./helpers/cli.ts";
-import { withTempDir } from "./helpers/peers.ts";
+import { buildQcow2, expectedQcow2, type Files, QCOW2_CASES, type Qcow2Spec } from "../../fixtures/mod.ts";
+import { regrain } from "../helpers/cli.ts";
+import { withTempDir } from "../helpers/peers.ts";
 
 const FILLED = new Uint8Array(4096).fill(7);
 const SPEC: Qcow2Spec = {

@@ -15,19 +15,19 @@ import {
   type Run,
   SECTOR_SIZE,
   type Target,
-} from "../core-as/host/mod.ts";
-import { applyDisk } from "../cli/apply/engine.ts";
+} from "../../core-as/host/mod.ts";
+import { applyDisk } from "../../cli/apply/engine.ts";
 import {
   type LaneForHire,
   type LaneJob,
   type LaneTasks,
   SecondLane,
   type VerifiedPart,
-} from "../cli/apply/lanes.ts";
-import { type Verification, verifyTarget } from "../cli/apply/verify.ts";
-import { WrappedTarget } from "../cli/target/wrapped_target.ts";
-import { createContext } from "../cli/context.ts";
-import { pickIo } from "../cli/io/mod.ts";
+} from "../../cli/apply/lanes.ts";
+import { type Verification, verifyTarget } from "../../cli/apply/verify.ts";
+import { WrappedTarget } from "../../cli/target/wrapped_target.ts";
+import { createContext } from "../../cli/context.ts";
+import { pickIo } from "../../cli/io/mod.ts";
 import {
   BASE_CID,
   buildCowd,
@@ -38,10 +38,10 @@ import {
   type LinkSpec,
   pattern,
   sequence,
-} from "../fixtures/mod.ts";
-import { regrainExits } from "./helpers/cli.ts";
-import { inTime } from "./helpers/hangs.ts";
-import { testWithPeers, withLoop, withTempDir } from "./helpers/peers.ts";
+} from "../../fixtures/mod.ts";
+import { regrainExits } from "../helpers/cli.ts";
+import { inTime } from "../helpers/hangs.ts";
+import { testWithPeers, withLoop, withTempDir } from "../helpers/peers.ts";
 
 const STRIPE_BYTES = 32 * MIB;
 const STRIPES = 8;

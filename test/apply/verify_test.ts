@@ -1,13 +1,13 @@
 /** `apply --verify` and `--hash` on real media: what memory holds is out of the way, and what is wrong is found. */
 import assert from "node:assert/strict";
-import { Disk, MIB, openLink, RegrainError, type Target } from "../core-as/host/mod.ts";
-import { createContext } from "../cli/context.ts";
-import { intentOf, prepareDeltas } from "../cli/apply/prepare.ts";
-import { prepareTarget } from "../cli/target/prepare.ts";
-import { runPrepared } from "../cli/apply/run.ts";
-import { applyDisk } from "../cli/apply/engine.ts";
-import { verifyTarget } from "../cli/apply/verify.ts";
-import { type LocalTarget, pickIo } from "../cli/io/mod.ts";
+import { Disk, MIB, openLink, RegrainError, type Target } from "../../core-as/host/mod.ts";
+import { createContext } from "../../cli/context.ts";
+import { intentOf, prepareDeltas } from "../../cli/apply/prepare.ts";
+import { prepareTarget } from "../../cli/target/prepare.ts";
+import { runPrepared } from "../../cli/apply/run.ts";
+import { applyDisk } from "../../cli/apply/engine.ts";
+import { verifyTarget } from "../../cli/apply/verify.ts";
+import { type LocalTarget, pickIo } from "../../cli/io/mod.ts";
 import {
   baseDisk,
   baseFiles,
@@ -16,10 +16,10 @@ import {
   type Grain,
   type LinkSpec,
   overlay,
-} from "../fixtures/mod.ts";
-import { assertFileHolds } from "./helpers/bytes.ts";
-import { regrainExits, regrainRefuses } from "./helpers/cli.ts";
-import { run, testWithPeers, withLoop, withMount, withTempDir } from "./helpers/peers.ts";
+} from "../../fixtures/mod.ts";
+import { assertFileHolds } from "../helpers/bytes.ts";
+import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
+import { run, testWithPeers, withLoop, withMount, withTempDir } from "../helpers/peers.ts";
 
 const CAPACITY = 4 * MIB / 512;
 /** Two of three grains: data, unmapped, and what stays. */

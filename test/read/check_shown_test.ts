@@ -1,9 +1,9 @@
 /** What `check` prints of a file with more wrong than a person can read. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { baseFiles, buildHosted, dataGrains, sequence } from "../fixtures/mod.ts";
-import { regrainExits } from "./helpers/cli.ts";
-import { withTempDir } from "./helpers/peers.ts";
+import { baseFiles, buildHosted, dataGrains, sequence } from "../../fixtures/mod.ts";
+import { regrainExits } from "../helpers/cli.ts";
+import { withTempDir } from "../helpers/peers.ts";
 
 const GRAIN_BYTES = 16 * 512;
 

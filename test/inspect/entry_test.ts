@@ -1,8 +1,8 @@
 /** Who `regrain inspect` lets in: a second user of the machine, a second use of an address, a real browser. */
 import assert from "node:assert/strict";
-import { fetchLetIn, type Inspector, letIn, withInspector } from "./helpers/inspector.ts";
-import { asSecondUser, testWithPeers, withTempDir } from "./helpers/peers.ts";
-import { withBrowser } from "./inspector/browser.ts";
+import { fetchLetIn, type Inspector, letIn, withInspector } from "../helpers/inspector.ts";
+import { asSecondUser, testWithPeers, withTempDir } from "../helpers/peers.ts";
+import { withBrowser } from "../inspector/browser.ts";
 
 const SECRET = "what is in the image";
 

@@ -8,10 +8,10 @@ import {
   type Grain,
   sequence,
   writeBenchCase,
-} from "../fixtures/mod.ts";
-import { assertFileHolds, sha256File } from "./helpers/bytes.ts";
-import { regrainCommand, regrainExits, regrainRefuses } from "./helpers/cli.ts";
-import { run, testWithPeers, withLoop, withMount, withTempDir } from "./helpers/peers.ts";
+} from "../../fixtures/mod.ts";
+import { assertFileHolds, sha256File } from "../helpers/bytes.ts";
+import { regrainCommand, regrainExits, regrainRefuses } from "../helpers/cli.ts";
+import { run, testWithPeers, withLoop, withMount, withTempDir } from "../helpers/peers.ts";
 
 const MIB = 1024 * 1024;
 

@@ -1,9 +1,9 @@
 /** What is fetched: only what has the hash that is written down here. */
 import assert from "node:assert/strict";
-import { LEAST_DENO } from "../cli/version.ts";
-import { tryRun, withTempDir } from "./helpers/peers.ts";
+import { LEAST_DENO } from "../../cli/version.ts";
+import { tryRun, withTempDir } from "../helpers/peers.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = new URL("../..", import.meta.url).pathname;
 const HASH = /^sha512-[A-Za-z0-9+/]{86}==$/;
 
 function read(path: string): string {

@@ -1,11 +1,11 @@
 /** What Deno's permissions keep a program to, and what they do not, as docs/permissions.md says. */
 import assert from "node:assert/strict";
-import { caseNamed, writeCase } from "../fixtures/mod.ts";
-import { assertFileHolds } from "./helpers/bytes.ts";
-import { regrainExits, regrainRefuses } from "./helpers/cli.ts";
-import { tryRun, withTempDir } from "./helpers/peers.ts";
+import { caseNamed, writeCase } from "../../fixtures/mod.ts";
+import { assertFileHolds } from "../helpers/bytes.ts";
+import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
+import { tryRun, withTempDir } from "../helpers/peers.ts";
 
-const CHAPTER = Deno.readTextFileSync(new URL("../docs/permissions.md", import.meta.url));
+const CHAPTER = Deno.readTextFileSync(new URL("../../docs/permissions.md", import.meta.url));
 const ROWS = [...CHAPTER.matchAll(/^\| (?!command|-)(.*?) \| (.*) \|$/gm)].map(([, command, flags]) => ({
   command: command!,
   flags: flags!,

@@ -1,14 +1,14 @@
 /** README and docs/: that they are true where a program can tell, and that nothing leads nowhere. */
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path/posix";
-import { type CommandEntry, readTree } from "../cli/manual/tree.ts";
-import { createProgram } from "../cli/program.ts";
-import { blocksOf, fillBlocks } from "../cli/ship/documents.ts";
-import { parseChange, readChanges, withRelease, withVersion } from "../cli/ship/release.ts";
-import { ERRORS } from "../core-as/host/errors.ts";
-import { historyLine } from "./bench/history.ts";
+import { type CommandEntry, readTree } from "../../cli/manual/tree.ts";
+import { createProgram } from "../../cli/program.ts";
+import { blocksOf, fillBlocks } from "../../cli/ship/documents.ts";
+import { parseChange, readChanges, withRelease, withVersion } from "../../cli/ship/release.ts";
+import { ERRORS } from "../../core-as/host/errors.ts";
+import { historyLine } from "../bench/history.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = new URL("../..", import.meta.url).pathname;
 const MAX_README_BYTES = 9 * 1024;
 /** Less than this is no advice. */
 const MIN_PARAGRAPH_CHARACTERS = 100;

@@ -1,8 +1,8 @@
 /** What programs that regrain starts learn of its environment: each is a script here that writes down what it got. */
 import assert from "node:assert/strict";
-import { regrain, regrainCommand } from "./helpers/cli.ts";
-import { withInspector } from "./helpers/inspector.ts";
-import { peer, testWithPeers, withTempDir } from "./helpers/peers.ts";
+import { regrain, regrainCommand } from "../helpers/cli.ts";
+import { withInspector } from "../helpers/inspector.ts";
+import { peer, testWithPeers, withTempDir } from "../helpers/peers.ts";
 
 /** What no child may learn. */
 const SECRET = "open sesame";

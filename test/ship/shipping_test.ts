@@ -1,6 +1,6 @@
 /** What is shipped: one file that runs anywhere, and a binary with nothing in it that does not belong there. */
 import assert from "node:assert/strict";
-import { MIB, SECTOR_SIZE } from "../core-as/host/units.ts";
+import { MIB, SECTOR_SIZE } from "../../core-as/host/units.ts";
 import {
   buildCowd,
   caseNamed,
@@ -10,13 +10,13 @@ import {
   Rng,
   sequence,
   writeCase,
-} from "../fixtures/mod.ts";
-import { assertFileHolds, sameBytes } from "./helpers/bytes.ts";
-import { withLazyBuiltins, withLazyModules } from "../cli/ship/builtins.ts";
-import { LEAST_DENO, VERSION } from "../cli/version.ts";
-import { type Ran, testWithPeers, withTempDir } from "./helpers/peers.ts";
+} from "../../fixtures/mod.ts";
+import { assertFileHolds, sameBytes } from "../helpers/bytes.ts";
+import { withLazyBuiltins, withLazyModules } from "../../cli/ship/builtins.ts";
+import { LEAST_DENO, VERSION } from "../../cli/version.ts";
+import { type Ran, testWithPeers, withTempDir } from "../helpers/peers.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = new URL("../..", import.meta.url).pathname;
 const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`)) as {
   tasks: Record<string, { command: string }>;
 };

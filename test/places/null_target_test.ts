@@ -1,13 +1,13 @@
 /** `null:` as a target: all is read, nothing is kept, and the counts are those of a file. */
 import assert from "node:assert/strict";
-import { buildCowd, caseNamed, dataGrains, deltaFiles, sequence, writeCase } from "../fixtures/mod.ts";
-import { openPlaceTarget } from "../cli/places/registry.ts";
-import { Batch, MIB, SECTOR_SIZE } from "../core-as/host/mod.ts";
-import { regrainExits, regrainRefuses } from "./helpers/cli.ts";
-import { withTempDir } from "./helpers/peers.ts";
-import { diskOf, RepositoryFolder } from "./backup_cli/repository_folder.ts";
+import { buildCowd, caseNamed, dataGrains, deltaFiles, sequence, writeCase } from "../../fixtures/mod.ts";
+import { openPlaceTarget } from "../../cli/places/registry.ts";
+import { Batch, MIB, SECTOR_SIZE } from "../../core-as/host/mod.ts";
+import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
+import { withTempDir } from "../helpers/peers.ts";
+import { diskOf, RepositoryFolder } from "../backup_cli/repository_folder.ts";
 
-const MAIN = new URL("../cli/main.ts", import.meta.url).pathname;
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const CASES = ["sesparse-all-four-kinds", "cowd-data-grains-full-of-zeros"];
 const USAGE = { code: "USAGE", exit: 2 };
 

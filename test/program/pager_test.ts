@@ -1,9 +1,9 @@
 /** Help on a terminal: through a pager when it is longer than the screen, unless the user wants none. */
 import assert from "node:assert/strict";
-import { regrainExits } from "./helpers/cli.ts";
-import { testWithPeers } from "./helpers/peers.ts";
+import { regrainExits } from "../helpers/cli.ts";
+import { testWithPeers } from "../helpers/peers.ts";
 
-const MAIN = new URL("../cli/main.ts", import.meta.url).pathname;
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 
 /** What a terminal of 24 lines shows. */
 function onTerminal(line: string, env: Readonly<Record<string, string>>): string {

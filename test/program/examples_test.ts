@@ -1,9 +1,9 @@
 /** Every example of every help text, run by a shell in a folder that has what the examples name. */
 import assert from "node:assert/strict";
-import { createProgram } from "../cli/program.ts";
-import { type CommandEntry, leavesOf, readTree } from "../cli/manual/tree.ts";
-import { caseNamed, writeCase } from "../fixtures/mod.ts";
-import { peer, testWithPeers, withTempDir } from "./helpers/peers.ts";
+import { createProgram } from "../../cli/program.ts";
+import { type CommandEntry, leavesOf, readTree } from "../../cli/manual/tree.ts";
+import { caseNamed, writeCase } from "../../fixtures/mod.ts";
+import { peer, testWithPeers, withTempDir } from "../helpers/peers.ts";
 
 /** What is not run, with the reason; without one it is run. */
 const EXCEPTED: Readonly<Record<string, () => string | undefined>> = {
@@ -57,7 +57,7 @@ async function writeExampleFiles(folder: string): Promise<void> {
 
 /** Programs that the examples use: this one, an ssh that runs its command here, and a browser that shows nothing. */
 function writePrograms(folder: string): void {
-  const main = new URL("../cli/main.ts", import.meta.url).pathname;
+  const main = new URL("../../cli/main.ts", import.meta.url).pathname;
   const scripts = {
     regrain: `exec '${Deno.execPath()}' run --quiet -A '${main}' "$@"`,
     ssh: 'shift; exec "$@"',

@@ -1,8 +1,8 @@
 /** What a name on the command line means: every argument for a disk, with every name that is no file's. */
 import assert from "node:assert/strict";
-import { leafCommands, refusalOf } from "./helpers/in_process.ts";
-import { regrain, regrainExits, regrainRefuses } from "./helpers/cli.ts";
-import { withTempDir } from "./helpers/peers.ts";
+import { leafCommands, refusalOf } from "../helpers/in_process.ts";
+import { regrain, regrainExits, regrainRefuses } from "../helpers/cli.ts";
+import { withTempDir } from "../helpers/peers.ts";
 
 /** Names of what no command reads or writes, and what the refusal calls them. */
 const ELSEWHERE: Record<string, RegExp> = {

@@ -1,9 +1,9 @@
 /** `regrain compare`, as a user runs it; and `qemu-img compare` beside it. */
 import assert from "node:assert/strict";
-import { MIB } from "../core-as/host/mod.ts";
-import { CASES, writeCase } from "../fixtures/mod.ts";
-import { regrainCommand, regrainExits, regrainRefuses } from "./helpers/cli.ts";
-import { run, testWithPeers, tryRun, withLoop, withTempDir } from "./helpers/peers.ts";
+import { MIB } from "../../core-as/host/mod.ts";
+import { CASES, writeCase } from "../../fixtures/mod.ts";
+import { regrainCommand, regrainExits, regrainRefuses } from "../helpers/cli.ts";
+import { run, testWithPeers, tryRun, withLoop, withTempDir } from "../helpers/peers.ts";
 
 const SIZE_BYTES = 3 * MIB;
 

@@ -1,10 +1,10 @@
 /** `regrain inspect` from outside: what it serves, and what it refuses. */
 import assert from "node:assert/strict";
-import { caseNamed, Rng, writeCase } from "../fixtures/mod.ts";
-import { sameBytes } from "./helpers/bytes.ts";
-import { regrainRefuses } from "./helpers/cli.ts";
-import { askRaw, fetchLetIn, type Inspector, type RawAnswer, withInspector } from "./helpers/inspector.ts";
-import { withTempDir } from "./helpers/peers.ts";
+import { caseNamed, Rng, writeCase } from "../../fixtures/mod.ts";
+import { sameBytes } from "../helpers/bytes.ts";
+import { regrainRefuses } from "../helpers/cli.ts";
+import { askRaw, fetchLetIn, type Inspector, type RawAnswer, withInspector } from "../helpers/inspector.ts";
+import { withTempDir } from "../helpers/peers.ts";
 
 const CHAIN = caseNamed("chain-two-cowd-links");
 

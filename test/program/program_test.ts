@@ -1,12 +1,12 @@
 /** The program from outside: transcripts, and what a transcript cannot say. */
 import assert from "node:assert/strict";
-import { caseNamed, writeCase } from "../fixtures/mod.ts";
-import { assertFileHolds } from "./helpers/bytes.ts";
-import { regrainCommand, regrainExits } from "./helpers/cli.ts";
-import { testTranscripts } from "./helpers/transcript.ts";
-import { withTempDir } from "./helpers/peers.ts";
+import { caseNamed, writeCase } from "../../fixtures/mod.ts";
+import { assertFileHolds } from "../helpers/bytes.ts";
+import { regrainCommand, regrainExits } from "../helpers/cli.ts";
+import { testTranscripts } from "../helpers/transcript.ts";
+import { withTempDir } from "../helpers/peers.ts";
 
-const TRANSCRIPTS = new URL("./transcripts/", import.meta.url).pathname;
+const TRANSCRIPTS = new URL("../transcripts/", import.meta.url).pathname;
 
 for (const { name } of [...Deno.readDirSync(TRANSCRIPTS)].sort((a, b) => a.name < b.name ? -1 : 1)) {
   testTranscripts(`${TRANSCRIPTS}/${name}`);
