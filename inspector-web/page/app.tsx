@@ -2,26 +2,26 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ThemeName } from "../shared/palette.ts";
 import type { Tab } from "../shared/permalink.ts";
-import { Chain } from "./chain.tsx";
-import { Compare } from "./compare.tsx";
-import { Damage } from "./damage.tsx";
-import { SnapshotDifference } from "./difference.tsx";
-import { DropZone } from "./drop.tsx";
-import { Facts } from "./facts.tsx";
-import { ChosenFolder } from "./folder.ts";
-import { fromFolders, fromList, fromTransfer, type Transferred } from "./given_files.ts";
+import { Chain } from "./panels/chain.tsx";
+import { Compare } from "./panels/compare.tsx";
+import { Damage } from "./panels/damage.tsx";
+import { SnapshotDifference } from "./panels/difference.tsx";
+import { DropZone } from "./open/drop.tsx";
+import { Facts } from "./panels/facts.tsx";
+import { ChosenFolder } from "./open/folder.ts";
+import { fromFolders, fromList, fromTransfer, type Transferred } from "./open/given_files.ts";
 import { Help } from "./help.tsx";
-import { HexView } from "./hex_view.tsx";
-import { RunLengths } from "./histogram.tsx";
-import type { Inspector } from "./inspector.ts";
+import { HexView } from "./bytes/hex_view.tsx";
+import { RunLengths } from "./panels/histogram.tsx";
+import type { Inspector } from "./actions/inspector.ts";
 import { keyFor } from "./keys.ts";
-import { MapPanel } from "./map_panel.tsx";
-import { Partitions } from "./partitions.tsx";
-import { Snapshots } from "./snapshots.tsx";
-import type { PageState } from "./store.ts";
-import { Structure } from "./structure.tsx";
-import { TakeAway } from "./take_away.tsx";
-import { useStore } from "./use_store.ts";
+import { MapPanel } from "./map/map_panel.tsx";
+import { Partitions } from "./panels/partitions.tsx";
+import { Snapshots } from "./panels/snapshots.tsx";
+import type { PageState } from "./model/store.ts";
+import { Structure } from "./bytes/structure.tsx";
+import { TakeAway } from "./panels/take_away.tsx";
+import { useStore } from "./model/use_store.ts";
 
 const TAB_NAMES: Readonly<Record<Tab, string>> = {
   map: "Map",

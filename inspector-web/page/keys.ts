@@ -1,5 +1,5 @@
 /** Every key of the page with what it does: the help shows this list, and presses are looked up in it. */
-import type { Inspector } from "./inspector.ts";
+import type { Inspector } from "./actions/inspector.ts";
 
 export interface Key {
   readonly keys: readonly string[];

@@ -5,12 +5,12 @@
 import { render } from "preact";
 import type { Told, ZstdParts } from "../shared/protocol.ts";
 import { App } from "./app.tsx";
-import { Client } from "./client.ts";
-import { fromServer, repositoryFromServer } from "./given_files.ts";
-import { Inspector } from "./inspector.ts";
-import { keepChoices, openKeep, readChoices } from "./remembered.ts";
-import { guardText } from "./shown_text.ts";
-import { hashOf, Store } from "./store.ts";
+import { Client } from "./model/client.ts";
+import { fromServer, repositoryFromServer } from "./open/given_files.ts";
+import { Inspector } from "./actions/inspector.ts";
+import { keepChoices, openKeep, readChoices } from "./model/remembered.ts";
+import { guardText } from "./model/shown_text.ts";
+import { hashOf, Store } from "./model/store.ts";
 
 const HASH_AFTER_MS = 200;
 

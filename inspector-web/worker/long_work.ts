@@ -1,11 +1,11 @@
 /** Work on the open disk that takes long. Of each kind the one that was asked for last runs, and earlier ones end. */
 import { RegrainError } from "../../core-as/host/mod.ts";
 import type { Answers, Compared, Notice, Request, Searched, View } from "../shared/protocol.ts";
-import { Bench, type KernelSet } from "./bench.ts";
-import { Comparison } from "./compare.ts";
-import { ChangeFinder, type Skips } from "./next_change.ts";
+import { Bench, type KernelSet } from "./disk/bench.ts";
+import { Comparison } from "./answers/compare.ts";
+import { ChangeFinder, type Skips } from "./answers/next_change.ts";
 import { type OpenDisk, requiredBench, requiredSnapshot } from "./open_disk.ts";
-import { Search } from "./search.ts";
+import { Search } from "./answers/search.ts";
 
 export class LongWork {
   /** Opened when it is needed first, and kept. */

@@ -5,9 +5,9 @@
 import { Core, type CoreExports, RegrainError } from "../../core-as/host/mod.ts";
 import type { Codec } from "../../core-as/host/repo/mod.ts";
 import type { Asked, Provided, Reply, Told, Wanted, ZstdParts } from "../shared/protocol.ts";
-import { openObjects } from "./objects.ts";
+import { openObjects } from "./repository/objects.ts";
 import { Session } from "./session.ts";
-import { type Decompress, zstdCodec } from "./zstd.ts";
+import { type Decompress, zstdCodec } from "./repository/zstd.ts";
 
 type Message = { readonly wasm: ArrayBuffer } | { readonly zstd: ZstdParts } | Reply | Asked;
 

@@ -1,15 +1,15 @@
 /** What one opening brought: files, a snapshot of a repository, or a saved map. */
 import { RegrainError } from "../../core-as/host/mod.ts";
 import type { View } from "../shared/protocol.ts";
-import type { Bench } from "./bench.ts";
-import type { OpenFiles } from "./given.ts";
-import type { MapRuns } from "./map_json.ts";
-import type { Plan } from "./open.ts";
-import type { Runs } from "./runs.ts";
-import type { Scan } from "./scan.ts";
-import type { Scans } from "./scans.ts";
-import type { Life } from "./slow_source.ts";
-import type { SnapshotDisk } from "./snapshot_disk.ts";
+import type { Bench } from "./disk/bench.ts";
+import type { OpenFiles } from "./sources/given.ts";
+import type { MapRuns } from "./disk/map_json.ts";
+import type { Plan } from "./disk/open.ts";
+import type { Runs } from "./disk/runs.ts";
+import type { Scan } from "./map/scan.ts";
+import type { Scans } from "./map/scans.ts";
+import type { Life } from "./sources/slow_source.ts";
+import type { SnapshotDisk } from "./repository/snapshot_disk.ts";
 
 export interface OpenDisk {
   readonly life: Life;

@@ -1,17 +1,17 @@
 /** Opening what the page asks for; what was open stays open when this fails. */
 import { readBytes } from "../../core-as/host/mod.ts";
 import type { FileFacts, GivenFile, Notice, Opened } from "../shared/protocol.ts";
-import { Bench, type Kernels } from "./bench.ts";
-import { restoreCommand } from "./command.ts";
-import { openedChain, openedMap } from "./facts.ts";
-import { GivenFiles, type OpenFiles } from "./given.ts";
-import type { Item } from "./items.ts";
-import { type MapRuns, parseMap } from "./map_json.ts";
-import { lookAtAll, type Plan, planChain } from "./open.ts";
+import { Bench, type Kernels } from "./disk/bench.ts";
+import { restoreCommand } from "./repository/command.ts";
+import { openedChain, openedMap } from "./judgement/facts.ts";
+import { GivenFiles, type OpenFiles } from "./sources/given.ts";
+import type { Item } from "./disk/items.ts";
+import { type MapRuns, parseMap } from "./disk/map_json.ts";
+import { lookAtAll, type Plan, planChain } from "./disk/open.ts";
 import type { OpenDisk } from "./open_disk.ts";
-import type { OpenRepository } from "./repository.ts";
-import { Scans } from "./scans.ts";
-import { SnapshotDisk } from "./snapshot_disk.ts";
+import type { OpenRepository } from "./repository/repository.ts";
+import { Scans } from "./map/scans.ts";
+import { SnapshotDisk } from "./repository/snapshot_disk.ts";
 
 /** What was opened, for the worker and in words for the page. */
 export interface Opening {

@@ -13,20 +13,20 @@ import {
   type Told,
   type View,
 } from "../shared/protocol.ts";
-import { KernelSet } from "./bench.ts";
-import { bytesOfFile, bytesOfView } from "./bytes.ts";
-import { describeSector } from "./describe.ts";
-import { exportCsv, exportJson } from "./export.ts";
-import { Superseded } from "./lock.ts";
+import { KernelSet } from "./disk/bench.ts";
+import { bytesOfFile, bytesOfView } from "./answers/bytes.ts";
+import { describeSector } from "./answers/describe.ts";
+import { exportCsv, exportJson } from "./answers/export.ts";
+import { Superseded } from "./disk/lock.ts";
 import { LongWork } from "./long_work.ts";
-import { nextRun, previousRun, skipsOf } from "./next.ts";
+import { nextRun, previousRun, skipsOf } from "./answers/next.ts";
 import { type OpenDisk, requiredBench, requiredSnapshot, runsOf, scanOf } from "./open_disk.ts";
 import { openFiles, type Opening, openSnapshot } from "./opening.ts";
-import { OpenRepository } from "./repository.ts";
-import { structureOf } from "./structure.ts";
+import { OpenRepository } from "./repository/repository.ts";
+import { structureOf } from "./answers/structure.ts";
 import { Surveys } from "./surveys.ts";
-import { changesOf, Tiles } from "./tiles.ts";
-import { troubleOf } from "./trouble.ts";
+import { changesOf, Tiles } from "./map/tiles.ts";
+import { troubleOf } from "./disk/trouble.ts";
 
 export type Post = (told: Told, transfer: Transferable[]) => void;
 

@@ -2,11 +2,18 @@
 import type { GuestSurvey } from "../../core-as/host/guest/mod.ts";
 import { RegrainError } from "../../core-as/host/mod.ts";
 import type { Answers, JudgementFacts, Notice, View } from "../shared/protocol.ts";
-import { areaAnswer, labelOf, scannedTotals, surveyAreas, unknownAreas, walkedTotals } from "./areas.ts";
-import { Bench, type KernelSet } from "./bench.ts";
-import { NO_JUDGEMENT } from "./facts.ts";
-import { type ChainSurvey, surveyChain } from "./findings.ts";
-import { finalJudgement } from "./judgement.ts";
+import {
+  areaAnswer,
+  labelOf,
+  scannedTotals,
+  surveyAreas,
+  unknownAreas,
+  walkedTotals,
+} from "./guest/areas.ts";
+import { Bench, type KernelSet } from "./disk/bench.ts";
+import { NO_JUDGEMENT } from "./judgement/facts.ts";
+import { type ChainSurvey, surveyChain } from "./judgement/findings.ts";
+import { finalJudgement } from "./judgement/judgement.ts";
 import type { LongWork } from "./long_work.ts";
 import type { OpenDisk } from "./open_disk.ts";
 

@@ -3,7 +3,7 @@
  * function where the worker finds it.
  */
 import { decompress, init } from "@bokuweb/zstd-wasm";
-import type { Decompress } from "../worker/zstd.ts";
+import type { Decompress } from "../worker/repository/zstd.ts";
 
 Object.assign(globalThis, {
   async startZstd(wasm: Uint8Array): Promise<Decompress> {

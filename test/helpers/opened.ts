@@ -1,8 +1,8 @@
 /** A test disk, opened as the inspector's page opens what is dropped on it. */
 import type { FixtureCase } from "../../fixtures/mod.ts";
-import { Bench, Kernels } from "../../inspector-web/worker/bench.ts";
-import { GivenFiles } from "../../inspector-web/worker/given.ts";
-import { lookAtAll, planChain } from "../../inspector-web/worker/open.ts";
+import { Bench, Kernels } from "../../inspector-web/worker/disk/bench.ts";
+import { GivenFiles } from "../../inspector-web/worker/sources/given.ts";
+import { lookAtAll, planChain } from "../../inspector-web/worker/disk/open.ts";
 import { core } from "./memory.ts";
 
 export async function openedBench(fixture: FixtureCase): Promise<Bench> {

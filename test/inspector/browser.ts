@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
-import type { PageState as Everything } from "../../inspector-web/page/store.ts";
+import type { PageState as Everything } from "../../inspector-web/page/model/store.ts";
 import type { View } from "../../inspector-web/shared/protocol.ts";
 import { peer } from "../helpers/peers.ts";
 

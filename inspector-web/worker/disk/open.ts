@@ -1,0 +1,271 @@
+/**
+ * From a heap of dropped files to a chain: which are descriptors, which their extents, who stands on whom.
+ */
+import {
+  type Context,
+  type Descriptor,
+  type ImageFormat,
+  isDelta,
+  isKnownBase,
+  judgeChain,
+  Link,
+  type LinkIdentity,
+  MAX_CHAIN_LINKS,
+  openLink,
+  RegrainError,
+  type Role,
+  SECTOR_SIZE,
+  sharedFile,
+  type Verdict,
+} from "../../../core-as/host/mod.ts";
+import { claimsOf, type Item, lookAt, mayHaveParent, named } from "./items.ts";
+
+/** What is to be opened, newest first, and what is left over. */
+export interface Plan {
+  readonly items: readonly Item[];
+  /** Names of the links. */
+  readonly names: readonly string[];
+  /** Index of the link that was asked for. */
+  readonly start: number;
+  readonly remarks: readonly string[];
+}
+
+/** A chain as far as it could be opened. */
+export interface Chain {
+  /** Newest first; at least one. */
+  readonly links: readonly Link[];
+  /** Per link: whether the one below is the one it was made on. */
+  readonly verdicts: readonly (Verdict | undefined)[];
+  /** True when it reaches a base, so that every sector is known. */
+  readonly isWhole: boolean;
+  /** The links, and the base of which only the descriptor is here. */
+  readonly identities: readonly LinkIdentity[];
+  /** True when the last of those is a base. */
+  readonly hasBase: boolean;
+  /** Why a link below the last one cannot be opened, unless that is a base that is merely not here. */
+  readonly broken: RegrainError | undefined;
+  readonly remarks: readonly string[];
+}
+
+/**
+ * Looks at every file.
+ *
+ * @param formatOf What is said of a file by its name.
+ */
+export async function lookAtAll(
+  names: readonly string[],
+  context: Context,
+  formatOf: (name: string) => ImageFormat | undefined = () => undefined,
+): Promise<Item[]> {
+  const items: Item[] = [];
+  for (const name of names) {
+    items.push(await lookAt({ name, format: formatOf(name), role: "image" }, context));
+  }
+  // What another one names as its parent is what that says, or a VMDK by that; and may name a parent itself.
+  const waiting = [...items];
+  for (let item = waiting.pop(); item !== undefined; item = waiting.pop()) {
+    const parent = parentNamedBy(item, items);
+    if (parent?.role !== "image" || parent.format !== undefined) continue;
+    const format = item.parent?.by?.format;
+    const again = await lookAt({ ...parent, format, role: format ? "backing" : "parent" }, context);
+    items[items.indexOf(parent)] = again;
+    waiting.push(again);
+  }
+  return items;
+}
+
+function parentNamedBy({ descriptor, parent }: Item, items: readonly Item[]): Item | undefined {
+  const hint = descriptor && !isDelta(descriptor) ? undefined : parent;
+  return hint && named(items, hint.name);
+}
+
+/**
+ * Finds the chain in what was dropped.
+ *
+ * @param asked Name of the file whose chain is wanted; without one the longest chain is taken.
+ * @throws {RegrainError} when there is no disk in it, or the file that was asked for is none.
+ */
+export function planChain(items: readonly Item[], asked?: string): Plan {
+  const claims = claimsOf(items);
+  const candidates = items.filter(({ name, error, kind }) => !error && kind !== "map" && !claims.has(name));
+  const parents = new Map<Item, Item>();
+  for (const item of candidates) {
+    const parent = mayHaveParent(item) ? namedParent(item, items, candidates, claims) : undefined;
+    if (parent) parents.set(item, parent);
+  }
+  standOnLooseBase(candidates, parents);
+  const leaves = leavesOf(candidates, parents);
+  const wanted = asked === undefined ? undefined : itemFor(asked, items, claims);
+  const first = leaves.find((leaf) => !wanted || chainOf(leaf, parents).includes(wanted)) ?? leaves[0];
+  if (!first) throw noDisk(items, candidates);
+  const others = leaves.filter((leaf) => leaf !== first);
+  const chain = chainOf(first, parents);
+  const remarks = others.map(({ name }) =>
+    `${name} is another disk than ${first.name} and was left out; open it alone to see it`
+  );
+  return {
+    items,
+    names: chain.map(({ name }) => name),
+    start: wanted ? Math.max(0, chain.indexOf(wanted)) : 0,
+    remarks: [...remarks, ...leftOver(items.filter(({ name }) => !claims.has(name)))],
+  };
+}
+
+/** The link that a file stands for: the one whose extent it is, or itself. */
+function itemFor(
+  name: string,
+  items: readonly Item[],
+  claims: ReadonlyMap<string, string>,
+): Item | undefined {
+  const holder = claims.get(name) ?? name;
+  const item = items.find((each) => each.name === holder);
+  if (item?.error) throw item.error;
+  return item;
+}
+
+/** The parent that a descriptor names, by file name or else by content id. */
+function namedParent(
+  item: Item,
+  items: readonly Item[],
+  candidates: readonly Item[],
+  claims: ReadonlyMap<string, string>,
+): Item | undefined {
+  const { descriptor, parent } = item;
+  const meant = parent && named(items, parent.name);
+  const holder = meant && claims.get(meant.name);
+  const byName = holder === undefined ? meant : items.find(({ name }) => name === holder);
+  if (byName && candidates.includes(byName)) return byName;
+  return descriptor && candidates.find((other) => other !== item && isCidOf(descriptor, other.descriptor));
+}
+
+function isCidOf({ parentCid }: Descriptor, parent: Descriptor | undefined): boolean {
+  return parentCid !== undefined && parent?.cid === parentCid;
+}
+
+/** A delta whose parent nobody names stands on a base that nobody names, if that is the only one and fits. */
+function standOnLooseBase(candidates: readonly Item[], parents: Map<Item, Item>): void {
+  const taken = new Set(parents.values());
+  const bases = candidates.filter((item) => !mayHaveParent(item) && !taken.has(item));
+  // What names its parent and what that is stands on no other.
+  const deltas = candidates.filter((item) => mayHaveParent(item) && !parents.has(item) && !item.parent?.by);
+  const [base] = bases;
+  const [delta] = deltas;
+  if (!base || !delta || bases.length > 1 || deltas.length > 1) return;
+  const size = base.descriptor?.capacitySectors ?? base.sizeBytes / SECTOR_SIZE;
+  const wanted = delta.descriptor?.capacitySectors;
+  if (base.kind === "raw" || wanted === undefined || wanted === size) parents.set(delta, base);
+}
+
+/** Links that no other stands on; the one with the longest chain first, then as they were dropped. */
+function leavesOf(candidates: readonly Item[], parents: ReadonlyMap<Item, Item>): Item[] {
+  const named = new Set(parents.values());
+  const depths = new Map(candidates.map((item) => [item, depthOf(item, parents)]));
+  return candidates.filter((item) => !named.has(item)).sort((a, b) => depths.get(b)! - depths.get(a)!);
+}
+
+function depthOf(item: Item, parents: ReadonlyMap<Item, Item>): number {
+  return chainOf(item, parents).length * 2 + (mayHaveParent(item) ? 1 : 0);
+}
+
+function chainOf(leaf: Item, parents: ReadonlyMap<Item, Item>): Item[] {
+  const chain: Item[] = [];
+  for (let item: Item | undefined = leaf; item && !chain.includes(item); item = parents.get(item)) {
+    if (chain.length >= MAX_CHAIN_LINKS) {
+      const message = `the chain has more than ${MAX_CHAIN_LINKS} links`;
+      throw new RegrainError("CHAIN_TOO_DEEP", message, { path: leaf.name });
+    }
+    chain.push(item);
+  }
+  return chain;
+}
+
+function noDisk(items: readonly Item[], candidates: readonly Item[]): RegrainError {
+  const [first] = candidates;
+  if (first) {
+    return new RegrainError("CHAIN_CYCLE", "every link is the parent of another one", { path: first.name });
+  }
+  const error = items.find((item) => item.kind !== "raw" && item.error)?.error ??
+    items.find((item) => item.error)?.error;
+  return error ?? new RegrainError("NOT_A_DISK", "nothing was dropped that is a disk");
+}
+
+/** Why files belong to nothing. */
+function leftOver(items: readonly Item[]): string[] {
+  const remarks: string[] = [];
+  for (const { name, error, kind } of items) {
+    if (error) remarks.push(`left out: ${error.message}`);
+    else if (kind === "map") {
+      remarks.push(`${name} is a saved map and was left out: there are disks to look at`);
+    }
+  }
+  return remarks;
+}
+
+/**
+ * Opens the links of a plan. Where one below the first cannot be opened the chain ends above it, with a remark.
+ *
+ * @throws {RegrainError} what opening the newest link may.
+ */
+export async function openPlan(plan: Plan, context: Context): Promise<Chain> {
+  const links: Link[] = [];
+  let missing: LinkIdentity | undefined;
+  let broken: RegrainError | undefined;
+  const remarks = [...plan.remarks];
+  for (const name of plan.names) {
+    const above = links.at(-1);
+    const item = plan.items.find((each) => each.name === name);
+    const { role = "image", format } = item ?? {};
+    const opened = await tryOpen(name, { ...context, format }, role);
+    if (item?.remark !== undefined) remarks.push(item.remark);
+    if (opened instanceof Link) {
+      links.push(opened);
+      continue;
+    }
+    if (!above) throw opened;
+    remarks.push(`what ${above.path} was made on cannot be shown: ${opened.message}`);
+    missing = identityOf(name, plan);
+    // Of a base that is not here its descriptor says enough.
+    const isAbsent = opened.code === "NOT_FOUND" && isKnownBase(missing);
+    if (!isAbsent) broken = opened;
+    break;
+  }
+  const shared = sharedFile(links.flatMap(({ extents }) => extents));
+  if (shared !== undefined) {
+    throw new RegrainError("CHAIN_BROKEN", `two links have the same file ${shared}`, {
+      path: links[0]!.path,
+    });
+  }
+  const last = links.at(-1)!;
+  if (!missing && last.delta === true) remarks.push(missingParent(last));
+  const all = missing ? [...links, missing] : links;
+  const identities = broken ? links : all;
+  return {
+    links,
+    verdicts: [...judgeChain(all), ...(missing ? [] : [undefined])],
+    isWhole: last.isBase,
+    identities,
+    hasBase: isKnownBase(identities.at(-1)!),
+    broken,
+    remarks,
+  };
+}
+
+function identityOf(name: string, { items }: Plan): LinkIdentity {
+  const { descriptor, parent } = items.find((each) => each.name === name) ?? {};
+  return { path: name, descriptor, parent, capacitySectors: descriptor?.capacitySectors };
+}
+
+async function tryOpen(name: string, context: Context, role: Role): Promise<Link | RegrainError> {
+  try {
+    return await openLink(name, context, role);
+  } catch (error) {
+    if (error instanceof RegrainError) return error;
+    throw error;
+  }
+}
+
+function missingParent({ path, parent }: Link): string {
+  const hint = parent?.name;
+  const which = hint === undefined ? "its parent" : `its parent "${hint}"`;
+  return `${path} is a delta and ${which} was not dropped: where the delta has nothing, nothing can be shown`;
+}
