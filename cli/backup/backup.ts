@@ -152,11 +152,36 @@ async function runUnlessLost(
     return await work.run(carried);
   } catch (error) {
     if (!(error instanceof RegrainError)) throw error;
+    if (isRefusal(error) && !work.isPlanned) {
+      await withdraw(intent, request);
+      throw error;
+    }
     if (error.code.startsWith("STORE_") || !work.isRereadable || await intent.stands()) {
       await giveUp(intent, request);
       throw error;
     }
     return undefined;
+  }
+}
+
+/** Exit statuses of what is not done because it looks wrong: the command line, the base, the key. */
+const REFUSALS: readonly number[] = [2, 5, 12];
+
+/** True where nothing failed: whoever called still has the list or the delta, and can be expected to mend the call. */
+function isRefusal({ code, exit }: RegrainError): boolean {
+  return REFUSALS.includes(exit) || code === "SNAPSHOT_MISSING";
+}
+
+/**
+ * Takes the signs of a backup away that was refused before it read or stored anything: as a run that failed it would
+ * make the next list doubtful. Without the right to remove them it counts as one.
+ */
+async function withdraw(intent: Intent, request: BackupRequest): Promise<void> {
+  try {
+    await intent.withdraw();
+  } catch (error) {
+    if (!(error instanceof RegrainError)) throw error;
+    await giveUp(intent, request);
   }
 }
 
@@ -202,6 +227,8 @@ class Attempt {
   private doneBytes = 0;
   private readBytes = 0;
   private totalBytes: number | undefined;
+  /** True once it is decided what is read: from here on something may be stored. */
+  isPlanned = false;
   /** False once a stream has begun to be read. */
   isRereadable = true;
   /** Until when the store is to let nobody remove what this makes. */
@@ -238,6 +265,7 @@ class Attempt {
     }
     const parent = carried === undefined ? await this.readable(await this.parent(), forbidden) : undefined;
     const plan = carried?.plan ?? await this.request.plan(parent, this.of.own);
+    this.isPlanned = true;
     this.isRereadable = plan.rereadable;
     if (carried === undefined && plan.touched !== "all" && parent === undefined) {
       throw new Error("a plan relies on a parent, and there is none");

@@ -92,6 +92,12 @@ export class Intent {
     return found !== undefined;
   }
 
+  /** As if this backup had never begun: for one that has put nothing but its own signs. */
+  async withdraw(): Promise<void> {
+    const signs = [INTENT, ...Array.from({ length: this.beats }, (_, i) => `beat-${i + 1}`)];
+    await this.repository.store.remove(signs.map((sign) => `active/${this.id}/${sign}`));
+  }
+
   /** Instead of the last step: nobody waits for this backup any more, and a manifest of it is doubtful. */
   async fail(): Promise<void> {
     const { store } = this.repository;

@@ -271,6 +271,29 @@ fieldTest(
   },
 );
 
+fieldTest("B2: a run that is refused before it stored anything leaves no sign behind", async (field) => {
+  const first = await field.backUp();
+  const active = `${field.folder}/repo/active`;
+  const signs = () =>
+    [...Deno.readDirSync(active)].flatMap(({ name }) => [...Deno.readDirSync(`${active}/${name}`)]).length;
+  const before = signs();
+  const wrong = field.delta("other-000001", { chunk: 3, seed: 65, cid: "77777777", parent: "99999999" });
+  await assert.rejects(field.backUp({ delta: wrong }), { code: "WRONG_BASE" });
+  await assert.rejects(field.backUp({ delta: wrong, since: "52 aa/9" }), { code: "WRONG_BASE" });
+  await assert.rejects(field.backUp({ delta: wrong, name: "vm/none" }), { code: "SNAPSHOT_MISSING" });
+  assert.equal(signs(), before);
+  // Neither a CID of its own nor --since says what this one is against.
+  const undecided = field.delta("disk-000001", { chunk: 1, seed: 66, cid: PARENT, parent: PARENT });
+  field.disk.set(new Rng(66).bytes(512), MIB);
+  const laid = await field.backUp({ delta: undecided });
+  assert.equal(laid.parent, first.id);
+  await field.assertRestores(laid);
+  field.write(2, 67);
+  const listed = await field.backUp({ chunks: [2] });
+  assert.equal(listed.change.method, "changed-areas");
+  await field.assertRestores(listed);
+});
+
 fieldTest(
   "B2: a delta against another snapshot than the newest, as --since says, is refused",
   async (field) => {
