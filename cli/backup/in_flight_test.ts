@@ -13,11 +13,11 @@ import {
   VirtualTime,
 } from "../../test/helpers/slow_medium.ts";
 import { baseDisk, baseFiles, buildCowd, deltaFiles, overlay } from "../../fixtures/mod.ts";
-import { backUp } from "./backup.ts";
+import { backUp } from "./make/backup.ts";
 import { InlineLanes } from "./lanes.ts";
-import { planFull } from "./origins.ts";
+import { planFull } from "./make/origins.ts";
 import type { Repository } from "./repository.ts";
-import { restoreTo, type TargetContent } from "./restore.ts";
+import { restoreTo, type TargetContent } from "./restore/restore.ts";
 
 const CHUNKS = 40;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { CHUNK, memoryRepository } from "../../test/backup_cli/memory_repository.ts";
-import { backUp } from "./backup.ts";
+import { backUp } from "./make/backup.ts";
 import { InlineLanes, type Lanes, WorkerLanes } from "./lanes.ts";
 import type { Repository } from "./repository.ts";
 

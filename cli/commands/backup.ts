@@ -2,11 +2,11 @@
 import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import { checkSourceName, checkTag, type Snapshot } from "../../core-as/host/repo/mod.ts";
 import { RateLimit } from "../target/rate_limited_target.ts";
-import { backUp, type BackupReport } from "../backup/backup.ts";
-import { refuseTwin } from "../backup/name_twins.ts";
-import type { BackupPlan } from "../backup/plan.ts";
+import { backUp, type BackupReport } from "../backup/make/backup.ts";
+import { refuseTwin } from "../backup/snapshots/name_twins.ts";
+import type { BackupPlan } from "../backup/make/plan.ts";
 import type { Repository } from "../backup/repository.ts";
-import { refuseUnlockable } from "../backup/retain.ts";
+import { refuseUnlockable } from "../backup/make/retain.ts";
 import { type Console, formatDuration, Progress } from "../ui/mod.ts";
 import { rateLimitOf } from "./apply_flags.ts";
 import { checkOrigin, openOrigin, type Origin, type OriginFlags } from "./backup_origin.ts";

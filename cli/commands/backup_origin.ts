@@ -1,13 +1,13 @@
 /** What `regrain backup` reads: a disk, the places of it that changed, a delta, a stream. */
 import { type Core, type Link, MIB, plural, quotePath, RegrainError } from "../../core-as/host/mod.ts";
 import { isChangeId, type Snapshot } from "../../core-as/host/repo/mod.ts";
-import { type AuditReport, auditUnchanged } from "../backup/audit.ts";
-import { parseChangedAreas } from "../backup/changed_areas.ts";
-import { decodeList } from "../backup/changed_documents.ts";
+import { type AuditReport, auditUnchanged } from "../backup/make/audit.ts";
+import { parseChangedAreas } from "../backup/make/changed_areas.ts";
+import { decodeList } from "../backup/make/changed_documents.ts";
 import type { Lanes } from "../backup/lanes.ts";
-import { type Lineage, lineageOf } from "../backup/lineage.ts";
-import { cidText, type DiskOrigin, planChanged, planFull } from "../backup/origins.ts";
-import type { BackupPlan } from "../backup/plan.ts";
+import { type Lineage, lineageOf } from "../backup/make/lineage.ts";
+import { cidText, type DiskOrigin, planChanged, planFull } from "../backup/make/origins.ts";
+import type { BackupPlan } from "../backup/make/plan.ts";
 import type { Repository } from "../backup/repository.ts";
 import { PIPE } from "../places/pipe.ts";
 import type { Need } from "../places/place.ts";

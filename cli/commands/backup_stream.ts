@@ -16,10 +16,10 @@ import {
 } from "../../core-as/host/mod.ts";
 import { PIPE_NAME, type ReadNext } from "../../core-as/host/forward/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import { planStream } from "../backup/origins.ts";
-import type { BackupPlan } from "../backup/plan.ts";
+import { planStream } from "../backup/make/origins.ts";
+import type { BackupPlan } from "../backup/make/plan.ts";
 import type { Repository } from "../backup/repository.ts";
-import { latestSnapshot } from "../backup/snapshots.ts";
+import { latestSnapshot } from "../backup/snapshots/snapshots.ts";
 import { openCommand } from "../stream/from_command.ts";
 import { openStdin } from "../stream/stdin.ts";
 import { type Packing, packingOf, peeked, unpackedAs } from "../stream/unpack.ts";

@@ -10,8 +10,8 @@ import {
   type VmConfig,
   type VmSnapshot,
 } from "../../core-as/host/repo/mod.ts";
-import { retainUntil } from "../backup/retain.ts";
-import { putVm } from "../backup/vms.ts";
+import { retainUntil } from "../backup/make/retain.ts";
+import { putVm } from "../backup/snapshots/vms.ts";
 import type { Console } from "../ui/mod.ts";
 import { PIPE } from "../places/pipe.ts";
 import { imageOf } from "../places/place.ts";

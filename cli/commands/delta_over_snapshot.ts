@@ -14,11 +14,11 @@ import {
   type Source,
 } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import { planDelta } from "../backup/delta_origin.ts";
+import { planDelta } from "../backup/make/delta_origin.ts";
 import type { Lanes } from "../backup/lanes.ts";
-import type { Lineage } from "../backup/lineage.ts";
-import { cidText } from "../backup/origins.ts";
-import type { BackupPlan } from "../backup/plan.ts";
+import type { Lineage } from "../backup/make/lineage.ts";
+import { cidText } from "../backup/make/origins.ts";
+import type { BackupPlan } from "../backup/make/plan.ts";
 import type { Repository } from "../backup/repository.ts";
 import { takeDoubts } from "../ui/describe.ts";
 import type { Session } from "../session/session.ts";

@@ -1,7 +1,7 @@
 /** `regrain diff`: what differs between two snapshots, as a table or as a list for `backup --changed`. */
 import { formatSize, plural, type Run } from "../../core-as/host/mod.ts";
 import { diffSnapshots, type Snapshot } from "../../core-as/host/repo/mod.ts";
-import { findOne } from "../backup/choose.ts";
+import { findOne } from "../backup/snapshots/choose.ts";
 import type { Repository } from "../backup/repository.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "../session/open_repository.ts";

@@ -1,6 +1,6 @@
 /** `regrain forget`: removes snapshots by their ids. */
 import { plural } from "../../core-as/host/mod.ts";
-import { forget, type Forgotten } from "../backup/forget.ts";
+import { forget, type Forgotten } from "../backup/keep/forget.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { forgetRemoved } from "../session/newest_seen.ts";
 import { openRepository, type RepoFlags } from "../session/open_repository.ts";

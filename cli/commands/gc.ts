@@ -1,10 +1,10 @@
 /** `regrain gc`: removes what no snapshot refers to. */
 import { formatSize, plural, quoteWord, RegrainError } from "../../core-as/host/mod.ts";
-import { collectGarbage } from "../backup/gc.ts";
+import { collectGarbage } from "../backup/collect/gc.ts";
 import { backupJson, backupLine } from "./repo_active.ts";
-import { describeActive, type RunningBackup } from "../backup/active.ts";
-import { spanWords } from "../backup/times.ts";
-import { UnreadableSnapshots } from "../backup/references.ts";
+import { describeActive, type RunningBackup } from "../backup/signs/active.ts";
+import { spanWords } from "../backup/snapshots/times.ts";
+import { UnreadableSnapshots } from "../backup/collect/references.ts";
 import { VERSIONED } from "../store/probe.ts";
 import type { TellingStore } from "../../core-as/host/repo/mod.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";

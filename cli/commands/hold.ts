@@ -1,7 +1,7 @@
 /** `regrain hold` and `regrain release`: what no rule may remove. */
 import { checkWords } from "../../core-as/host/repo/mod.ts";
-import { findName, findOne } from "../backup/choose.ts";
-import { hold, release } from "../backup/holds.ts";
+import { findName, findOne } from "../backup/snapshots/choose.ts";
+import { hold, release } from "../backup/keep/holds.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "../session/open_repository.ts";
 

@@ -149,7 +149,7 @@ async function openObjects(
     });
   }
   const { openRepository, openStoreOf } = await import("../session/open_repository.ts");
-  const { findSnapshot } = await import("../backup/snapshots.ts");
+  const { findSnapshot } = await import("../backup/snapshots/snapshots.ts");
   await refuseEncrypted(await openStoreOf(flags));
   const repository = await openRepository(flags);
   const open: string[] = [];

@@ -1,11 +1,11 @@
 /** `regrain prune`: removes snapshots that no rule keeps. */
 import { plural, RegrainError } from "../../core-as/host/mod.ts";
 import { checkTag } from "../../core-as/host/repo/mod.ts";
-import { existingSource } from "../backup/choose.ts";
-import { prune, type PruneCandidate, type PruneReport } from "../backup/prune.ts";
-import { type Fate, hasPeriods, type RetentionPolicy } from "../backup/retention.ts";
-import { TimeZone } from "../backup/time_zone.ts";
-import { timeTexts } from "../backup/times.ts";
+import { existingSource } from "../backup/snapshots/choose.ts";
+import { prune, type PruneCandidate, type PruneReport } from "../backup/keep/prune.ts";
+import { type Fate, hasPeriods, type RetentionPolicy } from "../backup/keep/retention.ts";
+import { TimeZone } from "../backup/keep/time_zone.ts";
+import { timeTexts } from "../backup/snapshots/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { durationMs } from "./gc.ts";
 import { indexFileOf } from "../session/index_file.ts";

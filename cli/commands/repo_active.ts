@@ -1,7 +1,7 @@
 /** `regrain repo active`: which backups are running, and which are dead. */
 import { quoteWord } from "../../core-as/host/mod.ts";
-import { type RunningBackup, runningBackups } from "../backup/active.ts";
-import { spanWords } from "../backup/times.ts";
+import { type RunningBackup, runningBackups } from "../backup/signs/active.ts";
+import { spanWords } from "../backup/snapshots/times.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { openRepository, type RepoFlags, repositoryWords } from "../session/open_repository.ts";
 

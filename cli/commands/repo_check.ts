@@ -1,6 +1,6 @@
 /** `regrain repo check`: whether everything in a repository has its place. */
 import { formatSize, plural } from "../../core-as/host/mod.ts";
-import { checkStructure, STRUCTURE_FINDINGS, type StructureFinding } from "../backup/structure.ts";
+import { checkStructure, STRUCTURE_FINDINGS, type StructureFinding } from "../backup/verify/structure.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "../session/open_repository.ts";
 

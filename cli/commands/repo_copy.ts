@@ -1,11 +1,11 @@
 /** `regrain repo copy`: snapshots of one repository into another. */
 import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import { choose, type Chosen } from "../backup/choose.ts";
-import { copySnapshot, copyVms, CopyWorld, readCopies } from "../backup/copy.ts";
+import { choose, type Chosen } from "../backup/snapshots/choose.ts";
+import { copySnapshot, copyVms, CopyWorld, readCopies } from "../backup/make/copy.ts";
 import { isDamage } from "../backup/places.ts";
 import type { Repository } from "../backup/repository.ts";
-import { readSnapshots } from "../backup/snapshots.ts";
+import { readSnapshots } from "../backup/snapshots/snapshots.ts";
 import { ofOtherStore, type OtherStoreFlags } from "../store/flags.ts";
 import { OTHER_STORE } from "../store/refusal.ts";
 import { findStore, openStore } from "../store/registry.ts";

@@ -1,8 +1,8 @@
 /** `regrain repo import`: the backup of a disk that the tool before made becomes a snapshot. */
 import { formatSize, RegrainError } from "../../core-as/host/mod.ts";
 import { checkSourceName, checkTag, type ObjectReader } from "../../core-as/host/repo/mod.ts";
-import { planSeedImport, readSeedManifest } from "../backup/seed_import.ts";
-import { listSeedDisks, type SeedDisk } from "../backup/seed_layout.ts";
+import { planSeedImport, readSeedManifest } from "../backup/seed/seed_import.ts";
+import { listSeedDisks, type SeedDisk } from "../backup/seed/seed_layout.ts";
 import { GIVEN_STORE } from "../store/refusal.ts";
 import { findStore, flagsFor, requireOwnFlags } from "../store/registry.ts";
 import { rateLimitOf } from "./apply_flags.ts";

@@ -2,7 +2,14 @@
 import { RegrainError } from "../../core-as/host/mod.ts";
 import { DESCRIPTION_KEY, type ObjectStore, parseDescription } from "../../core-as/host/repo/mod.ts";
 import { opensSlot } from "../backup/keyring.ts";
-import { isSame, type Pair, type Parts, readParts, repairedView, slotsToPutBack } from "../backup/repair.ts";
+import {
+  isSame,
+  type Pair,
+  type Parts,
+  readParts,
+  repairedView,
+  slotsToPutBack,
+} from "../backup/verify/repair.ts";
 import type { Repository } from "../backup/repository.ts";
 import { copyKey, slotKey } from "../backup/second_copies.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";

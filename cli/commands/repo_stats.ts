@@ -1,8 +1,8 @@
 /** `regrain repo stats`: what a repository holds, and what would be free without one snapshot. */
 import { formatSize, plural } from "../../core-as/host/mod.ts";
-import { choose } from "../backup/choose.ts";
-import { type DiskStats, measure, type RepositoryStats } from "../backup/stats.ts";
-import { timeTexts } from "../backup/times.ts";
+import { choose } from "../backup/snapshots/choose.ts";
+import { type DiskStats, measure, type RepositoryStats } from "../backup/keep/stats.ts";
+import { timeTexts } from "../backup/snapshots/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "../session/open_repository.ts";
 

@@ -1,7 +1,7 @@
 /** What `regrain restore` says of damage: how the rest is had, and what is zeros then. */
 import { formatCount, formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import { isDamage } from "../backup/places.ts";
-import type { DamagedStretch } from "../backup/salvage.ts";
+import type { DamagedStretch } from "../backup/restore/salvage.ts";
 import type { Console } from "../ui/mod.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** `regrain restore` onto a disk that is there: judged, guarded and finished as an apply onto it is. */
 import { formatCid } from "../../core-as/host/mod.ts";
-import { restoreGuarded } from "../backup/restore_guarded.ts";
-import type { RestoreCounts } from "../backup/restore.ts";
+import { restoreGuarded } from "../backup/restore/restore_guarded.ts";
+import type { RestoreCounts } from "../backup/restore/restore.ts";
 import type { ContentIds } from "../target/content_id.ts";
 import { sha256Hex } from "../target/content_hash.ts";
 import { requireOutside } from "../target/judge.ts";

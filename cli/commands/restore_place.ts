@@ -1,7 +1,7 @@
 /** Where `regrain restore` writes to, and what is known to stand there; what cannot be a target is refused first. */
 import { formatSize, RegrainError } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import type { TargetContent } from "../backup/restore.ts";
+import type { TargetContent } from "../backup/restore/restore.ts";
 import {
   leadsBelowDev,
   NO_DEVICE_HINT,

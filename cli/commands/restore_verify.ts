@@ -2,7 +2,7 @@
 import { plural, type Target } from "../../core-as/host/mod.ts";
 import { chunkCount } from "../../core-as/host/repo/mod.ts";
 import { ChunkSet } from "../backup/chunk_set.ts";
-import { verifyRestored } from "../backup/verify_restored.ts";
+import { verifyRestored } from "../backup/restore/verify_restored.ts";
 import { dropCaches, readBackOtherwise } from "../target/read_back.ts";
 import { Progress } from "../ui/mod.ts";
 import type { Verified } from "./apply_verify.ts";

@@ -2,7 +2,7 @@
 import { plural, quoteWord, RegrainError } from "../../core-as/host/mod.ts";
 import { type Snapshot, snapshotKey, type VmSnapshot } from "../../core-as/host/repo/mod.ts";
 import type { Repository } from "../backup/repository.ts";
-import { listVms } from "../backup/vms.ts";
+import { listVms } from "../backup/snapshots/vms.ts";
 import type { RestoreFormat } from "./restore_format.ts";
 import type { Session } from "../session/session.ts";
 import { hasErrno } from "../deno_errors.ts";

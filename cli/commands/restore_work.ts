@@ -2,8 +2,13 @@
 import { formatCount, formatSize, quotePath, type Source, type Target } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { Repository } from "../backup/repository.ts";
-import { type Overlay, type RestoreCounts, restoreTo, type TargetContent } from "../backup/restore.ts";
-import { type DamagedStretch, inOrder } from "../backup/salvage.ts";
+import {
+  type Overlay,
+  type RestoreCounts,
+  restoreTo,
+  type TargetContent,
+} from "../backup/restore/restore.ts";
+import { type DamagedStretch, inOrder } from "../backup/restore/salvage.ts";
 import { isNowhere, KEPT_NOTHING } from "../places/null.ts";
 import { requireUnchanged } from "../target/undisturbed.ts";
 import { formatDuration, type Progress } from "../ui/mod.ts";

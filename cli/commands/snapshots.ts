@@ -1,14 +1,14 @@
 /** `regrain snapshots`: what backups there are. */
-import { noBackupOf } from "../backup/snapshots.ts";
+import { noBackupOf } from "../backup/snapshots/snapshots.ts";
 import { formatSize, plural } from "../../core-as/host/mod.ts";
 import type { SnapshotOutline } from "../../core-as/host/repo/mod.ts";
-import { filterSnapshots, parseFilter } from "../backup/filter.ts";
-import { type Hold, readHolds } from "../backup/holds.ts";
+import { filterSnapshots, parseFilter } from "../backup/snapshots/filter.ts";
+import { type Hold, readHolds } from "../backup/keep/holds.ts";
 import type { Repository } from "../backup/repository.ts";
-import { readOutlines } from "../backup/snapshot_index.ts";
-import type { Listed } from "../backup/snapshots.ts";
-import { isInFuture, madeMs, timeTexts } from "../backup/times.ts";
-import { type ListedVm, readVms } from "../backup/vms.ts";
+import { readOutlines } from "../backup/snapshots/snapshot_index.ts";
+import type { Listed } from "../backup/snapshots/snapshots.ts";
+import { isInFuture, madeMs, timeTexts } from "../backup/snapshots/times.ts";
+import { type ListedVm, readVms } from "../backup/snapshots/vms.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { indexFileOf } from "../session/index_file.ts";
 import { rememberNewest, warnOfUnlisted } from "../session/newest_seen.ts";

@@ -1,12 +1,18 @@
 /** `regrain verify`: whether what snapshots need is there, and is what was stored. */
 import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import { choose, type Chosen } from "../backup/choose.ts";
+import { choose, type Chosen } from "../backup/snapshots/choose.ts";
 import type { Place } from "../backup/places.ts";
 import type { Repository } from "../backup/repository.ts";
-import { parseSnapshotSpec } from "../backup/snapshots.ts";
-import { type Finding, verify, type VerifyReport } from "../backup/verify.ts";
-import { nextSlice, putNote, type Slice, sliceCount, type VerifyMode } from "../backup/verify_notes.ts";
+import { parseSnapshotSpec } from "../backup/snapshots/snapshots.ts";
+import { type Finding, verify, type VerifyReport } from "../backup/verify/verify.ts";
+import {
+  nextSlice,
+  putNote,
+  type Slice,
+  sliceCount,
+  type VerifyMode,
+} from "../backup/verify/verify_notes.ts";
 import { type CommonFlags, Console, formatDuration, Progress, type ProgressMode } from "../ui/mod.ts";
 import { rememberNewest, warnOfHidden } from "../session/newest_seen.ts";
 import { lanesOf, openRepository, type RepoFlags } from "../session/open_repository.ts";

@@ -3,7 +3,7 @@ import { RegrainError } from "../../core-as/host/errors.ts";
 import { type Snapshot, SnapshotSource } from "../../core-as/host/repo/mod.ts";
 import { unlockRepository } from "../backup/keyring.ts";
 import { Repository } from "../backup/repository.ts";
-import { findSnapshot } from "../backup/snapshots.ts";
+import { findSnapshot } from "../backup/snapshots/snapshots.ts";
 import { FolderStore } from "../store/folder/store.ts";
 import { VERSION } from "../version.ts";
 

@@ -1,7 +1,7 @@
 /** The file in the cache folder of this user that holds the index of a repository's snapshots. */
 import { RegrainError } from "../../core-as/host/mod.ts";
 import type { Repository } from "../backup/repository.ts";
-import type { IndexFile } from "../backup/snapshot_index.ts";
+import type { IndexFile } from "../backup/snapshots/snapshot_index.ts";
 import { variable } from "../environment.ts";
 import { PRIVATE_FOLDER_MODE, PRIVATE_MODE, replaceFile, translating } from "../io/mod.ts";
 

@@ -16,8 +16,8 @@ import {
   rememberRepository,
 } from "../backup/known_repositories.ts";
 import type { Repository } from "../backup/repository.ts";
-import { SHORT_LISTING } from "../backup/unlisted.ts";
-import { readListed } from "../backup/snapshots.ts";
+import { SHORT_LISTING } from "../backup/snapshots/unlisted.ts";
+import { readListed } from "../backup/snapshots/snapshots.ts";
 import type { Console } from "../ui/mod.ts";
 
 /** What this host remembers of a repository that is open. */

@@ -12,7 +12,7 @@ export async function openSnapshot(
   { flags, onNotice }: { flags: RepoFlags; onNotice: (sentence: string) => void },
 ): Promise<OpenedSnapshot> {
   const { openRepository } = await import("./open_repository.ts");
-  const { findSnapshot } = await import("../backup/snapshots.ts");
+  const { findSnapshot } = await import("../backup/snapshots/snapshots.ts");
   const { SnapshotSource } = await import("../../core-as/host/repo/mod.ts");
   const repository = await openRepository(flags);
   try {

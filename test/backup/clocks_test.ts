@@ -1,11 +1,11 @@
 /** Hosts whose clocks are wrong: the order of snapshots, what is built on what, what rules keep, what a time means. */
 import assert from "node:assert/strict";
-import { backUp } from "../../cli/backup/backup.ts";
+import { backUp } from "../../cli/backup/make/backup.ts";
 import { InlineLanes } from "../../cli/backup/lanes.ts";
-import { prune } from "../../cli/backup/prune.ts";
+import { prune } from "../../cli/backup/keep/prune.ts";
 import { Repository, type World } from "../../cli/backup/repository.ts";
-import { planChanged, planFull } from "../../cli/backup/origins.ts";
-import { findSnapshot } from "../../cli/backup/snapshots.ts";
+import { planChanged, planFull } from "../../cli/backup/make/origins.ts";
+import { findSnapshot } from "../../cli/backup/snapshots/snapshots.ts";
 import { type Snapshot, SnapshotSource } from "../../core-as/host/repo/mod.ts";
 import { CHUNK, fillChunk, memoryRepository } from "../backup_cli/memory_repository.ts";
 import { core, memorySource, readWhole } from "../helpers/memory.ts";

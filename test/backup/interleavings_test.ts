@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { Rng } from "../../fixtures/mod.ts";
-import { LEASE_MS } from "../../cli/backup/intents.ts";
+import { LEASE_MS } from "../../cli/backup/signs/intents.ts";
 import { MemoryStore } from "../helpers/memory_store.ts";
 import { ONLY_DEEP } from "../helpers/tiers.ts";
 import { type Actors, explore, type Explored } from "./explorer.ts";

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { Rng } from "../../fixtures/mod.ts";
 import type { ObjectInfo } from "../../core-as/host/repo/mod.ts";
-import { LEASE_MS } from "../../cli/backup/intents.ts";
+import { LEASE_MS } from "../../cli/backup/signs/intents.ts";
 import { MemoryStore } from "../helpers/memory_store.ts";
 import { countOf } from "../helpers/tiers.ts";
 import { liveIntents, wakes } from "./explorer.ts";

@@ -7,13 +7,13 @@
  */
 import { createHash } from "node:crypto";
 import { DESCRIPTION_KEY, type ObjectStore, snapshotKey } from "../../core-as/host/repo/mod.ts";
-import { backUp } from "../../cli/backup/backup.ts";
+import { backUp } from "../../cli/backup/make/backup.ts";
 import { ChunkSet } from "../../cli/backup/chunk_set.ts";
 import { nativeCodec } from "../../cli/backup/codec.ts";
-import { collectGarbage } from "../../cli/backup/gc.ts";
-import { expire } from "../../cli/backup/intents.ts";
+import { collectGarbage } from "../../cli/backup/collect/gc.ts";
+import { expire } from "../../cli/backup/signs/intents.ts";
 import type { IdentifiedChunk, Lanes } from "../../cli/backup/lanes.ts";
-import type { BackupPlan } from "../../cli/backup/plan.ts";
+import type { BackupPlan } from "../../cli/backup/make/plan.ts";
 import { Repository, type World } from "../../cli/backup/repository.ts";
 import { MemoryStore, type StoredObject } from "../helpers/memory_store.ts";
 import type { Outcome, Script } from "./steps.ts";

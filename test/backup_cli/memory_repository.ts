@@ -1,5 +1,5 @@
 /** A repository in memory, and disks that are made of letters, a chunk each: no file, no worker, no second process. */
-import { backUp } from "../../cli/backup/backup.ts";
+import { backUp } from "../../cli/backup/make/backup.ts";
 import { InlineLanes } from "../../cli/backup/lanes.ts";
 import { Repository, type World } from "../../cli/backup/repository.ts";
 import type { ObjectStore, Snapshot } from "../../core-as/host/repo/mod.ts";

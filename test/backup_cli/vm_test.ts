@@ -1,15 +1,15 @@
 /** Disks of one VM as one moment: made, listed, restored, kept and removed together. */
 import assert from "node:assert/strict";
-import { choose } from "../../cli/backup/choose.ts";
-import { copySnapshot, copyVms, CopyWorld, readCopies } from "../../cli/backup/copy.ts";
-import { forget } from "../../cli/backup/forget.ts";
-import { collectGarbage } from "../../cli/backup/gc.ts";
-import { hold, release } from "../../cli/backup/holds.ts";
+import { choose } from "../../cli/backup/snapshots/choose.ts";
+import { copySnapshot, copyVms, CopyWorld, readCopies } from "../../cli/backup/make/copy.ts";
+import { forget } from "../../cli/backup/keep/forget.ts";
+import { collectGarbage } from "../../cli/backup/collect/gc.ts";
+import { hold, release } from "../../cli/backup/keep/holds.ts";
 import { InlineLanes } from "../../cli/backup/lanes.ts";
-import { prune } from "../../cli/backup/prune.ts";
+import { prune } from "../../cli/backup/keep/prune.ts";
 import type { Repository } from "../../cli/backup/repository.ts";
-import { checkStructure } from "../../cli/backup/structure.ts";
-import { findVm, listVms, putVm } from "../../cli/backup/vms.ts";
+import { checkStructure } from "../../cli/backup/verify/structure.ts";
+import { findVm, listVms, putVm } from "../../cli/backup/snapshots/vms.ts";
 import { snapshotKey, type VmSnapshot } from "../../core-as/host/repo/mod.ts";
 import { assertFileHolds } from "../helpers/bytes.ts";
 import { regrainCommand } from "../helpers/cli.ts";

@@ -3,9 +3,9 @@
  * repository that was cut. A backup of the same content must not count on them.
  */
 import assert from "node:assert/strict";
-import { backUp } from "../../cli/backup/backup.ts";
+import { backUp } from "../../cli/backup/make/backup.ts";
 import { InlineLanes } from "../../cli/backup/lanes.ts";
-import { planChanged } from "../../cli/backup/origins.ts";
+import { planChanged } from "../../cli/backup/make/origins.ts";
 import type { Repository } from "../../cli/backup/repository.ts";
 import { type Snapshot, SnapshotSource } from "../../core-as/host/repo/mod.ts";
 import { backUpLetters, CHUNK, fillChunk, memoryRepository } from "../backup_cli/memory_repository.ts";

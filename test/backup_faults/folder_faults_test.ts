@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { MIB } from "../../core-as/host/units.ts";
-import { collectGarbage } from "../../cli/backup/gc.ts";
+import { collectGarbage } from "../../cli/backup/collect/gc.ts";
 import { WorkerLanes } from "../../cli/backup/lanes.ts";
-import { backUp } from "../../cli/backup/backup.ts";
-import { planFull } from "../../cli/backup/origins.ts";
+import { backUp } from "../../cli/backup/make/backup.ts";
+import { planFull } from "../../cli/backup/make/origins.ts";
 import { FolderStore } from "../../cli/store/folder/store.ts";
 import { Rng } from "../../fixtures/mod.ts";
 import { regrainExits, regrainRefuses } from "../helpers/cli.ts";

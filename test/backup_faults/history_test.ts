@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { Disk, openLink, type RegrainError, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import { collectGarbage } from "../../cli/backup/gc.ts";
-import { planDelta } from "../../cli/backup/delta_origin.ts";
-import { planChanged, planFull } from "../../cli/backup/origins.ts";
-import type { BackupPlan } from "../../cli/backup/plan.ts";
+import { collectGarbage } from "../../cli/backup/collect/gc.ts";
+import { planDelta } from "../../cli/backup/make/delta_origin.ts";
+import { planChanged, planFull } from "../../cli/backup/make/origins.ts";
+import type { BackupPlan } from "../../cli/backup/make/plan.ts";
 import type { Repository } from "../../cli/backup/repository.ts";
 import {
   buildCowd,

@@ -10,14 +10,14 @@ import {
   parseContentKey,
   type Snapshot,
 } from "../../core-as/host/repo/mod.ts";
-import { backUp, type BackupReport } from "../../cli/backup/backup.ts";
-import { collectGarbage, type GcReport } from "../../cli/backup/gc.ts";
+import { backUp, type BackupReport } from "../../cli/backup/make/backup.ts";
+import { collectGarbage, type GcReport } from "../../cli/backup/collect/gc.ts";
 import { InlineLanes } from "../../cli/backup/lanes.ts";
-import { planFull } from "../../cli/backup/origins.ts";
-import type { BackupPlan } from "../../cli/backup/plan.ts";
+import { planFull } from "../../cli/backup/make/origins.ts";
+import type { BackupPlan } from "../../cli/backup/make/plan.ts";
 import { Repository, type World } from "../../cli/backup/repository.ts";
-import { readInOrder } from "../../cli/backup/restore.ts";
-import { readSnapshots } from "../../cli/backup/snapshots.ts";
+import { readInOrder } from "../../cli/backup/restore/restore.ts";
+import { readSnapshots } from "../../cli/backup/snapshots/snapshots.ts";
 import { FolderStore } from "../../cli/store/folder/store.ts";
 import { Rng } from "../../fixtures/mod.ts";
 import { sameBytes } from "../helpers/bytes.ts";

@@ -1,9 +1,9 @@
 /** A repository in a folder that several users share, and one on a file system that knows no fsync. */
 import assert from "node:assert/strict";
 import process from "node:process";
-import { collectGarbage } from "../../cli/backup/gc.ts";
+import { collectGarbage } from "../../cli/backup/collect/gc.ts";
 import { Repository } from "../../cli/backup/repository.ts";
-import { readSnapshots } from "../../cli/backup/snapshots.ts";
+import { readSnapshots } from "../../cli/backup/snapshots/snapshots.ts";
 import { FolderStore } from "../../cli/store/folder/store.ts";
 import type { RegrainError } from "../../core-as/host/errors.ts";
 import { snapshotKey, SnapshotSource } from "../../core-as/host/repo/mod.ts";

@@ -3,7 +3,7 @@
  * it does not list must not be taken for what nobody needs.
  */
 import assert from "node:assert/strict";
-import { collectGarbage } from "../../cli/backup/gc.ts";
+import { collectGarbage } from "../../cli/backup/collect/gc.ts";
 import type { Repository } from "../../cli/backup/repository.ts";
 import { attachMemory, refuseHidden } from "../../cli/session/newest_seen.ts";
 import { type ObjectInfo, type Snapshot, snapshotKey, SnapshotSource } from "../../core-as/host/repo/mod.ts";

@@ -9,7 +9,7 @@ import { runForget } from "../../cli/commands/forget.ts";
 import { openRepository } from "../../cli/session/open_repository.ts";
 import { runRepoInit } from "../../cli/commands/repo.ts";
 import { runRestore } from "../../cli/commands/restore.ts";
-import { readSnapshots } from "../../cli/backup/snapshots.ts";
+import { readSnapshots } from "../../cli/backup/snapshots/snapshots.ts";
 import { sameBytes } from "../helpers/bytes.ts";
 import { withTempDir } from "../helpers/peers.ts";
 

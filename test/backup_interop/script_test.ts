@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { MIB } from "../../core-as/host/units.ts";
 import { ulid } from "../../core-as/host/repo/mod.ts";
-import { readSnapshots } from "../../cli/backup/snapshots.ts";
+import { readSnapshots } from "../../cli/backup/snapshots/snapshots.ts";
 import { fullDisk, Rng } from "../../fixtures/mod.ts";
 import { filesBelow, openRepository } from "../backup_faults/repositories.ts";
 import { sameBytes } from "../helpers/bytes.ts";

@@ -1,7 +1,7 @@
 /** Disks of every size that is at an edge, in repositories of every kind. */
 import assert from "node:assert/strict";
 import { MIB } from "../../core-as/host/units.ts";
-import { planStream } from "../../cli/backup/origins.ts";
+import { planStream } from "../../cli/backup/make/origins.ts";
 import { Rng } from "../../fixtures/mod.ts";
 import { sameBytes } from "../helpers/bytes.ts";
 import { backUpBytes, bytesOf, memoryRepository } from "../backup_faults/repositories.ts";

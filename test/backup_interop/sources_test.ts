@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { caseNamed, CASES, type FixtureCase, fullDisk, writeCase } from "../../fixtures/mod.ts";
 import { Disk, type Link, MIB, openChain, openDeltas } from "../../core-as/host/mod.ts";
-import { planDelta } from "../../cli/backup/delta_origin.ts";
+import { planDelta } from "../../cli/backup/make/delta_origin.ts";
 import { backUpSource, bytesOf, memoryRepository } from "../backup_faults/repositories.ts";
 import { core, memoryContext } from "../helpers/memory.ts";
 import { sameBytes } from "../helpers/bytes.ts";

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { Rng } from "../../fixtures/mod.ts";
 import { MIB } from "../../core-as/host/units.ts";
-import { expire, Intent } from "../../cli/backup/intents.ts";
-import { describeActive, runningBackups } from "../../cli/backup/active.ts";
-import { collectGarbage } from "../../cli/backup/gc.ts";
+import { expire, Intent } from "../../cli/backup/signs/intents.ts";
+import { describeActive, runningBackups } from "../../cli/backup/signs/active.ts";
+import { collectGarbage } from "../../cli/backup/collect/gc.ts";
 import { backupLine } from "../../cli/commands/repo_active.ts";
 import { regrainCommand } from "../helpers/cli.ts";
 import { MemoryStore } from "../helpers/memory_store.ts";

@@ -11,12 +11,12 @@ import {
   type Snapshot,
   snapshotKey,
 } from "../../core-as/host/repo/mod.ts";
-import { ContentWriter } from "../../cli/backup/content_writer.ts";
-import { readForbidden } from "../../cli/backup/intents.ts";
-import { MapBuilder } from "../../cli/backup/map_builder.ts";
-import { References } from "../../cli/backup/references.ts";
+import { ContentWriter } from "../../cli/backup/make/content_writer.ts";
+import { readForbidden } from "../../cli/backup/signs/intents.ts";
+import { MapBuilder } from "../../cli/backup/make/map_builder.ts";
+import { References } from "../../cli/backup/collect/references.ts";
 import type { Repository } from "../../cli/backup/repository.ts";
-import { latestSnapshot } from "../../cli/backup/snapshots.ts";
+import { latestSnapshot } from "../../cli/backup/snapshots/snapshots.ts";
 import { openRepository } from "../../cli/session/open_repository.ts";
 import { Rng } from "../../fixtures/rng.ts";
 

@@ -6,7 +6,7 @@ import { openOrigin } from "../../cli/commands/backup_origin.ts";
 import { openRepository } from "../../cli/session/open_repository.ts";
 import { runRepoInit } from "../../cli/commands/repo.ts";
 import { startSession } from "../../cli/session/session.ts";
-import { readSnapshots } from "../../cli/backup/snapshots.ts";
+import { readSnapshots } from "../../cli/backup/snapshots/snapshots.ts";
 import { usedFor } from "../../cli/io/in_use.ts";
 import { pickIo } from "../../cli/io/mod.ts";
 import { DeviceWatch } from "../../cli/io/source_use.ts";

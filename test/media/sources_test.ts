@@ -1,9 +1,9 @@
 /** The suite over every source there is: files, devices, chains of every format, snapshots; near and far. */
 import assert from "node:assert/strict";
 import { type Io, pickIo } from "../../cli/io/mod.ts";
-import { backUp } from "../../cli/backup/backup.ts";
+import { backUp } from "../../cli/backup/make/backup.ts";
 import { InlineLanes } from "../../cli/backup/lanes.ts";
-import { planFull } from "../../cli/backup/origins.ts";
+import { planFull } from "../../cli/backup/make/origins.ts";
 import { Disk, MIB, openChain, SECTOR_SIZE, type Source } from "../../core-as/host/mod.ts";
 import { SnapshotSource } from "../../core-as/host/repo/mod.ts";
 import { CASES, type FixtureCase } from "../../fixtures/mod.ts";

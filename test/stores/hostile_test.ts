@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { MAX_MANIFEST_BYTES, parseSnapshot, sha256Hex } from "../../core-as/host/repo/snapshot.ts";
 import { unlockRepository } from "../../cli/backup/keyring.ts";
-import { readForbidden } from "../../cli/backup/intents.ts";
+import { readForbidden } from "../../cli/backup/signs/intents.ts";
 import type { Repository } from "../../cli/backup/repository.ts";
 import type { RepositoryDescription } from "../../core-as/host/repo/mod.ts";
 import { readBody } from "../../cli/store/s3/body.ts";
