@@ -97,6 +97,18 @@ const ARROWS: Record<Part, readonly Part[]> = {
   test: PARTS.map(([part]) => part),
 };
 
+/** Shelves of `cli/backup`, and which of the others each may import; all of them the files beside the shelves. */
+const SHELVES: Record<string, readonly string[]> = {
+  signs: [],
+  snapshots: ["signs"],
+  make: ["signs", "snapshots"],
+  collect: ["signs", "snapshots"],
+  keep: ["signs", "snapshots"],
+  restore: [],
+  verify: ["signs", "snapshots", "keep", "restore"],
+  seed: ["make"],
+};
+
 /** Packages and built-ins that each part may import; a part that is not named here may import none. */
 const PACKAGES: Partial<Record<Part, RegExp>> = {
   host: /^fflate$/,
@@ -220,7 +232,8 @@ function violation(from: string, to: string): string | undefined {
   const target = partOf(to);
   if (part !== "test" && target === "test") return `${from} (${part}) must not import the test ${to}`;
   if (
-    target !== undefined && (target === part || ARROWS[part].includes(target)) && sameCapability(from, to)
+    target !== undefined && (target === part || ARROWS[part].includes(target)) && sameCapability(from, to) &&
+    betweenShelves(from, to)
   ) return undefined;
   return `${from} (${part}) must not import ${to} (${target ?? "no part"})`;
 }
@@ -229,6 +242,19 @@ function violation(from: string, to: string): string | undefined {
 function sameCapability(from: string, to: string): boolean {
   if (partOf(from) !== "capability" || partOf(to) !== "capability") return true;
   return dirname(from).startsWith(to.split("/").slice(0, 2).join("/"));
+}
+
+/** The shelf of `cli/backup` that a file is on; undefined for the files beside the shelves, and for all others. */
+function shelfOf(path: string): string | undefined {
+  return /^cli\/backup\/([a-z_]+)\//.exec(path)?.[1];
+}
+
+/** Inside of `cli/backup`, a shelf imports those that it may; the files beside the shelves import none. */
+function betweenShelves(from: string, to: string): boolean {
+  if (partOf(from) === "test" || !from.startsWith("cli/backup/")) return true;
+  const [own, other] = [shelfOf(from), shelfOf(to)];
+  if (own !== undefined && SHELVES[own] === undefined) return false;
+  return other === undefined || other === own || (own !== undefined && SHELVES[own]!.includes(other));
 }
 
 const IMPORTS = [
@@ -278,6 +304,11 @@ Deno.test("imports point only where ARCHITECTURE.md lets them", () => {
   assert.deepEqual(wrong.filter((each) => each !== undefined), []);
 });
 
+Deno.test("every shelf of cli/backup is drawn, and every drawn one is there", () => {
+  const found = new Set([...graph.keys()].map(shelfOf).filter((shelf) => shelf !== undefined));
+  assert.deepEqual([...found].sort(), Object.keys(SHELVES).sort());
+});
+
 Deno.test("the rules of imports refuse what they should", () => {
   const refused: [string, string][] = [
     ["core-as/host/x.ts", "cli/io/mod.ts"],
@@ -290,6 +321,10 @@ Deno.test("the rules of imports refuse what they should", () => {
     ["cli/target/x.ts", "cli/apply/run.ts"],
     ["cli/backup/x.ts", "cli/target/judge.ts"],
     ["cli/backup/x.ts", "cli/places/place.ts"],
+    ["cli/backup/x.ts", "cli/backup/make/y.ts"],
+    ["cli/backup/signs/x.ts", "cli/backup/make/y.ts"],
+    ["cli/backup/verify/x.ts", "cli/backup/make/y.ts"],
+    ["cli/backup/elsewhere/x.ts", "cli/backup/y.ts"],
     ["cli/places/x.ts", "cli/target/judge.ts"],
     ["cli/places/x.ts", "cli/backup/y.ts"],
     ["cli/apply/x.ts", "cli/commands/apply.ts"],
@@ -317,6 +352,9 @@ Deno.test("the rules of imports refuse what they should", () => {
     ["cli/apply/x.ts", "cli/io/mod.ts"],
     ["cli/apply/x.ts", "cli/target/judge.ts"],
     ["cli/sync/x.ts", "cli/sync/y.ts"],
+    ["cli/backup/make/x.ts", "cli/backup/y.ts"],
+    ["cli/backup/verify/x.ts", "cli/backup/restore/y.ts"],
+    ["cli/commands/x.ts", "cli/backup/make/y.ts"],
     ["cli/context.ts", "core-as/core.wasm"],
     ["fixtures/x.ts", "core-as/host/units.ts"],
     ["core-as/host/x_test.ts", "test/helpers/memory.ts"],

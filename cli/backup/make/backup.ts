@@ -17,7 +17,8 @@ import {
   snapshotKey,
 } from "../../../core-as/host/repo/mod.ts";
 import { ChunkSet } from "../chunk_set.ts";
-import { ContentWriter, isCut, listContent } from "./content_writer.ts";
+import { isCut, listContent } from "../content_list.ts";
+import { ContentWriter } from "./content_writer.ts";
 import type { IdTable } from "../id_table.ts";
 import { Gate } from "../../lanes/gate.ts";
 import { BufferPool, TaskGroup } from "../../lanes/in_flight.ts";

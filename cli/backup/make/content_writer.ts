@@ -1,12 +1,7 @@
 /** Puts content into a repository once: chunks and pages, each under a name that nobody is going to remove. */
-import {
-  type ContentKind,
-  LEAST_SEALED_BYTES,
-  MAX_GENERATION,
-  parseContentKey,
-  type RepositoryReader,
-} from "../../../core-as/host/repo/mod.ts";
+import { type ContentKind, MAX_GENERATION } from "../../../core-as/host/repo/mod.ts";
 import { RegrainError } from "../../../core-as/host/errors.ts";
+import { isCut } from "../content_list.ts";
 import { IdTable } from "../id_table.ts";
 import { Gate } from "../../lanes/gate.ts";
 import type { ForbiddenNames } from "../signs/intents.ts";
@@ -154,27 +149,4 @@ export class ContentWriter {
     this.replaced++;
     return made();
   }
-}
-
-/** True for an object that is too short to hold anything: a full disk, or a power loss, left it so. */
-export function isCut(sizeBytes: number): boolean {
-  return sizeBytes < LEAST_SEALED_BYTES;
-}
-
-/**
- * Every piece of content of one kind that the store lists, with its size.
- *
- * @param holds Which sizes count; all of them by default.
- */
-export async function listContent(
-  repository: RepositoryReader,
-  kind: ContentKind,
-  { holds = () => true }: { holds?: (sizeBytes: number) => boolean } = {},
-): Promise<IdTable> {
-  const table = new IdTable();
-  for await (const { key, sizeBytes } of repository.store.list(`${kind}/`)) {
-    const name = parseContentKey(key);
-    if (name !== undefined && holds(sizeBytes)) table.setNamed(name, sizeBytes);
-  }
-  return table;
 }

@@ -19,7 +19,7 @@ import {
 } from "../../../core-as/host/repo/mod.ts";
 import { assembleDisk } from "./assemble.ts";
 import { ChunkJudge, type Verdict } from "./chunk_judge.ts";
-import { listContent } from "../make/content_writer.ts";
+import { listContent } from "../content_list.ts";
 import type { IdTable } from "../id_table.ts";
 import { TaskGroup } from "../../lanes/in_flight.ts";
 import { markDamaged, markOf } from "../signs/intents.ts";
