@@ -5,9 +5,8 @@ import { createProgram } from "./program.ts";
 import { meantInstead } from "./program/unknown_command.ts";
 import { keepIgnoringHangup } from "./session/signals.ts";
 import { type ColorMode, Console } from "./ui/console.ts";
+import { EXIT_BUG, EXIT_USAGE } from "./exit_status.ts";
 
-const EXIT_USAGE = 2;
-const EXIT_BUG = 70;
 /** Codes of what cannot be found under its name. */
 const NOT_THERE: ReadonlySet<string> = new Set(["NOT_FOUND", "TARGET_MISSING", "OPEN_FAILED"]);
 

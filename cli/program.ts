@@ -4,7 +4,7 @@
  */
 import { Argument, Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { backupCommands } from "./program/backup.ts";
-import { EXIT_STATUS } from "./program/exit_status.ts";
+import { EXIT_STATUS } from "./exit_status.ts";
 import {
   examples,
   formatOption,

@@ -10,13 +10,14 @@ import { refuseUnlockable } from "../backup/make/retain.ts";
 import { type Console, formatDuration, Progress } from "../ui/mod.ts";
 import { rateLimitOf } from "./apply_flags.ts";
 import { checkOrigin, openOrigin, type Origin, type OriginFlags } from "./backup_origin.ts";
-import { durationMs } from "./gc.ts";
+import { durationMs } from "../session/durations.ts";
 import { listenForSignals, passSafePoint } from "../session/interruption.ts";
 import { rememberNewest, warnOfHidden } from "../session/newest_seen.ts";
 import { lanesOf, openRepository, type RepoFlags } from "../session/open_repository.ts";
 import { type LongFlags, type Session, startSession } from "../session/session.ts";
 import { runUserCommand } from "../watch/hook.ts";
 import { type Watch, watched, type WatchFlags } from "../session/watched.ts";
+import { EXIT_INCOMPLETE } from "../exit_status.ts";
 
 export interface BackupFlags extends LongFlags, RepoFlags, WatchFlags, OriginFlags {
   readonly rateLimit?: string | undefined;
@@ -25,8 +26,6 @@ export interface BackupFlags extends LongFlags, RepoFlags, WatchFlags, OriginFla
   readonly retain?: string | undefined;
   readonly hookBefore?: string | undefined;
 }
-
-export const EXIT_INCOMPLETE = 3;
 
 /** @param source Image, device, descriptor of a chain, `repo:` snapshot, or `-`; with `--delta` only for an audit. */
 export async function runBackup(source: string | undefined, flags: BackupFlags): Promise<number> {

@@ -6,7 +6,6 @@ import {
   type BackupMeans,
   backUpWithProgress,
   checkBackup,
-  EXIT_INCOMPLETE,
   reportJson,
   tellReport,
   withBackupRepository,
@@ -14,9 +13,7 @@ import {
 import { type ListedDisk, readBackupList } from "./backup_list_file.ts";
 import { openOrigin } from "./backup_origin.ts";
 import type { Watch } from "../session/watched.ts";
-
-/** From here on the exit status says which signal ended the run. */
-const FIRST_OF_SIGNALS = 128;
+import { EXIT_INCOMPLETE, FIRST_OF_SIGNALS } from "../exit_status.ts";
 
 type ListFlags = Omit<BackupFlags, "name">;
 

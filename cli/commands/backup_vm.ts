@@ -21,7 +21,6 @@ import {
   type BackupMeans,
   backUpWithProgress,
   checkBackup,
-  EXIT_INCOMPLETE,
   reportJson,
   retainMsOf,
   tellReport,
@@ -29,6 +28,7 @@ import {
 } from "./backup.ts";
 import { openOrigin, type Origin } from "./backup_origin.ts";
 import { readGivenFile } from "../session/given_file.ts";
+import { EXIT_INCOMPLETE } from "../exit_status.ts";
 
 export interface VmFlags extends Omit<BackupFlags, "name"> {
   readonly vm: string;

@@ -13,6 +13,7 @@ import { CheckReport } from "./check_report.ts";
 import { verdictLine } from "../ui/describe.ts";
 import { judgementJson, judgementLines } from "../ui/describe_judgement.ts";
 import { type DiskFlags, type Session, startSession } from "../session/session.ts";
+import { EXIT_DAMAGE } from "../exit_status.ts";
 
 export interface CheckFlags extends DiskFlags {
   readonly chain?: boolean | undefined;
@@ -49,7 +50,7 @@ export async function runCheck(images: readonly string[], flags: CheckFlags): Pr
     for (const link of links) link.close();
   }
   session.console.flush();
-  return sound ? 0 : 1;
+  return sound ? 0 : EXIT_DAMAGE;
 }
 
 async function surveyAll(

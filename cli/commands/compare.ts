@@ -16,6 +16,7 @@ import { type Console, formatDuration, Progress } from "../ui/mod.ts";
 import { exactSize, findingLine } from "../ui/describe.ts";
 import { type LongFlags, type Session, startSession } from "../session/session.ts";
 import { type ChainFlags, openWholeDisk } from "../session/whole_disk.ts";
+import { EXIT_DIFFERENT } from "../exit_status.ts";
 
 export interface CompareFlags extends LongFlags, ChainFlags {
   readonly strict?: boolean | undefined;
@@ -55,7 +56,7 @@ export async function runCompare(images: readonly [string, string], flags: Compa
       const outcome = await compareWithProgress([a, b], { console: session.console, flags });
       if (session.console.json) session.console.outJson(outcomeJson(outcome, images));
       else tellOutcome(outcome, { console: session.console, images });
-      return outcome.equal ? 0 : 1;
+      return outcome.equal ? 0 : EXIT_DIFFERENT;
     } finally {
       b.close();
     }

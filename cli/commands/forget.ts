@@ -4,12 +4,11 @@ import { forget, type Forgotten } from "../backup/keep/forget.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { forgetRemoved } from "../session/newest_seen.ts";
 import { openRepository, type RepoFlags } from "../session/open_repository.ts";
+import { EXIT_INCOMPLETE } from "../exit_status.ts";
 
 export interface ForgetFlags extends CommonFlags, RepoFlags {
   readonly dryRun?: boolean | undefined;
 }
-
-const EXIT_INCOMPLETE = 3;
 
 export async function runForget(ids: readonly string[], flags: ForgetFlags): Promise<number> {
   const console = new Console(flags);

@@ -1,5 +1,5 @@
 /** `regrain gc`: removes what no snapshot refers to. */
-import { formatSize, plural, quoteWord, RegrainError } from "../../core-as/host/mod.ts";
+import { formatSize, plural, quoteWord, type RegrainError } from "../../core-as/host/mod.ts";
 import { collectGarbage } from "../backup/collect/gc.ts";
 import { backupJson, backupLine } from "./repo_active.ts";
 import { describeActive, type RunningBackup } from "../backup/signs/active.ts";
@@ -10,6 +10,8 @@ import type { TellingStore } from "../../core-as/host/repo/mod.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { refuseHidden, warnOfHidden } from "../session/newest_seen.ts";
 import { openRepository, type RepoFlags, repositoryWords } from "../session/open_repository.ts";
+import { EXIT_INCOMPLETE } from "../exit_status.ts";
+import { durationMs } from "../session/durations.ts";
 
 export interface GcFlags extends CommonFlags, RepoFlags {
   readonly dryRun?: boolean | undefined;
@@ -17,7 +19,6 @@ export interface GcFlags extends CommonFlags, RepoFlags {
   readonly expireAfter?: string | undefined;
 }
 
-const EXIT_INCOMPLETE = 3;
 const DEFAULT_WAIT = "1h";
 
 export async function runGc(flags: GcFlags): Promise<number> {
@@ -101,13 +102,4 @@ function withForgetLine(error: UnreadableSnapshots, flags: GcFlags): RegrainErro
 /** A bucket may have been told to keep versions since the repository was made: it is asked now. */
 async function warnOfVersions(store: TellingStore, console: Console): Promise<void> {
   if (await store.features?.versioned()) console.warn(`the bucket ${VERSIONED}`);
-}
-
-const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** @throws {RegrainError} `USAGE` when it is no time such as `90s`, `15m`, `2h` or `7d`. */
-export function durationMs(text: string, flag: string): number {
-  const [, digits, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (digits !== undefined) return Number(digits) * UNITS[unit as keyof typeof UNITS];
-  throw new RegrainError("USAGE", `${flag} ${text} is no time`, { hint: "such as 90s, 15m, 2h or 7d" });
 }

@@ -14,6 +14,7 @@ import { imageOf } from "../places/place.ts";
 import { exactSize, takeDoubts } from "../ui/describe.ts";
 import { type DiskFlags, type Session, startSession } from "../session/session.ts";
 import { type ChainFlags, openWholeDisk } from "../session/whole_disk.ts";
+import { EXIT_DAMAGE } from "../exit_status.ts";
 
 export interface MapFlags extends DiskFlags, ChainFlags {
   readonly ascii?: boolean | undefined;
@@ -50,7 +51,7 @@ export async function runMap(images: readonly string[], flags: MapFlags): Promis
     }
   }
   session.console.flush();
-  return sound ? 0 : 1;
+  return sound ? 0 : EXIT_DAMAGE;
 }
 
 /** A run with where its data lies. */

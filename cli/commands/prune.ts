@@ -7,7 +7,7 @@ import { type Fate, hasPeriods, type RetentionPolicy } from "../backup/keep/rete
 import { TimeZone } from "../backup/keep/time_zone.ts";
 import { timeTexts } from "../backup/snapshots/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
-import { durationMs } from "./gc.ts";
+import { durationMs } from "../session/durations.ts";
 import { indexFileOf } from "../session/index_file.ts";
 import { forgetRemoved } from "../session/newest_seen.ts";
 import { openRepository, type RepoFlags } from "../session/open_repository.ts";

@@ -3,8 +3,8 @@ import { formatSize, plural } from "../../core-as/host/mod.ts";
 import { checkStructure, STRUCTURE_FINDINGS, type StructureFinding } from "../backup/verify/structure.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "../session/open_repository.ts";
+import { EXIT_DAMAGE } from "../exit_status.ts";
 
-const EXIT_DAMAGE = 1;
 /** Objects of one sort that a person is shown. */
 const SHOWN = 10;
 

@@ -20,6 +20,7 @@ import {
   toPassphraseOf,
 } from "../session/open_repository.ts";
 import { guardWire } from "../session/wire.ts";
+import { EXIT_INCOMPLETE } from "../exit_status.ts";
 
 export interface CopyFlags extends CommonFlags, RepoFlags, OtherStoreFlags {
   readonly to: string;
@@ -28,8 +29,6 @@ export interface CopyFlags extends CommonFlags, RepoFlags, OtherStoreFlags {
   readonly toReplaced?: boolean | undefined;
   readonly progress?: ProgressMode | undefined;
 }
-
-const EXIT_INCOMPLETE = 3;
 
 /** @param specs As `regrain verify` takes them; none: every snapshot. */
 export async function runRepoCopy(specs: readonly string[], flags: CopyFlags): Promise<number> {

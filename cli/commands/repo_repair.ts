@@ -22,13 +22,13 @@ import {
   repositoryAddress,
 } from "../session/open_repository.ts";
 import { guardWire } from "../session/wire.ts";
+import { EXIT_INCOMPLETE } from "../exit_status.ts";
 
 export interface RepoRepairFlags extends CommonFlags, RepoFlags {
   readonly dryRun?: boolean | undefined;
   readonly slot?: string[] | undefined;
 }
 
-const EXIT_LEFT = 3;
 /** What an original is refused with that was changed, by an accident or by somebody. */
 const CHANGED = new Set(["REPO_REPLACED", "REPO_UNENCRYPTED", "REPO_KEY"]);
 
@@ -71,7 +71,7 @@ export async function runRepoRepair(flags: RepoRepairFlags): Promise<number> {
       for (const { key, bytes } of [...plan.putBack, ...plan.copied]) await store.put(key, bytes);
     }
     tell(plan, { repository, flags, console });
-    return plan.left.length === 0 ? 0 : EXIT_LEFT;
+    return plan.left.length === 0 ? 0 : EXIT_INCOMPLETE;
   } finally {
     store.close();
     console.flush();

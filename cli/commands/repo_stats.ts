@@ -5,6 +5,7 @@ import { type DiskStats, measure, type RepositoryStats } from "../backup/keep/st
 import { timeTexts } from "../backup/snapshots/times.ts";
 import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { openRepository, type RepoFlags } from "../session/open_repository.ts";
+import { EXIT_DAMAGE } from "../exit_status.ts";
 
 export async function runRepoStats(flags: CommonFlags & RepoFlags): Promise<number> {
   const console = new Console(flags);
@@ -15,7 +16,7 @@ export async function runRepoStats(flags: CommonFlags & RepoFlags): Promise<numb
     const stats = await measure(repository, snapshots);
     if (console.json) printJson(stats, console);
     else print(stats, console);
-    return damaged.length === 0 ? 0 : 1;
+    return damaged.length === 0 ? 0 : EXIT_DAMAGE;
   } finally {
     repository.close();
     console.flush();

@@ -29,8 +29,8 @@ import { requireFilesUnchanged, type RestoreFlags, type RestoreWork } from "./re
 import { type Session, startSession } from "../session/session.ts";
 import { watched } from "../session/watched.ts";
 import { hasErrno } from "../deno_errors.ts";
+import { EXIT_INCOMPLETE } from "../exit_status.ts";
 
-const EXIT_INCOMPLETE = 3;
 const TARGET: Need = { command: "restore", argument: "TARGET", anyOf: ["write", "send"] };
 const DELTA: Need = { command: "restore --apply", argument: "DELTA", anyOf: ["delta"] };
 

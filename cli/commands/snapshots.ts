@@ -13,8 +13,7 @@ import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
 import { indexFileOf } from "../session/index_file.ts";
 import { rememberNewest, warnOfUnlisted } from "../session/newest_seen.ts";
 import { openRepository, type RepoFlags } from "../session/open_repository.ts";
-
-const EXIT_DAMAGE = 1;
+import { EXIT_DAMAGE } from "../exit_status.ts";
 
 export interface SnapshotsFlags extends CommonFlags, RepoFlags {
   readonly host?: string | undefined;

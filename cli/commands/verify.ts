@@ -16,6 +16,7 @@ import {
 import { type CommonFlags, Console, formatDuration, Progress, type ProgressMode } from "../ui/mod.ts";
 import { rememberNewest, warnOfHidden } from "../session/newest_seen.ts";
 import { lanesOf, openRepository, type RepoFlags } from "../session/open_repository.ts";
+import { EXIT_DAMAGE } from "../exit_status.ts";
 
 export interface VerifyFlags extends CommonFlags, RepoFlags {
   readonly quick?: boolean | undefined;
@@ -25,7 +26,6 @@ export interface VerifyFlags extends CommonFlags, RepoFlags {
   readonly progress?: ProgressMode | undefined;
 }
 
-const EXIT_DAMAGE = 1;
 /** Places of one piece that a person is shown. */
 const SHOWN_PLACES = 8;
 

@@ -7,6 +7,7 @@ import { startTelemetry, type Telemetry } from "../watch/telemetry.ts";
 import { VERSION } from "../version.ts";
 import type { Session } from "./session.ts";
 import { unlessAbsent } from "../io/mod.ts";
+import { EXIT_BUG, EXIT_INCOMPLETE } from "../exit_status.ts";
 
 export interface WatchFlags {
   readonly metrics?: string | undefined;
@@ -19,9 +20,6 @@ export interface Watch {
   /** Adds to what is told in the end. */
   learn(facts: { repository?: string; snapshot?: string; figures?: Figures }): void;
 }
-
-const EXIT_INCOMPLETE = 3;
-const EXIT_BUG = 70;
 
 /**
  * Carries out a run and tells of it.

@@ -4,7 +4,7 @@
  */
 import { ERRORS } from "../../core-as/host/errors.ts";
 import { type CommandEntry, type FlagEntry, leavesOf, type ProgramEntry } from "../manual/tree.ts";
-import { EXIT_STATUS } from "../program/exit_status.ts";
+import { EXIT_STATUS } from "../exit_status.ts";
 
 /** Flags of so many commands are listed once, below all commands. */
 const SHARED_BY = 6;

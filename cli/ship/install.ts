@@ -2,10 +2,10 @@
 import { resolve } from "node:path";
 import { install, InstallError, uninstall } from "./installation.ts";
 import { RegrainError } from "../../core-as/host/errors.ts";
+import { EXIT_USAGE } from "../exit_status.ts";
 import { hasErrno, isDenied } from "../deno_errors.ts";
 
 const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
 
 /** /usr/local for root, ~/.local for everybody else. */
 function defaultPrefix(): string | undefined {

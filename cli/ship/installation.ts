@@ -12,7 +12,7 @@ import { manPage } from "../manual/man_page.ts";
 import { readTree } from "../manual/tree.ts";
 import { zshCompletion } from "../manual/zsh.ts";
 import { createProgram } from "../program.ts";
-import { EXIT_STATUS } from "../program/exit_status.ts";
+import { EXIT_STATUS } from "../exit_status.ts";
 import { LEAST_DENO, VERSION, VERSION_DATE } from "../version.ts";
 import { buildProgram, filesIn, LAUNCHER } from "./program.ts";
 
