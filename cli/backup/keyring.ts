@@ -23,7 +23,7 @@ const NONCE_BYTES = 12;
 export const MAX_SLOT_BYTES = 64 * 1024;
 export const MAX_SLOTS = 100;
 /** Rotations beyond it want a new repository, by repo copy. */
-const MAX_KEYS = 64;
+export const MAX_KEYS = 64;
 
 /** A slot as lists show it. */
 export interface KeySlot {

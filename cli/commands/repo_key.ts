@@ -36,14 +36,17 @@ export interface KeyAddFlags extends CommonFlags, RepoFlags {
 
 const MAX_LABEL_CHARACTERS = 100;
 
+/** Whose a new slot is; of this host by default. */
+export function labelOf({ label = THE_WORLD.host }: { label?: string | undefined }): string {
+  checkWords(label, "--label");
+  if (label.length <= MAX_LABEL_CHARACTERS) return label;
+  throw new RegrainError("USAGE", `a label has ${MAX_LABEL_CHARACTERS} characters at most`);
+}
+
 /** Adds a passphrase; the ones before still open the repository. */
 export async function runKeyAdd(flags: KeyAddFlags): Promise<number> {
   const console = new Console(flags);
-  const label = flags.label ?? THE_WORLD.host;
-  checkWords(label, "--label");
-  if (label.length > MAX_LABEL_CHARACTERS) {
-    throw new RegrainError("USAGE", `a label has ${MAX_LABEL_CHARACTERS} characters at most`);
-  }
+  const label = labelOf(flags);
   const repository = await openRepository(flags);
   try {
     refusePlain(repository.description, repository.store.label);
@@ -192,7 +195,7 @@ export async function runKeyList(flags: CommonFlags & RepoFlags): Promise<number
   }
 }
 
-function refusePlain({ encryption }: RepositoryDescription, path: string): void {
+export function refusePlain({ encryption }: RepositoryDescription, path: string): void {
   if (encryption !== "none") return;
   throw new RegrainError("USAGE", "the repository is not encrypted, and has no keys", {
     path,

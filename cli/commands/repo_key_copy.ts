@@ -13,17 +13,37 @@ import { copyKey } from "../backup/second_copies.ts";
 import { type CommonFlags, Console, noSpaceOnStdout } from "../ui/mod.ts";
 import { PIPE } from "../places/pipe.ts";
 import { readGivenFile } from "../session/given_file.ts";
-import { openStoreOf, type RepoFlags, repositoryAddress } from "../session/open_repository.ts";
+import {
+  newPassphraseOf,
+  openStoreOf,
+  type RepoFlags,
+  repositoryAddress,
+} from "../session/open_repository.ts";
+import { type KeyAddFlags, labelOf } from "./repo_key.ts";
+import {
+  addSlotFor,
+  requireOwnKey,
+  runUnwrappedExport,
+  UNWRAPPED_VERSION,
+  type UnwrappedKey,
+  unwrappedKeyIn,
+} from "./repo_key_unwrapped.ts";
 import { PRIVATE_MODE, writeNewFile } from "../io/mod.ts";
 
 const MAX_COPY_BYTES = 16 * 1024 * 1024;
 const SLOT = /^keys\/[A-Za-z0-9_-]+\.json$/;
 
+export interface KeyExportFlags extends CommonFlags, RepoFlags {
+  /** The key itself, not the slots. */
+  readonly unwrapped?: boolean | undefined;
+}
+
 /**
  * Writes `repo.json` and every key slot, as they are, to a new file of mode 0600, or to standard output for a printer.
  * The slots are wrapped: without a passphrase the file opens nothing.
  */
-export async function runKeyExport(file: string, flags: CommonFlags & RepoFlags): Promise<number> {
+export async function runKeyExport(file: string, flags: KeyExportFlags): Promise<number> {
+  if (flags.unwrapped) return await runUnwrappedExport(file, flags);
   const console = new Console(flags);
   const isPipe = file === PIPE;
   if (isPipe && console.json) {
@@ -70,19 +90,23 @@ export async function runKeyExport(file: string, flags: CommonFlags & RepoFlags)
 
 /**
  * Puts back what is gone. Slots are put back only where there is none: an old copy must not give a passphrase back
- * that was removed since.
+ * that was removed since. An unwrapped key gets a slot with a new passphrase, whatever slots there are.
  */
-export async function runKeyImport(file: string, flags: CommonFlags & RepoFlags): Promise<number> {
+export async function runKeyImport(file: string, flags: KeyAddFlags): Promise<number> {
   repositoryAddress(flags);
   const console = new Console(flags);
-  const { kept, objects } = readCopy(file);
+  const label = labelOf(flags);
+  const { kept, objects, unwrapped } = readCopy(file);
+  if (unwrapped === undefined) refuseSlotFlags(file, flags);
   const { id } = kept;
   const store = await openStoreOf(flags);
   try {
+    const passphrase = unwrapped && newPassphraseOf(flags);
     const there = await store.get(DESCRIPTION_KEY, MAX_DESCRIPTION_BYTES);
     const known = await knownDescription(store, there);
-    if (known !== undefined) requireSameState({ file, kept, known });
-    else await requireContent(store);
+    if (unwrapped !== undefined) await requireOwnKey(unwrapped, { file, kept, known });
+    else if (known !== undefined) requireSameState({ file, kept, known });
+    if (known === undefined) await requireContent(store);
     const hasSlots = await holdsSlots(store);
     const put: string[] = [];
     for (const [key, text] of objects) {
@@ -90,12 +114,19 @@ export async function runKeyImport(file: string, flags: CommonFlags & RepoFlags)
       await store.put(key, new TextEncoder().encode(text));
       put.push(key);
     }
-    if (console.json) console.outJson({ type: "summary", repository: id, put });
-    else {console.out(
-        put.length === 0
-          ? "nothing is gone: repo.json and key slots are there"
-          : `put back: ${put.join(", ")}`,
-      );}
+    const slot = unwrapped && await addSlotFor(store, unwrapped, {
+      repository: id,
+      passphrase: passphrase!,
+      label,
+    });
+    if (console.json) console.outJson({ type: "summary", repository: id, put, slot: slot ?? null });
+    else {
+      if (put.length > 0) console.out(`put back: ${put.join(", ")}`);
+      else if (slot === undefined) console.out("nothing is gone: repo.json and key slots are there");
+      if (slot !== undefined) {
+        console.out(`key slot ${slot.id} (${slot.label}) opens the repository by the new passphrase`);
+      }
+    }
     if (known === undefined && put.length > 0) {
       console.warn(
         "nothing here tells whether the keys were rotated since the file was written: if its passphrase opens no " +
@@ -107,6 +138,24 @@ export async function runKeyImport(file: string, flags: CommonFlags & RepoFlags)
     store.close();
     console.flush();
   }
+}
+
+/** Wrapped slots have their passphrases. */
+function refuseSlotFlags(file: string, { newPassphraseFile, label }: KeyAddFlags): void {
+  const flag = newPassphraseFile !== undefined
+    ? "--new-passphrase-file"
+    : label === undefined
+    ? undefined
+    : "--label";
+  if (flag === undefined) return;
+  throw new RegrainError(
+    "USAGE",
+    `${flag} is for an unwrapped key, and the file holds slots, which have theirs`,
+    {
+      path: file,
+      hint: `without ${flag}`,
+    },
+  );
 }
 
 /** What is here of the repository's description: itself, or its second copy. */
@@ -162,17 +211,25 @@ async function holdsSlots(store: ObjectStore): Promise<boolean> {
   return false;
 }
 
-function readCopy(path: string): { kept: RepositoryDescription; objects: Map<string, string> } {
+/** What a file of an export holds. */
+interface KeyCopy {
+  readonly kept: RepositoryDescription;
+  readonly objects: ReadonlyMap<string, string>;
+  readonly unwrapped: UnwrappedKey | undefined;
+}
+
+function readCopy(path: string): KeyCopy {
   const bytes = readGivenFile(path, { mostBytes: MAX_COPY_BYTES, what: "a copy of keys" });
   const fields = Fields.parse(bytes, { path, code: "REPO_UNSUPPORTED" });
   fields.text("format", /^regrain-keys$/);
-  fields.count("version", { least: 1, most: 1 });
+  const version = fields.count("version", { least: 1, most: UNWRAPPED_VERSION });
+  const unwrapped = version === UNWRAPPED_VERSION ? unwrappedKeyIn(fields) : undefined;
   const texts = fields.object("objects");
   const text = texts.text(DESCRIPTION_KEY);
   const kept = parseDescription(new TextEncoder().encode(text), path);
   const objects = new Map([[DESCRIPTION_KEY, text]]);
   for (const key of texts.names()) if (SLOT.test(key)) objects.set(key, texts.text(key));
-  return { kept, objects };
+  return { kept, objects, unwrapped };
 }
 
 function textOf(bytes: Uint8Array): string {

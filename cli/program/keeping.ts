@@ -297,11 +297,22 @@ function keyCommand(finish: Finish) {
         .description(
           "Writes repo.json and every key slot to a new file of mode 0600, to be kept elsewhere. Without a " +
             "passphrase the file opens nothing; without the file, or the slots in the repository, no passphrase " +
-            "does. Needs no passphrase.",
+            "does. Needs no passphrase. --unwrapped writes the key itself, which helps where every passphrase is " +
+            "lost: it needs a passphrase now, and whoever reads the file needs none, for good.",
+        )
+        .option(
+          "--unwrapped",
+          "the key itself, to a new file only: whoever reads it can read all backups, without a passphrase",
         )
         .argument("<FILE>", "a new file, or - for standard output"),
     ))
-      .addHelpText("after", examples("regrain repo key export keys.json --repo /backups"))
+      .addHelpText(
+        "after",
+        examples(
+          "regrain repo key export keys.json --repo /backups",
+          "regrain repo key export --unwrapped key.json --repo /backups",
+        ),
+      )
       .action(async (file, flags) =>
         finish(await (await import("../commands/repo_key_copy.ts")).runKeyExport(file, flags))
       ),
@@ -312,11 +323,23 @@ function keyCommand(finish: Finish) {
         .summary("put repo.json and the key slots back")
         .description(
           "Puts back what is gone of repo.json and the key slots, from a file of regrain repo key export. Slots are " +
-            "put back only where there is none left: what was removed stays removed.",
+            "put back only where there is none left: what was removed stays removed. A key of --unwrapped gets a " +
+            "slot with a new passphrase, also where no passphrase of the others is known.",
         )
+        .option(
+          "--new-passphrase-file <FILE>",
+          "file with the passphrase for an unwrapped key; REGRAIN_NEW_PASSPHRASE by default",
+        )
+        .option("--label <TEXT>", "whose the slot of an unwrapped key is; the name of this host by default")
         .argument("<FILE>", "as regrain repo key export wrote it"),
     ))
-      .addHelpText("after", examples("regrain repo key import keys.json --repo /backups"))
+      .addHelpText(
+        "after",
+        examples(
+          "regrain repo key import keys.json --repo /backups",
+          "regrain repo key import key.json --new-passphrase-file new.txt --repo /backups",
+        ),
+      )
       .action(async (file, flags) =>
         finish(await (await import("../commands/repo_key_copy.ts")).runKeyImport(file, flags))
       ),

@@ -148,3 +148,62 @@ Deno.test("B20: an encrypted repository says that there is no script for it, and
     assert.match(manual, /An encrypted one has no such script/);
   });
 });
+
+Deno.test("B9: an unwrapped key opens the repository by a new passphrase where all slots are lost", async () => {
+  await withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder, "repo", {
+      env: { REGRAIN_PASSPHRASE: "one" },
+      flags: ENCRYPT,
+    });
+    const id = repository.backUp("ab");
+    const key = `${folder}/key.json`;
+    const exporting = (file: string) => ["repo", "key", "export", "--unwrapped", file];
+    const keyless = new RepositoryFolder(folder);
+    keyless.refuses({ code: "REPO_KEY", exit: 12 }, exporting(key));
+    repository.refuses({ code: "USAGE", exit: 2 }, exporting("-"));
+    assert.match(repository.run(exporting(key)).stderr, /whoever reads this file can read every backup/);
+    assert.equal(Deno.statSync(key).mode! & 0o777, 0o600);
+    repository.refuses({ code: "TARGET_UNSUITABLE", exit: 2 }, exporting(key));
+    Deno.symlinkSync(`${folder}/elsewhere`, `${folder}/link`);
+    repository.refuses({ code: "TARGET_UNSUITABLE", exit: 2 }, exporting(`${folder}/link`));
+
+    for (const name of ["keys", "copies", "repo.json"]) {
+      Deno.removeSync(`${repository.path}/${name}`, { recursive: true });
+    }
+    const importing = ["repo", "key", "import", key];
+    assert.match(keyless.refuses({ code: "REPO_KEY", exit: 12 }, importing).hint!, /--new-passphrase-file/);
+    assert.deepEqual(repository.keys("repo.json"), [], "nothing is put back before there is a passphrase");
+    const renewed = new RepositoryFolder(folder, "repo", { env: { REGRAIN_PASSPHRASE: "two" } });
+    const importer = new RepositoryFolder(folder, "repo", { env: { REGRAIN_NEW_PASSPHRASE: "two" } });
+    assert.match(importer.run(importing).stdout, /put back: repo\.json\nkey slot \w{26} /);
+    renewed.assertHolds(id, "ab");
+    repository.refuses({ code: "REPO_KEY", exit: 12 }, ["snapshots"]);
+  });
+});
+
+Deno.test("B9: an unwrapped key of another repository, of before a rotation, or damaged is refused", async () => {
+  await withTempDir((folder) => {
+    const env = { REGRAIN_PASSPHRASE: "one", REGRAIN_NEW_PASSPHRASE: "two" };
+    const repository = RepositoryFolder.create(folder, "repo", { env, flags: ENCRYPT });
+    const key = `${folder}/key.json`;
+    const importing = ["repo", "key", "import", key];
+    repository.run(["repo", "key", "export", "--unwrapped", key]);
+    const text = Deno.readTextFileSync(key);
+    const { master } = JSON.parse(text);
+    const digit = master[0] === "A" ? "B" : "A";
+    Deno.writeTextFileSync(key, text.replace(`"${master}"`, `"${digit}${master.slice(1)}"`));
+    repository.refuses({ code: "REPO_UNSUPPORTED", exit: 4 }, importing);
+    Deno.writeTextFileSync(key, text);
+    const plain = RepositoryFolder.create(folder, "plain", { flags: ["--chunk-size", "1M"] });
+    const into = new RepositoryFolder(folder, "plain", { env: { REGRAIN_NEW_PASSPHRASE: "two" } });
+    into.refuses({ code: "REPO_MIXED", exit: 5 }, importing);
+    plain.refuses({ code: "USAGE", exit: 2 }, ["repo", "key", "export", "--unwrapped", `${folder}/none`]);
+    repository.run(["repo", "key", "rotate", "--keep-passphrase"]);
+    const slots = repository.keys("keys/");
+    repository.refuses({ code: "REPO_MIXED", exit: 5 }, importing);
+    assert.deepEqual(repository.keys("keys/"), slots);
+    const wrapped = `${folder}/wrapped.json`;
+    repository.run(["repo", "key", "export", wrapped]);
+    repository.refuses({ code: "USAGE", exit: 2 }, ["repo", "key", "import", wrapped, "--label", "x"]);
+  });
+});

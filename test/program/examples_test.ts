@@ -34,7 +34,11 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   "repo key list": ENCRYPTED,
   "repo key rotate": ENCRYPTED,
   "repo key export": ENCRYPTED,
-  "repo key import": [...ENCRYPTED, "regrain repo key export keys.json"],
+  "repo key import": [
+    ...ENCRYPTED,
+    "regrain repo key export keys.json",
+    "regrain repo key export --unwrapped key.json",
+  ],
   "repo key remove": [...ENCRYPTED, "regrain repo key add --new-passphrase-file new.txt --label escrow"],
 };
 
