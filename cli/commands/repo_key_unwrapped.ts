@@ -9,7 +9,7 @@ import { plural, RegrainError } from "../../core-as/host/mod.ts";
 import {
   DESCRIPTION_KEY,
   descriptionBytes,
-  Fields,
+  type Fields,
   MASTER_KEY_BYTES,
   type ObjectStore,
   type RepositoryDescription,
