@@ -1,7 +1,7 @@
 /** Runs that are watched: when they have ended, well or not, a metrics file, a hook and a collector are told. */
 import { RegrainError } from "../../core-as/host/mod.ts";
 import { runHook } from "../watch/hook.ts";
-import { metricsText } from "../watch/metrics_file.ts";
+import { isMetricsText, MAX_METRICS_BYTES, metricsText } from "../watch/metrics_file.ts";
 import type { Figures, RunFacts } from "../watch/run_facts.ts";
 import { startTelemetry, type Telemetry } from "../watch/telemetry.ts";
 import { VERSION } from "../version.ts";
@@ -31,6 +31,7 @@ export async function watched(
   work: (watch: Watch) => Promise<number>,
 ): Promise<number> {
   const { operation, name, flags, session } = run;
+  if (flags.metrics !== undefined) readMetrics(flags.metrics);
   const startedMs = Date.now();
   const telemetry = await startTelemetry(operation, VERSION);
   const known: { repository?: string; snapshot?: string; figures: Record<string, number> } = { figures: {} };
@@ -81,7 +82,7 @@ async function tell(
 
 function writeMetrics(path: string, facts: RunFacts, { io, console }: Session): boolean {
   try {
-    const text = metricsText(facts, readIfThere(path));
+    const text = metricsText(facts, readMetrics(path));
     io.replaceFile(path, new TextEncoder().encode(text));
     return true;
   } catch (error) {
@@ -91,6 +92,25 @@ function writeMetrics(path: string, facts: RunFacts, { io, console }: Session): 
   }
 }
 
-function readIfThere(path: string): string | undefined {
-  return unlessAbsent({ operation: "read file", path }, () => Deno.readTextFileSync(path));
+/**
+ * The figures of the run before, `undefined` where there are none. A mistyped name may be that of a disk, the one
+ * that is backed up or was just restored: only figures are ever replaced.
+ *
+ * @throws {RegrainError} `TARGET_UNSUITABLE` for anything else; it stays as it is.
+ */
+function readMetrics(path: string): string | undefined {
+  const about = { operation: "read file", path } as const;
+  const found = unlessAbsent(about, () => Deno.statSync(path));
+  if (found === undefined) return undefined;
+  const isSmallFile = found.isFile && found.size <= MAX_METRICS_BYTES;
+  const text = isSmallFile ? unlessAbsent(about, () => Deno.readTextFileSync(path)) : undefined;
+  if (text !== undefined && isMetricsText(text)) return text;
+  throw new RegrainError(
+    "TARGET_UNSUITABLE",
+    "--metrics would overwrite this, which is no metrics file of regrain",
+    {
+      path,
+      hint: "name another file with --metrics",
+    },
+  );
 }

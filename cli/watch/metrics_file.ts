@@ -13,6 +13,14 @@ interface Metric {
   readonly value: number;
 }
 
+/** No file of figures comes near it: more is read of no file. */
+export const MAX_METRICS_BYTES = 1024 * 1024;
+
+/** Whether a text may be replaced by figures: there is none yet, or it is what a run before wrote. */
+export function isMetricsText(text: string): boolean {
+  return text === "" || text.startsWith("# HELP regrain_");
+}
+
 /**
  * The text of the file.
  *

@@ -41,6 +41,28 @@ Deno.test("a metrics file tells of a run that went well, and when that was stays
     assert.deepEqual(left, ["backup.prom", "repo"], "nothing half written stays");
   }));
 
+Deno.test("a metrics file never takes the place of a disk, of what was restored, of a device or a folder", () =>
+  withDisk(({ run, image, path }) => {
+    const refused = run(["backup", image, "--name", NAME, "--metrics", image], { exit: 2 });
+    assert.match(
+      refused.stderr,
+      /--metrics would overwrite this, .*\[TARGET_UNSUITABLE\]\nhint: name another file/,
+    );
+    assert.deepEqual(Deno.readFileSync(image), DISK);
+    assert.equal(run(["snapshots", "--json"]).stdout.match(/"root":/g), null, "nothing is begun");
+    run(["backup", image, "--name", NAME, "--metrics", path(".")], { exit: 2 });
+    run(["backup", image, "--name", NAME, "--metrics", "/dev/null"], { exit: 2 });
+    assert.ok(Deno.statSync("/dev/null").isCharDevice);
+    run(["backup", image, "--name", NAME]);
+    const made = path("made.img");
+    const ran = run(["restore", `${NAME}@latest`, made, "--metrics", made], { exit: 3 });
+    assert.match(
+      ran.stderr,
+      /warning: the metrics file was not written: .*made\.img: --metrics would overwrite this/,
+    );
+    assert.deepEqual(Deno.readFileSync(made), DISK);
+  }));
+
 Deno.test("the hook is told of the run, gets no secrets, and its failure is exit 3", () =>
   withDisk(({ run, image, path }) => {
     const told = path("told");
