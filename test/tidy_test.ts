@@ -121,6 +121,42 @@ const SHELVES: Record<string, readonly string[]> = {
   seed: ["make"],
 };
 
+/**
+ * Shelves of the inspector: which others each may import, beside `shared`, which all may. Page and worker never meet:
+ * they talk by what is in `shared`.
+ */
+const INSPECTOR_SHELVES: Readonly<Record<string, readonly string[]>> = {
+  "shared": [],
+  "page/model": [],
+  "page/actions": ["page/model"],
+  "page/map": ["page/model", "page/actions"],
+  "page/bytes": ["page/model", "page/actions"],
+  "page/panels": ["page/model", "page/actions"],
+  "page/open": ["page/actions"],
+  "page": ["page/model", "page/actions", "page/map", "page/bytes", "page/panels", "page/open"],
+  "worker/sources": [],
+  "worker/disk": ["worker/sources"],
+  "worker/map": ["worker/disk"],
+  "worker/guest": ["worker/disk"],
+  "worker/judgement": ["worker/disk", "worker/guest"],
+  "worker/answers": ["worker/sources", "worker/disk", "worker/map"],
+  "worker/repository": ["worker/sources", "worker/disk"],
+  "worker": [
+    ...["worker/sources", "worker/disk", "worker/map", "worker/guest", "worker/judgement"],
+    ...["worker/answers", "worker/repository"],
+  ],
+  "zstd": ["worker/repository"],
+};
+/** Packages that each shelf may import; the worker has none, and what the page knows needs no Preact. */
+const INSPECTOR_PACKAGES: Readonly<Record<string, RegExp>> = {
+  "page": /^preact/,
+  "page/map": /^preact/,
+  "page/bytes": /^preact/,
+  "page/panels": /^preact/,
+  "page/open": /^preact/,
+  "zstd": /^@bokuweb\/zstd-wasm$/,
+};
+
 /** Packages and built-ins that each part may import; a part that is not named here may import none. */
 const PACKAGES: Partial<Record<Part, RegExp>> = {
   host: /^fflate$/,
@@ -136,7 +172,6 @@ const PACKAGES: Partial<Record<Part, RegExp>> = {
   program: /^@commander-js\/extra-typings$/,
   main: /^@commander-js\/extra-typings$/,
   "inspector-build": /^node:(url|zlib)$/,
-  inspector: /^preact|^@bokuweb\/zstd-wasm$/,
   fixtures: /^node:/,
   test: /./,
 };
@@ -238,14 +273,16 @@ function partOf(path: string): Part | undefined {
 function violation(from: string, to: string): string | undefined {
   const part = partOf(from);
   if (part === undefined) return `${from} is in no part of the house`;
-  if (!to.includes("/") || /^(node:|npm:|jsr:|https?:|@)/.test(to) || PACKAGES[part]?.test(to)) {
-    return PACKAGES[part]?.test(to) ? undefined : `${from} (${part}) must not import the package ${to}`;
+  const packages = part === "inspector" ? INSPECTOR_PACKAGES[inspectorShelf(from)] : PACKAGES[part];
+  if (!to.includes("/") || /^(node:|npm:|jsr:|https?:|@)/.test(to) || packages?.test(to)) {
+    return packages?.test(to) ? undefined : `${from} (${part}) must not import the package ${to}`;
   }
   const target = partOf(to);
   if (part !== "test" && target === "test") return `${from} (${part}) must not import the test ${to}`;
   if (
     target !== undefined && (target === part || ARROWS[part].includes(target)) && sameCapability(from, to) &&
-    betweenShelves(from, to)
+    betweenShelves(from, to) &&
+    betweenInspectorShelves(from, to)
   ) return undefined;
   return `${from} (${part}) must not import ${to} (${target ?? "no part"})`;
 }
@@ -267,6 +304,19 @@ function betweenShelves(from: string, to: string): boolean {
   const [own, other] = [shelfOf(from), shelfOf(to)];
   if (own !== undefined && SHELVES[own] === undefined) return false;
   return other === undefined || other === own || (own !== undefined && SHELVES[own]!.includes(other));
+}
+
+/** The shelf of the inspector that a path is on: `page/model`; what lies beside the shelves is on `page`. */
+function inspectorShelf(path: string): string {
+  return /^inspector-web\/((?:page|worker)\/[a-z_]+(?=\/)|[a-z_]+(?=\/))/.exec(path)?.[1] ?? "";
+}
+
+/** Within the inspector, each shelf imports itself, `shared` and those that it names. */
+function betweenInspectorShelves(from: string, to: string): boolean {
+  if (partOf(from) !== "inspector" || partOf(to) !== "inspector") return true;
+  const [shelf, other] = [inspectorShelf(from), inspectorShelf(to)];
+  const reached = INSPECTOR_SHELVES[shelf];
+  return reached !== undefined && (other === shelf || other === "shared" || reached.includes(other));
 }
 
 const IMPORTS = [
@@ -321,6 +371,11 @@ Deno.test("every shelf of cli/backup is drawn, and every drawn one is there", ()
   assert.deepEqual([...found].sort(), Object.keys(SHELVES).sort());
 });
 
+Deno.test("every shelf of the inspector is drawn, and every drawn one is there", () => {
+  const inside = [...graph.keys()].filter((file) => partOf(file) === "inspector").map(inspectorShelf);
+  assert.deepEqual([...new Set(inside)].sort(), Object.keys(INSPECTOR_SHELVES).sort());
+});
+
 Deno.test("the rules of imports refuse what they should", () => {
   const refused: [string, string][] = [
     ["core-as/host/x.ts", "cli/io/mod.ts"],
@@ -352,6 +407,21 @@ Deno.test("the rules of imports refuse what they should", () => {
     ["cli/sync/x.ts", "cli/backup/y.ts"],
     ["cli/apply/x.ts", "inspector-web/main.tsx"],
     ["inspector-web/x.ts", "cli/io/mod.ts"],
+    ["inspector-web/page/map/x.ts", "cli/io/mod.ts"],
+    ["inspector-web/page/actions/x.ts", "inspector-web/page/map/grain_map.ts"],
+    ["inspector-web/page/model/x.ts", "inspector-web/page/actions/desk.ts"],
+    ["inspector-web/page/panels/x.tsx", "inspector-web/page/map/grain_map.ts"],
+    ["inspector-web/page/bytes/x.tsx", "inspector-web/page/keys.ts"],
+    ["inspector-web/page/x.ts", "inspector-web/worker/session.ts"],
+    ["inspector-web/worker/map/x.ts", "inspector-web/worker/repository/snapshot_disk.ts"],
+    ["inspector-web/worker/map/x.ts", "inspector-web/page/model/store.ts"],
+    ["inspector-web/worker/answers/x.ts", "inspector-web/worker/session.ts"],
+    ["inspector-web/shared/x.ts", "inspector-web/page/model/store.ts"],
+    ["inspector-web/page/newer/x.ts", "inspector-web/page/model/store.ts"],
+    ["inspector-web/page/model/x.ts", "preact"],
+    ["inspector-web/page/actions/x.ts", "preact/hooks"],
+    ["inspector-web/worker/x.ts", "preact"],
+    ["inspector-web/page/x.ts", "@bokuweb/zstd-wasm"],
     ["fixtures/x.ts", "core-as/host/mod.ts"],
     ["fixtures/x.ts", "fflate"],
     ["cli/apply/x.ts", "test/helpers/memory.ts"],
@@ -369,6 +439,12 @@ Deno.test("the rules of imports refuse what they should", () => {
     ["cli/commands/x.ts", "cli/backup/make/y.ts"],
     ["cli/context.ts", "core-as/core.wasm"],
     ["fixtures/x.ts", "core-as/host/units.ts"],
+    ["inspector-web/page/map/x.tsx", "inspector-web/page/actions/desk.ts"],
+    ["inspector-web/page/map/x.tsx", "inspector-web/shared/protocol.ts"],
+    ["inspector-web/page/map/x.tsx", "core-as/host/units.ts"],
+    ["inspector-web/page/map/x.tsx", "preact/hooks"],
+    ["inspector-web/page/x.tsx", "inspector-web/page/panels/facts.tsx"],
+    ["inspector-web/zstd/x.ts", "@bokuweb/zstd-wasm"],
     ["core-as/host/x_test.ts", "test/helpers/memory.ts"],
   ];
   for (const [from, to] of allowed) assert.equal(violation(from, to), undefined);
@@ -403,6 +479,7 @@ Deno.test("every import of a file leads to a file", () => {
 Deno.test("no imports go round in a circle", () => {
   assert.equal(findCycle(graph)?.join(" -> "), undefined);
   assert.deepEqual(findCycle(new Map([["a", ["b"]], ["b", ["c"]], ["c", ["b"]]])), ["b", "c", "b"]);
+  assert.equal(findCycle(new Map(Object.entries(INSPECTOR_SHELVES)))?.join(" -> "), undefined);
 });
 
 Deno.test("no line holds what is banned there", () => {

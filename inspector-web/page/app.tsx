@@ -21,7 +21,7 @@ import { Snapshots } from "./panels/snapshots.tsx";
 import type { PageState } from "./model/store.ts";
 import { Structure } from "./bytes/structure.tsx";
 import { TakeAway } from "./panels/take_away.tsx";
-import { useStore } from "./model/use_store.ts";
+import { useStore } from "./use_store.ts";
 
 const TAB_NAMES: Readonly<Record<Tab, string>> = {
   map: "Map",

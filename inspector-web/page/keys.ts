@@ -65,18 +65,6 @@ export function keyFor(event: KeyboardEvent): Key | undefined {
   return KEYS.find(({ keys }) => keys.includes(event.key) || keys.includes(event.key.toLowerCase()));
 }
 
-/**
- * Escape leaves a form of the bytes: the rows have the focus again, and letters are keys.
- *
- * @returns True when that was the key.
- */
-export function leaveField(event: KeyboardEvent): boolean {
-  if (event.key !== "Escape" || event.isComposing) return false;
-  event.preventDefault();
-  document.querySelector<HTMLElement>("[data-testid=hex]")?.focus();
-  return true;
-}
-
 /** The field is there once the bytes are shown. */
 function focusField(inspector: Inspector, id: "goto" | "find"): void {
   inspector.navigation.showTab("hex");

@@ -5,11 +5,11 @@
 import { render } from "preact";
 import type { Told, ZstdParts } from "../shared/protocol.ts";
 import { App } from "./app.tsx";
+import { guardText } from "./guard_text.ts";
 import { Client } from "./model/client.ts";
 import { fromServer, repositoryFromServer } from "./open/given_files.ts";
 import { Inspector } from "./actions/inspector.ts";
 import { keepChoices, openKeep, readChoices } from "./model/remembered.ts";
-import { guardText } from "./model/shown_text.ts";
 import { hashOf, Store } from "./model/store.ts";
 
 const HASH_AFTER_MS = 200;

@@ -38,5 +38,5 @@ export function runsOf(disk: OpenDisk, view: View): Runs {
 }
 
 export function scanOf(disk: OpenDisk, view: View): Scan {
-  return disk.scans.of(view, runsOf(disk, view), disk.snapshot);
+  return disk.scans.of(view, runsOf(disk, view), disk.snapshot?.damagedRanges ?? []);
 }

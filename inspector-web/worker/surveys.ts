@@ -2,18 +2,12 @@
 import type { GuestSurvey } from "../../core-as/host/guest/mod.ts";
 import { RegrainError } from "../../core-as/host/mod.ts";
 import type { Answers, JudgementFacts, Notice, View } from "../shared/protocol.ts";
-import {
-  areaAnswer,
-  labelOf,
-  scannedTotals,
-  surveyAreas,
-  unknownAreas,
-  walkedTotals,
-} from "./guest/areas.ts";
+import { areaAnswer, labelOf, surveyAreas, unknownAreas, walkedTotals } from "./guest/areas.ts";
 import { Bench, type KernelSet } from "./disk/bench.ts";
 import { NO_JUDGEMENT } from "./judgement/facts.ts";
 import { type ChainSurvey, surveyChain } from "./judgement/findings.ts";
 import { finalJudgement } from "./judgement/judgement.ts";
+import { scannedTotals } from "./map/scanned_totals.ts";
 import type { LongWork } from "./long_work.ts";
 import type { OpenDisk } from "./open_disk.ts";
 
@@ -44,7 +38,8 @@ export class Surveys {
     const known = this.known = await this.guest;
     const scan = scans.known(view);
     const isScanned = scan && (scan.finished || scan.isRunning);
-    const totals = await (isScanned ? scannedTotals(known, scan) : walkedTotals(known, bench.view(view)));
+    const totals =
+      await (isScanned ? scannedTotals(known.areas, scan) : walkedTotals(known, bench.view(view)));
     return areaAnswer(known, totals, { isWhole: merged.disk.isWhole, mapOnly: false });
   }
 

@@ -1,14 +1,14 @@
 /** What all that is done on the page shares: what it knows, whom it asks, the map, and what it says when it fails. */
 import { CLOSED, type Trouble } from "../../shared/protocol.ts";
 import { type Client, troubleOf } from "../model/client.ts";
-import type { GrainMap } from "../map/grain_map.ts";
+import type { DiskMap } from "./disk_map.ts";
 import type { Store } from "../model/store.ts";
 
 const MAX_TROUBLES = 5;
 
 export class Desk {
   /** The map while it is mounted. */
-  map: GrainMap | undefined;
+  map: DiskMap | undefined;
 
   constructor(readonly store: Store, readonly client: Client) {}
 

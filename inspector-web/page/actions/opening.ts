@@ -5,16 +5,22 @@
 import type {
   GivenFile,
   Opened,
+  Provided,
   RepositoryFacts,
   RepositoryPlace,
   Wanted,
   ZstdParts,
 } from "../../shared/protocol.ts";
 import type { Desk } from "./desk.ts";
-import type { Folder } from "../open/folder.ts";
 import type { LongWork } from "./long_work.ts";
 import type { Navigation } from "./navigation.ts";
 import { EMPTY, type PageState } from "../model/store.ts";
+
+/** A folder whose files the page looks up for the worker, which cannot. */
+export interface Folder {
+  readonly label: string;
+  provide(wanted: Wanted): Promise<Provided>;
+}
 
 /** Gives zstd, if the page has it; asked once, and only when a repository is opened. */
 export type UnpackZstd = () => Promise<ZstdParts | undefined>;

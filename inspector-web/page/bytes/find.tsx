@@ -1,7 +1,7 @@
 /** Looks for bytes or text in the data of the virtual disk, from the cursor on. */
 import { useState } from "preact/hooks";
 import type { Inspector } from "../actions/inspector.ts";
-import { leaveField } from "../keys.ts";
+import { leaveField } from "./leave_field.ts";
 import { PATTERN_KINDS, type PatternKind, patternsOf } from "./pattern.ts";
 import type { PageState } from "../model/store.ts";
 

@@ -2,10 +2,10 @@
 import { useState } from "preact/hooks";
 import { formatOffset, PLACE_FORMS } from "../../shared/units.ts";
 import type { Inspector } from "../actions/inspector.ts";
-import { leaveField } from "../keys.ts";
+import { leaveField } from "./leave_field.ts";
 import { placeInDisk, placeInFile } from "./places.ts";
-import { Steps } from "../model/steps.tsx";
 import type { HexSource, PageState } from "../model/store.ts";
+import { stepWords } from "../model/words.ts";
 
 interface Props {
   readonly state: PageState;
@@ -60,7 +60,7 @@ export function Goto({ state, inspector, select }: Props) {
         />
       </label>
       <button type="submit">Go</button>
-      <Steps state={state} />
+      <span class="quiet" role="status" data-testid="steps">{stepWords(state.steps)}</span>
       <span class="quiet">at {formatOffset(state.hexOffsetBytes)}</span>
       <span id="goto-reason" class="remark" role="status">{reason}</span>
     </form>

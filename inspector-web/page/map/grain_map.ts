@@ -3,6 +3,7 @@
  * `map_painter.ts`, the arithmetic `map_window.ts`, wheel, pointer and keys are `map_input.ts`; what the map finds out
  * it tells its listener.
  */
+import type { DiskMap } from "../actions/disk_map.ts";
 import type { CurveName } from "../../shared/curve.ts";
 import type { Palette } from "../../shared/palette.ts";
 import type { Tile } from "../../shared/protocol.ts";
@@ -45,7 +46,7 @@ export interface MapListener {
 
 const NARROW_PX = 520;
 
-export class GrainMap implements Touched {
+export class GrainMap implements DiskMap, Touched {
   readonly #canvas: HTMLCanvasElement;
   readonly #listener: MapListener;
   readonly #painter: MapPainter;

@@ -1,5 +1,6 @@
 /** The map with its toolbar, legend, tooltip and spoken cursor, and the strip of the whole disk above it. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { RefObject } from "preact";
 import { formatSize } from "../../../core-as/host/units.ts";
 import { hexOf, linkColour, type Palette, PALETTES, type ThemeName } from "../../shared/palette.ts";
 import type { SectorFacts } from "../../shared/protocol.ts";
@@ -8,9 +9,8 @@ import { GrainMap, type MapModel } from "./grain_map.ts";
 import type { Inspector } from "../actions/inspector.ts";
 import { cellWords, sectorRows, sectorWords } from "../model/sector_words.ts";
 import type { PageState } from "../model/store.ts";
-import { Steps } from "../model/steps.tsx";
 import { Strip } from "./strip.ts";
-import { areaNames, linkOf, scanWords } from "../model/words.ts";
+import { areaNames, linkOf, scanWords, stepWords } from "../model/words.ts";
 
 interface Props {
   readonly state: PageState;
@@ -25,6 +25,7 @@ const SPEAK_AFTER_MS = 150;
 export function MapPanel({ state, inspector, theme }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const stripCanvas = useRef<HTMLCanvasElement>(null);
+  const map = useRef<GrainMap>(null);
   const strip = useRef<Strip>(null);
   const [hover, setHover] = useState<{ sector: number; x: number; y: number }>();
   const { opened, view, curve, byOwner, byChange, difference } = state;
@@ -36,7 +37,7 @@ export function MapPanel({ state, inspector, theme }: Props) {
   useEffect(() => {
     if (!canvas.current || !stripCanvas.current) return;
     const { fromSector, sectorsPerCell, cursorSector } = inspector.store.state;
-    const map = new GrainMap(canvas.current, model, {
+    const made = new GrainMap(canvas.current, model, {
       moved: (window) =>
         inspector.store.set({
           fromSector: window.fromSector,
@@ -51,12 +52,12 @@ export function MapPanel({ state, inspector, theme }: Props) {
       },
       failed: (error) => inspector.fail(error),
     });
-    if (sectorsPerCell > 0) map.place(fromSector, sectorsPerCell);
-    map.point(cursorSector);
-    inspector.map = map;
-    strip.current = new Strip(stripCanvas.current, model, (sector) => map.centre(sector));
+    if (sectorsPerCell > 0) made.place(fromSector, sectorsPerCell);
+    made.point(cursorSector);
+    inspector.map = map.current = made;
+    strip.current = new Strip(stripCanvas.current, model, (sector) => made.centre(sector));
     return () => {
-      map.destroy();
+      made.destroy();
       strip.current?.destroy();
       inspector.map = undefined;
     };
@@ -65,7 +66,7 @@ export function MapPanel({ state, inspector, theme }: Props) {
   useEffect(() => {
     const isOther = shownDisk.current !== `${view}`;
     shownDisk.current = `${view}`;
-    inspector.map?.show(model, isOther);
+    map.current?.show(model, isOther);
     strip.current?.show(model);
   }, [model]);
   useEffect(() => {
@@ -101,7 +102,7 @@ export function MapPanel({ state, inspector, theme }: Props) {
       />
       {hover && <Tooltip at={hover} state={state} inspector={inspector} />}
       <Legend state={state} theme={theme} />
-      <Spoken state={state} inspector={inspector} />
+      <Spoken map={map} state={state} inspector={inspector} />
     </section>
   );
 }
@@ -151,7 +152,7 @@ function Toolbar({ state, inspector }: Omit<Props, "theme">) {
           Colour by link
         </button>
       )}
-      <Steps state={state} />
+      <span class="quiet" role="status" data-testid="steps">{stepWords(state.steps)}</span>
       {state.opened?.snapshot && (
         <button
           type="button"
@@ -268,9 +269,9 @@ function Tooltip(
 }
 
 /** The cursor in words, for those who do not see the map; shown too, since everybody can use it. */
-function Spoken({ state, inspector }: Omit<Props, "theme">) {
+function Spoken({ map, state, inspector }: { map: RefObject<GrainMap | null> } & Omit<Props, "theme">) {
   const facts = useSector(state.cursorSector, state, inspector);
-  const cell = inspector.map?.cursorCell();
+  const cell = map.current?.cursorCell();
   return (
     <p id="map-live" class="cursor-words" data-testid="map-live" aria-live="polite">
       {cell && cellWords(cell, state.sectorsPerCell)} {facts && sectorWords(facts)}

@@ -1,42 +1,10 @@
 /**
  * Text of the page: names in images and words of a server may turn the direction of writing, so that one name looks
- * like another. All text passes here on its way into the document.
+ * like another. All text passes here on its way into the document: see `guard_text.ts`.
  */
-import { options, type VNode } from "preact";
 import { escapeToLine } from "../../../core-as/host/printable.ts";
-
-/** Attributes that are read out, or shown in a tip. */
-const SPOKEN = ["title", "aria-label", "aria-description", "aria-valuetext", "alt", "placeholder"];
 
 /** As text is shown. Line feeds stay: they are ours, and in HTML they are blanks. */
 export function shownText(text: string): string {
   return text.split("\n").map(escapeToLine).join("\n");
-}
-
-type Props = Record<string, unknown>;
-
-/** Has every text that the page renders pass {@link shownText}. */
-export function guardText(): void {
-  const before = options.vnode;
-  options.vnode = (vnode: VNode) => {
-    const node = vnode as { readonly type: unknown; props: Props | string | null };
-    // A text that stands by itself is a node without a type, and its props are the text.
-    if (typeof node.props === "string") node.props = shownText(node.props);
-    else if (typeof node.type === "string" && node.props !== null) guardElement(node.props);
-    before?.(vnode);
-  };
-}
-
-function guardElement(props: Props): void {
-  if ("children" in props) props["children"] = guarded(props["children"]);
-  for (const name of SPOKEN) {
-    const value = props[name];
-    if (typeof value === "string") props[name] = shownText(value);
-  }
-}
-
-/** Texts among the children of an element; what is a list in a list is guarded as its own elements are. */
-function guarded(child: unknown): unknown {
-  if (typeof child === "string") return shownText(child);
-  return Array.isArray(child) ? child.map(guarded) : child;
 }

@@ -1,6 +1,8 @@
 /** Small texts that several panels say alike. */
+import { plural } from "../../../core-as/host/units.ts";
 import type { Answers, AreaFacts, LinkFacts, Opened, ScanState, View } from "../../shared/protocol.ts";
 import { formatOffset, formatShare } from "../../shared/units.ts";
+import type { StepState } from "./store.ts";
 
 /** A time as it is written everywhere in the program: `2026-11-21 03:00:00 UTC`. */
 export function timeWords(timeMs: number): string {
@@ -52,6 +54,11 @@ export function roleOf(link: LinkFacts, index: number): string {
 export function areaNames(areas: readonly AreaFacts[]): readonly string[] {
   let partition = 0;
   return areas.map(({ kind, label }) => kind === "partition" ? `p${++partition}` : label || kind);
+}
+
+/** How far the steps to the next change are. */
+export function stepWords({ waiting, message }: StepState): string {
+  return waiting > 0 ? `looking, ${plural(waiting, "step")} to go (Esc stops)` : message;
 }
 
 /** How a search ended. */

@@ -1,13 +1,9 @@
 /** A folder as the browser hands it over: its files are looked up by their path, none is read before it is wanted. */
 import type { Provided, Wanted } from "../../shared/protocol.ts";
+import type { Folder } from "../actions/opening.ts";
 
 /** Beside it everything else of a repository lies. */
 export const DESCRIPTION = "repo.json";
-
-export interface Folder {
-  readonly label: string;
-  provide(wanted: Wanted): Promise<Provided>;
-}
 
 /** A folder that was chosen: the browser has listed all that is in it. */
 export class ChosenFolder implements Folder {

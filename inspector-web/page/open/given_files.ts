@@ -3,7 +3,8 @@
  */
 import type { ImageFormat } from "../../../core-as/host/formats/image_format.ts";
 import type { GivenFile, RepositoryPlace } from "../../shared/protocol.ts";
-import { DroppedFolder, type Folder, kindOf } from "./folder.ts";
+import type { Folder } from "../actions/opening.ts";
+import { DroppedFolder, kindOf } from "./folder.ts";
 
 /** Files and what could not be taken, in words. */
 export interface Taken {

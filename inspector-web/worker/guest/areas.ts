@@ -9,11 +9,8 @@ import {
   surveyGuest,
 } from "../../../core-as/host/guest/mod.ts";
 import type { Answers, AreaFacts } from "../../shared/protocol.ts";
-import type { SectorRange } from "../disk/geometry.ts";
-import type { Sum } from "../map/pyramid.ts";
 import { GuestView } from "./guest_view.ts";
-import { DAMAGED, DATA, type DiskRuns, kindName, type Runs, walkRuns, ZERO } from "../disk/runs.ts";
-import type { Scan } from "../map/scan.ts";
+import { type DiskRuns, kindName, type Runs, walkRuns } from "../disk/runs.ts";
 
 /** @param merged All links: a partition table is mostly in the base. */
 export async function surveyAreas(merged: DiskRuns): Promise<GuestSurvey> {
@@ -57,36 +54,6 @@ export async function walkedTotals({ areas }: GuestSurvey, runs: Runs): Promise<
     totals.add(start * SECTOR_SIZE, length * SECTOR_SIZE, kindName(kind));
   });
   return totals.totals;
-}
-
-/** The same by what was scanned: exact when that is all, since then leaves at the borders are looked at closely. */
-export async function scannedTotals({ areas }: GuestSurvey, scan: Scan): Promise<readonly AreaTotal[]> {
-  const totals: AreaTotal[] = [];
-  for (const { startBytes, lengthBytes } of areas) {
-    const range = { from: startBytes / SECTOR_SIZE, to: (startBytes + lengthBytes) / SECTOR_SIZE };
-    const { data, zero, damaged } = scan.finished ? await exactSum(scan, range) : scan.pyramid.sumOf(range);
-    const [dataBytes, zeroBytes, damagedBytes] = [data, zero, damaged].map((sectors) =>
-      Math.round(sectors) * SECTOR_SIZE
-    ) as [number, number, number];
-    totals.push({ dataBytes, zeroBytes, damagedBytes });
-  }
-  return totals;
-}
-
-/** Sectors of a stretch: whole leaves by the pyramid, parts of one by their tables. */
-async function exactSum({ pyramid, runs }: Scan, { from, to }: SectorRange): Promise<Sum> {
-  const span = pyramid.spanSectors;
-  const firstWhole = Math.min(to, Math.ceil(from / span) * span);
-  const lastWhole = Math.max(firstWhole, Math.floor(to / span) * span);
-  const sum = pyramid.sumOf({ from: firstWhole, to: lastWhole });
-  for (const range of [{ from, to: firstWhole }, { from: lastWhole, to }]) {
-    await walkRuns(runs, range, ({ kind, length }) => {
-      if (kind === DATA) sum.data += length;
-      else if (kind === ZERO) sum.zero += length;
-      else if (kind === DAMAGED) sum.damaged += length;
-    });
-  }
-  return sum;
 }
 
 /** What is told of a view's areas. */

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import type { Area, GuestSurvey } from "../../../core-as/host/guest/mod.ts";
 import { SECTOR_SIZE } from "../../../core-as/host/mod.ts";
-import { scannedTotals, walkedTotals } from "./areas.ts";
+import { walkedTotals } from "./areas.ts";
 import { DATA, HOLE, type PlacedRun, type Runs, ZERO } from "../disk/runs.ts";
 import { Scan } from "../map/scan.ts";
+import { scannedTotals } from "../map/scanned_totals.ts";
 
 /** Runs of 5, 6 and 7 sectors in a circle of kinds, on a disk whose leaves have more than one sector. */
 class Striped implements Runs {
@@ -54,7 +55,7 @@ Deno.test("areas of a scanned disk are exact to the sector, without another walk
   const survey = surveyOf([0, 63, 64, 65, 70_001, 70_002, 2 ** 20 - 1, 2 ** 20 + 1, 2 ** 21 + 77]);
   assert.ok(scan.pyramid.spanSectors > 1);
   runs.sectorsWalked = 0;
-  const scanned = await scannedTotals(survey, scan);
+  const scanned = await scannedTotals(survey.areas, scan);
   assert.ok(runs.sectorsWalked < 100, `${runs.sectorsWalked} sectors were walked`);
   assert.deepEqual(scanned, await walkedTotals(survey, runs));
 });

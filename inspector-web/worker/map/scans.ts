@@ -3,7 +3,6 @@ import type { ScanState, View } from "../../shared/protocol.ts";
 import type { SectorRange } from "../disk/geometry.ts";
 import type { Runs } from "../disk/runs.ts";
 import { Scan } from "./scan.ts";
-import type { SnapshotDisk } from "../repository/snapshot_disk.ts";
 
 /** Views whose pyramids are kept: each may take 24 MiB. */
 const MAX_SCANS = 6;
@@ -19,12 +18,12 @@ export class Scans {
   /**
    * The scan of a view, made when it is looked at first.
    *
-   * @param snapshot Whose damage is shown, where a snapshot is open.
+   * @param damaged Where damage is known already.
    */
-  of(view: View, runs: Runs, snapshot: SnapshotDisk | undefined): Scan {
+  of(view: View, runs: Runs, damaged: readonly SectorRange[]): Scan {
     const known = this.scans.get(view);
     const scan = known ?? new Scan(view, runs);
-    if (!known && snapshot) scan.damaged.push(...snapshot.damagedRanges);
+    if (!known) scan.damaged.push(...damaged);
     // The one used last goes to the end, and the first is the one to forget.
     this.scans.delete(view);
     this.scans.set(view, scan);

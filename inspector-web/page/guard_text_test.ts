@@ -1,7 +1,8 @@
 /** Text on its way into the document. */
 import assert from "node:assert/strict";
 import { h, options } from "preact";
-import { guardText, shownText } from "./shown_text.ts";
+import { guardText } from "./guard_text.ts";
+import { shownText } from "./model/shown_text.ts";
 
 const EVIL = "a\u202egpj.exe\u2066\u009b";
 const SHOWN = String.raw`a\u202egpj.exe\u2066\u009b`;
