@@ -1,5 +1,6 @@
 /** `regrain forget`: removes snapshots by their ids. */
 import { plural } from "../../core-as/host/mod.ts";
+import { recordForgotten } from "../backup/keep/forgotten.ts";
 import { forget, type Forgotten } from "../backup/keep/forget.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { forgetRemoved } from "../session/newest_seen.ts";
@@ -19,7 +20,11 @@ export async function runForget(ids: readonly string[], flags: ForgetFlags): Pro
     for (const each of forgotten) tell(each, { console, dryRun });
     const removed = forgotten.filter(({ fate }) => fate === "removed");
     const kept = forgotten.length - removed.length;
-    if (!dryRun) await forgetRemoved(repository, removed.map(({ name }) => name.id), console);
+    if (!dryRun) {
+      await forgetRemoved(repository, removed.map(({ name }) => name.id), console);
+      const names = removed.map(({ name }) => name);
+      await recordForgotten(repository, names, (sentence) => console.warn(sentence));
+    }
     if (console.json) {
       console.outJson({
         type: "summary",

@@ -31,7 +31,7 @@ export async function runGc(flags: GcFlags): Promise<number> {
   const repository = await openRepository(flags);
   try {
     if (flags.dryRun) await warnOfHidden(repository, { console });
-    else await refuseHidden(repository);
+    else await refuseHidden(repository, console);
     const report = await collectGarbage(repository, {
       dryRun: flags.dryRun ?? false,
       waitMs,

@@ -68,8 +68,8 @@ async function watchNewest(
   const disks = disk === undefined
     ? undefined
     : new Map([[await repository.sourceKey(disk), disk], ...names]);
-  const listed = new Set(all.map(({ name }) => name.id));
-  warnOfUnlisted(repository, { console, disks, names, listed });
+  const listed = all.map(({ name }) => name);
+  await warnOfUnlisted(repository, { console, disks, names, listed });
   await rememberNewest(repository, snapshots, console);
 }
 

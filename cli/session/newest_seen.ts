@@ -16,6 +16,7 @@ import {
   rememberRepository,
 } from "../backup/known_repositories.ts";
 import type { Repository } from "../backup/repository.ts";
+import { isForgotten } from "../backup/keep/forgotten.ts";
 import { SHORT_LISTING } from "../backup/snapshots/unlisted.ts";
 import { readListed } from "../backup/snapshots/snapshots.ts";
 import type { Console } from "../ui/mod.ts";
@@ -62,7 +63,7 @@ export async function warnOfHidden(
     const key = snapshotKey(source, id, repository.suffix);
     const isThere = names.some((name) => name.key === key) &&
       await readListed(repository, { key, source, id }, false) !== undefined;
-    if (isThere) continue;
+    if (isThere || await isSurpassed(repository, { source, id }, { names, console })) continue;
     hidden.add(id);
     warn(repository, { name: disks?.get(source) ?? await nameOf(repository, names), id, console });
   }
@@ -70,13 +71,37 @@ export async function warnOfHidden(
 }
 
 /**
+ * Whether the store says itself why a snapshot is gone that this host remembers: a newer one of the disk is there, so
+ * that rules may have removed it, or a record says that it was removed on purpose. Then it is remembered no more.
+ *
+ * A newer one counts only when it can be read, and a record only when it is genuine: where the repository is encrypted,
+ * both need the key. A store that shows an older state has neither.
+ */
+async function isSurpassed(
+  repository: Repository,
+  { source, id }: { source: string; id: string },
+  { names, console }: { names: readonly SnapshotName[]; console: Console },
+): Promise<boolean> {
+  for (const name of names.toReversed()) {
+    if (name.source !== source || name.id <= id) continue;
+    const newer = (await readListed(repository, name, false))?.snapshot;
+    if (newer === undefined) continue;
+    await rememberNewest(repository, [newer], console);
+    return true;
+  }
+  if (!await isForgotten(repository, { source, id })) return false;
+  await forgetRemoved(repository, [id], console);
+  return true;
+}
+
+/**
  * Refuses to remove by a listing that lacks the newest snapshot of a disk: what only that one needs would be removed
- * for good. That it is not there is a reason to ask, too: rules keep the newest, so somebody removed it by its id, or
- * the store shows an older state.
+ * for good. That it is not there is a reason to ask, too: rules keep the newest, so somebody removed it by its id with
+ * an older version, which records nothing, or the store shows an older state.
  *
  * @throws {RegrainError} `STORE_UNSUITABLE` when it is there and not listed, `REPO_REPLACED` when it is not there.
  */
-export async function refuseHidden(repository: Repository): Promise<void> {
+export async function refuseHidden(repository: Repository, console: Console): Promise<void> {
   const remembered = rememberedOf(repository, undefined);
   if (remembered.length === 0) return;
   const names = await repository.listSnapshots();
@@ -84,10 +109,12 @@ export async function refuseHidden(repository: Repository): Promise<void> {
   for (const [source, id] of remembered) {
     const key = snapshotKey(source, id, repository.suffix);
     if (listed.has(key)) continue;
+    const isThere = await repository.store.head(key) !== undefined;
+    if (!isThere && await isSurpassed(repository, { source, id }, { names, console })) continue;
     const name = await nameOf(repository, names.filter((each) => each.source === source));
     const which = name === undefined ? `snapshot ${id}` : `${name}@${id}`;
     const path = repository.store.label;
-    if (await repository.store.head(key) !== undefined) {
+    if (isThere) {
       throw new RegrainError(
         "STORE_UNSUITABLE",
         `the listing of the store leaves out ${which}, which is there`,
@@ -135,18 +162,19 @@ export function warnOfOlder(
   warn(repository, { name: source.name, id: newest, console });
 }
 
-/** The same, where the snapshots were listed already. */
-export function warnOfUnlisted(
+/** The same as {@link warnOfHidden}, where the snapshots were listed already. */
+export async function warnOfUnlisted(
   repository: Repository,
   { console, disks, names, listed }: Watched & {
     /** Of the disks whose names are known. */
     names: ReadonlyMap<string, string>;
-    listed: ReadonlySet<string>;
+    listed: readonly SnapshotName[];
   },
-): void {
+): Promise<void> {
+  const ids = new Set(listed.map(({ id }) => id));
   for (const [source, id] of rememberedOf(repository, disks)) {
-    const name = disks?.get(source) ?? names.get(source);
-    if (!listed.has(id)) warn(repository, { name, id, console });
+    if (ids.has(id) || await isSurpassed(repository, { source, id }, { names: listed, console })) continue;
+    warn(repository, { name: disks?.get(source) ?? names.get(source), id, console });
   }
 }
 
@@ -177,24 +205,27 @@ export async function rememberNewest(
   console: Console,
 ): Promise<void> {
   const memory = memories.get(repository);
-  if (memory?.file.path === undefined) return;
+  if (memory === undefined) return;
   const newest = new Map(memory.known.newest);
   if (!raiseNewest(newest, seen.map(({ id, source }) => [source.key, id]))) return;
   const known = { ...memory.known, newest };
   memories.set(repository, { ...memory, known });
   const { file } = memory;
-  await orSay(file.path, console, () => rememberRepository(file, known));
+  if (file.path !== undefined) await orSay(file.path, console, () => rememberRepository(file, known));
 }
 
-/** Remembers snapshots no more that were removed by this host. */
+/** Remembers snapshots no more that were removed on purpose. */
 export async function forgetRemoved(
   repository: Repository,
   ids: readonly string[],
   console: Console,
 ): Promise<void> {
-  const file = memories.get(repository)?.file;
-  if (file?.path === undefined || ids.length === 0) return;
-  await orSay(file.path, console, () => forgetNewest(file, new Set(ids)));
+  const memory = memories.get(repository);
+  if (memory === undefined || ids.length === 0) return;
+  const newest = new Map([...memory.known.newest].filter(([, id]) => !ids.includes(id)));
+  memories.set(repository, { ...memory, known: { ...memory.known, newest } });
+  const { file } = memory;
+  if (file.path !== undefined) await orSay(file.path, console, () => forgetNewest(file, new Set(ids)));
 }
 
 /** Opening the repository warned where nothing can be written; that is not said again for each snapshot. */

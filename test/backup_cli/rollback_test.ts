@@ -101,11 +101,73 @@ Deno.test("E9: this host does not miss what it forgets or prunes, and --replaced
     repository.run(["prune", "--keep-tag", "keep"]);
     assert.doesNotMatch(repository.run(["verify"]).stderr, MISSED);
     const last = repository.backUp("af");
-    elsewhere(folder).run(["forget", last]);
+    hide(repository, last);
     assert.match(repository.run(["snapshots"]).stderr, MISSED);
     // The hint, followed once.
     assert.doesNotMatch(repository.run(["snapshots", "--replaced"]).stderr, MISSED);
     assert.doesNotMatch(repository.run(["snapshots"]).stderr, MISSED);
+  }));
+
+for (
+  const [what, env, flags] of [
+    ["an unencrypted repository", {}, undefined],
+    ["an encrypted repository", { REGRAIN_PASSPHRASE: "secret" }, ENCRYPT],
+  ] as const
+) {
+  Deno.test(`E9: what another host forgot of ${what} is not missed, and gc goes on`, () =>
+    withTempDir((folder) => {
+      const repository = RepositoryFolder.create(folder, "repo", { env, ...flags && { flags } });
+      repository.backUp("ab");
+      const newest = repository.backUp("ac");
+      const put = hide(repository, newest);
+      repository.refuses({ code: "REPO_REPLACED", exit: 12 }, ["gc"]);
+      put();
+      elsewhere(folder, env).run(["forget", newest]);
+      const records = repository.keys("forgotten/");
+      assert.equal(records.length, 1);
+      // A record that is not one of this snapshot, or not of somebody with the key, counts for nothing.
+      const record = repository.read(records[0]!);
+      for (const wrong of [flags === undefined ? "{}" : `{"version":1,"id":"${newest}"}`, ""]) {
+        repository.write(records[0]!, wrong);
+        assert.match(repository.run(["snapshots"]).stderr, MISSED);
+        repository.refuses({ code: "REPO_REPLACED", exit: 12 }, ["gc"]);
+      }
+      repository.write(records[0]!, record);
+      assert.doesNotMatch(repository.run(restoreWords(folder)).stderr, MISSED);
+      assert.match(repository.run(["gc"]).stdout, /2 objects removed/);
+      assert.doesNotMatch(repository.run(["repo", "check"]).stdout, /stray/);
+    }));
+}
+
+Deno.test("E9: what another host pruned is not missed while a newer snapshot is there", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    const first = repository.backUp("ab");
+    const other = elsewhere(folder);
+    const newer = other.backUp("ac");
+    other.run(["prune", "--keep-last", "1"]);
+    assert.deepEqual(repository.keys("snaps/").map((key) => key.includes(first)), [false]);
+    assert.deepEqual(repository.keys("forgotten/"), []);
+    assert.doesNotMatch(repository.run(["verify"]).stderr, MISSED);
+    repository.run(["gc"]);
+    // The newer one is remembered in its place.
+    hide(repository, newer);
+    assert.match(repository.run(["snapshots"]).stderr, MISSED);
+    repository.refuses({ code: "REPO_REPLACED", exit: 12 }, ["gc"]);
+  }));
+
+Deno.test("E9: a disk has one record of what was forgotten, of the newest", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    const [first, second, third] = ["ab", "ac", "ad"].map((letters) => repository.backUp(letters));
+    repository.run(["forget", second!]);
+    assert.deepEqual(repository.keys("forgotten/"), [], "a newer one is there");
+    repository.run(["forget", third!]);
+    repository.run(["forget", first!]);
+    assert.deepEqual(repository.keys("forgotten/").map((key) => key.includes(third!)), [true]);
+    const later = repository.backUp("ae");
+    repository.run(["forget", later]);
+    assert.deepEqual(repository.keys("forgotten/").map((key) => key.includes(later)), [true]);
   }));
 
 Deno.test("gc removes nothing where the newest snapshot of a disk is gone, until --replaced says so", () =>
@@ -113,7 +175,8 @@ Deno.test("gc removes nothing where the newest snapshot of a disk is gone, until
     const repository = RepositoryFolder.create(folder);
     repository.backUp("ab");
     const newest = repository.backUp("ac");
-    elsewhere(folder).run(["forget", newest]);
+    // An older version records nothing.
+    hide(repository, newest);
     const before = repository.keys("chunks/");
     assert.match(repository.run(["gc", "--dry-run"]).stderr, MISSED);
     const { message, hint } = repository.refuses({ code: "REPO_REPLACED", exit: 12 }, ["gc"]);

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { collectGarbage } from "../../cli/backup/collect/gc.ts";
 import type { Repository } from "../../cli/backup/repository.ts";
 import { attachMemory, refuseHidden } from "../../cli/session/newest_seen.ts";
+import { Console } from "../../cli/ui/mod.ts";
 import { type ObjectInfo, type Snapshot, snapshotKey, SnapshotSource } from "../../core-as/host/repo/mod.ts";
 import { backUpLetters, memoryRepository } from "../backup_cli/memory_repository.ts";
 import { readWhole } from "../helpers/memory.ts";
@@ -90,9 +91,9 @@ Deno.test("the newest snapshot, on which nothing is built, is asked for by what 
       },
       replaced: "--replaced",
     });
-    await refuseHidden(repository);
+    await refuseHidden(repository, new Console({}));
     leaveOut(2);
-    await assert.rejects(() => refuseHidden(repository), (error: Error) => {
+    await assert.rejects(() => refuseHidden(repository, new Console({})), (error: Error) => {
       assert.match(error.message, new RegExp(`leaves out web01/disk-0@${newest.id}, which is there`));
       return true;
     });

@@ -2,6 +2,7 @@
 import { RegrainError } from "../../../core-as/host/errors.ts";
 import { plural } from "../../../core-as/host/units.ts";
 import { type Snapshot, type SnapshotName, vmKey, type VmSnapshot } from "../../../core-as/host/repo/mod.ts";
+import { recordForgotten } from "./forgotten.ts";
 import { heldIds } from "./holds.ts";
 import { unhealedMarks } from "../signs/marks.ts";
 import type { Repository } from "../repository.ts";
@@ -80,7 +81,20 @@ export async function prune(repository: Repository, options: PruneOptions): Prom
   const gone = new Set(removed.flatMap(({ id }) => vms.get(id) ?? []));
   await repository.store.remove([...gone].map(({ source, id }) => vmKey(source.key, id, repository.suffix)));
   await repository.store.remove(removed.map(({ name }) => name.key));
+  await recordForgotten(repository, newestOf(fates, removed), options.onNotice);
   return { fates, removed: removed.map(({ id }) => id) };
+}
+
+/** Of the disks whose newest snapshot is removed, such as a doubtful one, that one: mostly none. */
+function newestOf(
+  fates: readonly Fate<PruneCandidate>[],
+  removed: readonly PruneCandidate[],
+): SnapshotName[] {
+  const newest = new Map<string, string>();
+  for (const { snapshot: { source, id } } of fates) {
+    if (id > (newest.get(source) ?? "")) newest.set(source, id);
+  }
+  return removed.filter(({ source, id }) => newest.get(source) === id).map(({ name }) => name);
 }
 
 /** A tag that is typed wrong must not cost a disk its history. */

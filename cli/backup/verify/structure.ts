@@ -9,6 +9,7 @@ import {
   snapshotKey,
   vmKey,
 } from "../../../core-as/host/repo/mod.ts";
+import { parseForgottenKey } from "../keep/forgotten.ts";
 import { heldId } from "../keep/holds.ts";
 import { isSign, isUnderWay, LEASE_MS, listActive, readForbidden } from "../signs/intents.ts";
 import { markIn, unhealedMarks } from "../signs/marks.ts";
@@ -131,7 +132,7 @@ function hasPlace(repository: Repository, key: string): boolean {
   if (vm !== undefined) return vmKey(vm.source, vm.id, repository.suffix) === key;
   if (snapshot !== undefined) return snapshotKey(snapshot.source, snapshot.id, repository.suffix) === key;
   return key === DESCRIPTION_KEY || key === README_KEY || isSecondCopy(key) || heldId(key) !== undefined ||
-    markIn(key) !== undefined || notedId(key) !== undefined ||
+    parseForgottenKey(key) !== undefined || markIn(key) !== undefined || notedId(key) !== undefined ||
     /^keys\/[A-Za-z0-9_-]+\.json$/.test(key) || /^gc\/[0-9A-Z]{26}\.json$/.test(key) || isSign(key);
 }
 

@@ -5,6 +5,7 @@
  * repo.json  README.txt  keys/<slot>.json
  * chunks/<2 hex>/<id>[.<generation>].zst    maps/<2 hex>/<id>[.<generation>].zst     (.enc when encrypted)
  * snaps/<source>/<ulid>.json (.enc when encrypted)    holds/<ulid>.json
+ * forgotten/<source>/<ulid>.json (.enc when encrypted)
  * active/<ulid>/{intent.json, beat-<n>, done}   gc/<ulid>.json   damaged/<id>[.<generation>].json
  * ```
  *
