@@ -170,3 +170,36 @@ Deno.test("B1: a clock that is not the store's is said once the backup is done",
     assert.deepEqual(told, said);
   }
 });
+
+Deno.test("E9: junk under the name of a list in gc stops backups for two days by the store's clock", async () => {
+  let storeMs = START_MS;
+  const host = await Host.start("abcd", () => storeMs);
+  await host.backUp();
+  const key = `gc/${host.repository.newId()}.json`;
+  const junk = new TextEncoder().encode("junk");
+  await host.repository.store.put(key, junk);
+  // Whatever the clock of the host says: it is not the one that gave the list its time.
+  for (const [days, hostDays] of [[0, 100], [1, 0], [1.9, -5]] as const) {
+    storeMs = START_MS + days * DAY_MS;
+    host.clock.ms = START_MS + hostDays * DAY_MS;
+    await assert.rejects(host.change(0, "x"), {
+      code: "SNAPSHOT_DAMAGED",
+      hint: /where no regrain gc is running/,
+    });
+  }
+  storeMs = START_MS + 2.1 * DAY_MS;
+  host.clock.ms = START_MS;
+  await host.assertHolds(await host.change(0, "y"), "ybcd");
+  assert.ok(
+    host.notices.some((sentence) => sentence.includes(`${key}: `) && sentence.includes("passed over")),
+  );
+  // A list that can be read counts whatever its age.
+  const stored = await Array.fromAsync(host.repository.store.list("chunks/"));
+  const [, name] = /([0-9a-f]{64})\.zst$/.exec(stored[0]!.key)!;
+  const condemned = new TextEncoder().encode(JSON.stringify({ chunks: [name], maps: [] }));
+  await host.repository.store.put(key, condemned);
+  storeMs = START_MS + 10 * DAY_MS;
+  await host.assertHolds(await host.backUp(), "ybcd");
+  const after = await Array.fromAsync(host.repository.store.list("chunks/"));
+  assert.ok(after.some(({ key }) => key.includes(`${name}.1.`)), "it is stored again under another name");
+});

@@ -256,7 +256,10 @@ class Attempt {
 
   async run(carried: Carried | undefined): Promise<Carried & { snapshot: Snapshot }> {
     const { repository } = this;
-    const forbidden = await readForbidden(repository);
+    const forbidden = await readForbidden(repository, {
+      storeNowMs: () => this.of.intent.putByStoreMs(),
+      onNotice: this.request.onNotice,
+    });
     if (forbidden.damaged > 0) {
       this.request.onNotice(
         `found damaged before: ${

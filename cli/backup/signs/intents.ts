@@ -85,6 +85,11 @@ export class Intent {
     await this.repository.store.put(`active/${this.id}/beat-${++this.beats}`, encode({}));
   }
 
+  /** When the intent was put, by the store's clock; `undefined` when it is gone. */
+  async putByStoreMs(): Promise<number | undefined> {
+    return (await this.repository.store.head(`active/${this.id}/${INTENT}`))?.modifiedMs;
+  }
+
   /** Step 6: whether the intent stood the whole time. */
   async stands(): Promise<boolean> {
     const found = await this.repository.store.head(`active/${this.id}/${INTENT}`);
@@ -256,10 +261,10 @@ export interface ForbiddenNames {
  * Step 2 of a backup: what collections have condemned, and what was found damaged. A name in it is never used again,
  * not even when its object is there: the collection may remove it at any time.
  */
-export async function readForbidden(repository: Repository): Promise<ForbiddenNames> {
+export async function readForbidden(repository: Repository, old?: OldLists): Promise<ForbiddenNames> {
   const forbidden = { chunks: new IdTable(), maps: new IdTable(), damaged: 0 };
-  for (const key of await condemnedListKeys(repository)) {
-    for (const name of await readList(repository, key)) forbidden[name.kind].setNamed(name, 0);
+  for (const list of await condemnedLists(repository)) {
+    for (const name of await readUnlessOld(repository, list, old)) forbidden[name.kind].setNamed(name, 0);
   }
   for await (const name of damagedNames(repository)) {
     forbidden[name.kind].setNamed(name, 0);
@@ -300,36 +305,64 @@ function checkedStem(stem: string, fields: Fields, kind: string): { id: string; 
 
 async function readList(repository: Repository, key: string): Promise<ContentName[]> {
   const path = repository.pathOf(key);
+  const bytes = await repository.store.get(key, MAX_LIST_BYTES);
+  // Gone since it was listed: that collection has ended, and removes nothing any more.
+  if (bytes === undefined) return [];
+  const fields = Fields.parse(bytes, { path, code: "SNAPSHOT_DAMAGED" });
+  return (["chunks", "maps"] as const).flatMap((kind) =>
+    fields.texts(kind).map((stem) => ({ kind, ...checkedStem(stem, fields, kind) }))
+  );
+}
+
+/** How a backup passes over lists that no collection works by any more. */
+export interface OldLists {
+  /** Now, by the store's clock, which gave the lists their times as well. */
+  storeNowMs(): Promise<number | undefined>;
+  onNotice(sentence: string): void;
+}
+
+/**
+ * A list that cannot be read may be a real one that was damaged, and its collection may remove by it: nothing tells it
+ * from junk but its age. A collection ends by itself after a day, so after two no list is in force.
+ */
+async function readUnlessOld(
+  repository: Repository,
+  { key, modifiedMs }: { key: string; modifiedMs: number },
+  old: OldLists | undefined,
+): Promise<ContentName[]> {
   try {
-    const bytes = await repository.store.get(key, MAX_LIST_BYTES);
-    // Gone since it was listed: that collection has ended, and removes nothing any more.
-    if (bytes === undefined) return [];
-    const fields = Fields.parse(bytes, { path, code: "SNAPSHOT_DAMAGED" });
-    return (["chunks", "maps"] as const).flatMap((kind) =>
-      fields.texts(kind).map((stem) => ({ kind, ...checkedStem(stem, fields, kind) }))
-    );
+    return await readList(repository, key);
   } catch (error) {
     if (!(error instanceof RegrainError) || error.code.startsWith("STORE_")) throw error;
+    const path = repository.pathOf(key);
+    const nowMs = await old?.storeNowMs();
+    if (nowMs !== undefined && nowMs - modifiedMs > 2 * LEASE_MS) {
+      old!.onNotice(
+        `a list of a collection that cannot be read is passed over, since it is older than any collection works: ` +
+          `${error.message}; the next regrain gc removes it`,
+      );
+      return [];
+    }
     throw error.withHint(
       `no collection wrote it so, or it was damaged since: where no regrain gc is running, remove ${path}; while one ` +
-        "runs it may remove what a backup counts on",
+        "runs it may remove what a backup counts on; backups pass it over when it is two days old",
     );
   }
 }
 
-/** Lists of collections; what has no name that one gives is none. Their age says nothing: clocks differ by years. */
-async function condemnedListKeys(repository: Repository): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const { key } of repository.store.list("gc/")) {
-    if (LIST.test(key)) keys.push(key);
-    if (keys.length > MAX_LISTS) {
+/** Lists of collections; what has no name that one gives is none. Ids say nothing of their age: clocks differ. */
+async function condemnedLists(repository: Repository): Promise<{ key: string; modifiedMs: number }[]> {
+  const lists: { key: string; modifiedMs: number }[] = [];
+  for await (const { key, modifiedMs } of repository.store.list("gc/")) {
+    if (LIST.test(key)) lists.push({ key, modifiedMs });
+    if (lists.length > MAX_LISTS) {
       throw new RegrainError("LIMIT_EXCEEDED", `there are more than ${MAX_LISTS} lists of collections`, {
         path: repository.pathOf("gc/"),
         hint: "no host makes so many: look who can write to the store, and remove them",
       });
     }
   }
-  return keys;
+  return lists;
 }
 
 /** Marks content as found damaged, so that no backup uses it again. */

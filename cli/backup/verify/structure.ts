@@ -39,7 +39,8 @@ export const STRUCTURE_FINDINGS = {
   },
   "unreadable-list": {
     isDamage: true,
-    means: "a collection's list cannot be read, and no backup runs before it is removed by hand",
+    means:
+      "a collection's list cannot be read, and no backup runs before it is two days old, or removed by hand",
   },
   "old-list": {
     isDamage: false,
