@@ -13,7 +13,7 @@ const NOT_THERE: ReadonlySet<string> = new Set(["NOT_FOUND", "TARGET_MISSING", "
 /** Runs the command line and returns the exit status. */
 export async function main(args: readonly string[]): Promise<number> {
   let status = 0;
-  const program = createProgram((value) => status = value);
+  const program = createProgram((value) => status = value, args);
   // The flags may be what is wrong, so they are looked for in the raw arguments.
   const console = new Console({ json: args.includes("--json"), color: colorIn(args) });
   let help = "";

@@ -3,7 +3,8 @@
  * what it needs.
  */
 import { Argument, Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { backupCommands } from "./program/backup.ts";
+import { BACKUP_COMMANDS } from "./program/backup.ts";
+import { addCommands, calledIn, type CommandTable, type Finish } from "./program/by_need.ts";
 import { EXIT_STATUS } from "./exit_status.ts";
 import {
   examples,
@@ -49,12 +50,26 @@ Other targets:
             target vm.view; afterwards umount vm.view;
             or qemu-nbd -c /dev/nbd0 vm.qcow2; target /dev/nbd0`;
 
+const DISK_COMMANDS: CommandTable = {
+  info: infoCommand,
+  map: mapCommand,
+  check: checkCommand,
+  compare: compareCommand,
+  inspect: inspectCommand,
+  apply: applyCommand,
+};
+
+/** The name of none. */
+const NO_COMMAND = "";
+
 /**
  * Builds the tree.
  *
  * @param finish Takes the exit status of the command that ran.
+ * @param words The command line. Where it begins with commands, those are built and no others, since to build all takes
+ * a sixth of a short run.
  */
-export function createProgram(finish: (status: number) => void): Command {
+export function createProgram(finish: Finish, words: readonly string[] = []): Command {
   const program = new Command("regrain")
     .description(
       "Moves virtual disks off VMware and keeps them safe: applies snapshot deltas, backs disks up.",
@@ -63,23 +78,33 @@ export function createProgram(finish: (status: number) => void): Command {
     .showHelpAfterError("(regrain --help shows what there is)")
     .addHelpText("after", exitStatusText());
   program.commandsGroup("Disks:");
-  program.addCommand(infoCommand(finish));
-  program.addCommand(mapCommand(finish));
-  program.addCommand(checkCommand(finish));
-  program.addCommand(compareCommand(finish));
-  program.addCommand(inspectCommand(finish));
-  program.addCommand(applyCommand(finish));
-  program.commandsGroup("Backups:");
-  for (const command of backupCommands(finish)) program.addCommand(command);
-  program.commandsGroup("This program:");
-  program.addCommand(completionCommand(finish, program));
-  program.addCommand(manCommand(finish, program));
-  program.addCommand(helpCommand(finish, program));
+  const own: CommandTable = {
+    completion: (finish) => completionCommand(finish, program),
+    man: (finish) => manCommand(finish, program),
+    help: (finish) => helpCommand(finish, program),
+  };
+  const tables: Record<string, CommandTable> = {
+    "Disks:": DISK_COMMANDS,
+    "Backups:": BACKUP_COMMANDS,
+    "This program:": own,
+  };
+  // Those of the last group are about all the others, and need them.
+  const alone = isVersionAlone(words)
+    ? NO_COMMAND
+    : calledIn({ ...DISK_COMMANDS, ...BACKUP_COMMANDS }, words);
+  for (const [group, table] of Object.entries(tables)) {
+    program.commandsGroup(group);
+    addCommands(program as unknown as CommandUnknownOpts, table, { finish, words, alone });
+  }
   arrangeHelp(program);
   return program as unknown as Command;
 }
 
-function infoCommand(finish: (status: number) => void) {
+function isVersionAlone([word, ...more]: readonly string[]): boolean {
+  return (word === "--version" || word === "-V") && more.length === 0;
+}
+
+function infoCommand(finish: Finish) {
   const command = new Command("info")
     .summary("what an image is: format, chain, sizes, health")
     .description(
@@ -102,7 +127,7 @@ function infoCommand(finish: (status: number) => void) {
     );
 }
 
-function mapCommand(finish: (status: number) => void) {
+function mapCommand(finish: Finish) {
   const command = new Command("map")
     .summary("the runs of an image: table, JSON or heat map")
     .description(
@@ -121,7 +146,7 @@ function mapCommand(finish: (status: number) => void) {
     .action(async (images, flags) => finish(await (await import("./commands/map.ts")).runMap(images, flags)));
 }
 
-function checkCommand(finish: (status: number) => void) {
+function checkCommand(finish: Finish) {
   const command = new Command("check")
     .summary("what is wrong with an image, and where")
     .description(
@@ -142,7 +167,7 @@ function checkCommand(finish: (status: number) => void) {
     );
 }
 
-function compareCommand(finish: (status: number) => void) {
+function compareCommand(finish: Finish) {
   const command = new Command("compare")
     .summary("whether two disks read the same, and where they first do not")
     .description(
@@ -175,7 +200,7 @@ function compareCommand(finish: (status: number) => void) {
     );
 }
 
-function inspectCommand(finish: (status: number) => void) {
+function inspectCommand(finish: Finish) {
   const command = new Command("inspect")
     .summary("look at images in the browser")
     .description(
@@ -204,7 +229,7 @@ function inspectCommand(finish: (status: number) => void) {
     );
 }
 
-function applyCommand(finish: (status: number) => void) {
+function applyCommand(finish: Finish) {
   const command = new Command("apply")
     .summary("write deltas onto an image file or block device")
     .description(
@@ -258,7 +283,7 @@ function applyCommand(finish: (status: number) => void) {
     );
 }
 
-function completionCommand(finish: (status: number) => void, program: CommandUnknownOpts) {
+function completionCommand(finish: Finish, program: CommandUnknownOpts) {
   return new Command("completion")
     .summary("what completes commands, flags and values in a shell")
     .description("Prints a script that completes commands, flags and their values in a shell.")
@@ -277,7 +302,7 @@ function completionCommand(finish: (status: number) => void, program: CommandUnk
     .action(async (shell) => finish((await import("./commands/manual.ts")).runCompletion(shell, program)));
 }
 
-function manCommand(finish: (status: number) => void, program: CommandUnknownOpts) {
+function manCommand(finish: Finish, program: CommandUnknownOpts) {
   return new Command("man")
     .summary("the manual page")
     .description("Prints the manual page, as man and mandoc read it.")

@@ -33,7 +33,9 @@ const FORCE_HINT = "unmount it first, or write to it all the same with --force";
  */
 export function refuseWhenInUse(system: SystemFiles, target: Candidate, options: { force: boolean }): void {
   const { path, identity } = target;
-  const swap = swapArea(system, identity) ?? swapOnShared(system, identity);
+  const loops = attachedLoops(system);
+  const shared = loopsOverTheSame(system, identity, loops);
+  const swap = swapArea(system, identity) ?? swapOn(system, shared);
   if (swap !== undefined) {
     throw new RegrainError("TARGET_BUSY", `the system swaps to ${swap}`, {
       path,
@@ -48,8 +50,10 @@ export function refuseWhenInUse(system: SystemFiles, target: Candidate, options:
       hint: FORCE_HINT,
     });
   }
-  refuseWhenShared(system, target);
-  const loop = identity.rdev === undefined ? loopOver(system, identity) : undefined;
+  refuseWhenShared(system, target, shared);
+  const loop = identity.rdev === undefined
+    ? loops.find(({ backing }) => isSameFile(backing.of, identity))?.path
+    : undefined;
   if (loop !== undefined) {
     throw new RegrainError("TARGET_BUSY", `it is attached to the loop device ${loop}`, {
       path,
@@ -60,8 +64,12 @@ export function refuseWhenInUse(system: SystemFiles, target: Candidate, options:
 }
 
 /** Refuses what is mounted through another loop device: the kernel does not know that both are one. */
-function refuseWhenShared(system: SystemFiles, { path, identity }: Candidate): void {
-  for (const loop of loopsOverTheSame(system, identity)) {
+function refuseWhenShared(
+  system: SystemFiles,
+  { path, identity }: Candidate,
+  shared: readonly Loop[],
+): void {
+  for (const loop of shared) {
     const mountPoint = mountedAt(system, loop.identity);
     if (mountPoint === undefined) continue;
     const what = identity.rdev === undefined
@@ -74,10 +82,8 @@ function refuseWhenShared(system: SystemFiles, { path, identity }: Candidate): v
   }
 }
 
-function swapOnShared(system: SystemFiles, identity: Identity): string | undefined {
-  return loopsOverTheSame(system, identity)
-    .map((loop) => swapArea(system, loop.identity))
-    .find((area) => area !== undefined);
+function swapOn(system: SystemFiles, loops: readonly Loop[]): string | undefined {
+  return loops.map((loop) => swapArea(system, loop.identity)).find((area) => area !== undefined);
 }
 
 /** Says why the kernel did not give a device out: who holds it, as far as the system tells. */
@@ -114,9 +120,10 @@ export function refuseReadOnlyDevice(system: SystemFiles, target: Candidate): vo
 
 /** Why somebody may write to a file or a device that is to be read: it is mounted to be written, or swapped to. */
 export function usedFor(system: SystemFiles, identity: Identity): string | undefined {
-  const swap = swapArea(system, identity) ?? swapOnShared(system, identity);
+  const shared = loopsOverTheSame(system, identity, attachedLoops(system));
+  const swap = swapArea(system, identity) ?? swapOn(system, shared);
   if (swap !== undefined) return `the system swaps to ${swap}`;
-  const devices = [identity, ...loopsOverTheSame(system, identity).map((loop) => loop.identity)];
+  const devices = [identity, ...shared.map((loop) => loop.identity)];
   for (const device of devices) {
     const mount = mountOf(system, device, ({ isReadOnly }) => !isReadOnly);
     if (mount !== undefined) return `it, or a partition of it, is mounted at ${mount.mountPoint}`;
@@ -195,11 +202,6 @@ function isOnTarget(system: SystemFiles, path: string, target: Identity): boolea
   return area !== undefined && area.device === target.device && area.inode === target.inode;
 }
 
-/** The attached loop device that a file is behind. */
-function loopOver(system: SystemFiles, file: Identity): string | undefined {
-  return attachedLoops(system).find(({ backing }) => isSameFile(backing.of, file))?.path;
-}
-
 /** A stretch of a file or device, in bytes. */
 interface Backing {
   readonly of: Pick<Identity, "device" | "inode" | "rdev">;
@@ -216,17 +218,16 @@ interface Loop {
 /** Loop devices that have something behind them which can be named. */
 function attachedLoops(system: SystemFiles): Loop[] {
   return system.list("/sys/block").filter((name) => name.startsWith("loop")).flatMap((name) => {
-    const device = readLine(system, `/sys/block/${name}/dev`);
     const backing = backingBelow(system, `/sys/block/${name}`);
     if (backing === undefined) return [];
+    const device = readLine(system, `/sys/block/${name}/dev`);
     const rdev = device === undefined ? undefined : deviceNumber(device);
     return [{ path: `/dev/${name}`, identity: { device: NaN, inode: NaN, rdev }, backing }];
   });
 }
 
-/** Other loop devices that show some of the bytes of a target, however many loop devices lie between. */
-function loopsOverTheSame(system: SystemFiles, target: Identity): Loop[] {
-  const loops = attachedLoops(system);
+/** Those loop devices that show some of the bytes of a target, however many lie between, and are not the target. */
+function loopsOverTheSame(system: SystemFiles, target: Identity, loops: readonly Loop[]): Loop[] {
   const own = target.rdev === undefined ? undefined : wholeDevice(system, target.rdev);
   // What is behind the target, down to what is behind nothing else.
   const known: Backing[] = [{ of: target, fromBytes: 0, toBytes: Infinity }];

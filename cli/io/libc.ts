@@ -39,8 +39,18 @@ export const LIBC_SYMBOLS = {
   closedir: { parameters: ["pointer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+type Symbols = Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"];
+
 /** libc, and the name of the error of the last call that failed: look before anything else is called. */
-export type Libc = Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"] & { readonly errno: () => string };
+export type Libc = Symbols & { readonly errno: () => string };
+
+/**
+ * What every command calls. To declare a function costs a third of a millisecond, because Deno compiles a way into it;
+ * the others are declared when they are called for the first time.
+ */
+const CALLED_BY_ALL = [
+  ...["__errno_location", "open", "close", "pread", "statx", "realpath", "readlink"],
+] as const satisfies readonly (keyof Symbols)[];
 
 export const O_RDONLY = 0;
 export const O_RDWR = 2;
@@ -112,9 +122,40 @@ export const BLKFLSBUF = 0x1261n;
 /** Zeroes a stretch of a device: u64 start and u64 length, in bytes. */
 export const BLKZEROOUT = 0x127fn;
 
-/** Wraps the functions that linux.ts has loaded. */
-export function wrapLibc(symbols: Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"]): Libc {
-  return { ...symbols, errno: errnoReader(symbols.__errno_location()) };
+/** What a function is called in the library: some are declared twice. */
+export function nameInLibrary(name: keyof Symbols): string {
+  const symbol = LIBC_SYMBOLS[name];
+  return "name" in symbol ? symbol.name : name;
+}
+
+type Names = readonly (keyof Symbols)[];
+
+/**
+ * The functions of a library that linux.ts loads.
+ *
+ * @param load Declares functions by their names, and makes sure that others are there.
+ * @throws {Error} when one of them all is missing: later would be too late for that.
+ */
+export function wrapLibc(load: (functions: Names, others: Names) => Partial<Symbols>): Libc {
+  const names = Object.keys(LIBC_SYMBOLS) as (keyof Symbols)[];
+  const isLate = (name: keyof Symbols) => !(CALLED_BY_ALL as Names).includes(name);
+  const late = names.filter(isLate);
+  const symbols = { ...load(names.filter((name) => !isLate(name)), late) } as Symbols;
+  for (const name of late) declareLate(symbols, name, () => load([name], [])[name]);
+  return Object.assign(symbols, { errno: errnoReader(symbols.__errno_location()) });
+}
+
+/** Makes a function that is declared by its first use, and a plain member from then on. */
+function declareLate(symbols: Symbols, name: keyof Symbols, declare: () => unknown): void {
+  Object.defineProperty(symbols, name, {
+    configurable: true,
+    enumerable: true,
+    get() {
+      const value = declare();
+      Object.defineProperty(symbols, name, { value, configurable: true, enumerable: true });
+      return value;
+    },
+  });
 }
 
 /** A thread's errno never moves and an isolate stays on its thread, so no call stands between failure and look. */

@@ -30,6 +30,7 @@ import {
   F_SETPIPE_SZ,
   type Libc,
   LIBC_SYMBOLS,
+  nameInLibrary,
   O_CREAT,
   O_EXCL,
   O_PATH,
@@ -71,7 +72,12 @@ function loadLibc(): Libc {
   const failures: string[] = [];
   for (const library of LIBRARIES) {
     try {
-      return wrapLibc(Deno.dlopen(library, LIBC_SYMBOLS).symbols);
+      return wrapLibc((functions, others) => {
+        const declared = functions.map((name) => [name, LIBC_SYMBOLS[name]]);
+        // The address alone: to look it up costs next to nothing.
+        const there = others.map((name) => [name, { name: nameInLibrary(name), type: "pointer" }]);
+        return Deno.dlopen(library, Object.fromEntries([...declared, ...there])).symbols;
+      });
     } catch (cause) {
       failures.push(cause instanceof Error ? cause.message : String(cause));
     }

@@ -1,5 +1,6 @@
 /** The commands on backup repositories. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { addCommands, calledIn, type CommandTable, type Finish } from "./by_need.ts";
 import {
   examples,
   formatOption,
@@ -9,21 +10,17 @@ import {
   withRepository,
   withSafeguards,
 } from "./flags.ts";
-import { keepingCommands, repoKeepingCommands } from "./keeping.ts";
-
-type Finish = (status: number) => void;
+import { KEEPING_COMMANDS, REPO_KEEPING_COMMANDS } from "./keeping.ts";
 
 /** Every command on backups, in the order in which the help shows them. */
-export function backupCommands(finish: Finish): CommandUnknownOpts[] {
-  return [
-    backupCommand(finish),
-    restoreCommand(finish),
-    snapshotsCommand(finish),
-    ...keepingCommands(finish),
-    gcCommand(finish),
-    repoCommand(finish),
-  ] as unknown as CommandUnknownOpts[];
-}
+export const BACKUP_COMMANDS: CommandTable = {
+  backup: backupCommand,
+  restore: restoreCommand,
+  snapshots: snapshotsCommand,
+  ...KEEPING_COMMANDS,
+  gc: gcCommand,
+  repo: repoCommand,
+};
 
 function backupCommand(finish: Finish) {
   const command = new Command("backup")
@@ -238,37 +235,45 @@ function gcCommand(finish: Finish) {
     .action(async (flags) => finish(await (await import("../commands/gc.ts")).runGc(flags)));
 }
 
-function repoCommand(finish: Finish) {
+function repoCommand(finish: Finish, words: readonly string[]) {
+  const table: CommandTable = {
+    init: repoInitCommand,
+    info: repoInfoCommand,
+    ...REPO_KEEPING_COMMANDS,
+    import: importCommand,
+  };
   const repo = new Command("repo")
     .summary("make a repository, and look after it")
     .description("Makes a repository, and looks after it.");
-  repo.addCommand(
-    withCommon(withRepository(
-      new Command("init")
-        .summary("make a repository")
-        .description("Makes a repository in an empty folder or bucket, and looks what the store can do.")
-        .option("--chunk-size <SIZE>", "size of the pieces disks are cut into: 1M to 64M; 4M by default")
-        .option(
-          "--encrypt",
-          "encrypt everything with a passphrase, from --passphrase-file, --passphrase-command or REGRAIN_PASSPHRASE",
-        ),
-    ))
-      .addHelpText(
-        "after",
-        examples("regrain repo init --repo /backups", "regrain repo init --encrypt --repo s3://bucket/vms"),
-      )
-      .action(async (flags) => finish(await (await import("../commands/repo.ts")).runRepoInit(flags))),
-  );
-  repo.addCommand(
-    withCommon(withRepository(
-      new Command("info").summary("what a repository is").description("Prints what a repository is."),
-    ))
-      .addHelpText("after", examples("regrain repo info --repo /backups"))
-      .action(async (flags) => finish(await (await import("../commands/repo.ts")).runRepoInfo(flags))),
-  );
-  for (const command of repoKeepingCommands(finish)) repo.addCommand(command);
-  repo.addCommand(importCommand(finish) as unknown as Command);
+  const alone = calledIn(table, words);
+  addCommands(repo as unknown as CommandUnknownOpts, table, { finish, words, alone });
   return repo;
+}
+
+function repoInitCommand(finish: Finish) {
+  const command = new Command("init")
+    .summary("make a repository")
+    .description("Makes a repository in an empty folder or bucket, and looks what the store can do.")
+    .option("--chunk-size <SIZE>", "size of the pieces disks are cut into: 1M to 64M; 4M by default")
+    .option(
+      "--encrypt",
+      "encrypt everything with a passphrase, from --passphrase-file, --passphrase-command or REGRAIN_PASSPHRASE",
+    );
+  return withCommon(withRepository(command))
+    .addHelpText(
+      "after",
+      examples("regrain repo init --repo /backups", "regrain repo init --encrypt --repo s3://bucket/vms"),
+    )
+    .action(async (flags) => finish(await (await import("../commands/repo.ts")).runRepoInit(flags)));
+}
+
+function repoInfoCommand(finish: Finish) {
+  const command = new Command("info").summary("what a repository is").description(
+    "Prints what a repository is.",
+  );
+  return withCommon(withRepository(command))
+    .addHelpText("after", examples("regrain repo info --repo /backups"))
+    .action(async (flags) => finish(await (await import("../commands/repo.ts")).runRepoInfo(flags)));
 }
 
 function importCommand(finish: Finish) {

@@ -1,35 +1,30 @@
 /** The commands that look after what is backed up: keep, hold, verify, compare, copy, count. */
-import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
+import type { CommandTable, Finish } from "./by_need.ts";
 import { examples, progressOption, withCommon, withOtherStore, withRepository } from "./flags.ts";
-
-type Finish = (status: number) => void;
 
 /** What a snapshot is called on the command line. */
 const SNAPSHOT = "VM/DISK@latest, VM/DISK@<first letters of an id>, VM/DISK@<time>, or an id";
 
 /** Commands of their own, in the order in which the help shows them. */
-export function keepingCommands(finish: Finish): CommandUnknownOpts[] {
-  return [
-    diffCommand(finish),
-    verifyCommand(finish),
-    holdCommand(finish),
-    releaseCommand(finish),
-    pruneCommand(finish),
-    forgetCommand(finish),
-  ] as unknown as CommandUnknownOpts[];
-}
+export const KEEPING_COMMANDS: CommandTable = {
+  diff: diffCommand,
+  verify: verifyCommand,
+  hold: holdCommand,
+  release: releaseCommand,
+  prune: pruneCommand,
+  forget: forgetCommand,
+};
 
 /** Commands below `regrain repo`. */
-export function repoKeepingCommands(finish: Finish): CommandUnknownOpts[] {
-  return [
-    activeCommand(finish),
-    checkCommand(finish),
-    repairCommand(finish),
-    statsCommand(finish),
-    copyCommand(finish),
-    keyCommand(finish),
-  ] as unknown as CommandUnknownOpts[];
-}
+export const REPO_KEEPING_COMMANDS: CommandTable = {
+  active: activeCommand,
+  check: checkCommand,
+  repair: repairCommand,
+  stats: statsCommand,
+  copy: copyCommand,
+  key: keyCommand,
+};
 
 function diffCommand(finish: Finish) {
   const command = new Command("diff")

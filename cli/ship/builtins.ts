@@ -5,19 +5,31 @@
 
 /** A module in the text begins with its path in a comment. */
 const MODULE = /^\/\/ \S+\.(?:[cm]?[jt]sx?|wasm|json|html)$/;
+/** A module that calls it `process` hides the global one. */
+const GET_BUILTIN = "globalThis.process.getBuiltinModule";
 const IMPORT = /^import (.+) from "(node:[\w/]+)";$/;
 /** The function that starts a module, and after it the line that names the module. */
 const STARTER = /^var \w+ = __esm\(\{$/;
 
+/** How `deno bundle` gives CommonJS modules their `require`: with the module system of Node.js in every start. */
+const REQUIRE =
+  /^import \{ createRequire as (\w+) \} from "node:module";\nvar (\w+) = \1\(import\.meta\.url\);$/m;
+
 /** Rewrites one file of a bundle. An import that does not look as it should stays as it is. */
-export function withLazyBuiltins(text: string): string {
+export function withLazyBuiltins(bundled: string): string {
+  const text = bundled.replace(
+    REQUIRE,
+    (_, _maker, name) =>
+      `var ${name} = (id) => ${GET_BUILTIN}("node:module").createRequire(import.meta.url)(id);`,
+  );
   const lines = text.split("\n");
   for (const [i, line] of lines.entries()) {
     const [, names, builtin] = IMPORT.exec(line) ?? [];
     if (names === undefined) continue;
     const starter = starterOf(lines, i);
-    if (starter === undefined) lines[i] = lazyObject(names, builtin!) ?? line;
-    else {
+    if (starter === undefined) {
+      lines[i] = lazyObject(names, builtin!) ?? lazyMembers({ names, builtin: builtin!, text }) ?? line;
+    } else {
       lines[i] = `var ${declaredIn(names).join(", ")};`;
       lines[starter + 1] += ` ${assignmentOf(names, builtin!)}`;
     }
@@ -59,7 +71,30 @@ function assignmentOf(names: string, builtin: string): string {
 function lazyObject(names: string, builtin: string): string | undefined {
   if (pairsIn(names) !== undefined) return undefined;
   const [name] = declaredIn(names);
-  // A module that calls it `process` hides the global one.
-  const get = `(_, member) => globalThis.process.getBuiltinModule("${builtin}")[member]`;
-  return `var ${name} = new Proxy({}, { get: ${get} });`;
+  return `var ${name} = new Proxy({}, { get: (_, member) => ${GET_BUILTIN}("${builtin}")[member] });`;
+}
+
+/** Members of a module that nothing is done with but to call them, or but to ask them for theirs, as `Buffer.from`. */
+function lazyMembers(of: { names: string; builtin: string; text: string }): string | undefined {
+  const members: string[] = [];
+  for (const [member, name = member] of pairsIn(of.names) ?? []) {
+    const found = `${GET_BUILTIN}("${of.builtin}").${member}`;
+    const uses = usesOf(name!, of.text);
+    if (uses === "calls") members.push(`var ${name} = (...values) => ${found}(...values);`);
+    else if (uses === "members") {
+      members.push(`var ${name} = new Proxy({}, { get: (_, member) => ${found}[member] });`);
+    } else return undefined;
+  }
+  return members.join(" ");
+}
+
+/** What is done with a name wherever it stands in code. */
+function usesOf(name: string, text: string): "calls" | "members" | undefined {
+  const code = text.split("\n").filter((line) => !IMPORT.test(line) && !/^\s*(\/\/|\/?\*)/.test(line)).join(
+    "\n",
+  );
+  const uses = [...code.matchAll(new RegExp(`(\\bnew |\\.)?(?<![\\w$])${name}(?![\\w$])(.?)`, "g"))];
+  const own = uses.filter(([, before]) => before !== ".");
+  if (own.every(([, before, after]) => before === undefined && after === "(")) return "calls";
+  return own.every(([, before, after]) => before === undefined && after === ".") ? "members" : undefined;
 }

@@ -15,7 +15,7 @@ export interface Context {
   readonly names: SearchOptions;
   readonly inflate: Inflater;
   /** What unpacks other streams than zlib's. */
-  readonly unpackers?: Unpackers;
+  readonly unpackers: Unpackers;
   readonly ignoreJournal: boolean;
   /** What the user says that the images are which are named as disks; `undefined`: their names decide. */
   readonly format: ImageFormat | undefined;

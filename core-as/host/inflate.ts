@@ -55,11 +55,11 @@ function inflateStretch(
   return out.subarray(0, length);
 }
 
-/** What unpacks beside zlib streams; what is absent is not to be had, or not faster than the portable one. */
+/** What unpacks beside zlib streams. */
 export interface Unpackers {
   /** Raw deflate, see {@link inflateRawPortable}. */
-  readonly inflateRaw?: Inflater;
-  /** One zstd frame, whole. */
+  readonly inflateRaw: Inflater;
+  /** One zstd frame, whole; absent where it is not to be had. */
   readonly zstd?: Inflater;
 }
 

@@ -1,5 +1,5 @@
 /** Files in memory, for tests that need no disk of this machine. */
-import { inflatePortable } from "../../core-as/host/inflate.ts";
+import { inflatePortable, inflateRawPortable } from "../../core-as/host/inflate.ts";
 import * as kernels from "../../core-as/core.wasm";
 import {
   baseName,
@@ -57,6 +57,7 @@ export function memoryContext(
     },
     names: { search: [], allowOutside: false },
     inflate: inflatePortable,
+    unpackers: { inflateRaw: inflateRawPortable },
     ignoreJournal: false,
     format: undefined,
     warn: () => {},

@@ -1,7 +1,7 @@
 /** A small apply on a machine in memory, with all that makes it safe: every step of it is few bytes. */
 import assert from "node:assert/strict";
 import * as kernels from "../../core-as/core.wasm";
-import { inflatePortable } from "../../core-as/host/inflate.ts";
+import { inflatePortable, inflateRawPortable } from "../../core-as/host/inflate.ts";
 import { type Context, Core, RegrainError } from "../../core-as/host/mod.ts";
 import { applyPipe } from "../../cli/apply/pipe.ts";
 import { type ApplyRequest, intentOf, prepareDeltas } from "../../cli/apply/prepare.ts";
@@ -95,6 +95,7 @@ function contextOf(machine: CrashMachine): Context {
     files: machine.links,
     names,
     inflate: inflatePortable,
+    unpackers: { inflateRaw: inflateRawPortable },
     ignoreJournal: false,
     format: undefined,
     warn: () => {},

@@ -9,6 +9,7 @@
  */
 import assert from "node:assert/strict";
 import { zstdDecompressSync } from "node:zlib";
+import { inflateRawPortable } from "../../core-as/host/inflate.ts";
 import { QCOW2_CASES, Rng } from "../../fixtures/mod.ts";
 import { type Batch, Disk, openLink, RegrainError, surveyLink } from "../../core-as/host/mod.ts";
 import { core, memoryContext, memorySource, readWhole } from "../helpers/memory.ts";
@@ -54,7 +55,10 @@ function mutate(bytes: Uint8Array<ArrayBuffer>, rng: Rng): Uint8Array<ArrayBuffe
 /** The same files, whose reads are counted and bounded. */
 function watchedContext(bytes: Uint8Array) {
   const context = memoryContext({ [NAME]: bytes }, {
-    unpackers: { zstd: (packed, maxBytes) => zstdDecompressSync(packed, { maxOutputLength: maxBytes }) },
+    unpackers: {
+      inflateRaw: inflateRawPortable,
+      zstd: (packed, maxBytes) => zstdDecompressSync(packed, { maxOutputLength: maxBytes }),
+    },
   });
   let reads = 0;
   const open = (path: string) => {

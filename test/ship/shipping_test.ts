@@ -196,7 +196,11 @@ Deno.test("there is a task for every system", () => {
 Deno.test("imports of node: modules load with the module that has them, or with their first use", () => {
   const text = [
     'import whole from "node:path";',
-    'import { inherits } from "node:util";',
+    'import { EventEmitter } from "node:events";',
+    'import { inspect as inspect2, format } from "node:util";',
+    'import { Buffer } from "node:buffer";',
+    "class Command extends EventEmitter {}",
+    "inspect2(format(x.inspect2, Buffer.from(1)));",
     "// cli/lazy.ts",
     'import { a, b as c } from "node:zlib";',
     'import * as d from "node:os";',
@@ -210,7 +214,13 @@ Deno.test("imports of node: modules load with the module that has them, or with 
   ].join("\n");
   assert.deepEqual(withLazyBuiltins(text).split("\n"), [
     'var whole = new Proxy({}, { get: (_, member) => globalThis.process.getBuiltinModule("node:path")[member] });',
-    'import { inherits } from "node:util";',
+    'import { EventEmitter } from "node:events";',
+    'var inspect2 = (...values) => globalThis.process.getBuiltinModule("node:util").inspect(...values); ' +
+    'var format = (...values) => globalThis.process.getBuiltinModule("node:util").format(...values);',
+    "var Buffer = new Proxy({}, { get: (_, member) => " +
+    'globalThis.process.getBuiltinModule("node:buffer").Buffer[member] });',
+    "class Command extends EventEmitter {}",
+    "inspect2(format(x.inspect2, Buffer.from(1)));",
     "// cli/lazy.ts",
     "var a, c;",
     "var d;",
@@ -223,6 +233,14 @@ Deno.test("imports of node: modules load with the module that has them, or with 
     "});",
     "// cli/eager.ts",
   ]);
+  const required = [
+    'import { createRequire as make } from "node:module";',
+    "var __require = make(import.meta.url);",
+  ].join("\n");
+  assert.equal(
+    withLazyBuiltins(required),
+    'var __require = (id) => globalThis.process.getBuiltinModule("node:module").createRequire(import.meta.url)(id);',
+  );
   const late = (path: string) => `await import(${path})`;
   assert.equal(withLazyModules(late('"./x.js"')), late('new URL("./x.js", import.meta.url).href'));
 });
@@ -257,6 +275,7 @@ Deno.test("install puts a command, its manual and completions below a prefix, an
     const env = { XDG_STATE_HOME: `${folder}/state` };
     const regrain = (...args: string[]) => run(command, args, { cwd: work, env });
     assertWorks(regrain, work);
+    assertStartsLean(`${prefix}/lib/regrain`);
     // The client of S3 is loaded late, with the modules for the network.
     const denied = regrain("snapshots", "--repo", "s3://bucket/vms", "--endpoint", "http://127.0.0.1:1");
     assert.equal(denied.code, 7, denied.stderr);
@@ -290,6 +309,22 @@ Deno.test("install puts a command, its manual and completions below a prefix, an
     assert.equal(Deno.readTextFileSync(command), "somebody else's");
     assert.equal(ship("install", ["install", "--prefx", prefix]).code, 2);
   }));
+
+/** Deno's modules for Node.js take a third of a short run: no start loads one but what commander is made of. */
+function assertStartsLean(program: string): void {
+  const apply = [...Deno.readDirSync(program)].find(({ name }) => /^apply-\w+\.js$/.test(name))!.name;
+  const loaded = new Set(["main.js", apply]);
+  const builtins = new Set<string>();
+  for (const name of loaded) {
+    const text = Deno.readTextFileSync(`${program}/${name}`);
+    for (const [, from] of text.matchAll(/^(?:import|\}) ?(?:.* )?(?:from )?"([^"]+)";$/gm)) {
+      if (from!.startsWith("node:")) builtins.add(from!);
+      else loaded.add(from!.replace("./", ""));
+    }
+  }
+  assert.ok(loaded.size > 20, [...loaded].join(" "));
+  assert.deepEqual([...builtins], ["node:events"]);
+}
 
 /** An older Deno, and none at all. */
 function assertOldDenoSays(command: string, folder: string): void {

@@ -58,8 +58,13 @@ function kindOf(head: Uint8Array): Kind {
 
 /** The format of another program that bytes start with. */
 export function foreignOf(head: Uint8Array): string | undefined {
-  const text = Array.from(head, (byte) => String.fromCharCode(byte)).join("");
-  return FOREIGN.find(({ at, magic }) => text.startsWith(magic, at))?.name;
+  return FOREIGN.find(({ at, magic }) => startsAt(head, at, magic))?.name;
+}
+
+/** Whether bytes stand at a place, each given as a character. */
+function startsAt(bytes: Uint8Array, at: number, magic: string): boolean {
+  for (let i = 0; i < magic.length; i++) if (bytes[at + i] !== magic.charCodeAt(i)) return false;
+  return true;
 }
 
 /** What each kind is called in a sentence. */

@@ -7,7 +7,7 @@ import {
   SECTOR_SIZE,
   type Source,
 } from "../../../core-as/host/mod.ts";
-import { inflatePortable } from "../../../core-as/host/inflate.ts";
+import { inflatePortable, inflateRawPortable } from "../../../core-as/host/inflate.ts";
 import {
   type ChunkEntry,
   contentStem,
@@ -76,6 +76,7 @@ export class SnapshotDisk implements OpenFiles {
       files: this,
       names: { search: [], allowOutside: false },
       inflate: inflatePortable,
+      unpackers: { inflateRaw: inflateRawPortable },
       ignoreJournal: false,
       format: undefined,
       warn: () => undefined,

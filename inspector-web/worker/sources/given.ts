@@ -10,7 +10,7 @@ import {
   RegrainError,
   type Source,
 } from "../../../core-as/host/mod.ts";
-import { inflatePortable } from "../../../core-as/host/inflate.ts";
+import { inflatePortable, inflateRawPortable } from "../../../core-as/host/inflate.ts";
 import type { GivenFile } from "../../shared/protocol.ts";
 import { BlobSource } from "./blob_source.ts";
 import { RangeSource } from "./range_source.ts";
@@ -79,6 +79,7 @@ export class GivenFiles implements OpenFiles {
       files: this,
       names: { search, allowOutside: false },
       inflate: inflatePortable,
+      unpackers: { inflateRaw: inflateRawPortable },
       ignoreJournal: false,
       format: undefined,
       warn: () => undefined,

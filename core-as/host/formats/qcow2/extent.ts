@@ -6,7 +6,7 @@
 import { DamagedGrains } from "../damaged_grains.ts";
 import { RegrainError } from "../../errors.ts";
 import type { Extent, Finding, HeaderField, Region } from "../../extent.ts";
-import { type Inflater, inflateRawPortable, type Unpackers } from "../../inflate.ts";
+import type { Inflater, Unpackers } from "../../inflate.ts";
 import { readBytes, type Source } from "../../source.ts";
 import { ceilDiv, SECTOR_SIZE, toSafe } from "../../units.ts";
 import { ClusterData } from "./clusters.ts";
@@ -47,7 +47,7 @@ function fieldsOf(headerBytes: number): HeaderField[] {
 export async function openQcow2(
   file: Source,
   header: Qcow2Header,
-  unpackers: Unpackers = {},
+  unpackers: Unpackers,
 ): Promise<Extent> {
   const { capacitySectors, clusterBytes, isExtended, headerBytes } = header;
   const tables = new ClusterTables(file, header);
@@ -98,7 +98,7 @@ export async function openQcow2(
 }
 
 function unpackerOf(file: Source, { compression }: Qcow2Header, unpackers: Unpackers): Inflater {
-  if (compression === "zlib") return unpackers.inflateRaw ?? inflateRawPortable;
+  if (compression === "zlib") return unpackers.inflateRaw;
   const { zstd } = unpackers;
   if (zstd) return (packed, maxBytes) => zstd(zstdFrame(packed), maxBytes);
   throw new RegrainError(

@@ -13,9 +13,11 @@ import { Disk } from "../../disk/disk.ts";
 import { openLink } from "../../disk/open_link.ts";
 import { surveyLink } from "../../disk/survey.ts";
 import type { ErrorCode, RegrainError } from "../../errors.ts";
+import { inflateRawPortable } from "../../inflate.ts";
 
 type Bytes = Record<string, Uint8Array>;
 const unpackers = {
+  inflateRaw: inflateRawPortable,
   zstd: (packed: Uint8Array, maxBytes: number) => zstdDecompressSync(packed, { maxOutputLength: maxBytes }),
 };
 const contextOf = (files: Bytes, warned: string[] = []) =>

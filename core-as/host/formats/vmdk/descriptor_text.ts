@@ -155,9 +155,11 @@ function unitsOf(body: Uint8Array, mark: Mark): string {
 /** Text of many characters, put together in pieces that a call can take. */
 function inPieces(count: number, charCode: (index: number) => number): string {
   const pieces: string[] = [];
+  const codes = new Uint16Array(Math.min(HEAD_BYTES, count));
   for (let from = 0; from < count; from += HEAD_BYTES) {
-    const codes = Array.from({ length: Math.min(HEAD_BYTES, count - from) }, (_, i) => charCode(from + i));
-    pieces.push(String.fromCharCode(...codes));
+    const length = Math.min(HEAD_BYTES, count - from);
+    for (let i = 0; i < length; i++) codes[i] = charCode(from + i);
+    pieces.push(String.fromCharCode(...codes.subarray(0, length)));
   }
   return pieces.join("");
 }
