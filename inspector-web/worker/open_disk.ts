@@ -4,7 +4,7 @@ import type { View } from "../shared/protocol.ts";
 import type { Bench } from "./disk/bench.ts";
 import type { OpenFiles } from "./sources/given.ts";
 import type { MapRuns } from "./disk/map_json.ts";
-import type { Plan } from "./disk/open.ts";
+import type { Plan } from "./disk/plan.ts";
 import type { Runs } from "./disk/runs.ts";
 import type { Scan } from "./map/scan.ts";
 import type { Scans } from "./map/scans.ts";

@@ -7,7 +7,7 @@ import { openedChain, openedMap } from "./judgement/facts.ts";
 import { GivenFiles, type OpenFiles } from "./sources/given.ts";
 import type { Item } from "./disk/items.ts";
 import { type MapRuns, parseMap } from "./disk/map_json.ts";
-import { lookAtAll, type Plan, planChain } from "./disk/open.ts";
+import { lookAtAll, type Plan, planChain } from "./disk/plan.ts";
 import type { OpenDisk } from "./open_disk.ts";
 import type { OpenRepository } from "./repository/repository.ts";
 import { Scans } from "./map/scans.ts";

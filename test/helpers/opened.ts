@@ -2,7 +2,7 @@
 import type { FixtureCase } from "../../fixtures/mod.ts";
 import { Bench, Kernels } from "../../inspector-web/worker/disk/bench.ts";
 import { GivenFiles } from "../../inspector-web/worker/sources/given.ts";
-import { lookAtAll, planChain } from "../../inspector-web/worker/disk/open.ts";
+import { lookAtAll, planChain } from "../../inspector-web/worker/disk/plan.ts";
 import { core } from "./memory.ts";
 
 export async function openedBench(fixture: FixtureCase): Promise<Bench> {

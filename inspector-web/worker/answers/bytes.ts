@@ -2,7 +2,7 @@
 import { MIB, readBytes, RegrainError, SECTOR_SIZE } from "../../../core-as/host/mod.ts";
 import { type Answers, CHANGED, UNKNOWN_BELOW } from "../../shared/protocol.ts";
 import type { OpenFiles } from "../sources/given.ts";
-import type { DiskRuns } from "../disk/runs.ts";
+import type { DiskRuns } from "../disk/disk_runs.ts";
 
 /** Owners of zeros and of nothing. */
 const ZERO = -1;

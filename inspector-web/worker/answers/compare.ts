@@ -1,7 +1,8 @@
 /** What the newest link holds, beside what lies below it: how much of it is a change at all. */
 import { MIB, SECTOR_SIZE } from "../../../core-as/host/mod.ts";
 import type { ByteRange, Compared, Comparisons } from "../../shared/protocol.ts";
-import { DATA, type DiskRuns, LENIENT } from "../disk/runs.ts";
+import type { DiskRuns } from "../disk/disk_runs.ts";
+import { DATA, LENIENT } from "../disk/runs.ts";
 
 /** Read at a time, of each side. */
 const PIECE_SECTORS = 4 * MIB / SECTOR_SIZE;

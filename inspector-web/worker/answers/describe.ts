@@ -2,16 +2,8 @@
 import { type Disk, SECTOR_SIZE } from "../../../core-as/host/mod.ts";
 import type { SectorFacts } from "../../shared/protocol.ts";
 import { extentAt } from "../disk/geometry.ts";
-import {
-  continues,
-  DATA,
-  DiskRuns,
-  HOLE,
-  kindName,
-  LENIENT,
-  type PlacedRun,
-  type Runs,
-} from "../disk/runs.ts";
+import { DiskRuns } from "../disk/disk_runs.ts";
+import { continues, DATA, HOLE, kindName, LENIENT, type PlacedRun, type Runs } from "../disk/runs.ts";
 
 /** Steps made to find where a run ends, each way; a run that is longer is shown as far as it was followed. */
 const MAX_STEPS = 64;

@@ -6,7 +6,8 @@
  */
 import { MIB, SECTOR_SIZE } from "../../../core-as/host/mod.ts";
 import { breathe } from "../disk/lock.ts";
-import { type DiskRuns, HOLE, LENIENT, type PlacedRun, ZERO } from "../disk/runs.ts";
+import type { DiskRuns } from "../disk/disk_runs.ts";
+import { HOLE, LENIENT, type PlacedRun, ZERO } from "../disk/runs.ts";
 
 /** Compared at a time, of each side. */
 const PIECE_SECTORS = 4 * MIB / SECTOR_SIZE;

@@ -6,7 +6,8 @@
 import { MIB, RegrainError, SECTOR_SIZE } from "../../../core-as/host/mod.ts";
 import type { Answers, Searched } from "../../shared/protocol.ts";
 import { breathe } from "../disk/lock.ts";
-import { DATA, type DiskRuns, LENIENT } from "../disk/runs.ts";
+import type { DiskRuns } from "../disk/disk_runs.ts";
+import { DATA, LENIENT } from "../disk/runs.ts";
 
 /** No pattern is longer. */
 const MAX_PATTERN_BYTES = 1024;

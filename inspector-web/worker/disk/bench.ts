@@ -6,8 +6,9 @@ import { type Core, Disk, RegrainError } from "../../../core-as/host/mod.ts";
 import type { View } from "../../shared/protocol.ts";
 import type { OpenFiles } from "../sources/given.ts";
 import { Lock } from "./lock.ts";
-import { type Chain, openPlan, type Plan } from "./open.ts";
-import { DiskRuns } from "./runs.ts";
+import { type Chain, openPlan } from "./chain.ts";
+import type { Plan } from "./plan.ts";
+import { DiskRuns } from "./disk_runs.ts";
 
 /** Kernels, and the lock that all that use their memory share. */
 export class Kernels {

@@ -5,7 +5,7 @@ import { core } from "../../../test/helpers/memory.ts";
 import { Bench, Kernels } from "./bench.ts";
 import { openedChain } from "../judgement/facts.ts";
 import { GivenFiles } from "../sources/given.ts";
-import { lookAtAll, planChain } from "./open.ts";
+import { lookAtAll, planChain } from "./plan.ts";
 import { structureOf } from "../answers/structure.ts";
 
 async function opened(dropped: Record<string, Uint8Array<ArrayBuffer>>) {

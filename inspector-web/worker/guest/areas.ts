@@ -10,7 +10,8 @@ import {
 } from "../../../core-as/host/guest/mod.ts";
 import type { Answers, AreaFacts } from "../../shared/protocol.ts";
 import { GuestView } from "./guest_view.ts";
-import { type DiskRuns, kindName, type Runs, walkRuns } from "../disk/runs.ts";
+import type { DiskRuns } from "../disk/disk_runs.ts";
+import { kindName, type Runs, walkRuns } from "../disk/runs.ts";
 
 /** @param merged All links: a partition table is mostly in the base. */
 export async function surveyAreas(merged: DiskRuns): Promise<GuestSurvey> {

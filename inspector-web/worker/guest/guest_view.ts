@@ -1,7 +1,8 @@
 /** A view as its guest sees it. */
 import { type Batch, RegrainError, type Run, SECTOR_SIZE, type Source } from "../../../core-as/host/mod.ts";
 import type { Stretch } from "../../../core-as/host/guest/pieces.ts";
-import { type DiskRuns, kindName, walkRuns } from "../disk/runs.ts";
+import type { DiskRuns } from "../disk/disk_runs.ts";
+import { kindName, walkRuns } from "../disk/runs.ts";
 
 /** The disk as its guest sees it, damage read over. */
 export class GuestView implements Source {

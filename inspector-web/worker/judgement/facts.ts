@@ -4,7 +4,7 @@ import type { FileFacts, JudgementFacts, LinkFacts, Opened, View } from "../../s
 import { deltasOf } from "../disk/bench.ts";
 import { firstJudgement } from "./judgement.ts";
 import type { MapRuns } from "../disk/map_json.ts";
-import type { Chain } from "../disk/open.ts";
+import type { Chain } from "../disk/chain.ts";
 
 /** @param start Index of the link that was asked for. */
 export function openedChain(

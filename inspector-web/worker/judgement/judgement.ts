@@ -13,7 +13,7 @@ import type { JudgementFacts } from "../../shared/protocol.ts";
 import { type Bench, deltasOf } from "../disk/bench.ts";
 import type { ChainSurvey } from "./findings.ts";
 import { GuestView } from "../guest/guest_view.ts";
-import type { Chain } from "../disk/open.ts";
+import type { Chain } from "../disk/chain.ts";
 import { troubleOf } from "../disk/trouble.ts";
 
 const NOTHING: ContentCheck = { agreed: [], against: [] };

@@ -5,7 +5,7 @@
 import { type PlacedExtent, readBytes, type Source } from "../../../core-as/host/mod.ts";
 import { type Geometry, geometryOf } from "../disk/geometry.ts";
 import type { Pyramid } from "./pyramid.ts";
-import type { DiskRuns } from "../disk/runs.ts";
+import type { DiskRuns } from "../disk/disk_runs.ts";
 
 /** Directory read at a time. */
 const PIECE_BYTES = 4 * 1024 * 1024;

@@ -8,7 +8,8 @@ import type { SectorRange } from "../disk/geometry.ts";
 import { breathe, rest } from "../disk/lock.ts";
 import { Preview } from "./preview.ts";
 import { Pyramid } from "./pyramid.ts";
-import { DiskRuns, type Runs, type SumTaker } from "../disk/runs.ts";
+import { DiskRuns, type SumTaker } from "../disk/disk_runs.ts";
+import type { Runs } from "../disk/runs.ts";
 import { Tally } from "./tally.ts";
 
 /** Between two notices. */

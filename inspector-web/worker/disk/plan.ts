@@ -1,22 +1,14 @@
 /**
- * From a heap of dropped files to a chain: which are descriptors, which their extents, who stands on whom.
+ * From a heap of dropped files to the plan of a chain: which are descriptors, which their extents, who stands on whom.
  */
 import {
   type Context,
   type Descriptor,
   type ImageFormat,
   isDelta,
-  isKnownBase,
-  judgeChain,
-  Link,
-  type LinkIdentity,
   MAX_CHAIN_LINKS,
-  openLink,
   RegrainError,
-  type Role,
   SECTOR_SIZE,
-  sharedFile,
-  type Verdict,
 } from "../../../core-as/host/mod.ts";
 import { claimsOf, type Item, lookAt, mayHaveParent, named } from "./items.ts";
 
@@ -27,23 +19,6 @@ export interface Plan {
   readonly names: readonly string[];
   /** Index of the link that was asked for. */
   readonly start: number;
-  readonly remarks: readonly string[];
-}
-
-/** A chain as far as it could be opened. */
-export interface Chain {
-  /** Newest first; at least one. */
-  readonly links: readonly Link[];
-  /** Per link: whether the one below is the one it was made on. */
-  readonly verdicts: readonly (Verdict | undefined)[];
-  /** True when it reaches a base, so that every sector is known. */
-  readonly isWhole: boolean;
-  /** The links, and the base of which only the descriptor is here. */
-  readonly identities: readonly LinkIdentity[];
-  /** True when the last of those is a base. */
-  readonly hasBase: boolean;
-  /** Why a link below the last one cannot be opened, unless that is a base that is merely not here. */
-  readonly broken: RegrainError | undefined;
   readonly remarks: readonly string[];
 }
 
@@ -199,73 +174,4 @@ function leftOver(items: readonly Item[]): string[] {
     }
   }
   return remarks;
-}
-
-/**
- * Opens the links of a plan. Where one below the first cannot be opened the chain ends above it, with a remark.
- *
- * @throws {RegrainError} what opening the newest link may.
- */
-export async function openPlan(plan: Plan, context: Context): Promise<Chain> {
-  const links: Link[] = [];
-  let missing: LinkIdentity | undefined;
-  let broken: RegrainError | undefined;
-  const remarks = [...plan.remarks];
-  for (const name of plan.names) {
-    const above = links.at(-1);
-    const item = plan.items.find((each) => each.name === name);
-    const { role = "image", format } = item ?? {};
-    const opened = await tryOpen(name, { ...context, format }, role);
-    if (item?.remark !== undefined) remarks.push(item.remark);
-    if (opened instanceof Link) {
-      links.push(opened);
-      continue;
-    }
-    if (!above) throw opened;
-    remarks.push(`what ${above.path} was made on cannot be shown: ${opened.message}`);
-    missing = identityOf(name, plan);
-    // Of a base that is not here its descriptor says enough.
-    const isAbsent = opened.code === "NOT_FOUND" && isKnownBase(missing);
-    if (!isAbsent) broken = opened;
-    break;
-  }
-  const shared = sharedFile(links.flatMap(({ extents }) => extents));
-  if (shared !== undefined) {
-    throw new RegrainError("CHAIN_BROKEN", `two links have the same file ${shared}`, {
-      path: links[0]!.path,
-    });
-  }
-  const last = links.at(-1)!;
-  if (!missing && last.delta === true) remarks.push(missingParent(last));
-  const all = missing ? [...links, missing] : links;
-  const identities = broken ? links : all;
-  return {
-    links,
-    verdicts: [...judgeChain(all), ...(missing ? [] : [undefined])],
-    isWhole: last.isBase,
-    identities,
-    hasBase: isKnownBase(identities.at(-1)!),
-    broken,
-    remarks,
-  };
-}
-
-function identityOf(name: string, { items }: Plan): LinkIdentity {
-  const { descriptor, parent } = items.find((each) => each.name === name) ?? {};
-  return { path: name, descriptor, parent, capacitySectors: descriptor?.capacitySectors };
-}
-
-async function tryOpen(name: string, context: Context, role: Role): Promise<Link | RegrainError> {
-  try {
-    return await openLink(name, context, role);
-  } catch (error) {
-    if (error instanceof RegrainError) return error;
-    throw error;
-  }
-}
-
-function missingParent({ path, parent }: Link): string {
-  const hint = parent?.name;
-  const which = hint === undefined ? "its parent" : `its parent "${hint}"`;
-  return `${path} is a delta and ${which} was not dropped: where the delta has nothing, nothing can be shown`;
 }
