@@ -25,6 +25,7 @@ const PARTS = [
   ["environment", /^cli\/environment\.ts$/],
   ["deno-errors", /^cli\/deno_errors\.ts$/],
   ["commands", /^cli\/commands\//],
+  ["report", /^cli\/report\//],
   ["session", /^cli\/session\//],
   ["lanes", /^cli\/lanes\//],
   ["workers", /^cli\/workers\//],
@@ -75,6 +76,7 @@ const ARROWS: Record<Part, readonly Part[]> = {
   ui: [...HOST, "deno-errors"],
   "exit-status": [],
   version: [],
+  report: [...HOST, ...CAPABILITIES, "ui"],
   session: [
     ...HOST,
     ...CAPABILITIES,
@@ -91,6 +93,7 @@ const ARROWS: Record<Part, readonly Part[]> = {
       "version",
       "exit-status",
       "session",
+      "report",
       "child",
       "environment",
       "deno-errors",

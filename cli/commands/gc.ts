@@ -1,17 +1,17 @@
 /** `regrain gc`: removes what no snapshot refers to. */
-import { formatSize, plural, quoteWord, type RegrainError } from "../../core-as/host/mod.ts";
-import { collectGarbage } from "../backup/collect/gc.ts";
-import { backupJson, backupLine } from "./repo_active.ts";
-import { describeActive, type RunningBackup } from "../backup/signs/active.ts";
-import { spanWords } from "../backup/snapshots/times.ts";
-import { UnreadableSnapshots } from "../backup/collect/references.ts";
-import { VERSIONED } from "../store/probe.ts";
+import { quoteWord, type RegrainError } from "../../core-as/host/mod.ts";
 import type { TellingStore } from "../../core-as/host/repo/mod.ts";
-import { type CommonFlags, Console } from "../ui/mod.ts";
-import { refuseHidden, warnOfHidden } from "../session/newest_seen.ts";
-import { openRepository, type RepoFlags, repositoryWords } from "../session/open_repository.ts";
+import { collectGarbage } from "../backup/collect/gc.ts";
+import { UnreadableSnapshots } from "../backup/collect/references.ts";
+import { describeActive } from "../backup/signs/active.ts";
 import { EXIT_INCOMPLETE } from "../exit_status.ts";
+import { gcReport } from "../report/gc.ts";
 import { durationMs } from "../session/durations.ts";
+import { refuseHidden, warnOfHidden } from "../session/newest_seen.ts";
+import { onRepository } from "../session/on_repository.ts";
+import { type RepoFlags, repositoryWords } from "../session/open_repository.ts";
+import { VERSIONED } from "../store/probe.ts";
+import { type CommonFlags, Console } from "../ui/mod.ts";
 
 export interface GcFlags extends CommonFlags, RepoFlags {
   readonly dryRun?: boolean | undefined;
@@ -22,66 +22,29 @@ export interface GcFlags extends CommonFlags, RepoFlags {
 const DEFAULT_WAIT = "1h";
 
 export async function runGc(flags: GcFlags): Promise<number> {
+  const { dryRun = false, expireAfter } = flags;
   const console = new Console(flags);
   console.outlivesReader = true;
   const waitMs = durationMs(flags.wait ?? DEFAULT_WAIT, "--wait");
-  const lease = flags.expireAfter === undefined
-    ? {}
-    : { leaseMs: durationMs(flags.expireAfter, "--expire-after") };
-  const repository = await openRepository(flags);
-  try {
-    if (flags.dryRun) await warnOfHidden(repository, { console });
+  const lease = expireAfter === undefined ? {} : { leaseMs: durationMs(expireAfter, "--expire-after") };
+  return await onRepository(flags, async ({ repository }) => {
+    if (dryRun) await warnOfHidden(repository, { console });
     else await refuseHidden(repository, console);
-    const report = await collectGarbage(repository, {
-      dryRun: flags.dryRun ?? false,
+    const report = gcReport(console);
+    const collect = collectGarbage(repository, {
+      dryRun,
       waitMs,
       ...lease,
-      onUnderWay: async (backups) =>
-        tellWaiting(await describeActive(repository, backups), { console, waitMs }),
+      onUnderWay: async (backups) => report.waiting(await describeActive(repository, backups), waitMs),
       onNotice: (sentence) => console.warn(sentence),
     });
-    if (console.json) console.outJson({ type: "summary", ...report });
-    else if (report.waitedFor.length > 0) {
-      console.warn(
-        `nothing was removed: ${plural(report.waitedFor.length, "backup")} did not end in time: ` +
-          `${
-            report.waitedFor.join(", ")
-          }; run it again, or with --expire-after 30m, which takes those for dead that ` +
-          "gave no sign for half an hour (one that lives starts again then)",
-      );
-    } else {
-      const verb = flags.dryRun ? "would be removed" : "removed";
-      console.out(
-        `${plural(report.removedObjects, "object")} ${verb}, ${formatSize(report.removedBytes)}; ` +
-          `${report.keptObjects} kept for ${plural(report.snapshots, "snapshot")}`,
-      );
-    }
-    if (report.removedObjects > 0 && !flags.dryRun) await warnOfVersions(repository.store, console);
-    return report.waitedFor.length > 0 ? EXIT_INCOMPLETE : 0;
-  } catch (error) {
-    throw error instanceof UnreadableSnapshots ? withForgetLine(error, flags) : error;
-  } finally {
-    repository.close();
-    console.flush();
-  }
-}
-
-/** Names those that are waited for: a backup that was killed is waited for until its lease runs out. */
-function tellWaiting(
-  backups: readonly RunningBackup[],
-  { console, waitMs }: { console: Console; waitMs: number },
-): void {
-  const waited = backups.filter(({ state }) => state !== "stored");
-  if (console.json) {
-    for (const backup of waited) console.outJson({ type: "waiting", ...backupJson(backup) });
-    return console.flush();
-  }
-  if (waited.length === 0) return;
-  console.tell(`waiting for at most ${spanWords(waitMs)} for what had begun:`);
-  for (const backup of waited) {
-    if (backup.state === "running") console.tell(`  ${backupLine(backup)}`);
-    else console.warn(backupLine(backup));
-  }
+    const result = await collect.catch((error) => {
+      throw error instanceof UnreadableSnapshots ? withForgetLine(error, flags) : error;
+    });
+    report.done(result, { dryRun });
+    if (result.removedObjects > 0 && !dryRun) await warnOfVersions(repository.store, console);
+    return result.waitedFor.length > 0 ? EXIT_INCOMPLETE : 0;
+  }, console);
 }
 
 /** What a snapshot needs is healed, where it can be, by a verification and the next backup; else it has to go. */

@@ -76,6 +76,12 @@ export class Console {
     this.gather(shown(text));
   }
 
+  /** A result that is one document for programs, and a line or more for people. */
+  result(document: unknown, ...lines: readonly string[]): void {
+    if (this.json) this.outJson(document);
+    else for (const line of lines) this.out(line);
+  }
+
   /** A JSON document, or a line of NDJSON. */
   outJson(value: unknown): void {
     this.out(JSON.stringify(value));

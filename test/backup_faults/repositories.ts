@@ -11,7 +11,7 @@ import {
   type Snapshot,
 } from "../../core-as/host/repo/mod.ts";
 import { backUp, type BackupReport } from "../../cli/backup/make/backup.ts";
-import { collectGarbage, type GcReport } from "../../cli/backup/collect/gc.ts";
+import { collectGarbage, type GcResult } from "../../cli/backup/collect/gc.ts";
 import { InlineLanes } from "../../cli/backup/lanes.ts";
 import { planFull } from "../../cli/backup/make/origins.ts";
 import type { BackupPlan } from "../../cli/backup/make/plan.ts";
@@ -203,7 +203,7 @@ export function filesBelow(folder: string): string[] {
 }
 
 /** Collects garbage as it would be days later, when whatever was killed is surely dead. */
-export async function collectLater(folder: string): Promise<GcReport> {
+export async function collectLater(folder: string): Promise<GcResult> {
   const later = await openRepository(folder, { aheadMs: 3 * DAY_MS });
   return await collectGarbage(later, { waitMs: 0, leaseMs: 0, onNotice: () => {} });
 }

@@ -43,7 +43,7 @@ export interface GcOptions {
   onNotice(sentence: string): void;
 }
 
-export interface GcReport {
+export interface GcResult {
   readonly snapshots: number;
   readonly keptObjects: number;
   readonly removedObjects: number;
@@ -67,7 +67,7 @@ interface Condemned {
  * @throws {RegrainError} `SNAPSHOT_DAMAGED`, `CHUNK_MISSING` when it cannot be known what a snapshot refers to; nothing
  * is removed then.
  */
-export async function collectGarbage(repository: Repository, options: GcOptions): Promise<GcReport> {
+export async function collectGarbage(repository: Repository, options: GcOptions): Promise<GcResult> {
   const marker = new References(repository, {
     onNotice: options.onNotice,
     onMark: (progress) => options.onProgress?.({ phase: "mark", ...progress }),
@@ -169,7 +169,7 @@ class CondemnedList {
   async removeUnreferenced(
     condemned: readonly Condemned[],
     means: { marker: References; options: GcOptions },
-  ): Promise<Pick<GcReport, "removedObjects" | "removedBytes" | "lockedObjects">> {
+  ): Promise<Pick<GcResult, "removedObjects" | "removedBytes" | "lockedObjects">> {
     const { marker, options } = means;
     await marker.mark();
     const doomed = condemned.filter((each) => !marker.needs(each));

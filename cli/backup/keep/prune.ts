@@ -41,7 +41,7 @@ export interface PruneOptions {
   onNotice(sentence: string): void;
 }
 
-export interface PruneReport {
+export interface PruneResult {
   readonly fates: readonly Fate<PruneCandidate>[];
   /** Ids of what was removed, or would be. */
   readonly removed: readonly string[];
@@ -52,7 +52,7 @@ export interface PruneReport {
  *
  * @throws {RegrainError} `USAGE` when no rule is given, or only tags that no snapshot of a disk has.
  */
-export async function prune(repository: Repository, options: PruneOptions): Promise<PruneReport> {
+export async function prune(repository: Repository, options: PruneOptions): Promise<PruneResult> {
   if (isEmptyPolicy(options.policy)) {
     throw new RegrainError("USAGE", "no rule says what is kept, and nothing is removed without one", {
       hint: "such as --keep-last 7 --keep-weekly 4",

@@ -85,7 +85,7 @@ export interface StructureFinding {
   readonly detail?: string | undefined;
 }
 
-export interface StructureReport {
+export interface StructureResult {
   readonly objects: number;
   readonly bytes: number;
   readonly snapshots: number;
@@ -93,7 +93,7 @@ export interface StructureReport {
 }
 
 /** Looks at the name of every object, and reads the manifests and signs. */
-export async function checkStructure(repository: Repository): Promise<StructureReport> {
+export async function checkStructure(repository: Repository): Promise<StructureResult> {
   const findings: StructureFinding[] = [];
   const seen = { objects: 0, bytes: 0, keys: 0, hasReadme: false };
   const holds: string[] = [];

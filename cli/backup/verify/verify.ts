@@ -71,7 +71,7 @@ export interface VerifyOptions {
   onNotice(sentence: string): void;
 }
 
-export interface VerifyReport {
+export interface VerifyResult {
   readonly findings: readonly Finding[];
   /** Different pages, and different chunks that the snapshots need. */
   readonly pages: number;
@@ -83,12 +83,33 @@ export interface VerifyReport {
   readonly hitSnapshots: readonly string[];
 }
 
+/** Findings that are damage, each with what it hits. */
+export function damageOf(
+  { findings }: Pick<VerifyResult, "findings">,
+): (Finding & { readonly places: readonly Place[] })[] {
+  return findings.filter((finding) => "places" in finding);
+}
+
+/** A bound: what snapshots share is read once, and how much that is is known in the end. */
+export function bytesToVerify(
+  mode: VerifyMode,
+  of: { snapshots: readonly Snapshot[]; slice: Slice | undefined },
+): number {
+  const sum = (bytes: (snapshot: Snapshot) => number) =>
+    of.snapshots.reduce((total, snapshot) => total + bytes(snapshot), 0);
+  const sizes = sum(({ sizeBytes }) => sizeBytes);
+  const data = sum(({ stats, chunkBytes }) => stats.chunks * chunkBytes);
+  if (mode === "quick") return sizes;
+  if (mode === "sample") return Math.ceil(data / (of.slice?.count ?? 1));
+  return mode === "deep" ? data : data + sizes;
+}
+
 /** Verifies snapshots of a repository. */
 export async function verify(
   repository: Repository,
   snapshots: readonly Snapshot[],
   options: VerifyOptions,
-): Promise<VerifyReport> {
+): Promise<VerifyResult> {
   return await new Verification(repository, snapshots, options).run();
 }
 
@@ -109,7 +130,7 @@ class Verification {
     this.judge = new ChunkJudge(repository, options.lanes);
   }
 
-  async run(): Promise<VerifyReport> {
+  async run(): Promise<VerifyResult> {
     const { repository } = this;
     this.marks = await readMarks(repository);
     const present = await listContent(repository, "chunks");

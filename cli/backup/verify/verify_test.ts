@@ -13,7 +13,7 @@ import { InlineLanes } from "../lanes.ts";
 import { prune } from "../keep/prune.ts";
 import type { Repository } from "../repository.ts";
 import { choose } from "../snapshots/choose.ts";
-import { verify, type VerifyReport } from "./verify.ts";
+import { verify, type VerifyResult } from "./verify.ts";
 import type { VerifyMode } from "./verify_notes.ts";
 
 /** A store that reads some chunks wrongly for a while, and may refuse to be written. */
@@ -49,7 +49,7 @@ async function verifyAll(
   repository: Repository,
   mode: VerifyMode,
   onNotice: (sentence: string) => void = assert.fail,
-): Promise<VerifyReport> {
+): Promise<VerifyResult> {
   const { snapshots } = await choose(repository, [], assert.fail);
   const lanes = await InlineLanes.open(repository.laneSetup);
   return await verify(repository, snapshots, { mode, lanes, onNotice });
