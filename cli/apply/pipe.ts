@@ -22,6 +22,7 @@ import {
   forwardWindow,
   openForward,
   passSlack,
+  PIPE_NAME,
   type ReadNext,
   type Scratch,
 } from "../../core-as/host/forward/mod.ts";
@@ -63,6 +64,26 @@ export interface PipeTools {
    * @returns what to write to in place of the target itself.
    */
   readonly onOpen: (disk: ForwardDisk, target: PreparedTarget | undefined) => Target | undefined;
+}
+
+/**
+ * Whoever sent two disks believes that both are applied; the first one is whole by now.
+ *
+ * @throws {RegrainError} `UNSUPPORTED`.
+ */
+export function requireOneDisk(
+  { nextDiskAt }: Pick<PipeResult, "nextDiskAt">,
+  request: Pick<TargetRequest, "target" | "dryRun">,
+): void {
+  if (nextDiskAt === undefined) return;
+  const done = request.dryRun ? "is sound" : "is applied whole";
+  throw new RegrainError("UNSUPPORTED", "another disk follows the first, and was not applied", {
+    path: PIPE_NAME,
+    offsetBytes: nextDiskAt,
+    hint: `the first one ${done}; send each by itself: cat DELTA | regrain apply - ${
+      quotePath(request.target)
+    }, oldest first`,
+  });
 }
 
 export interface PipeResult {

@@ -1,59 +1,166 @@
-/** `regrain apply`: deltas, or an undo file, onto a target. */
-import { type ApplyPlan, type Disk, probe, quotePath, RegrainError } from "../../core-as/host/mod.ts";
-import type { ApplyCounts } from "../apply/engine.ts";
-import { type ApplyRequest, intentOf, prepareDeltas } from "../apply/prepare.ts";
-import { prepareTarget } from "../target/prepare.ts";
-import { fingerprintPlan, requireJournalPlace } from "../target/journal.ts";
-import { requireLikelyBase } from "../apply/likely_base.ts";
-import { isWorthwhile, type LaneForHire, SecondLane } from "../apply/lanes.ts";
-import { discardMade } from "../target/made_target.ts";
-import { requireRoomBeside } from "../target/room_beside.ts";
-import { runPrepared, type RunWork } from "../apply/run.ts";
-import { asInputs, asParts, type Purpose, requireOnePurpose } from "../target/purposes.ts";
-import { isRbdDiff } from "../stream/rbd_diff.ts";
-import { Progress } from "../ui/mod.ts";
+/** `regrain apply`: deltas, a stream of one, or an undo file, onto a target. */
 import {
-  fallbacksOf,
-  isNewTarget,
-  partsOf,
-  plannedBytesOf,
-  tellOperations,
-  tellPlan,
-  tellSummary,
-  withProgressHint,
-  workBytesOf,
-} from "./apply_report.ts";
-import type { Verified } from "./apply_verify.ts";
-import { warnNewer } from "../ui/describe.ts";
-import { interruptible } from "../session/interruption.ts";
-import { PIPE } from "../places/pipe.ts";
+  type ApplyPlan,
+  Disk,
+  operations,
+  planOf,
+  probe,
+  quotePath,
+  RegrainError,
+  type Target,
+} from "../../core-as/host/mod.ts";
+import type { SparseMode } from "../apply/engine.ts";
+import type { ApplyRequest } from "../apply/prepare.ts";
 import { isNowhere, refuseNowhere } from "../places/null.ts";
+import { PIPE } from "../places/pipe.ts";
 import type { Need } from "../places/place.ts";
 import { findPlace } from "../places/registry.ts";
-import { type ApplyFlags, rateLimitOf, requireJournalToResume, wordsOf } from "./apply_flags.ts";
-import { type Session, startSession } from "../session/session.ts";
+import { type ApplyReport, applyReport, progressOf } from "../report/apply.ts";
+import { readBackOf } from "../report/verified.ts";
+import { rateLimitOf, requireJournalToResume, type SafetyFlags, wordsOf } from "../session/flags.ts";
+import { LongWork } from "../session/long_work.ts";
+import { type LongFlags, type Session, startSession } from "../session/session.ts";
+import type { SpillFlags } from "../session/standard_input.ts";
+import { isRbdDiff } from "../stream/rbd_diff.ts";
+import { type ApplyCounts, plannedBytesOf } from "../target/counts.ts";
+import { asInputs, asParts, type Purpose, requireOnePurpose } from "../target/purposes.ts";
+import { warnNewer } from "../ui/describe.ts";
+
+export interface ApplyFlags extends LongFlags, SafetyFlags, SpillFlags {
+  readonly chain?: boolean | undefined;
+  readonly create?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly force?: boolean | undefined;
+  readonly hash?: boolean | undefined;
+  readonly sparse?: SparseMode | undefined;
+  readonly rateLimit?: string | undefined;
+}
 
 const DELTA: Need = { command: "apply", argument: "DELTA", anyOf: ["delta", "receive"] };
 const TARGET: Need = { command: "apply", argument: "TARGET", anyOf: ["write"] };
+
+/** What each of the three forms of the command works with. */
+interface Run extends Session {
+  readonly request: ApplyRequest;
+  readonly flags: ApplyFlags;
+  readonly report: ApplyReport;
+  readonly work: LongWork;
+}
 
 /** @param paths One delta or more, oldest first, and the target. */
 export async function runApply(paths: readonly string[], flags: ApplyFlags): Promise<number> {
   const request = requestOf(paths, flags);
   rateLimitOf(flags);
   const session = startSession(flags);
+  const { console } = session;
+  using work = new LongWork(console, flags);
+  const run: Run = { ...session, request, flags, work, report: applyReport(console) };
   try {
     requireOnePurpose(flags, namedBy(request), session.io);
-    // What only one of the forms needs is loaded for that one alone.
-    if (request.deltas.includes(PIPE)) {
-      await (await import("./apply_pipe.ts")).runPipe(request, flags, session);
-    } else if (await isUndoFile(request, session)) {
-      if (isNowhere(request.target)) refuseNowhere([`the undo file ${quotePath(request.deltas[0]!)}`]);
-      await (await import("./apply_take_back.ts")).runTakeBack(request, flags, session);
-    } else await applyDeltas(request, flags, session);
+    if (request.deltas.includes(PIPE)) await applyStream(run);
+    else if (await isUndoFile(request, session)) await applyUndoFile(run);
+    else await applyFiles(run);
   } finally {
-    session.console.flush();
+    work.end();
+    console.flush();
   }
   return 0;
+}
+
+/** Applies files. What only one of the forms needs is loaded for that one alone. */
+async function applyFiles(run: Run): Promise<void> {
+  const { request, flags, report, work, console, io, context } = run;
+  const { applyDeltas, judgePlanned } = await import("../apply/apply_deltas.ts");
+  const { sparse = "auto", undo, journal, resume = false, verify = false, hash = false } = flags;
+  const secondLane = flags.rateLimit === undefined && flags.io === undefined;
+  const options = { sparse, undo, journal, resume, verify, hash, secondLane };
+  const outcome = await applyDeltas(request, options, { io, context }, {
+    ...eventsOf(run),
+    detail: (sentence) => console.detail(sentence),
+    async planned(planned) {
+      const { disk } = planned.prepared;
+      await warnNewer({ console, context }, disk.links[0]!);
+      report.planned(request, planned);
+      if (!request.dryRun) return;
+      if (report.showsOperations) {
+        for await (const operation of operations(disk)) report.operation(operation);
+      }
+      report.dryRun(judgePlanned(request, planned));
+    },
+    resumed: (doneBytes) => work.reduce(doneBytes),
+    readBack: (back) =>
+      work.readBack(back, (update) => back.run((counts) => update(readBackOf(counts, { hash })))),
+  });
+  work.end();
+  if (outcome === undefined) return;
+  const { prepared: { disk }, target, result, verified } = outcome;
+  const { elapsedMs } = work;
+  report.done({ name: request.target, target, newest: disk.links[0]!, undo, result, verified, elapsedMs });
+}
+
+/** Takes an apply back, or applies what `rbd export-diff` wrote. */
+async function applyUndoFile(run: Run): Promise<void> {
+  const { request, flags, report, work, io, context } = run;
+  const path = request.deltas[0]!;
+  if (isNowhere(request.target)) refuseNowhere([`the undo file ${quotePath(path)}`]);
+  refuseBesideUndoFile(flags);
+  const { applyDiff } = await import("../apply/apply_diff.ts");
+  const outcome = await applyDiff(path, request, { io, context }, {
+    ...eventsOf(run),
+    opened: (diff) => report.diff(path, diff),
+    savedOnly: (operation) => report.savedOnly(path, operation),
+  });
+  work.end();
+  if (outcome.state === "dry-run") report.dryRun();
+  else if (outcome.state === "done") report.diffApplied(request.target, outcome, work.elapsedMs);
+  else report.takenBackBefore(path, request.target, outcome.ids);
+}
+
+/** Applies what comes through standard input. */
+async function applyStream(run: Run): Promise<void> {
+  const { request, flags, report, work, console, io, context } = run;
+  refuseBesideStream(flags);
+  const { applyPipe, requireOneDisk } = await import("../apply/pipe.ts");
+  const { filesOfStdin, openInput } = await import("../session/standard_input.ts");
+  const { requireRoomBeside } = await import("../target/room_beside.ts");
+  const { undo, sparse = "auto" } = flags;
+  const { dryRun } = request;
+  const inputs = filesOfStdin(io);
+  requireOnePurpose(flags, asInputs(inputs), io);
+  const need = { operation: "apply", undoBytes: undefined } as const;
+  for (const warning of requireRoomBeside(flags, need, io)) console.warn(warning);
+  using input = await openInput({ io, console }, flags, work);
+  const result = await applyPipe({ ...request, inputs }, {
+    ...{ ...input, io, context, undo },
+    onOpen({ link, survey, isSurveyed }, target) {
+      requireOnePurpose(flags, asParts(target?.target), io);
+      report.stream(request, { link, survey, target, isSafe: isSurveyed || undo !== undefined || dryRun });
+      // What a stream will bring that does not begin with its tables, nobody knows.
+      const plan = isSurveyed ? planOf(new Disk(context.core, [link]), survey) : NOT_KNOWN;
+      if (target) return work.begin(target.target, plannedBytesOf(plan));
+      work.beginReading(plannedBytesOf(plan));
+      return undefined;
+    },
+  }, {
+    sparse,
+    onProgress: (counts) => work.update(progressOf(counts)),
+    ...dryRun && report.showsOperations ? { onOperation: (each) => report.operation(each) } : {},
+  });
+  work.end();
+  report.streamed(request, result, { undo, elapsedMs: work.elapsedMs });
+  requireOneDisk(result, request);
+}
+
+const NOT_KNOWN = { writeBytes: 0, zeroBytes: 0 };
+
+/** What any of the works says on its way. */
+function eventsOf({ console, work }: Run) {
+  return {
+    warn: (sentence: string) => console.warn(sentence),
+    begin: (target: Target, plan: Pick<ApplyPlan, "writeBytes" | "zeroBytes">) =>
+      work.begin(target, plannedBytesOf(plan)),
+    progress: (counts: Readonly<ApplyCounts>) => work.update(progressOf(counts)),
+  };
 }
 
 function requestOf(paths: readonly string[], flags: ApplyFlags): ApplyRequest {
@@ -106,6 +213,27 @@ function requireAlone(deltas: readonly string[], flags: ApplyFlags): void {
   });
 }
 
+/** What needs to see the deltas twice, or in the order of the disk. */
+function refuseBesideStream(flags: ApplyFlags): void {
+  const names = ["journal", "resume", "verify", "hash"] as const;
+  const given = names.find((name) => flags[name] !== undefined);
+  if (given === undefined) return;
+  throw new RegrainError("USAGE", `--${given} needs to read the delta twice, a pipe brings it once`, {
+    hint: "copy the file here and apply it by its name",
+  });
+}
+
+function refuseBesideUndoFile({ undo, journal, resume, verify, hash }: ApplyFlags): void {
+  const isGuarded = undo !== undefined || journal !== undefined || resume;
+  if (!isGuarded && !verify && !hash) return;
+  throw new RegrainError(
+    "USAGE",
+    isGuarded
+      ? "--undo, --journal and --resume do not go with an undo file: running it again is safe"
+      : "--verify and --hash do not go with an undo file: it is no disk to compare with",
+  );
+}
+
 /** An undo file is told by its first bytes, as every input is. */
 async function isUndoFile(request: ApplyRequest, { io }: Session): Promise<boolean> {
   if (request.deltas.length !== 1 || request.chain) return false;
@@ -114,151 +242,5 @@ async function isUndoFile(request: ApplyRequest, { io }: Session): Promise<boole
     return isRbdDiff((await probe(source)).head);
   } finally {
     source.close();
-  }
-}
-
-async function applyDeltas(request: ApplyRequest, flags: ApplyFlags, session: Session): Promise<void> {
-  const { console, io, context } = session;
-  using lane = new LaneStarter(request, flags, session);
-  const prepared = await prepareDeltas(request, context, (disk) => lane.start(disk));
-  try {
-    const intent = intentOf(prepared.disk);
-    requireOnePurpose(flags, asInputs(intent.inputs), io);
-    const { plan } = prepared;
-    const need = { operation: "apply", undoBytes: plan.writeBytes + plan.zeroBytes } as const;
-    for (const warning of requireRoomBeside(flags, need, io)) console.warn(warning);
-    const target = await prepareTarget(request, intent, { io, context });
-    try {
-      requireOnePurpose(flags, asParts(target?.target), io);
-      if (flags.journal !== undefined && !flags.resume && io.stat(flags.journal)) {
-        const plan = await fingerprintPlan(prepared.disk, io);
-        const at = {
-          operation: "apply",
-          plan,
-          target: { path: request.target },
-          io,
-          force: request.force,
-        } as const;
-        await requireJournalPlace(flags.journal, at);
-      }
-      for (const warning of await requireLikelyBase(prepared.disk, target, request)) console.warn(warning);
-      await warnNewer(session, prepared.disk.links[0]!);
-      tellPlan(console, request, prepared, target);
-      if (request.dryRun) await tellOperations(console, request, { prepared, target });
-      else await carryOut(request, { prepared, target: target!, io }, { flags, session, lane });
-    } catch (error) {
-      discardMade(target?.target);
-      throw error;
-    } finally {
-      target?.target.close();
-    }
-  } finally {
-    prepared.disk.close();
-  }
-}
-
-async function carryOut(
-  request: ApplyRequest,
-  work: RunWork,
-  how: { flags: ApplyFlags; session: Session; lane: LaneStarter },
-): Promise<void> {
-  const { flags, session: { console } } = how;
-  const { plan } = work.prepared;
-  const progress = new Progress(console, flags.progress ?? "auto", plannedBytesOf(plan));
-  using stopping = interruptible(work.target.target, {
-    console,
-    progress,
-    bytesPerSecond: rateLimitOf(flags),
-  });
-  let done: ApplyCounts | undefined;
-  let verified: Verified | undefined;
-  try {
-    const result = await runPrepared({ ...work, target: { ...work.target, target: stopping.target } }, {
-      sparse: flags.sparse ?? "auto",
-      undo: flags.undo,
-      journal: flags.journal,
-      resume: flags.resume ?? false,
-      force: request.force,
-      warn: (sentence) => console.warn(sentence),
-      second: how.lane.hireToApply(plan),
-      verify: async () => {
-        if (!flags.verify && flags.hash === undefined) return;
-        progress.end();
-        const { disk } = work.prepared;
-        const { verifyApplied } = await import("./apply_verify.ts");
-        const second = how.lane.hireToVerify(plan);
-        verified = await verifyApplied({ disk, plan, target: stopping.target }, { flags, console, second });
-      },
-      onProgress: (counts) => {
-        done = counts;
-        progress.update({ doneBytes: workBytesOf(counts), parts: partsOf(counts) });
-      },
-      onResumed: (doneBytes) => progress.reduce(doneBytes),
-    });
-    progress.end();
-    for (const fallback of fallbacksOf(work.target.target)) console.warn(`${request.target}: ${fallback}`);
-    tellSummary(console, {
-      target: request.target,
-      base: work.target.base?.path,
-      newest: work.prepared.disk.links[0]!,
-      undo: flags.undo,
-      isNew: isNewTarget(work.target),
-      result,
-      verified,
-      progress,
-    });
-  } catch (error) {
-    progress.end();
-    if (!(error instanceof RegrainError) || done === undefined || error.code === "VERIFY_FAILED") throw error;
-    const needsForce = !request.force && work.prepared.disk.links.at(-1)!.isBase;
-    throw withProgressHint(error, done, { plan, journal: flags.journal, needsForce });
-  }
-}
-
-/** Starts the second lane while the deltas are looked at, and lets it go when there is too little for it to do. */
-class LaneStarter implements Disposable {
-  private lane: SecondLane | undefined;
-
-  constructor(
-    private readonly request: ApplyRequest,
-    private readonly flags: ApplyFlags,
-    private readonly session: Session,
-  ) {}
-
-  start(disk: Disk): void {
-    if (this.request.dryRun || this.inOrder || !this.allowed) return;
-    const files = new Set(disk.links.flatMap((link) => link.files));
-    const fileBytes = [...files].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    if (isWorthwhile(fileBytes)) this.lane = new SecondLane();
-  }
-
-  hireToApply(plan: ApplyPlan): LaneForHire | undefined {
-    return this.inOrder || this.lane === undefined ? undefined : this.hire(plan);
-  }
-
-  /** Reading back has no order, so that it has a second lane even where the apply could not. */
-  hireToVerify(plan: ApplyPlan): LaneForHire | undefined {
-    return this.allowed && this.flags.hash === undefined ? this.hire(plan) : undefined;
-  }
-
-  private hire(plan: ApplyPlan): LaneForHire | undefined {
-    if (!isWorthwhile(plan.writeBytes)) return undefined;
-    this.session.console.detail("two lanes: one reads while the other writes");
-    this.lane ??= new SecondLane();
-    const { names, ignoreJournal, format } = this.session.context;
-    return { lane: this.lane, job: { request: this.request, names, ignoreJournal, format } };
-  }
-
-  private get inOrder(): boolean {
-    return this.flags.undo !== undefined || this.flags.journal !== undefined;
-  }
-
-  private get allowed(): boolean {
-    const { io, rateLimit } = this.flags;
-    return rateLimit === undefined && io === undefined && this.session.io.name === "linux";
-  }
-
-  [Symbol.dispose](): void {
-    this.lane?.close();
   }
 }

@@ -8,7 +8,7 @@ import type { BackupPlan } from "../backup/make/plan.ts";
 import type { Repository } from "../backup/repository.ts";
 import { refuseUnlockable } from "../backup/make/retain.ts";
 import { type Console, formatDuration, Progress } from "../ui/mod.ts";
-import { rateLimitOf } from "./apply_flags.ts";
+import { rateLimitOf } from "../session/flags.ts";
 import { checkOrigin, openOrigin, type Origin, type OriginFlags } from "./backup_origin.ts";
 import { durationMs } from "../session/durations.ts";
 import { listenForSignals, passSafePoint } from "../session/interruption.ts";

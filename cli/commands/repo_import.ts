@@ -5,7 +5,7 @@ import { planSeedImport, readSeedManifest } from "../backup/seed/seed_import.ts"
 import { listSeedDisks, type SeedDisk } from "../backup/seed/seed_layout.ts";
 import { GIVEN_STORE } from "../store/refusal.ts";
 import { findStore, flagsFor, requireOwnFlags } from "../store/registry.ts";
-import { rateLimitOf } from "./apply_flags.ts";
+import { rateLimitOf } from "../session/flags.ts";
 import { backUpAndTell } from "./backup.ts";
 import {
   openRepository,

@@ -12,7 +12,7 @@ import { PIPE } from "../places/pipe.ts";
 import { isNowhere } from "../places/null.ts";
 import type { Need } from "../places/place.ts";
 import { findPlace, openPlaceTarget } from "../places/registry.ts";
-import { rateLimitOf } from "./apply_flags.ts";
+import { rateLimitOf } from "../session/flags.ts";
 import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
 import { listenForSignals, passSafePoint } from "../session/interruption.ts";
 import { rememberNewest, warnOfHidden, warnOfOlder } from "../session/newest_seen.ts";

@@ -2,7 +2,7 @@
 import type { Target } from "../../core-as/host/mod.ts";
 import { refuseNowhere } from "../places/null.ts";
 import { Progress } from "../ui/mod.ts";
-import { rateLimitOf } from "./apply_flags.ts";
+import { rateLimitOf } from "../session/flags.ts";
 import { interruptible } from "../session/interruption.ts";
 import { withHint } from "./restore_damage.ts";
 import { type RestoreWork, tellRestored, writeFreely } from "./restore_work.ts";

@@ -1,7 +1,7 @@
 /** The flags of `regrain restore` that guard what is written, and where they mean something. */
 import { RegrainError } from "../../core-as/host/mod.ts";
 import { PIPE } from "../places/pipe.ts";
-import { requireJournalToResume } from "./apply_flags.ts";
+import { requireJournalToResume } from "../session/flags.ts";
 import type { RestoreFormat } from "./restore_format.ts";
 import type { RestoreFlags } from "./restore_work.ts";
 

@@ -5,7 +5,7 @@ import { ChunkSet } from "../backup/chunk_set.ts";
 import { verifyRestored } from "../backup/restore/verify_restored.ts";
 import { dropCaches, readBackOtherwise } from "../target/read_back.ts";
 import { Progress } from "../ui/mod.ts";
-import type { Verified } from "./apply_verify.ts";
+import type { Verified } from "../report/verified.ts";
 import { lanesOf } from "../session/open_repository.ts";
 import type { RestoreWork } from "./restore_work.ts";
 

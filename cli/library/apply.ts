@@ -1,12 +1,9 @@
 /** Applying deltas, for programs that use regrain as a library. */
 import type { ApplyPlan, Disk } from "../../core-as/host/mod.ts";
-import { intentOf, type PreparedDeltas, prepareDeltas } from "../apply/prepare.ts";
-import { requireLikelyBase } from "../apply/likely_base.ts";
-import { runPrepared } from "../apply/run.ts";
-import { discardMade } from "../target/made_target.ts";
-import { prepareTarget } from "../target/prepare.ts";
-import { asInputs, asParts, requireOnePurpose } from "../target/purposes.ts";
-import { requireRoomBeside } from "../target/room_beside.ts";
+import { applyDeltas as applyFiles } from "../apply/apply_deltas.ts";
+import { type PreparedDeltas, prepareDeltas } from "../apply/prepare.ts";
+import { doneBytesOf } from "../target/counts.ts";
+import { asInputs, requireOnePurpose } from "../target/purposes.ts";
 import { machine, type OpenOptions } from "./disks.ts";
 
 /** Deltas that were opened and found sound. */
@@ -63,35 +60,32 @@ export async function applyDeltas(job: ApplyJob): Promise<Applied> {
   const { create = false, undo } = job;
   const beside = undo === undefined ? {} : { undo };
   requireOnePurpose(beside, [...asInputs(job.deltas), { what: "the target", path: job.target }], io);
-  const deltas = await prepared(job, job);
-  try {
-    const { plan } = deltas;
-    const need = { operation: "apply", undoBytes: plan.writeBytes + plan.zeroBytes } as const;
-    for (const warning of requireRoomBeside(beside, need, io)) job.onNotice?.(warning);
-    const request = { target: job.target, create, force: false, dryRun: false };
-    const target = (await prepareTarget(request, intentOf(deltas.disk), { io, context }))!;
-    try {
-      requireOnePurpose(beside, asParts(target.target), io);
-      const likely = await requireLikelyBase(deltas.disk, target, request);
-      for (const warning of [...target.warnings, ...likely]) job.onNotice?.(warning);
-      const { counts } = await runPrepared({ prepared: deltas, target, io }, {
-        sparse: "auto",
-        resume: false,
-        ...beside,
-        onProgress: ({ writtenBytes, zeroedBytes, sparedBytes, skippedBytes }) =>
-          job.onProgress?.(writtenBytes + zeroedBytes + sparedBytes + skippedBytes),
-      });
-      const { writtenBytes, zeroedBytes, sparedBytes, skippedBytes } = counts;
-      return { writtenBytes, zeroedBytes, sparedBytes, skippedBytes };
-    } catch (error) {
-      discardMade(target.target);
-      throw error;
-    } finally {
-      target.target.close();
-    }
-  } finally {
-    deltas.disk.close();
-  }
+  const warn = (sentence: string) => job.onNotice?.(sentence);
+  const { target, deltas } = job;
+  const outcome = await applyFiles(
+    { deltas, target, chain: false, create, force: false, dryRun: false },
+    {
+      sparse: "auto",
+      undo,
+      journal: undefined,
+      resume: false,
+      verify: false,
+      hash: false,
+      secondLane: false,
+    },
+    { io, context },
+    {
+      warn,
+      detail: () => undefined,
+      planned: (planned) => planned.target?.warnings.forEach(warn),
+      begin: (target) => target,
+      progress: (counts) => job.onProgress?.(doneBytesOf(counts)),
+      resumed: () => undefined,
+      readBack: (work) => work.run(() => undefined),
+    },
+  );
+  const { writtenBytes, zeroedBytes, sparedBytes, skippedBytes } = outcome!.result.counts;
+  return { writtenBytes, zeroedBytes, sparedBytes, skippedBytes };
 }
 
 function prepared(

@@ -60,10 +60,10 @@ export function listenForSignals({ console, progress }: { console: Console; prog
   return new Signals({
     onStop: (signal) => {
       progress.end();
-      if (!console.json) console.tell(`${signal}: stopping where it is safe; a second one stops at once`);
+      console.tell(`${signal}: stopping where it is safe; a second one stops at once`);
     },
     onMissed: (signal) => {
-      if (!console.json) console.tell(`${signal}: came too late, nothing was left to stop`);
+      console.tell(`${signal}: came too late, nothing was left to stop`);
     },
     onStatus: () => progress.showNow(),
   });

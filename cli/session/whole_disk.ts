@@ -1,15 +1,7 @@
 /** A disk with all links below it, for the commands that read it as a guest would. */
-import {
-  Disk,
-  doubtsOfDisk,
-  judgeChain,
-  type Link,
-  openChain,
-  refusalOf,
-  type Verdict,
-} from "../../core-as/host/mod.ts";
+import { Disk, doubtsOfDisk, judgeChain, type Link, openChain, refusalOf } from "../../core-as/host/mod.ts";
 import type { Console } from "../ui/mod.ts";
-import { findingLine, takeDoubts, verdictLine } from "../ui/describe.ts";
+import { findingLine, takeDoubts, tellVerdict } from "../ui/describe.ts";
 import type { Session } from "./session.ts";
 
 /** Flag of every command that opens a chain and has nothing else to force. */
@@ -58,12 +50,4 @@ export function requireOneDisk(
     if (refusal && !force) throw refusal;
     tellVerdict(console, verdict);
   }
-}
-
-/** Says what is known of two links: aloud where it is not that they match. */
-export function tellVerdict(console: Console, verdict: Verdict): void {
-  const line = `${verdict.child} on ${verdict.parent}: ${verdictLine(verdict)}`;
-  if (verdict.refused) console.warn(`taken by --force: ${line}`);
-  else if (verdict.state === "match") console.detail(line);
-  else console.warn(line);
 }

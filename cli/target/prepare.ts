@@ -63,6 +63,11 @@ export interface PreparedTarget {
   readonly isNew?: boolean;
 }
 
+/** True for a target that is made for this, or would be if this were no dry run. */
+export function isNewTarget(target: PreparedTarget | undefined): boolean {
+  return target === undefined || target.isNew === true;
+}
+
 /** What is about to be written, as far as the target is concerned. */
 export interface WriteIntent {
   /** By which command. */

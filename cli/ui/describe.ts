@@ -89,6 +89,14 @@ export function verdictLine(verdict: Verdict): string {
   return `${verdict.state}: ${verdict.reasons.join("; ")}`;
 }
 
+/** Says what is known of two links: aloud where it is not that they match. */
+export function tellVerdict(console: Console, verdict: Verdict): void {
+  const line = `${verdict.child} on ${verdict.parent}: ${verdictLine(verdict)}`;
+  if (verdict.refused) console.warn(`taken by --force: ${line}`);
+  else if (verdict.state === "match") console.detail(line);
+  else console.warn(line);
+}
+
 /** A link as `--json` shows it. */
 export function linkJson(link: Link): Record<string, unknown> {
   const { descriptor } = link;

@@ -1,6 +1,6 @@
 /**
- * Everything that turns results into words and pictures. Only commands, what they work with, and `main.ts` may import
- * it.
+ * Everything that turns results into words and pictures. Only commands, what they work with and what they report,
+ * and `main.ts` may import it.
  */
 export * from "./console.ts";
 export * from "./heat_map.ts";

@@ -1,8 +1,5 @@
-/** The flags of `regrain apply`. */
+/** Flags that several commands have: what their values mean, and how they are typed in a command that is printed. */
 import { parseSize, RegrainError } from "../../core-as/host/mod.ts";
-import type { SparseMode } from "../apply/engine.ts";
-import type { VerifyFlags } from "./apply_verify.ts";
-import type { LongFlags } from "../session/session.ts";
 
 /** What guards a disk that is written in place. */
 export interface SafetyFlags {
@@ -18,23 +15,12 @@ export function requireJournalToResume({ resume, journal }: SafetyFlags): void {
   throw new RegrainError("USAGE", "--resume needs --journal FILE: the journal that the interrupted run kept");
 }
 
-export interface ApplyFlags extends LongFlags, SafetyFlags, Pick<VerifyFlags, "hash"> {
-  readonly chain?: boolean | undefined;
-  readonly create?: boolean | undefined;
-  readonly dryRun?: boolean | undefined;
-  readonly force?: boolean | undefined;
-  readonly sparse?: SparseMode | undefined;
-  readonly rateLimit?: string | undefined;
-  readonly spill?: string | boolean | undefined;
-  readonly spillLimit?: string | undefined;
-}
-
 /**
  * Bytes a second that `--rate-limit` asks for.
  *
  * @throws {RegrainError} `USAGE` when it is no size.
  */
-export function rateLimitOf(flags: Pick<ApplyFlags, "rateLimit">): number | undefined {
+export function rateLimitOf(flags: { readonly rateLimit?: string | undefined }): number | undefined {
   if (flags.rateLimit === undefined) return undefined;
   const bytesPerSecond = parseSize(flags.rateLimit.replace(/\/s$/, ""));
   if (bytesPerSecond !== undefined && bytesPerSecond > 0) return bytesPerSecond;
@@ -45,7 +31,7 @@ export function rateLimitOf(flags: Pick<ApplyFlags, "rateLimit">): number | unde
 const NOT_REPEATED = new Set(["chain", "force", "progress", "color", "quiet", "verbose", "json"]);
 
 /** The flags as they are typed, for a command that is printed: what protected the one that was refused protects it. */
-export function wordsOf(flags: ApplyFlags): string[] {
+export function wordsOf(flags: object): string[] {
   return Object.entries(flags).flatMap(([key, value]) => {
     const name = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     if (NOT_REPEATED.has(key) || value === undefined || (key === "sparse" && value === "auto")) return [];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createProgram } from "../program.ts";
-import { wordsOf } from "./apply_flags.ts";
+import { wordsOf } from "./flags.ts";
 
 /** What a printed command leaves out: it lists what --chain finds, forces nothing, and shows itself as it likes. */
 const LEFT_OUT = [
