@@ -2,6 +2,7 @@
 import { CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { RegrainError } from "../core-as/host/errors.ts";
 import { createProgram } from "./program.ts";
+import { refuseSwallowedFlags } from "./program/swallowed_flags.ts";
 import { meantInstead } from "./program/unknown_command.ts";
 import { keepIgnoringHangup } from "./session/signals.ts";
 import { type ColorMode, Console } from "./ui/console.ts";
@@ -17,14 +18,19 @@ export async function main(args: readonly string[]): Promise<number> {
   // The flags may be what is wrong, so they are looked for in the raw arguments.
   const console = new Console({ json: args.includes("--json"), color: colorIn(args) });
   let help = "";
+  const flagsBelow = flagsOf(program.commands.flatMap(allCommands));
   for (const command of allCommands(program)) {
     command.exitOverride();
+    refuseSwallowedFlags(command);
+    const flags = command === program ? flagsBelow : new Set<string>();
     command.configureOutput({
       writeOut: (text) => help += text,
       writeErr: (text) => {
         if (console.json) return;
-        const meant = meantInstead(text);
-        console.err(text.replace(/\n$/, "") + (meant === undefined ? "" : `\nhint: ${meant}`));
+        const meant = meantInstead(text, flags);
+        // What is known to be meant is better than a word that looks alike.
+        const said = meant === undefined ? text : text.replace(/\n\(Did you mean .*\)/, "");
+        console.err(said.replace(/\n$/, "") + (meant === undefined ? "" : `\nhint: ${meant}`));
       },
     });
   }
@@ -43,7 +49,7 @@ export async function main(args: readonly string[]): Promise<number> {
         await showHelp(help, console);
         return 0;
       }
-      if (console.json) console.error(usageError(error));
+      if (console.json) console.error(usageError(error, flagsBelow));
       return EXIT_USAGE;
     }
     if (error instanceof RegrainError) {
@@ -98,6 +104,12 @@ function withNameHint(error: RegrainError): RegrainError {
   );
 }
 
+/** The flags of commands, with their dashes. */
+function flagsOf(commands: readonly CommandUnknownOpts[]): Set<string> {
+  const names = commands.flatMap(({ options }) => options.flatMap(({ short, long }) => [short, long]));
+  return new Set(names.filter((name) => name !== undefined));
+}
+
 /** A command with all below it. */
 function allCommands(command: CommandUnknownOpts): CommandUnknownOpts[] {
   return [command, ...command.commands.flatMap(allCommands)];
@@ -109,9 +121,9 @@ function colorIn(args: readonly string[]): ColorMode | undefined {
 }
 
 /** What commander would have written as text; its suggestion stands on the second line. */
-function usageError(error: CommanderError): RegrainError {
+function usageError(error: CommanderError, flags: ReadonlySet<string>): RegrainError {
   const [message, suggestion] = error.message.replace(/^error: /, "").split("\n");
-  const hint = meantInstead(message!) ?? suggestion;
+  const hint = meantInstead(message!, flags) ?? suggestion;
   return new RegrainError("USAGE", message!, hint === undefined ? {} : { hint });
 }
 

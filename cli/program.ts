@@ -230,7 +230,7 @@ function inspectCommand(finish: Finish) {
 }
 
 function applyCommand(finish: Finish) {
-  const command = new Command("apply")
+  const named = new Command("apply")
     .summary("write deltas onto an image file or block device")
     .description(
       "Writes what one delta or more, or an undo file, hold onto a target. " +
@@ -244,15 +244,10 @@ function applyCommand(finish: Finish) {
         "keeps nothing",
     )
     .usage("[options] <DELTA...> <TARGET>")
+    .option("-n, --dry-run", "check everything and print the plan, write nothing");
+  const command = withSafeguards(named, "the deltas")
     .option("--chain", "the one DELTA is a leaf: take all its links down to the base, and not the base")
-    .option(
-      "--spill <DIR>",
-      "with -: folder for what comes before the table that names it; the system's by default",
-    )
-    .option("--no-spill", "with -: keep nothing, refuse such a delta")
-    .option("--spill-limit <SIZE>", "with -: most that is kept; 8G by default")
     .option("--create", "make a missing TARGET; what no delta holds reads as zeros")
-    .option("-n, --dry-run", "check everything and print the plan, write nothing")
     .option("--force", "go on where the message says that --force does")
     .option("--rate-limit <SIZE>", "write at most SIZE bytes a second, such as 50M")
     .option("--hash", "verify, and print the SHA-256 of what was written and of the whole target")
@@ -260,9 +255,15 @@ function applyCommand(finish: Finish) {
       new Option("--sparse <mode>", "zeros become holes: auto (files only), always (devices too), never")
         .choices(["auto", "always", "never"] as const).default("auto" as const),
     )
+    .option(
+      "--spill <DIR>",
+      "with -: folder for what comes before the table that names it; the system's by default",
+    )
+    .option("--no-spill", "with -: keep nothing, refuse such a delta")
+    .option("--spill-limit <SIZE>", "with -: most that is kept; 8G by default")
     .addOption(targetFormatOption())
     .addOption(progressOption());
-  return withCommon(withOpening(withSafeguards(command, "the deltas")))
+  return withCommon(withOpening(command))
     .addHelpText(
       "after",
       examples(
@@ -298,7 +299,6 @@ function completionCommand(finish: Finish, program: CommandUnknownOpts) {
         "regrain completion fish > ~/.config/fish/completions/regrain.fish",
       ),
     )
-    .showHelpAfterError("(add --help for what there is)")
     .action(async (shell) => finish((await import("./commands/manual.ts")).runCompletion(shell, program)));
 }
 
@@ -310,7 +310,6 @@ function manCommand(finish: Finish, program: CommandUnknownOpts) {
       "after",
       examples("regrain man | man -l -", "regrain man > regrain.1"),
     )
-    .showHelpAfterError("(add --help for what there is)")
     .action(async () => {
       const facts = { date: VERSION_DATE, exitStatus: EXIT_STATUS };
       finish((await import("./commands/manual.ts")).runMan(program, facts));

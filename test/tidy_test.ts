@@ -101,7 +101,7 @@ const ARROWS: Record<Part, readonly Part[]> = {
       "page",
     ] as const),
   ],
-  program: ["commands", "store-flags", "version", "exit-status"],
+  program: ["host", "commands", "store-flags", "version", "exit-status"],
   main: [...HOST, "exit-status", "program", "commands", "session", "ui", "workers"],
   library: [...HOST, ...CAPABILITIES, "context", "version"],
   ship: [...HOST, "deno-errors", "io", "program", "commands", "capability", "version", "exit-status"],

@@ -1,4 +1,5 @@
 /** `-h`: what a screen holds. `--help` has the rest. */
+import { foldCommand } from "../../core-as/host/fold_command.ts";
 import { type CommandEntry, type FlagEntry, leavesOf, type ProgramEntry } from "./tree.ts";
 
 /** A terminal has as many at least. */
@@ -6,7 +7,7 @@ export const SCREEN_LINES = 24;
 const COLUMNS = 80;
 /** A name that is longer has its meaning cut. */
 const MOST_NAME_COLUMNS = 34;
-const MOST_EXAMPLES = 3;
+const MOST_EXAMPLE_LINES = 4;
 const LEAST_CLAUSE = 20;
 
 /** Something with a name and a meaning: a command, a flag. */
@@ -40,7 +41,7 @@ function commandLines(program: ProgramEntry, words: readonly string[]): string[]
   }
   const { name } = program;
   const head = [cut(`Usage: ${name} ${command!.words} ${command!.usage}`), "", cut(command!.summary), ""];
-  const samples = command!.examples.slice(0, MOST_EXAMPLES).map((line) => `  ${line}`);
+  const samples = sampleLines(command!);
   const examples = samples.length === 0 ? [] : ["", "Examples:", ...samples];
   const more = leavesOf(command!).length > 0
     ? `${name} ${command!.words} COMMAND -h shows one of them`
@@ -51,6 +52,17 @@ function commandLines(program: ProgramEntry, words: readonly string[]): string[]
     : ownFlags(command!).map(flagItem);
   const room = SCREEN_LINES - head.length - examples.length - foot.length;
   return [...head, ...itemLines(items, room), ...examples, ...foot];
+}
+
+/** The first examples, as many as have room. */
+function sampleLines({ examples }: CommandEntry): string[] {
+  const lines: string[] = [];
+  for (const example of examples) {
+    const folded = foldCommand(example, 2);
+    if (lines.length + folded.length > MOST_EXAMPLE_LINES) break;
+    lines.push(...folded);
+  }
+  return lines;
 }
 
 /** That `-h` prints this need not be said here. */

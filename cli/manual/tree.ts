@@ -1,5 +1,6 @@
 /** The command tree as plain data: what the completions and the manual are made from. */
 import type { Argument, CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { unfoldCommands } from "../../core-as/host/fold_command.ts";
 
 /** A tree of commander's, whatever its flags. */
 export type CommandTree = CommandUnknownOpts;
@@ -200,5 +201,5 @@ function examplesOf(command: CommandUnknownOpts): string[] {
   command.outputHelp();
   command.configureOutput(before);
   const [, block = ""] = /^Examples:\n((?: {2}.+\n?)+)/m.exec(help) ?? [];
-  return block.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  return unfoldCommands(block);
 }

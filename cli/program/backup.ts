@@ -126,7 +126,7 @@ function backupCommand(finish: Finish) {
 }
 
 function restoreCommand(finish: Finish) {
-  const command = new Command("restore")
+  const named = new Command("restore")
     .summary("write a snapshot to a file, a device or a pipe")
     .description(
       "Writes a snapshot. Every chunk is checked before it is used. A new file appears under its name when it is " +
@@ -141,8 +141,9 @@ function restoreCommand(finish: Finish) {
       "a new file, a block device, or - for standard output; with --delta a raw disk or the descriptor of a flat " +
         "VMDK that is there; null: keeps nothing; DIR/ for all disks of a VM",
     )
+    .option("--delta", "change an existing TARGET in place, where it differs");
+  const command = withSafeguards(named, "the snapshot")
     .option("--apply <DELTA>", "lay a delta, and those below it that came since, over the snapshot meanwhile")
-    .option("--delta", "change an existing TARGET in place, where it differs")
     .addOption(
       new Option(
         "--damaged <what>",
@@ -170,7 +171,7 @@ function restoreCommand(finish: Finish) {
     .option("--rate-limit <SIZE>", "write at most SIZE bytes a second, such as 50M");
   return withCommon(
     withWatching(
-      withOpening(withRepository(withSafeguards(command, "the snapshot"))).addOption(progressOption()),
+      withOpening(withRepository(command)).addOption(progressOption()),
     ),
   )
     .addHelpText(
@@ -278,11 +279,12 @@ function repoInfoCommand(finish: Finish) {
 
 function importCommand(finish: Finish) {
   const command = new Command("import")
-    .summary("make a snapshot of a backup that the tool before made")
+    .summary("make a snapshot of a backup in another layout: vm-data-VM/disk-data-DISK")
     .description(
       "Makes a snapshot of a disk in a bucket or folder of vm-data-<VM>/disk-data-<DISK>/manifest.json with parts of " +
         "64 MiB below full/. Every part is checked against its sum. " +
-        "Without --vm and --disk there must be one disk only.",
+        "Without --vm and --disk there must be one disk only. Backups of other programs are not read: restore those " +
+        "with their program, and back up the disk.",
     )
     .argument("<BUCKET>", "s3://bucket/prefix or a folder; the flags for s3 hold for both")
     .requiredOption("--name <VM/DISK>", "what the disk is called in the repository")
@@ -304,7 +306,7 @@ function importCommand(finish: Finish) {
 
 /** Flags that say who is told of a run when it has ended. */
 function withWatching<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
-  return command
+  return command.optionsGroup("Watching:")
     .option("--metrics <FILE>", "in the end write figures of the run to FILE, in OpenMetrics")
     .option(
       "--hook-done <COMMAND>",

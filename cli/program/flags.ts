@@ -1,11 +1,13 @@
 /** Flags that several commands have, and how examples stand below a help text. */
 import { type Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { STORE_FLAGS } from "../store/flags.ts";
+import { foldCommand } from "../../core-as/host/fold_command.ts";
 
 /** How commands that may take long show how far they are. */
 export function progressOption() {
   return new Option("--progress <mode>", "how progress is shown on stderr")
-    .choices(["auto", "bar", "lines", "json", "none"] as const).default("auto" as const);
+    .choices(["auto", "bar", "lines", "json", "none"] as const).default("auto" as const)
+    .helpGroup("Output:");
 }
 
 /** Flags that say how disks are found and opened. */
@@ -149,10 +151,9 @@ export function withCommon<A extends unknown[], O extends Record<string, unknown
     .addOption(
       new Option("--color <mode>", "colour in the output").choices(["auto", "always", "never"] as const)
         .default("auto" as const),
-    )
-    .showHelpAfterError("(add --help for the flags of this command)");
+    );
 }
 
 export function examples(...lines: string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+  return `\nExamples:\n${lines.map((line) => foldCommand(line, 2).join("\n")).join("\n")}`;
 }
