@@ -4,16 +4,15 @@
  */
 import { useEffect, useState } from "preact/hooks";
 import type { ThemeName } from "../../shared/palette.ts";
-import { CLOSED } from "../../shared/protocol.ts";
 import { formatOffset } from "../../shared/units.ts";
-import { troubleOf } from "../model/client.ts";
+import type { Inspector } from "../actions/inspector.ts";
+import type { PageState } from "../model/store.ts";
 import { Find } from "./find.tsx";
 import { Goto } from "./goto.tsx";
 import { ChangeLegend, CursorWords, PartOfFile, Readings, Scrollbar } from "./hex_parts.tsx";
-import { type Block, Rows } from "./hex_rows.tsx";
+import { Rows } from "./hex_rows.tsx";
 import { ROW_BYTES } from "./hex_text.ts";
-import type { Inspector } from "../actions/inspector.ts";
-import type { PageState } from "../model/store.ts";
+import { type Refused, rowOf, SHOWN_BYTES, useBlock } from "./use_block.ts";
 
 interface Props {
   readonly state: PageState;
@@ -21,15 +20,10 @@ interface Props {
   readonly theme: ThemeName;
 }
 
-const ROWS = 32;
-const SHOWN_BYTES = ROWS * ROW_BYTES;
-
 export function HexView({ state, inspector, theme }: Props) {
-  const { opened, hexSource, hexOffsetBytes } = state;
+  const { hexSource, hexOffsetBytes } = state;
   const sizeBytes = sizeOf(state);
   const [top, setTop] = useState(rowOf(hexOffsetBytes));
-  const [shown, setShown] = useState<Block>();
-  const [refused, setRefused] = useState<Refused>();
   const [withOld, setWithOld] = useState(false);
   const last = Math.max(0, rowOf(sizeBytes - 1) - SHOWN_BYTES + ROW_BYTES);
   const scroll = (offsetBytes: number) => setTop(rowOf(Math.min(last, Math.max(0, offsetBytes))));
@@ -43,41 +37,11 @@ export function HexView({ state, inspector, theme }: Props) {
   useEffect(() => {
     if (hexOffsetBytes < top || hexOffsetBytes >= top + SHOWN_BYTES) scroll(hexOffsetBytes);
   }, [hexOffsetBytes, hexSource]);
-  const isReadable = shown !== undefined && refused?.offsetBytes !== top;
-  const source = JSON.stringify(hexSource);
-  useEffect(() => {
-    let isCurrent = true;
-    const lengthBytes = Math.min(SHOWN_BYTES, sizeBytes - top);
-    if (lengthBytes <= 0) return;
-    const of = hexSource === "disk" ? { view: state.view } : hexSource;
-    const asked = { type: "bytes", of, offsetBytes: top, lengthBytes, withBelow: true } as const;
-    inspector.client.ask(asked).then(
-      (answer) => {
-        if (!isCurrent) return;
-        setShown({ offsetBytes: top, answer });
-        setRefused(undefined);
-      },
-      (error) => {
-        if (!isCurrent) return;
-        const { code, message } = troubleOf(error);
-        if (opened?.snapshot && code !== CLOSED) setRefused({ offsetBytes: top, lengthBytes, code, message });
-        else inspector.fail(error);
-      },
-    );
-    return () => {
-      isCurrent = false;
-    };
-  }, [top, source, state.view, opened]);
+  const { shown, refused } = useBlock({ state, inspector, top, sizeBytes });
+  const isReadable = shown !== undefined && refused === undefined;
   const onKey = (event: KeyboardEvent) => {
-    const step = ({
-      ArrowLeft: -1,
-      ArrowRight: 1,
-      ArrowUp: -ROW_BYTES,
-      ArrowDown: ROW_BYTES,
-      PageUp: -SHOWN_BYTES,
-      PageDown: SHOWN_BYTES,
-    } as Readonly<Record<string, number>>)[event.key];
-    if (step === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
+    const step = stepOf(event);
+    if (step === undefined) return;
     event.preventDefault();
     event.stopPropagation();
     select(hexOffsetBytes + step);
@@ -108,7 +72,7 @@ export function HexView({ state, inspector, theme }: Props) {
             scroll(top + Math.sign(event.deltaY) * 4 * ROW_BYTES);
           }}
         >
-          {refused?.offsetBytes === top
+          {refused
             ? <Unreadable refused={refused} />
             : shown && (
               <Rows block={shown} look={{ hexOffsetBytes, found: foundIn(state), withOld, theme, select }} />
@@ -121,14 +85,6 @@ export function HexView({ state, inspector, theme }: Props) {
       {isReadable && <Readings block={shown} at={hexOffsetBytes - shown.offsetBytes} />}
     </section>
   );
-}
-
-/** Bytes that cannot be had. */
-interface Refused {
-  readonly offsetBytes: number;
-  readonly lengthBytes: number;
-  readonly code: string;
-  readonly message: string;
 }
 
 /** In the place of the bytes: those that stood there before would be taken for them. */
@@ -153,8 +109,17 @@ function sizeOf({ opened, hexSource }: PageState): number {
   return files.find(({ name }) => name === hexSource.file)?.sizeBytes ?? 0;
 }
 
-function rowOf(offsetBytes: number): number {
-  return Math.max(0, Math.floor(offsetBytes / ROW_BYTES) * ROW_BYTES);
+/** How far a key moves the cursor. */
+function stepOf(event: KeyboardEvent): number | undefined {
+  if (event.ctrlKey || event.altKey || event.metaKey) return undefined;
+  return ({
+    ArrowLeft: -1,
+    ArrowRight: 1,
+    ArrowUp: -ROW_BYTES,
+    ArrowDown: ROW_BYTES,
+    PageUp: -SHOWN_BYTES,
+    PageDown: SHOWN_BYTES,
+  } as Readonly<Record<string, number>>)[event.key];
 }
 
 /** What was found last, while the disk is shown that it was found in. */

@@ -1,37 +1,16 @@
 /**
- * The map of a disk on a canvas: it keeps the window and the cursor, and asks for tiles. The painting is
- * `map_painter.ts`, the arithmetic `map_window.ts`, wheel, pointer and keys are `map_input.ts`; what the map finds out
- * it tells its listener.
+ * The map of a disk on a canvas: it keeps the window and the cursor. What it knows of the disk is in `map_sheets.ts`,
+ * the painting is `map_painter.ts`, the arithmetic `map_window.ts`, wheel, pointer and keys are `map_input.ts`; what
+ * the map finds out it tells its listener.
  */
 import type { DiskMap } from "../actions/disk_map.ts";
-import type { CurveName } from "../../shared/curve.ts";
-import type { Palette } from "../../shared/palette.ts";
-import type { Tile } from "../../shared/protocol.ts";
-import { type CellPlace, MapInput, type Touched } from "./map_input.ts";
-import { MapPainter, RULER_PX, type Sheet } from "./map_painter.ts";
 import type { Cell } from "../model/sector_words.ts";
+import { type CellPlace, MapInput, type Touched } from "./map_input.ts";
+import type { MapModel } from "./map_model.ts";
+import { MapPainter, RULER_PX } from "./map_painter.ts";
+import { MapSheets } from "./map_sheets.ts";
 import * as windows from "./map_window.ts";
-import type { MapDisk, MapWindow } from "./map_window.ts";
-
-export interface Cells {
-  readonly fromSector: number;
-  readonly sectorsPerCell: number;
-  readonly cells: number;
-  /** What the same one asked before may be given up. */
-  readonly asker?: string;
-}
-
-/** What a map shows and how. */
-export interface MapModel extends MapDisk {
-  readonly curve: CurveName;
-  readonly palette: Palette;
-  /** True: cells are coloured by the link that owns them. */
-  readonly byOwner: boolean;
-  /** How each cell compares with another snapshot, where cells are coloured by that. */
-  readonly changes: ((cells: Cells) => Promise<Uint8Array>) | undefined;
-  tile(cells: Cells): Promise<Tile>;
-  owners(cells: Cells): Promise<Int16Array>;
-}
+import type { MapWindow } from "./map_window.ts";
 
 export interface MapListener {
   moved(window: MapWindow): void;
@@ -50,14 +29,12 @@ export class GrainMap implements DiskMap, Touched {
   readonly #canvas: HTMLCanvasElement;
   readonly #listener: MapListener;
   readonly #painter: MapPainter;
+  readonly #sheets = new MapSheets();
   readonly #stop = new AbortController();
   readonly #resized: ResizeObserver;
   #model: MapModel;
   #window: MapWindow | undefined;
   #wanted: { fromSector: number; sectorsPerCell: number } | undefined;
-  #sheet: Sheet | undefined;
-  #overview: Sheet | undefined;
-  #generation = 0;
   #frame = 0;
   #cursorSector = 0;
   #hoverCell: number | undefined;
@@ -76,7 +53,8 @@ export class GrainMap implements DiskMap, Touched {
   show(model: MapModel, isOther: boolean): void {
     this.#model = model;
     if (isOther) {
-      this.#sheet = this.#overview = this.#window = undefined;
+      this.#sheets.forget();
+      this.#window = undefined;
       this.#cursorSector = 0;
     }
     this.#resize();
@@ -140,18 +118,7 @@ export class GrainMap implements DiskMap, Touched {
 
   /** The cell under the cursor, from what is known. */
   cursorCell(): Cell | undefined {
-    const sheet = this.#sheet;
-    const i = sheet ? Math.floor((this.#cursorSector - sheet.fromSector) / sheet.sectorsPerCell) : -1;
-    if (!sheet || i < 0 || i >= sheet.tile.data.length) return undefined;
-    const { data, zero, known, damage } = sheet.tile;
-    return {
-      sector: this.#cursorSector,
-      data: data[i] ?? 0,
-      zero: zero[i] ?? 0,
-      known: known[i] ?? 0,
-      damaged: damage[i] === 1,
-      change: sheet.changes?.[i],
-    };
+    return this.#sheets.cellAt(this.#cursorSector);
   }
 
   /** The picture as it stands, as PNG. */
@@ -162,6 +129,7 @@ export class GrainMap implements DiskMap, Touched {
 
   destroy(): void {
     this.#stop.abort();
+    this.#sheets.forget();
     this.#resized.disconnect();
     cancelAnimationFrame(this.#frame);
   }
@@ -201,30 +169,11 @@ export class GrainMap implements DiskMap, Touched {
     if (this.#window) this.#move(windows.zoom(this.#window, way, anchor, this.#model, this.#room()));
   }
 
-  /** An answer is kept only while nothing newer was asked, and the disk is the same. */
   async #load(window: MapWindow): Promise<void> {
-    const generation = ++this.#generation;
-    const model = this.#model;
-    const { fromSector, sectorsPerCell } = window;
-    const left = Math.ceil((model.capacitySectors - fromSector) / sectorsPerCell);
-    const asked = {
-      fromSector,
-      sectorsPerCell,
-      cells: Math.max(1, Math.min(windows.cellCount(window), left)),
-      asker: "map",
-    };
     try {
-      const [tile, owners, changes] = await Promise.all([
-        model.tile(asked),
-        model.byOwner ? model.owners(asked) : undefined,
-        model.changes?.(asked),
-      ]);
-      if (generation !== this.#generation || this.#stop.signal.aborted) return;
-      this.#sheet = { fromSector, sectorsPerCell, tile, owners, changes };
-      if (fromSector === 0 && tile.data.length === left) this.#overview = this.#sheet;
-      this.repaint();
+      if (await this.#sheets.load(this.#model, window)) this.repaint();
     } catch (error) {
-      if (generation === this.#generation) this.#listener.failed(error);
+      this.#listener.failed(error);
     }
   }
 
@@ -241,7 +190,7 @@ export class GrainMap implements DiskMap, Touched {
       capacitySectors: this.#model.capacitySectors,
       curve: this.#model.curve,
       palette: this.#model.palette,
-      sheets: [this.#sheet, this.#overview].filter((sheet) => sheet !== undefined),
+      sheets: this.#sheets.known,
       cursorCell: this.#cellOf(this.#cursorSector),
       hoverCell: this.#hoverCell,
       hasFocus: document.activeElement === this.#canvas,

@@ -5,7 +5,7 @@
 import { cellColour, changeColour, hexOf } from "../../shared/palette.ts";
 import type { AreaFacts, Tile } from "../../shared/protocol.ts";
 import { formatShare } from "../../shared/units.ts";
-import type { MapModel } from "./grain_map.ts";
+import type { MapModel } from "./map_model.ts";
 import { shownText } from "../model/shown_text.ts";
 
 /** What the strip marks. */
