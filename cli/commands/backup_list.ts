@@ -1,19 +1,12 @@
 /** `regrain backup --list`: many disks in one run, with one start and one key; one that fails stops no other. */
-import { formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
-import { type Console, formatDuration } from "../ui/mod.ts";
-import {
-  type BackupFlags,
-  type BackupMeans,
-  backUpWithProgress,
-  checkBackup,
-  reportJson,
-  tellReport,
-  withBackupRepository,
-} from "./backup.ts";
-import { type ListedDisk, readBackupList } from "./backup_list_file.ts";
-import { openOrigin } from "./backup_origin.ts";
-import type { Watch } from "../session/watched.ts";
+import { RegrainError } from "../../core-as/host/mod.ts";
 import { EXIT_INCOMPLETE, FIRST_OF_SIGNALS } from "../exit_status.ts";
+import { type BackupReport, backupReport } from "../report/backup.ts";
+import { type BackupFlags, checkBackup } from "../session/backup_flags.ts";
+import { type BackupMeans, backUpWithProgress, withBackupRepository } from "../session/backup_run.ts";
+import { type ListedDisk, readBackupList } from "../session/disk_list.ts";
+import { openOrigin } from "../session/origin.ts";
+import type { Watch } from "../session/watched.ts";
 
 type ListFlags = Omit<BackupFlags, "name">;
 
@@ -32,10 +25,11 @@ export async function runBackupList(path: string, flags: ListFlags): Promise<num
   const disks = readBackupList(path);
   for (const { name, source } of disks) checkBackup(source, { ...flags, name });
   return await withBackupRepository(path, flags, async (means) => {
+    const report = backupReport(means.session.console);
     const startedMs = performance.now();
     const tally: Tally = { done: 0, failed: [], disturbed: [], readBytes: 0, storedBytes: 0 };
-    for (const disk of disks) await backUpListed(disk, tally, { ...means, flags });
-    tellAll(tally, { console: means.session.console, elapsedMs: performance.now() - startedMs });
+    for (const disk of disks) await backUpListed(disk, tally, { ...means, flags, report });
+    report.list({ ...tally, elapsedMs: performance.now() - startedMs });
     return exitOf(tally);
   });
 }
@@ -50,25 +44,23 @@ function exitOf({ done, failed, disturbed }: Tally): number {
 async function backUpListed(
   disk: ListedDisk,
   tally: Tally,
-  means: BackupMeans & { flags: ListFlags },
+  means: BackupMeans & { flags: ListFlags; report: BackupReport },
 ): Promise<void> {
-  const { repository, session, session: { console } } = means;
+  const { repository, session, session: { console }, report } = means;
   const flags = { ...means.flags, name: disk.name };
   const watch = summing(means.watch, tally);
   try {
-    using origin = await openOrigin(disk.source, { flags, session, repository });
-    const report = await backUpWithProgress(repository, { origin, flags, console, watch });
+    using origin = await openOrigin(disk.source, { flags, session, repository, report });
+    const result = await backUpWithProgress(repository, { origin, flags, console, watch, report });
     tally.done++;
     if (origin.quiet?.isDisturbed) tally.disturbed.push(disk.name);
-    tally.readBytes += report.snapshot.stats.readBytes;
-    tally.storedBytes += report.snapshot.stats.storedBytes;
-    if (console.json) {
-      console.outJson({ type: "disk", status: "done", source: disk.source, ...reportJson(report) });
-    } else tellReport(report, console);
+    tally.readBytes += result.snapshot.stats.readBytes;
+    tally.storedBytes += result.snapshot.stats.storedBytes;
+    report.disk(disk.source, result);
   } catch (error) {
     if (!(error instanceof RegrainError) || error.exit >= FIRST_OF_SIGNALS) throw error;
     tally.failed.push({ disk, error });
-    tellFailed(disk, error, console);
+    report.failed(disk, error);
   }
   console.flush();
   learnTotals(means.watch, tally);
@@ -81,52 +73,4 @@ function summing(watch: Watch, tally: Tally): Watch {
 
 function learnTotals(watch: Watch, { done, failed, readBytes, storedBytes }: Tally): void {
   watch.learn({ figures: { disks: done, failedDisks: failed.length, readBytes, storedBytes } });
-}
-
-function tellFailed({ name, source }: ListedDisk, error: RegrainError, console: Console): void {
-  const { code, exit, message, path, offsetBytes, hint } = error;
-  if (console.json) {
-    console.outJson({
-      type: "disk",
-      status: "failed",
-      name,
-      source,
-      code,
-      exit,
-      message,
-      path: path ?? null,
-      offsetBytes: offsetBytes ?? null,
-      hint: hint ?? null,
-    });
-  }
-  console.warn(
-    `${name} is not backed up (${code}): ${message}${hint === undefined ? "" : `; hint: ${hint}`}`,
-  );
-}
-
-function tellAll(
-  { done, failed, disturbed, readBytes, storedBytes }: Tally,
-  { console, elapsedMs }: { console: Console; elapsedMs: number },
-): void {
-  const names = failed.map(({ disk }) => disk.name);
-  if (console.json) {
-    console.outJson({
-      type: "summary",
-      status: names.length === 0 ? "done" : done > 0 ? "incomplete" : "failed",
-      done,
-      failed: names.length,
-      names,
-      disturbed,
-      readBytes,
-      storedBytes,
-      elapsedMs: Math.round(elapsedMs),
-    });
-    return;
-  }
-  console.out(
-    `${plural(done, "disk")} backed up, ${formatSize(readBytes)} read, ${formatSize(storedBytes)} stored in ${
-      formatDuration(elapsedMs)
-    }` + (names.length === 0 ? "" : `; ${names.length} failed: ${names.join(", ")}`) +
-      (disturbed.length === 0 ? "" : `; not quiet while they were read: ${disturbed.join(", ")}`),
-  );
 }

@@ -1,5 +1,5 @@
 /** `regrain backup --vm`: the disks of a VM as one moment, with the files that describe it. */
-import { plural, quoteWord, RegrainError } from "../../core-as/host/mod.ts";
+import { quoteWord, RegrainError } from "../../core-as/host/mod.ts";
 import {
   checkSourceName,
   isPlainFileName,
@@ -8,25 +8,16 @@ import {
   MAX_VM_DISKS,
   type Snapshot,
   type VmConfig,
-  type VmSnapshot,
 } from "../../core-as/host/repo/mod.ts";
 import { retainUntil } from "../backup/make/retain.ts";
 import { putVm } from "../backup/snapshots/vms.ts";
-import type { Console } from "../ui/mod.ts";
 import { PIPE } from "../places/pipe.ts";
 import { imageOf } from "../places/place.ts";
 import { findPlace } from "../places/registry.ts";
-import {
-  type BackupFlags,
-  type BackupMeans,
-  backUpWithProgress,
-  checkBackup,
-  reportJson,
-  retainMsOf,
-  tellReport,
-  withBackupRepository,
-} from "./backup.ts";
-import { openOrigin, type Origin } from "./backup_origin.ts";
+import { type BackupReport, backupReport } from "../report/backup.ts";
+import { type BackupFlags, checkBackup, retainMsOf } from "../session/backup_flags.ts";
+import { type BackupMeans, backUpWithProgress, withBackupRepository } from "../session/backup_run.ts";
+import { openOrigin, type Origin } from "../session/origin.ts";
 import { readGivenFile } from "../session/given_file.ts";
 import { EXIT_INCOMPLETE } from "../exit_status.ts";
 
@@ -54,10 +45,11 @@ export async function runBackupVm(words: readonly string[], flags: VmFlags): Pro
   checkConfigs(configs, disks);
   return await withBackupRepository(vm, flags, async (means) => {
     const { repository, session: { console } } = means;
+    const report = backupReport(console);
     const startedMs = repository.world.nowMs();
-    const { made, isDisturbed } = await backUpDisks(disks, { ...means, flags });
+    const { made, isDisturbed } = await backUpDisks(disks, { ...means, flags, report });
     const retainUntilMs = retainUntil(startedMs, retainMsOf(flags));
-    tellVm(await putVm(repository, { name: vm, disks: made, configs, retainUntilMs }), console);
+    report.vm(await putVm(repository, { name: vm, disks: made, configs, retainUntilMs }));
     return isDisturbed ? EXIT_INCOMPLETE : 0;
   });
 }
@@ -141,44 +133,24 @@ function checkConfigs(configs: readonly VmConfig[], disks: readonly DiskOfVm[]):
 /** Every disk is opened before the first is read: one that is not there is known before anything is stored. */
 async function backUpDisks(
   disks: readonly DiskOfVm[],
-  { repository, session, watch, flags }: BackupMeans & { flags: VmFlags },
+  { repository, session, watch, report, flags }: BackupMeans & { flags: VmFlags; report: BackupReport },
 ): Promise<{ made: Map<string, Snapshot>; isDisturbed: boolean }> {
   using opened = new DisposableStack();
   const origins = new Map<DiskOfVm, Origin>();
   for (const disk of disks) {
     const own = { ...flags, name: disk.name };
-    origins.set(disk, opened.use(await openOrigin(disk.source, { flags: own, session, repository })));
+    origins.set(disk, opened.use(await openOrigin(disk.source, { flags: own, session, repository, report })));
   }
   const made = new Map<string, Snapshot>();
   const { console } = session;
   for (const [disk, origin] of origins) {
     const own = { ...flags, name: disk.name };
-    const report = await backUpWithProgress(repository, { origin, flags: own, console, watch });
-    made.set(disk.label, report.snapshot);
-    if (console.json) {
-      console.outJson({ type: "disk", status: "done", source: disk.source, ...reportJson(report) });
-    } else tellReport(report, console);
+    const result = await backUpWithProgress(repository, { origin, flags: own, console, watch, report });
+    made.set(disk.label, result.snapshot);
+    report.disk(disk.source, result);
   }
   // A moment is one only where no disk was written to until the last of them was read.
   const quiet = [...origins.values()].flatMap(({ quiet }) => quiet ?? []);
   for (const each of quiet) if (!each.isDisturbed) each.judge();
   return { made, isDisturbed: quiet.some(({ isDisturbed }) => isDisturbed) };
-}
-
-function tellVm({ id, source: { name }, disks, configs }: VmSnapshot, console: Console): void {
-  if (console.json) {
-    console.outJson({
-      type: "summary",
-      status: "done",
-      id,
-      name,
-      disks: disks.map(({ label, id, sizeBytes }) => ({ label, id, sizeBytes })),
-      configs: configs.map((config) => config.name),
-    });
-    return;
-  }
-  console.out(`${name}@${id}`);
-  console.tell(
-    `${plural(disks.length, "disk")} as one moment; regrain restore ${name}@${id} DIR/ restores all`,
-  );
 }

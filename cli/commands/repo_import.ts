@@ -6,7 +6,8 @@ import { listSeedDisks, type SeedDisk } from "../backup/seed/seed_layout.ts";
 import { GIVEN_STORE } from "../store/refusal.ts";
 import { findStore, flagsFor, requireOwnFlags } from "../store/registry.ts";
 import { rateLimitOf } from "../session/flags.ts";
-import { backUpAndTell } from "./backup.ts";
+import { backupReport } from "../report/backup.ts";
+import { backUpWithProgress } from "../session/backup_run.ts";
 import {
   openRepository,
   type RepoFlags,
@@ -52,16 +53,13 @@ export async function runRepoImport(address: string, flags: ImportFlags): Promis
           } in ${manifest.parts.length} parts of ${manifest.name}`,
         );
         const plan = planSeedImport(seed, manifest, repository.description.chunkBytes);
-        await backUpAndTell(repository, {
-          origin: {
-            plan: () => Promise.resolve(plan),
-            sizeBytes: manifest.sizeBytes,
-            [Symbol.dispose]: () => undefined,
-          },
-          flags,
-          console,
-          watch,
-        });
+        const report = backupReport(console);
+        const origin = {
+          plan: () => Promise.resolve(plan),
+          sizeBytes: manifest.sizeBytes,
+          [Symbol.dispose]: () => undefined,
+        };
+        report.done(await backUpWithProgress(repository, { origin, flags, console, watch, report }));
       } finally {
         repository.close();
         seed.close();

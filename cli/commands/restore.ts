@@ -1,21 +1,20 @@
 /** `regrain restore`: a snapshot, with deltas over it if need be, onto a file, a device, or standard output. */
 import { RegrainError } from "../../core-as/host/mod.ts";
-import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import { RateLimit } from "../target/rate_limited_target.ts";
-import type { Repository } from "../backup/repository.ts";
 import { readInOrder } from "../backup/restore/restore.ts";
 import { type DamagedStretch, inOrder } from "../backup/restore/salvage.ts";
-import { findSnapshot, parseSnapshotSpec } from "../backup/snapshots/snapshots.ts";
+import { parseSnapshotSpec } from "../backup/snapshots/snapshots.ts";
 import { findVm } from "../backup/snapshots/vms.ts";
-import { type Console, noSpaceOnStdout, Progress } from "../ui/mod.ts";
+import { noSpaceOnStdout, Progress } from "../ui/mod.ts";
 import { PIPE } from "../places/pipe.ts";
 import { isNowhere } from "../places/null.ts";
 import type { Need } from "../places/place.ts";
 import { findPlace, openPlaceTarget } from "../places/registry.ts";
 import { rateLimitOf } from "../session/flags.ts";
-import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
+import { openDeltaOverSnapshot } from "../session/origin.ts";
 import { listenForSignals, passSafePoint } from "../session/interruption.ts";
-import { rememberNewest, warnOfHidden, warnOfOlder } from "../session/newest_seen.ts";
+import { findRemembered } from "../session/choice.ts";
+import { rememberNewest, warnOfHidden } from "../session/newest_seen.ts";
 import { lanesOf, openRepository } from "../session/open_repository.ts";
 import { onDamagedOf, warnDamaged, withHint } from "./restore_damage.ts";
 import { restoreToFile } from "./restore_file.ts";
@@ -61,24 +60,6 @@ export async function runRestore(spec: string, path: string, flags: RestoreFlags
   } finally {
     session.console.flush();
   }
-}
-
-/** Finds the snapshot, and warns where this host remembers a newer one of the disk that is not there. */
-async function findRemembered(repository: Repository, spec: string, console: Console): Promise<Snapshot> {
-  const { name, which } = parseSnapshotSpec(spec);
-  const hidden = await warnOfHidden(repository, {
-    console,
-    disks: new Map([[await repository.sourceKey(name), name]]),
-  });
-  const passedOver: string[] = [];
-  const snapshot = await findSnapshot(repository, spec, (sentence) => {
-    passedOver.push(sentence);
-    console.warn(sentence);
-  });
-  const isSaid = (id: string) => hidden.has(id) || passedOver.some((sentence) => sentence.includes(id));
-  if (which === "latest") warnOfOlder(repository, snapshot, { console, isSaid });
-  await rememberNewest(repository, [snapshot], console);
-  return snapshot;
 }
 
 /** Every disk of a VM, each as if it were restored by itself. */
@@ -159,9 +140,7 @@ async function restoreWithDelta(
   work: Omit<RestoreWork, "overlay" | "cid" | "inputs" | "files">,
 ): Promise<void> {
   const { session, flags: { apply, force }, repository, snapshot, watch } = work;
-  using delta = apply === undefined
-    ? undefined
-    : await DeltaOverSnapshot.open(apply, { session, force: force ?? false });
+  using delta = apply === undefined ? undefined : await openDeltaOverSnapshot(apply, session, { force });
   const plan = await delta?.plan(snapshot, { repository, name: snapshot.source.name });
   const overlay = plan === undefined || plan.touched === "all"
     ? undefined

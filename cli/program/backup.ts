@@ -121,7 +121,7 @@ function backupCommand(finish: Finish) {
       ),
     )
     .action(async (sources, flags) =>
-      finish(await (await import("../commands/backup_many.ts")).runBackupCommand(sources, flags))
+      finish(await (await import("../commands/backup.ts")).runBackupCommand(sources, flags))
     );
 }
 

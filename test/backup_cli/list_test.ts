@@ -1,6 +1,6 @@
 /** Many disks in one run: the list, what one that fails does to the others, and the one key. */
 import assert from "node:assert/strict";
-import { parseBackupList } from "../../cli/commands/backup_list_file.ts";
+import { parseBackupList } from "../../cli/session/disk_list.ts";
 import { runBackupList } from "../../cli/commands/backup_list.ts";
 import { assertFileHolds } from "../helpers/bytes.ts";
 import { withTempDir } from "../helpers/peers.ts";

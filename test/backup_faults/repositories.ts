@@ -10,7 +10,7 @@ import {
   parseContentKey,
   type Snapshot,
 } from "../../core-as/host/repo/mod.ts";
-import { backUp, type BackupReport } from "../../cli/backup/make/backup.ts";
+import { backUp, type BackupResult } from "../../cli/backup/make/backup.ts";
 import { collectGarbage, type GcResult } from "../../cli/backup/collect/gc.ts";
 import { InlineLanes } from "../../cli/backup/lanes.ts";
 import { planFull } from "../../cli/backup/make/origins.ts";
@@ -102,7 +102,7 @@ export async function backUpBytes(
   repository: Repository,
   disk: Uint8Array<ArrayBuffer>,
   options: BackUpOptions = {},
-): Promise<BackupReport & { notices: string[] }> {
+): Promise<BackupResult & { notices: string[] }> {
   return await backUpSource(repository, memorySource("disk", disk), options);
 }
 
@@ -111,7 +111,7 @@ export async function backUpSource(
   repository: Repository,
   source: Source,
   options: BackUpOptions = {},
-): Promise<BackupReport & { notices: string[] }> {
+): Promise<BackupResult & { notices: string[] }> {
   const { chunkBytes } = repository.description;
   const lanes = await InlineLanes.open(repository.laneSetup);
   const notices: string[] = [];

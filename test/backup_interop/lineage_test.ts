@@ -1,10 +1,10 @@
 /** What a list of changes and a delta are against: where that is not the newest snapshot, no wrong disk comes of it. */
 import assert from "node:assert/strict";
-import { checkOrigin } from "../../cli/commands/backup_origin.ts";
+import { type BackupFlags, checkOrigin } from "../../cli/session/backup_flags.ts";
 import { Rng } from "../../fixtures/mod.ts";
 import { MIB } from "../../core-as/host/units.ts";
 import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import { type BackupFlags, runBackup } from "../../cli/commands/backup.ts";
+import { runBackup } from "../../cli/commands/backup.ts";
 import { runForget } from "../../cli/commands/forget.ts";
 import { openRepository } from "../../cli/session/open_repository.ts";
 import { runRepoInit } from "../../cli/commands/repo.ts";

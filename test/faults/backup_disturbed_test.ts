@@ -1,8 +1,10 @@
 /** A source that is written to, or may be, while it is backed up. */
 import assert from "node:assert/strict";
 import { caseNamed, writeCase } from "../../fixtures/mod.ts";
-import { backUpAndTell, runBackup } from "../../cli/commands/backup.ts";
-import { openOrigin } from "../../cli/commands/backup_origin.ts";
+import { runBackup } from "../../cli/commands/backup.ts";
+import { backupReport } from "../../cli/report/backup.ts";
+import { backUpWithProgress, statusOf } from "../../cli/session/backup_run.ts";
+import { openOrigin } from "../../cli/session/origin.ts";
 import { openRepository } from "../../cli/session/open_repository.ts";
 import { runRepoInit } from "../../cli/commands/repo.ts";
 import { startSession } from "../../cli/session/session.ts";
@@ -49,10 +51,13 @@ async function disturbed(
   const session = startSession(all);
   const repository = await openRepository(all);
   try {
-    using origin = await openOrigin(image, { flags: all, session, repository });
+    const { console } = session;
+    const report = backupReport(console);
+    using origin = await openOrigin(image, { flags: all, session, repository, report });
     Deno.utimeSync(written, 1e9, 1e9 + 1);
     const watch = { phase: () => {}, learn: () => {} };
-    return await backUpAndTell(repository, { origin, flags: all, console: session.console, watch });
+    report.done(await backUpWithProgress(repository, { origin, flags: all, console, watch, report }));
+    return statusOf(origin);
   } finally {
     repository.close();
   }

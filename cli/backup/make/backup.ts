@@ -75,7 +75,7 @@ export interface BackupRequest {
   onNotice(sentence: string): void;
 }
 
-export interface BackupReport {
+export interface BackupResult {
   readonly snapshot: Snapshot;
   /** How often the backup was taken for dead, and started again. */
   readonly restarts: number;
@@ -94,7 +94,7 @@ interface Carried {
  * @throws {RegrainError} what the source or the store throws; nothing is visible then, and the next run uses what was
  * stored already.
  */
-export async function backUp(repository: Repository, request: BackupRequest): Promise<BackupReport> {
+export async function backUp(repository: Repository, request: BackupRequest): Promise<BackupResult> {
   const source = await repository.sourceKey(request.name);
   const superseded: string[] = [];
   const own = new Set<string>();

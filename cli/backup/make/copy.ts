@@ -11,7 +11,7 @@ import {
   SnapshotSource,
   ulidTimeMs,
 } from "../../../core-as/host/repo/mod.ts";
-import { backUp, type BackupProgress, type BackupReport } from "./backup.ts";
+import { backUp, type BackupProgress, type BackupResult } from "./backup.ts";
 import { ChunkSet } from "../chunk_set.ts";
 import type { Lanes } from "../lanes.ts";
 import { isDamage } from "../places.ts";
@@ -93,7 +93,7 @@ export async function copySnapshot(
   snapshot: Snapshot,
   known: { originals: readonly Snapshot[]; copies: Map<string, Snapshot> },
   options: CopyOptions,
-): Promise<BackupReport | undefined> {
+): Promise<BackupResult | undefined> {
   const reason = originOf(from, snapshot);
   const there = known.copies.get(reason);
   if (there !== undefined && there.source.name === snapshot.source.name) return undefined;

@@ -1,6 +1,14 @@
 /** What a backup will read: which chunks are looked at, and where their content comes from. */
-import type { ChangeMethod } from "../../../core-as/host/repo/mod.ts";
+import type { ChangeMethod, Snapshot } from "../../../core-as/host/repo/mod.ts";
 import type { ChunkSet } from "../chunk_set.ts";
+
+/** What a backup is about to read, and what it builds on. */
+export interface PlannedBackup {
+  readonly name: string;
+  readonly plan: BackupPlan;
+  readonly parent: Snapshot | undefined;
+  readonly chunkBytes: number;
+}
 
 /** What a backup knows of its source, once it knows the snapshot before it. */
 export interface BackupPlan {

@@ -1,7 +1,9 @@
 /** Deltas to be laid over a snapshot: those that came after it, found by their names and content ids. */
 import {
+  type Context,
   Disk,
   doubtsOf,
+  type Finding,
   formatCid,
   identifyParents,
   isDeltaName,
@@ -12,37 +14,43 @@ import {
   openLink,
   RegrainError,
   type Source,
-} from "../../core-as/host/mod.ts";
-import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import { planDelta } from "../backup/make/delta_origin.ts";
-import type { Lanes } from "../backup/lanes.ts";
-import type { Lineage } from "../backup/make/lineage.ts";
-import { cidText } from "../backup/make/origins.ts";
-import type { BackupPlan } from "../backup/make/plan.ts";
-import type { Repository } from "../backup/repository.ts";
-import { takeDoubts } from "../ui/describe.ts";
-import type { Session } from "../session/session.ts";
+} from "../../../core-as/host/mod.ts";
+import type { Snapshot } from "../../../core-as/host/repo/mod.ts";
+import { planDelta } from "./delta_origin.ts";
+import type { Lanes } from "../lanes.ts";
+import type { Lineage } from "./lineage.ts";
+import { cidText } from "./origins.ts";
+import type { BackupPlan } from "./plan.ts";
+import type { Repository } from "../repository.ts";
+
+/** What deltas are opened with, and who hears of what is odd. */
+export interface DeltaMeans {
+  readonly context: Context;
+  /** What cannot be told is taken as it is. */
+  readonly force: boolean;
+  /** Refuses what is in doubt, or says that it is taken all the same. */
+  takeDoubts(doubts: readonly Finding[]): void;
+  warn(sentence: string): void;
+  detail(sentence: string): void;
+}
 
 /** A delta that is opened, and the links below it as far as a snapshot needs them. */
 export class DeltaOverSnapshot implements Disposable {
   private readonly links: Link[];
 
-  private constructor(private readonly session: Session, newest: Link, private readonly force: boolean) {
+  private constructor(private readonly means: DeltaMeans, newest: Link) {
     this.links = [newest];
   }
 
   /** @param path Descriptor or bare extent of the newest delta. */
-  static async open(
-    path: string,
-    { session, force }: { session: Session; force: boolean },
-  ): Promise<DeltaOverSnapshot> {
-    const link = await openLink(path, session.context, "delta");
+  static async open(path: string, means: DeltaMeans): Promise<DeltaOverSnapshot> {
+    const link = await openLink(path, means.context, "delta");
     try {
       if (link.isBase) {
         throw new RegrainError("USAGE", "a delta is needed here, and this disk has no parent", { path });
       }
-      takeDoubts(session.console, doubtsOf([link]), { force });
-      return new DeltaOverSnapshot(session, link, force);
+      means.takeDoubts(doubtsOf([link]));
+      return new DeltaOverSnapshot(means, link);
     } catch (error) {
       link.close();
       throw error;
@@ -70,7 +78,7 @@ export class DeltaOverSnapshot implements Disposable {
   }
 
   get sizeBytes(): number {
-    return new Disk(this.session.context.core, this.links).sizeBytes;
+    return new Disk(this.means.context.core, this.links).sizeBytes;
   }
 
   /** What the snapshot is with the deltas over it. @throws what {@link planDelta} does. */
@@ -83,12 +91,12 @@ export class DeltaOverSnapshot implements Disposable {
       lineage?: Lineage | undefined;
     },
   ): Promise<BackupPlan> {
-    const { console, context } = this.session;
+    const { context, force } = this.means;
     const links = await this.linksOver(snapshot, lineage);
     const disk = new Disk(context.core, links);
-    const onNotice = (sentence: string) => console.warn(sentence);
-    const means = { repository, name, lineage, onNotice, ...lanes === undefined ? {} : { lanes } };
-    return await planDelta({ disk, links, force: this.force }, snapshot, means);
+    const onNotice = (sentence: string) => this.means.warn(sentence);
+    const work = { repository, name, lineage, onNotice, ...lanes === undefined ? {} : { lanes } };
+    return await planDelta({ disk, links, force }, snapshot, work);
   }
 
   [Symbol.dispose](): void {
@@ -106,7 +114,7 @@ export class DeltaOverSnapshot implements Disposable {
     for (const link of this.links.splice(1)) link.close();
     const newest = this.links[0]!;
     if (snapshot?.cid !== undefined && !lineage?.isTold) await this.requireNewest(snapshot.cid);
-    const { parents, error } = await identifyParents(newest, this.session.context);
+    const { parents, error } = await identifyParents(newest, this.means.context);
     const deltas = [newest, ...parents.filter(isKnownDelta)];
     const cid = snapshot?.cid;
     const madeAgainstIt = deltas.filter(({ descriptor }) => cidOf(descriptor?.parentCid) === cid);
@@ -114,7 +122,7 @@ export class DeltaOverSnapshot implements Disposable {
     if (error && cid !== undefined && lowest === deltas.at(-1)) this.requireNothingBetween(lowest, cid);
     if (cid !== undefined && madeAgainstIt.length > 1) {
       const laid = deltas.slice(0, deltas.indexOf(lowest) + 1).map(({ path }) => path).reverse().join(", ");
-      this.session.console.warn(
+      this.means.warn(
         `CID ${cid} is that of several links, so it does not tell which of them the snapshot has: ` +
           `all that may be missing are laid over it: ${laid}`,
       );
@@ -130,9 +138,9 @@ export class DeltaOverSnapshot implements Disposable {
   private async requireNewest(cid: string): Promise<void> {
     const { path, descriptor } = this.newest;
     if (cidOf(descriptor?.cid) !== cid || cidOf(descriptor?.parentCid) !== cid) return;
-    const newer = await newerBeside(this.newest, this.session.context);
+    const newer = await newerBeside(this.newest, this.means.context);
     if (newer.length === 0) {
-      return this.session.console.warn(
+      return this.means.warn(
         `CID ${cid} is that of several links, so it does not tell whether the snapshot has ${path} already, or ` +
           "newer ones: it is laid over what is there",
       );
@@ -140,7 +148,7 @@ export class DeltaOverSnapshot implements Disposable {
     const message =
       `CID ${cid} does not tell whether the snapshot has newer deltas already, which stand beside it: ` +
       newer.join(", ");
-    if (this.force) return this.session.console.warn(`taken by --force: ${path}: ${message}`);
+    if (this.means.force) return this.means.warn(`taken by --force: ${path}: ${message}`);
     throw new RegrainError("WRONG_BASE", message, {
       path,
       hint:
@@ -157,7 +165,7 @@ export class DeltaOverSnapshot implements Disposable {
     const message =
       `it names "${hint}" as its parent, which is not here: whether the snapshot has that delta ` +
       `is not told by its CID ${cid}`;
-    if (this.force) return this.session.console.warn(`taken by --force: ${path}: ${message}`);
+    if (this.means.force) return this.means.warn(`taken by --force: ${path}: ${message}`);
     throw new RegrainError("WRONG_BASE", message, {
       path,
       hint:
@@ -168,10 +176,10 @@ export class DeltaOverSnapshot implements Disposable {
 
   private async openBelow(path: string): Promise<void> {
     const above = this.links.at(-1)!;
-    const below = await openLink(path, this.session.context, "parent");
+    const below = await openLink(path, this.means.context, "parent");
     this.links.push(below);
-    takeDoubts(this.session.console, doubtsOf([below]), { force: this.force });
-    this.session.console.detail(`${above.path} stands on ${below.path} (CID ${cidText(below) ?? "unknown"})`);
+    this.means.takeDoubts(doubtsOf([below]));
+    this.means.detail(`${above.path} stands on ${below.path} (CID ${cidText(below) ?? "unknown"})`);
   }
 }
 

@@ -15,7 +15,7 @@ import { checkSourceName } from "../../core-as/host/repo/mod.ts";
 import { PIPE } from "../places/pipe.ts";
 import { imageOf } from "../places/place.ts";
 import { findPlace } from "../places/registry.ts";
-import { readGivenFile } from "../session/given_file.ts";
+import { readGivenFile } from "./given_file.ts";
 
 const LISTED = imageOf("backup --list", "a source");
 const MAX_LIST_BYTES = 1024 * 1024;

@@ -1,5 +1,5 @@
 /**
- * `regrain backup -` and `--from-command`: a disk that comes as a stream.
+ * A disk that comes as a stream.
  *
  * A pipe whose other end failed looks like one that ended. So a stream has to be as long as what is known of the disk,
  * and what begins as something packed is no disk until the user says so: the first bytes of a raw disk are the guest's.
@@ -9,127 +9,57 @@ import {
   HEAD_BYTES,
   type ImageFormat,
   looksLike,
-  parseSize,
   probeHead,
   RegrainError,
   SECTOR_SIZE,
-} from "../../core-as/host/mod.ts";
-import { PIPE_NAME, type ReadNext } from "../../core-as/host/forward/mod.ts";
-import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import { planStream } from "../backup/make/origins.ts";
-import type { BackupPlan } from "../backup/make/plan.ts";
-import type { Repository } from "../backup/repository.ts";
-import { latestSnapshot } from "../backup/snapshots/snapshots.ts";
-import { openCommand } from "../stream/from_command.ts";
-import { openStdin } from "../stream/stdin.ts";
-import { type Packing, packingOf, peeked, unpackedAs } from "../stream/unpack.ts";
-import { PIPE } from "../places/pipe.ts";
-import type { Session } from "../session/session.ts";
-
-export interface StreamFlags {
-  readonly name: string;
-  readonly fromCommand?: string | undefined;
-  readonly size?: string | undefined;
-  readonly unpack?: Packing | undefined;
-  readonly format?: ImageFormat | undefined;
-  readonly force?: boolean | undefined;
-}
-
-/** True when the disk comes as a stream. */
-export function isStream(source: string | undefined, { fromCommand }: StreamFlags): boolean {
-  return source === PIPE || fromCommand !== undefined;
-}
-
-/** Refuses flags of streams that do not go together, or without a stream. */
-export function checkStream(
-  source: string | undefined,
-  flags: StreamFlags & { delta?: string | undefined },
-): void {
-  const { fromCommand, size, unpack, format, delta } = flags;
-  if (fromCommand !== undefined && (source !== undefined || delta !== undefined)) {
-    throw new RegrainError(
-      "USAGE",
-      "with --from-command there is no SOURCE and no --delta: the command writes the disk",
-    );
-  }
-  if (fromCommand?.trim() === "") {
-    throw new RegrainError("USAGE", "--from-command names no command", {
-      hint: "such as --from-command 'ssh esx dd if=/dev/vg0/vm bs=4M'",
-    });
-  }
-  if (!isStream(source, flags)) {
-    const flag = size !== undefined ? "--size" : unpack !== undefined ? "--unpack" : undefined;
-    if (flag === undefined) return;
-    throw new RegrainError("USAGE", `${flag} is about a stream, and SOURCE is none`, {
-      hint: "- for standard input, or --from-command",
-    });
-  }
-  if (format === "vmdk" || format === "qcow2") {
-    const what = format === "vmdk" ? "a VMDK" : "a qcow2 image";
-    throw new RegrainError(
-      "USAGE",
-      `${what} is not backed up from a stream: its parts do not come in the order of the disk`,
-      {
-        hint: format === "vmdk"
-          ? "back the file up by its name; or regrain apply - TARGET, and back TARGET up"
-          : "back the file up by its name",
-      },
-    );
-  }
-  sizeOf(flags);
-}
-
-function sizeOf({ size }: StreamFlags): number | undefined {
-  if (size === undefined) return undefined;
-  const bytes = parseSize(size);
-  if (bytes !== undefined && bytes > 0) return bytes;
-  throw new RegrainError("USAGE", `--size ${size} is no size of a disk`, {
-    hint: "such as 40G, or the bytes",
-  });
-}
+} from "../../../core-as/host/mod.ts";
+import type { ReadNext } from "../../../core-as/host/forward/mod.ts";
+import type { Snapshot } from "../../../core-as/host/repo/mod.ts";
+import { type Packing, packingOf, peeked, unpackedAs } from "../../stream/unpack.ts";
+import type { Repository } from "../repository.ts";
+import { latestSnapshot } from "../snapshots/snapshots.ts";
+import { planStream } from "./origins.ts";
+import type { BackupPlan } from "./plan.ts";
 
 /** What is read, and how it is known that it was read to its end. */
-interface OpenedStream extends Disposable {
+export interface DiskStream {
   readonly read: ReadNext;
   readonly path: string;
   succeeded?(): Promise<void>;
 }
 
-export function openStream({ session, repository, flags }: {
-  readonly session: Session;
-  readonly repository: Repository;
-  readonly flags: StreamFlags;
-}): { plan(parent: Snapshot | undefined): Promise<BackupPlan>; sizeBytes: number | undefined } & Disposable {
-  const stream = openInput(session, flags);
-  return {
-    async plan(parent) {
-      const before = parent ??
-        await latestSnapshot(repository, await repository.sourceKey(flags.name), () => undefined);
-      const judge = new LengthJudge(stream.path, { flags, before });
-      judge.checkSaid();
-      const read = await plainDisk(stream, flags);
-      return planStream(judge.counted(read), async (sizeBytes) => {
-        await stream.succeeded?.();
-        judge.checkEnd(sizeBytes);
-      });
-    },
-    sizeBytes: sizeOf(flags),
-    [Symbol.dispose]: () => stream[Symbol.dispose](),
-  };
+/** What is said of a stream. */
+export interface StreamRequest {
+  /** What the disk is called in the repository. */
+  readonly name: string;
+  /** How long it is. */
+  readonly sizeBytes: number | undefined;
+  readonly unpack: Packing | undefined;
+  readonly format: ImageFormat | undefined;
+  readonly force: boolean;
+  /** It comes through standard input; else a command writes it. */
+  readonly isPipe: boolean;
 }
 
-function openInput(session: Session, { name, fromCommand }: StreamFlags): OpenedStream {
-  if (fromCommand === undefined) {
-    const read = openStdin(session.io, `dd if=/dev/vg/vm bs=4M | regrain backup - --name ${name}`);
-    return { read, path: PIPE_NAME, [Symbol.dispose]: () => undefined };
-  }
-  const { console } = session;
-  const command = openCommand(fromCommand, (from, ended) => console.relay(from, ended));
-  return Object.assign(command, { path: fromCommand });
+/** @param parent The snapshot before, as far as the backup may build on it. */
+export async function planDiskStream(
+  stream: DiskStream,
+  request: StreamRequest,
+  { repository, parent }: { repository: Repository; parent: Snapshot | undefined },
+): Promise<BackupPlan> {
+  const before = parent ??
+    await latestSnapshot(repository, await repository.sourceKey(request.name), () => undefined);
+  const judge = new LengthJudge(stream.path, request, before);
+  judge.checkSaid();
+  const read = await plainDisk(stream, request);
+  return planStream(judge.counted(read), async (sizeBytes) => {
+    await stream.succeeded?.();
+    judge.checkEnd(sizeBytes);
+  });
 }
 
 /** The stream as the bytes of the disk: unpacked as the user says, and refused when it still begins as an image. */
-async function plainDisk({ read, path }: OpenedStream, { unpack, format }: StreamFlags): Promise<ReadNext> {
+async function plainDisk({ read, path }: DiskStream, { unpack, format }: StreamRequest): Promise<ReadNext> {
   const plain = unpack === undefined ? read : unpackedAs(unpack, await packedAs(unpack, { read, path }));
   if (format === "raw") return plain;
   const { head, whole } = await peeked(plain, HEAD_BYTES);
@@ -152,7 +82,7 @@ async function plainDisk({ read, path }: OpenedStream, { unpack, format }: Strea
 /** The stream, which begins as the user says it does: what cannot be unpacked was not packed so, or not at all. */
 async function packedAs(
   unpack: Packing,
-  { read, path }: Pick<OpenedStream, "read" | "path">,
+  { read, path }: Pick<DiskStream, "read" | "path">,
 ): Promise<ReadNext> {
   const { head, whole } = await peeked(read, HEAD_BYTES);
   const packing = packingOf(head);
@@ -182,16 +112,17 @@ class LengthJudge {
   /** What shows why a stream is not what it should be. */
   private readonly again: string;
   private readonly whenEmpty: string;
-  private readonly before: Snapshot | undefined;
 
-  constructor(private readonly path: string, known: { flags: StreamFlags; before: Snapshot | undefined }) {
-    this.saidBytes = sizeOf(known.flags);
-    this.isForced = known.flags.force ?? false;
-    this.isRaw = known.flags.format === "raw";
-    const isPipe = known.flags.fromCommand === undefined;
+  constructor(
+    private readonly path: string,
+    { sizeBytes, force, format, isPipe }: StreamRequest,
+    private readonly before: Snapshot | undefined,
+  ) {
+    this.saidBytes = sizeBytes;
+    this.isForced = force;
+    this.isRaw = format === "raw";
     this.again = isPipe ? "send it again" : "run the command by itself, and look at what it writes";
     this.whenEmpty = isPipe ? "--from-command CMD hears how the command ended" : this.again;
-    this.before = known.before;
   }
 
   /** Before anything is read. */

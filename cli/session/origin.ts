@@ -1,43 +1,29 @@
 /** What `regrain backup` reads: a disk, the places of it that changed, a delta, a stream. */
-import { type Core, type Link, MIB, plural, quotePath, RegrainError } from "../../core-as/host/mod.ts";
-import { isChangeId, type Snapshot } from "../../core-as/host/repo/mod.ts";
+import { type Core, type Link, MIB, RegrainError } from "../../core-as/host/mod.ts";
+import { PIPE_NAME } from "../../core-as/host/forward/mod.ts";
+import type { Snapshot } from "../../core-as/host/repo/mod.ts";
+import type { Lanes } from "../backup/lanes.ts";
 import { type AuditReport, auditUnchanged } from "../backup/make/audit.ts";
 import { parseChangedAreas } from "../backup/make/changed_areas.ts";
 import { decodeList } from "../backup/make/changed_documents.ts";
-import type { Lanes } from "../backup/lanes.ts";
+import { DeltaOverSnapshot } from "../backup/make/delta_over_snapshot.ts";
 import { type Lineage, lineageOf } from "../backup/make/lineage.ts";
 import { cidText, type DiskOrigin, planChanged, planFull } from "../backup/make/origins.ts";
 import type { BackupPlan } from "../backup/make/plan.ts";
+import { type DiskStream, planDiskStream } from "../backup/make/stream_origin.ts";
 import type { Repository } from "../backup/repository.ts";
-import { PIPE } from "../places/pipe.ts";
-import type { Need } from "../places/place.ts";
-import { findPlace } from "../places/registry.ts";
 import { OpenedSnapshot } from "../places/snapshot.ts";
-import { checkStream, isStream, openStream, type StreamFlags } from "./backup_stream.ts";
-import { DeltaOverSnapshot } from "./delta_over_snapshot.ts";
-import { warnNewer } from "../ui/describe.ts";
-import { readGivenFile } from "../session/given_file.ts";
-import type { Session } from "../session/session.ts";
-import { QuietSource } from "../session/source_quiet.ts";
-import { openWholeDisk } from "../session/whole_disk.ts";
-
-const SOURCE: Need = { command: "backup", argument: "SOURCE", anyOf: ["read", "receive"] };
-const DELTA: Need = { command: "backup --delta", argument: "DELTA", anyOf: ["delta"] };
+import { openCommand } from "../stream/from_command.ts";
+import { openStdin } from "../stream/stdin.ts";
+import { takeDoubts, warnNewer } from "../ui/describe.ts";
+import { isStream, type OriginFlags, shareOf, SOURCE, streamSizeOf } from "./backup_flags.ts";
+import { readGivenFile } from "./given_file.ts";
+import type { Session } from "./session.ts";
+import { QuietSource } from "./source_quiet.ts";
+import { openWholeDisk } from "./whole_disk.ts";
 
 /** What vSphere says of the largest disk, every block changed, is far below. */
 const CHANGED_LIST = { mostBytes: 1024 * MIB, what: "a list of changed areas" };
-
-export interface OriginFlags extends StreamFlags {
-  readonly delta?: string | undefined;
-  readonly changed?: string | undefined;
-  readonly audit?: string | undefined;
-  /** The disk is in use, and that is known. */
-  readonly live?: boolean | undefined;
-  /** What the changes are since: a snapshot, or a change id. */
-  readonly since?: string | undefined;
-  /** Kept with the snapshot. */
-  readonly changeId?: string | undefined;
-}
 
 /** Where the content comes from: opened, and to be closed. */
 export interface Origin extends Disposable {
@@ -58,75 +44,7 @@ interface OriginMeans {
   readonly flags: OriginFlags;
   readonly session: Session;
   readonly repository: Repository;
-}
-
-/** Refuses flags that do not go together. */
-export function checkOrigin(source: string | undefined, flags: OriginFlags): void {
-  const { delta, changed, audit } = flags;
-  if (source !== undefined) findPlace(source, SOURCE);
-  if (delta !== undefined) findPlace(delta, DELTA);
-  checkStream(source, flags);
-  if (delta !== undefined && source !== undefined && audit === undefined) {
-    throw new RegrainError("USAGE", "with --delta there is no SOURCE: the snapshot before is the base", {
-      hint: `regrain backup --delta ${quotePath(delta)} --repo R --name ${flags.name}`,
-    });
-  }
-  if (delta === undefined && source === undefined && flags.fromCommand === undefined) {
-    throw new RegrainError("USAGE", "nothing is named to back up", {
-      hint: "an image, a device, -, --from-command or --delta",
-    });
-  }
-  if (changed !== undefined && (source === undefined || source === PIPE || delta !== undefined)) {
-    throw new RegrainError("USAGE", "--changed needs a SOURCE that the changed places are read from");
-  }
-  checkMoments(flags);
-  if (audit === undefined) return;
-  shareOf(audit);
-  if (changed === undefined && delta === undefined) {
-    throw new RegrainError(
-      "USAGE",
-      "--audit looks at what --changed or --delta leave out, and neither is given",
-    );
-  }
-  if (source === undefined || source === PIPE) {
-    throw new RegrainError("USAGE", "--audit needs a SOURCE to read from: the disk as it is now", {
-      hint: `regrain backup vm-000001.vmdk --delta ${
-        quotePath(delta ?? "DELTA")
-      } --audit 1% --name ${flags.name}`,
-    });
-  }
-}
-
-/** Flags that name moments of the disk: the one that changes are since, and this one. */
-function checkMoments({ delta, changed, since, changeId }: OriginFlags): void {
-  if (since !== undefined && delta === undefined && changed === undefined) {
-    throw new RegrainError(
-      "USAGE",
-      "--since says what --changed or --delta is against, and neither is given",
-    );
-  }
-  // vSphere calls by * what a disk holds at all: then the whole disk is read.
-  if (since !== undefined && since !== "*" && !isChangeId(since)) {
-    throw new RegrainError("USAGE", `--since ${JSON.stringify(since)} is no moment of the disk`, {
-      hint: "the id of a snapshot, or its first letters, or the change id that --change-id kept with it",
-    });
-  }
-  if (changeId === undefined || isChangeId(changeId)) return;
-  throw new RegrainError(
-    "USAGE",
-    `--change-id ${JSON.stringify(changeId)} is no id of a moment of the disk`,
-    {
-      hint: "what the platform calls it, such as vSphere's changeId: at most 256 letters, and not *",
-    },
-  );
-}
-
-/** @throws {RegrainError} `USAGE` when it is no share such as `1%` or `0.5%`. */
-export function shareOf(text: string): number {
-  const [, digits] = /^(\d{1,3}(?:\.\d{1,6})?)%$/.exec(text) ?? [];
-  const share = Number(digits ?? NaN) / 100;
-  if (share > 0 && share <= 1) return share;
-  throw new RegrainError("USAGE", `--audit ${text} is no share`, { hint: "such as 1%, 0.1% or 100%" });
+  readonly report: { audit(found: AuditReport): void };
 }
 
 export async function openOrigin(source: string | undefined, means: OriginMeans): Promise<Origin> {
@@ -135,13 +53,50 @@ export async function openOrigin(source: string | undefined, means: OriginMeans)
   const disk = source === undefined ? undefined : await openDisk(source, means);
   try {
     if (flags.delta === undefined) return openSource(disk!, means);
-    const delta = await DeltaOverSnapshot.open(flags.delta, { session, force: flags.force ?? false });
+    const delta = await openDeltaOverSnapshot(flags.delta, session, flags);
     await warnNewer(session, delta.newest);
     return openDelta(delta, disk, means);
   } catch (error) {
     disk?.close();
     throw error;
   }
+}
+
+/** @param path Descriptor or bare extent of the newest delta. */
+export function openDeltaOverSnapshot(
+  path: string,
+  { console, context }: Pick<Session, "console" | "context">,
+  { force = false }: { force?: boolean | undefined },
+): Promise<DeltaOverSnapshot> {
+  return DeltaOverSnapshot.open(path, {
+    context,
+    force,
+    takeDoubts: (doubts) => takeDoubts(console, doubts, { force }),
+    warn: (sentence) => console.warn(sentence),
+    detail: (sentence) => console.detail(sentence),
+  });
+}
+
+function openStream({ session, repository, flags }: OriginMeans): Origin {
+  const { name, unpack, format, force = false, fromCommand } = flags;
+  const sizeBytes = streamSizeOf(flags);
+  const request = { name, sizeBytes, unpack, format, force, isPipe: fromCommand === undefined };
+  const stream = openInput(session, flags);
+  return {
+    plan: (parent) => planDiskStream(stream, request, { repository, parent }),
+    sizeBytes,
+    [Symbol.dispose]: () => stream[Symbol.dispose](),
+  };
+}
+
+function openInput(session: Session, { name, fromCommand }: OriginFlags): DiskStream & Disposable {
+  if (fromCommand === undefined) {
+    const read = openStdin(session.io, `dd if=/dev/vg/vm bs=4M | regrain backup - --name ${name}`);
+    return { read, path: PIPE_NAME, [Symbol.dispose]: () => undefined };
+  }
+  const { console } = session;
+  const command = openCommand(fromCommand, (from, ended) => console.relay(from, ended));
+  return Object.assign(command, { path: fromCommand });
 }
 
 type OpenedDisk = DiskOrigin & { readonly core: Core; readonly links: readonly Link[]; close(): void };
@@ -226,17 +181,16 @@ async function auditedPlan(
       path: disk.source.path,
     });
   }
-  const report = await auditUnchanged(parent, plan.touched, {
+  const found = await auditUnchanged(parent, plan.touched, {
     repository,
     lanes,
     disk: planFull(disk),
     share: shareOf(audit),
     random: Math.random,
   });
-  if (console.json) console.outJson({ type: "audit", ...report, differs: report.differs ?? null });
-  else console.detail(`audit: looked at ${plural(report.checked, "chunk")} of what is said to be unchanged`);
-  if (report.differs === undefined) return plan;
-  const reason = auditFailure(report, parent);
+  about.report.audit(found);
+  if (found.differs === undefined) return plan;
+  const reason = auditFailure(found, parent);
   console.warn(`THE LIST OF CHANGES IS WRONG: ${reason}; do not trust where it came from`);
   return planFull(disk, reason);
 }
