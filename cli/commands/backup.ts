@@ -73,7 +73,8 @@ export async function runBackup(source: string | undefined, flags: BackupFlags):
     const { console } = session;
     const report = backupReport(console);
     using origin = await openOrigin(source, { flags, session, repository, report });
-    report.done(await backUpWithProgress(repository, { origin, flags, console, watch, report }));
-    return statusOf(origin);
+    const result = await backUpWithProgress(repository, { origin, flags, console, watch, report });
+    report.done(result);
+    return statusOf(origin, result);
   });
 }

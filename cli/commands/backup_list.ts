@@ -16,6 +16,8 @@ interface Tally {
   readonly failed: { readonly disk: ListedDisk; readonly error: RegrainError }[];
   /** Those whose source was not quiet: their snapshots are there, and marked. */
   readonly disturbed: string[];
+  /** Those of whose source not everything could be read. */
+  readonly damaged: string[];
   readBytes: number;
   storedBytes: number;
 }
@@ -27,7 +29,7 @@ export async function runBackupList(path: string, flags: ListFlags): Promise<num
   return await withBackupRepository(path, flags, async (means) => {
     const report = backupReport(means.session.console);
     const startedMs = performance.now();
-    const tally: Tally = { done: 0, failed: [], disturbed: [], readBytes: 0, storedBytes: 0 };
+    const tally: Tally = { done: 0, failed: [], disturbed: [], damaged: [], readBytes: 0, storedBytes: 0 };
     for (const disk of disks) await backUpListed(disk, tally, { ...means, flags, report });
     report.list({ ...tally, elapsedMs: performance.now() - startedMs });
     return exitOf(tally);
@@ -35,9 +37,9 @@ export async function runBackupList(path: string, flags: ListFlags): Promise<num
 }
 
 /** 3 says that some are there: where none is, the status is what kept the first of them out. */
-function exitOf({ done, failed, disturbed }: Tally): number {
+function exitOf({ done, failed, disturbed, damaged }: Tally): number {
   const [first] = failed;
-  if (first === undefined) return disturbed.length > 0 ? EXIT_INCOMPLETE : 0;
+  if (first === undefined) return disturbed.length + damaged.length > 0 ? EXIT_INCOMPLETE : 0;
   return done > 0 ? EXIT_INCOMPLETE : first.error.exit;
 }
 
@@ -54,6 +56,7 @@ async function backUpListed(
     const result = await backUpWithProgress(repository, { origin, flags, console, watch, report });
     tally.done++;
     if (origin.quiet?.isDisturbed) tally.disturbed.push(disk.name);
+    if (result.snapshot.damaged !== undefined) tally.damaged.push(disk.name);
     tally.readBytes += result.snapshot.stats.readBytes;
     tally.storedBytes += result.snapshot.stats.storedBytes;
     report.disk(disk.source, result);

@@ -47,10 +47,10 @@ export async function runBackupVm(words: readonly string[], flags: VmFlags): Pro
     const { repository, session: { console } } = means;
     const report = backupReport(console);
     const startedMs = repository.world.nowMs();
-    const { made, isDisturbed } = await backUpDisks(disks, { ...means, flags, report });
+    const { made, isWhole } = await backUpDisks(disks, { ...means, flags, report });
     const retainUntilMs = retainUntil(startedMs, retainMsOf(flags));
     report.vm(await putVm(repository, { name: vm, disks: made, configs, retainUntilMs }));
-    return isDisturbed ? EXIT_INCOMPLETE : 0;
+    return isWhole ? 0 : EXIT_INCOMPLETE;
   });
 }
 
@@ -134,7 +134,7 @@ function checkConfigs(configs: readonly VmConfig[], disks: readonly DiskOfVm[]):
 async function backUpDisks(
   disks: readonly DiskOfVm[],
   { repository, session, watch, report, flags }: BackupMeans & { flags: VmFlags; report: BackupReport },
-): Promise<{ made: Map<string, Snapshot>; isDisturbed: boolean }> {
+): Promise<{ made: Map<string, Snapshot>; isWhole: boolean }> {
   using opened = new DisposableStack();
   const origins = new Map<DiskOfVm, Origin>();
   for (const disk of disks) {
@@ -152,5 +152,6 @@ async function backUpDisks(
   // A moment is one only where no disk was written to until the last of them was read.
   const quiet = [...origins.values()].flatMap(({ quiet }) => quiet ?? []);
   for (const each of quiet) if (!each.isDisturbed) each.judge();
-  return { made, isDisturbed: quiet.some(({ isDisturbed }) => isDisturbed) };
+  const isWhole = [...made.values()].every(({ damaged }) => damaged === undefined);
+  return { made, isWhole: isWhole && !quiet.some(({ isDisturbed }) => isDisturbed) };
 }

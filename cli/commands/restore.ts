@@ -16,7 +16,8 @@ import { listenForSignals, passSafePoint } from "../session/interruption.ts";
 import { findRemembered } from "../session/choice.ts";
 import { rememberNewest, warnOfHidden } from "../session/newest_seen.ts";
 import { lanesOf, openRepository } from "../session/open_repository.ts";
-import { onDamagedOf, warnDamaged, withHint } from "./restore_damage.ts";
+import { damageOfSource, warnDamaged } from "../report/damaged.ts";
+import { onDamagedOf, withHint } from "./restore_damage.ts";
 import { restoreToFile } from "./restore_file.ts";
 import { formatOf } from "./restore_format.ts";
 import { restoreInPlace } from "./restore_in_place.ts";
@@ -50,6 +51,7 @@ export async function runRestore(spec: string, path: string, flags: RestoreFlags
           return damaged.length === 0 ? 0 : EXIT_INCOMPLETE;
         }
         const snapshot = await findRemembered(repository, spec, session.console);
+        damaged.push(...damageOfSource(snapshot));
         watch.learn({ snapshot: snapshot.id, figures: { diskBytes: snapshot.sizeBytes } });
         await restoreWithDelta(path, { repository, snapshot, session, flags, watch, damaged });
       } finally {
@@ -88,7 +90,7 @@ async function restoreAll(
     format: flags.format,
     session,
     restoreDisk: async (snapshot, path) => {
-      const damaged: DamagedStretch[] = [];
+      const damaged = damageOfSource(snapshot);
       await restoreWithDelta(path, { repository, snapshot, session, flags, watch, damaged });
       work.damaged.push(...damaged);
     },

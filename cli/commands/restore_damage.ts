@@ -1,8 +1,7 @@
 /** What `regrain restore` says of damage: how the rest is had, and what is zeros then. */
-import { formatCount, formatSize, plural, RegrainError } from "../../core-as/host/mod.ts";
+import { RegrainError } from "../../core-as/host/mod.ts";
 import { isDamage } from "../backup/places.ts";
 import type { DamagedStretch } from "../backup/restore/salvage.ts";
-import type { Console } from "../ui/mod.ts";
 
 /**
  * Adds to an error what can be done about it, and where what was written so far stands.
@@ -39,24 +38,4 @@ export function onDamagedOf(
   { flags, damaged }: { flags: { damaged?: "zeros" | undefined }; damaged: DamagedStretch[] },
 ): ((stretch: DamagedStretch) => void) | undefined {
   return flags.damaged === undefined ? undefined : (stretch) => damaged.push(stretch);
-}
-
-/** Beyond so many a person reads no more; `--json` has all of them. */
-const MOST_SHOWN = 20;
-
-export function warnDamaged(stretches: readonly DamagedStretch[], console: Console): void {
-  if (stretches.length === 0) return;
-  const shown = console.json ? stretches : stretches.slice(0, MOST_SHOWN);
-  for (const { offsetBytes, lengthBytes, reason } of shown) {
-    const last = offsetBytes + lengthBytes - 1;
-    console.warn(`bytes ${formatCount(offsetBytes)} to ${formatCount(last)} are zeros: ${reason}`);
-  }
-  const more = stretches.length - shown.length;
-  if (more > 0) {
-    console.warn(`${plural(more, "more stretch", "more stretches")} are zeros; --json lists them all`);
-  }
-  const sizeBytes = stretches.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
-  console.warn(
-    `${formatSize(sizeBytes)} could not be read and are zeros: this is not the disk that was backed up`,
-  );
 }

@@ -181,6 +181,12 @@ function codeOf(operation: Operation, errno: string): ErrorCode {
   return (byErrno as Record<string, ErrorCode | undefined>)[errno] ?? otherwise;
 }
 
+/** True where a medium answers that this very place cannot be read, and others may be. */
+export function isBadMedium(error: unknown): error is RegrainError {
+  return error instanceof RegrainError && error.code === "READ_FAILED" &&
+    /\((?:EIO|ENODATA|EILSEQ)\)$/.test(error.reason);
+}
+
 /** The error of a medium that ends inside a transfer. */
 export function shortRead(path: string, offsetBytes: number): RegrainError {
   return new RegrainError("READ_SHORT", "the file ended while more of it was to be read", {

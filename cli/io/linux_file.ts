@@ -121,6 +121,39 @@ export class LinuxSource implements LocalSource {
     return this.#mountedFor?.();
   }
 
+  dropCache(): string | undefined {
+    if (this.isDevice) return this.#dropDevice();
+    if (this.#isInMemory()) return "its file system is memory: there is no medium to read from";
+    return this.#forget();
+  }
+
+  /** BLKFLSBUF lets go of buffers that a hint does not; but not everybody may ask for it. */
+  #dropDevice(): string | undefined {
+    if (untilDone(this.libc, () => this.libc.ioctl(this.fd, BLKFLSBUF, null)) < 0) {
+      const obstacle = this.#forget();
+      if (obstacle !== undefined) return obstacle;
+    }
+    if (this.identity.backing === undefined) return undefined;
+    return "it is a loop device: what the system holds in memory of the file behind it cannot be dropped";
+  }
+
+  #forget(): string | undefined {
+    const errno = this.libc.posix_fadvise(this.fd, 0n, 0n, POSIX_FADV_DONTNEED);
+    if (errno === 0) return undefined;
+    return `what the system holds of it in memory cannot be dropped (${errnoName(errno)})`;
+  }
+
+  #isInMemory(): boolean {
+    const type = this.fileSystem();
+    return type !== undefined && MEMORY_FILE_SYSTEMS.has(type);
+  }
+
+  /** Magic number of the file system, as `statfs(2)` lists them, or `undefined` when it does not tell. */
+  protected fileSystem(): bigint | undefined {
+    const status = new BigInt64Array(STATFS_BYTES / 8);
+    return untilDone(this.libc, () => this.libc.fstatfs(this.fd, status)) === 0 ? status[0] : undefined;
+  }
+
   /** Whether a lock of another stands in the way of this one, which is not taken. */
   #isLocked({ type, from, bytes }: { type: number; from: number; bytes: number }): boolean {
     const lock = new DataView(new ArrayBuffer(32));
@@ -256,7 +289,7 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
    */
   lock(options: { force: boolean; isShared?: boolean }): void {
     if (this.isDevice && !options.isShared) return;
-    const isTold = !NETWORK_FILE_SYSTEMS.has(this.#fileSystem() ?? 0n);
+    const isTold = !NETWORK_FILE_SYSTEMS.has(this.fileSystem() ?? 0n);
     // QEMU locks a few bytes near the start; whoever holds this one too is taken for a run of ours.
     const ownByte = () => this.libc.fcntl(this.fd, F_OFD_SETLK, WRITE_LOCK_OWN_BYTE);
     if (!this.isDevice) this.#claim(ownByte, { force: false, held: heldByRun });
@@ -301,47 +334,14 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
     return this.watch?.displaced();
   }
 
-  dropCache(): string | undefined {
-    if (this.isDevice) return this.#dropDevice();
-    if (this.#isInMemory()) return "its file system is memory: there is no medium to read from";
-    return this.#forget();
-  }
-
-  /** BLKFLSBUF lets go of buffers that a hint does not; but not everybody may ask for it. */
-  #dropDevice(): string | undefined {
-    if (untilDone(this.libc, () => this.libc.ioctl(this.fd, BLKFLSBUF, null)) < 0) {
-      const obstacle = this.#forget();
-      if (obstacle !== undefined) return obstacle;
-    }
-    if (this.identity.backing === undefined) return undefined;
-    return "it is a loop device: what the system holds in memory of the file behind it cannot be dropped";
-  }
-
-  #forget(): string | undefined {
-    const errno = this.libc.posix_fadvise(this.fd, 0n, 0n, POSIX_FADV_DONTNEED);
-    if (errno === 0) return undefined;
-    return `what the system holds of it in memory cannot be dropped (${errnoName(errno)})`;
-  }
-
-  #isInMemory(): boolean {
-    const type = this.#fileSystem();
-    return type !== undefined && MEMORY_FILE_SYSTEMS.has(type);
-  }
-
   /**
    * A program behind FUSE may pass a punched hole on as a trim, after which the old data may still be there: nbdfuse
    * does, and qemu-storage-daemon 7.2, and both report success. There zeros are written.
    */
   #holesAreZeros(): boolean {
-    if (this.#fileSystem() !== FUSE_SUPER_MAGIC) return true;
+    if (this.fileSystem() !== FUSE_SUPER_MAGIC) return true;
     this.#report("its file system is FUSE, where a punched hole need not read as zeros: zeros are written");
     return false;
-  }
-
-  /** Magic number of the file system, as `statfs(2)` lists them, or `undefined` when it does not tell. */
-  #fileSystem(): bigint | undefined {
-    const status = new BigInt64Array(STATFS_BYTES / 8);
-    return untilDone(this.libc, () => this.libc.fstatfs(this.fd, status)) === 0 ? status[0] : undefined;
   }
 
   #claim(lock: () => number, options: { force: boolean; held: (path: string) => RegrainError }): void {

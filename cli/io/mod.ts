@@ -5,7 +5,7 @@ import { openPortableIo } from "./portable.ts";
 import type { Io } from "./types.ts";
 
 export { renameDurably, replaceFile, writeNewFile } from "./durable.ts";
-export { systemError } from "./errno.ts";
+export { isBadMedium, systemError } from "./errno.ts";
 export type { LogFile } from "./log_file.ts";
 export { isSameFile, type NamedFile } from "./named_file.ts";
 export { PRIVATE_FOLDER_MODE, PRIVATE_MODE } from "./rights.ts";

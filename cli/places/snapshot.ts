@@ -12,6 +12,7 @@ import {
   type Run,
   type Source,
 } from "../../core-as/host/mod.ts";
+import type { DamagedStretch } from "../../core-as/host/repo/mod.ts";
 import type { Place, PlaceKind } from "./place.ts";
 
 export const SNAPSHOT: PlaceKind = {
@@ -47,14 +48,21 @@ export class OpenedSnapshot implements Source {
   readonly sizeBytes: number;
   /** CID of the disk when it was backed up. */
   readonly cid: string | undefined;
+  /** What could not be read of the disk when it was backed up. */
+  readonly damaged: readonly DamagedStretch[];
 
   constructor(
     private readonly source: Source & Required<Pick<Source, "runs">>,
-    private readonly opened: { cid: string | undefined; close: () => void },
+    private readonly opened: {
+      cid: string | undefined;
+      damaged?: readonly DamagedStretch[] | undefined;
+      close: () => void;
+    },
   ) {
     this.path = source.path;
     this.sizeBytes = source.sizeBytes;
     this.cid = opened.cid;
+    this.damaged = opened.damaged ?? [];
   }
 
   get medium(): Medium {

@@ -92,6 +92,13 @@ function backupCommand(finish: Finish) {
       "--hook-before <COMMAND>",
       "before SOURCE is opened run COMMAND by the shell, such as lvcreate --snapshot; nothing is read if it fails",
     )
+    .addOption(
+      new Option(
+        "--damaged <what>",
+        "what is stored for what cannot be read of SOURCE, such as bad sectors: zeros, listed; the snapshot is " +
+          "incomplete and says so, exit 3; without it that ends the backup",
+      ).choices(["zeros"] as const),
+    )
     .option("--rate-limit <SIZE>", "read at most SIZE bytes a second, such as 50M")
     .option("--tag <TAG>", "a word to find the snapshot by; may be given again", collect)
     .option(
@@ -116,6 +123,7 @@ function backupCommand(finish: Finish) {
           "--name web01/disk-0",
         "dd if=/dev/vg0/vm bs=4M | regrain backup - --repo s3://bucket/vms --name web01/disk-0",
         "regrain backup --from-command 'ssh esx dd if=/dev/vg0/vm bs=4M' --repo /backups --name web01/disk-0",
+        "regrain backup /dev/vg0/vm --damaged zeros --repo /backups --name web01/disk-0",
         "regrain backup --list disks.txt --repo /backups",
         "regrain backup --vm web01 disk-0=vm.img disk-1=base.vmdk --config disks.txt --repo /backups",
       ),

@@ -5,6 +5,7 @@ import type { AuditReport } from "../backup/make/audit.ts";
 import type { BackupResult } from "../backup/make/backup.ts";
 import type { PlannedBackup } from "../backup/make/plan.ts";
 import { type Console, formatDuration } from "../ui/mod.ts";
+import { damageOfSource, warnDamaged } from "./damaged.ts";
 
 /** What the run calls a disk, and where it is read from. */
 export interface NamedDisk {
@@ -18,6 +19,8 @@ export interface ListEnd {
   readonly failed: readonly { readonly disk: NamedDisk; readonly error: RegrainError }[];
   /** Those whose source was not quiet: their snapshots are there, and marked. */
   readonly disturbed: readonly string[];
+  /** Those of whose source not everything could be read. */
+  readonly damaged: readonly string[];
   readonly readBytes: number;
   readonly storedBytes: number;
   readonly elapsedMs: number;
@@ -85,7 +88,7 @@ class JsonBackupReport implements BackupReport {
     warnFailed(this.console, disk, error);
   }
 
-  list({ done, failed, disturbed, readBytes, storedBytes, elapsedMs }: ListEnd): void {
+  list({ done, failed, disturbed, damaged, readBytes, storedBytes, elapsedMs }: ListEnd): void {
     this.console.outJson({
       type: "summary",
       status: failed.length === 0 ? "done" : done > 0 ? "incomplete" : "failed",
@@ -93,6 +96,7 @@ class JsonBackupReport implements BackupReport {
       failed: failed.length,
       names: failed.map(({ disk }) => disk.name),
       disturbed,
+      damaged,
       readBytes,
       storedBytes,
       elapsedMs: Math.round(elapsedMs),
@@ -129,6 +133,11 @@ class TextBackupReport implements BackupReport {
 
   done({ snapshot }: BackupResult): void {
     const { console } = this;
+    warnDamaged(
+      damageOfSource(snapshot),
+      console,
+      "the snapshot is not the whole disk, and marked incomplete",
+    );
     const { id, source, change, stats, parent } = snapshot;
     if (change.reason !== undefined) {
       const what = change.method === "changed-areas"
@@ -155,14 +164,15 @@ class TextBackupReport implements BackupReport {
     warnFailed(this.console, disk, error);
   }
 
-  list({ done, failed, disturbed, readBytes, storedBytes, elapsedMs }: ListEnd): void {
+  list({ done, failed, disturbed, damaged, readBytes, storedBytes, elapsedMs }: ListEnd): void {
     const names = failed.map(({ disk }) => disk.name);
     this.console.out(
       `${plural(done, "disk")} backed up, ${formatSize(readBytes)} read, ${
         formatSize(storedBytes)
       } stored in ${formatDuration(elapsedMs)}` +
         (names.length === 0 ? "" : `; ${names.length} failed: ${names.join(", ")}`) +
-        (disturbed.length === 0 ? "" : `; not quiet while they were read: ${disturbed.join(", ")}`),
+        (disturbed.length === 0 ? "" : `; not quiet while they were read: ${disturbed.join(", ")}`) +
+        (damaged.length === 0 ? "" : `; not wholly readable: ${damaged.join(", ")}`),
     );
   }
 
@@ -190,6 +200,7 @@ function resultJson({ snapshot, restarts }: BackupResult) {
     change,
     changeId: snapshot.changeId ?? null,
     consistency: snapshot.consistency ?? null,
+    damaged: snapshot.damaged ?? [],
     retainUntil: snapshot.retainUntil ?? null,
     stats,
     restarts,

@@ -160,6 +160,7 @@ function rowOf(listed: ListedSnapshot, created: string, holds: SnapshotList["hol
     ...hold === undefined ? [] : [hold.reason === undefined ? "held" : `held (${hold.reason})`],
     ...isDoubtful ? ["doubtful"] : [],
     ...snapshot?.consistency === undefined ? [] : [snapshot.consistency],
+    ...snapshot?.damaged === undefined ? [] : ["incomplete"],
     ...isInFuture(madeMs(listed), Date.now()) ? ["time in the future"] : [],
     ...snapshot === undefined ? ["damaged"] : [],
   ];

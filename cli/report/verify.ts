@@ -1,5 +1,6 @@
 /** What `verify` says: each damage with where it hits, and what makes it whole again. */
 import { formatSize, plural } from "../../core-as/host/mod.ts";
+import type { Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { Place } from "../backup/places.ts";
 import type { Chosen } from "../backup/snapshots/choose.ts";
 import { damageOf, type Finding, type VerifyResult } from "../backup/verify/verify.ts";
@@ -33,6 +34,9 @@ class JsonVerifyReport implements VerifyReport {
       this.console.outJson({ type: "damage", kind: "manifest", id: name.id, reason: damage!.message });
     }
     for (const finding of result.findings) this.finding(finding);
+    for (const { id, source: { name }, damaged } of incompleteOf(chosen)) {
+      this.console.outJson({ type: "incomplete", snapshot: id, name, damaged });
+    }
     const { pages, chunks, readChunks, fetchedBytes, hitSnapshots } = result;
     this.console.outJson({
       type: "summary",
@@ -59,6 +63,11 @@ class JsonVerifyReport implements VerifyReport {
   }
 }
 
+/** What is as it was stored, and was not the whole disk then. */
+function incompleteOf({ snapshots }: Chosen): Snapshot[] {
+  return snapshots.filter(({ damaged }) => damaged !== undefined);
+}
+
 function placeJson({ snapshot, offsetBytes, lengthBytes }: Place) {
   return { snapshot: snapshot.id, name: snapshot.source.name, offsetBytes, lengthBytes };
 }
@@ -70,6 +79,15 @@ class TextVerifyReport implements VerifyReport {
     const { console } = this;
     for (const { damage } of chosen.damaged) console.out(`manifest: ${damage!.message}`);
     for (const finding of result.findings) this.finding(finding);
+    for (const { id, source: { name }, damaged } of incompleteOf(chosen)) {
+      const lostBytes = damaged!.reduce((sum, { length }) => sum + length, 0);
+      console.warn(
+        `${name}@${id} is incomplete: ${
+          formatSize(lostBytes)
+        } of its source could not be read when it was backed ` +
+          "up, and are zeros",
+      );
+    }
     const { pages, chunks, readChunks, fetchedBytes, hitSnapshots } = result;
     const what = slice === undefined ? mode : `sample ${slice.index + 1} of ${slice.count}`;
     console.tell(

@@ -34,6 +34,8 @@ export interface OriginFlags extends StreamFlags {
   readonly since?: string | undefined;
   /** Kept with the snapshot. */
   readonly changeId?: string | undefined;
+  /** What stands for what cannot be read of the source; without it that is an error. */
+  readonly damaged?: "zeros" | undefined;
 }
 
 export interface BackupFlags extends LongFlags, RepoFlags, WatchFlags, OriginFlags {
@@ -81,6 +83,7 @@ export function checkOrigin(source: string | undefined, flags: OriginFlags): voi
     throw new RegrainError("USAGE", "--changed needs a SOURCE that the changed places are read from");
   }
   checkMoments(flags);
+  checkDamaged(source, flags);
   if (audit === undefined) return;
   shareOf(audit);
   if (changed === undefined && delta === undefined) {
@@ -96,6 +99,17 @@ export function checkOrigin(source: string | undefined, flags: OriginFlags): voi
       } --audit 1% --name ${flags.name}`,
     });
   }
+}
+
+function checkDamaged(source: string | undefined, flags: OriginFlags): void {
+  const { damaged, delta } = flags;
+  if (damaged === undefined || delta === undefined && !isStream(source, flags)) return;
+  const what = delta === undefined
+    ? "a stream ends where it cannot be read"
+    : "a delta is taken whole or not at all";
+  throw new RegrainError("USAGE", `--damaged is for a SOURCE that is read place by place: ${what}`, {
+    hint: "an image or a device as SOURCE, without --delta",
+  });
 }
 
 /** Flags that name moments of the disk: the one that changes are since, and this one. */

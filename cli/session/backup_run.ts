@@ -6,6 +6,7 @@ import { refuseUnlockable } from "../backup/make/retain.ts";
 import type { Repository } from "../backup/repository.ts";
 import { refuseTwin } from "../backup/snapshots/name_twins.ts";
 import { EXIT_INCOMPLETE } from "../exit_status.ts";
+import { isBadMedium } from "../io/mod.ts";
 import { RateLimit } from "../target/rate_limited_target.ts";
 import { type Console, Progress } from "../ui/mod.ts";
 import { runUserCommand } from "../watch/hook.ts";
@@ -82,9 +83,15 @@ async function runHookBefore(
   );
 }
 
-/** The exit status of a backup that was made: 3 where the source was not quiet, and nobody said that this is meant. */
-export function statusOf({ quiet }: Pick<Origin, "quiet">): number {
-  return quiet?.isDisturbed ? EXIT_INCOMPLETE : 0;
+/**
+ * The exit status of a backup that was made: 3 where the source was not quiet, and nobody said that this is meant, and
+ * where not all of it could be read.
+ */
+export function statusOf(
+  { quiet }: Pick<Origin, "quiet">,
+  { snapshot }: Pick<BackupResult, "snapshot">,
+): number {
+  return quiet?.isDisturbed || snapshot.damaged !== undefined ? EXIT_INCOMPLETE : 0;
 }
 
 /** Makes the snapshot and shows how far it is. */
@@ -126,7 +133,7 @@ async function backUpUntilStopped(repository: Repository, work: BackupWork): Pro
       lanes,
       changeId: flags.changeId,
       plan: async (parent, own) => {
-        const plan = await origin.plan(parent, { lanes, own });
+        const plan = await origin.plan(parent, { lanes, own, pass: stopHere });
         report.plan({ name: flags.name, plan, parent, chunkBytes });
         watch.phase("store");
         const guarded = guardedPlan(plan, { stopHere, limit });
@@ -144,11 +151,22 @@ async function backUpUntilStopped(repository: Repository, work: BackupWork): Pro
         progress.update({ doneBytes, totalBytes, parts: { read: readBytes, stored: storedBytes } });
       },
       beforeCommit: () => origin.quiet?.judge(),
+      damaged: () => origin.damaged?.(),
       onNotice: (sentence) => console.warn(sentence),
     });
+  } catch (error) {
+    throw withReadHint(error);
   } finally {
     progress.end();
   }
+}
+
+function withReadHint(error: unknown): unknown {
+  if (!isBadMedium(error) || error.hint !== undefined) return error;
+  return error.withHint(
+    "--damaged zeros stores the rest, with zeros for what cannot be read: the snapshot is incomplete then, and says " +
+      "where; a copy that ddrescue made of the disk may have more of it",
+  );
 }
 
 /** The plan, with a place before each chunk where the work may end, and reading no faster than it may. */

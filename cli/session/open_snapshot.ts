@@ -1,4 +1,5 @@
 /** Opening the snapshot that `repo:VM/DISK@latest` names, in the repository that the flags or the environment name. */
+import { formatSize } from "../../core-as/host/mod.ts";
 import { OpenedSnapshot } from "../places/snapshot.ts";
 import type { RepoFlags } from "./open_repository.ts";
 
@@ -18,7 +19,20 @@ export async function openSnapshot(
   try {
     const snapshot = await findSnapshot(repository, spec, onNotice);
     const source = new SnapshotSource(repository, snapshot);
-    return new OpenedSnapshot(source, { cid: snapshot.cid, close: () => repository.close() });
+    if (snapshot.damaged !== undefined) {
+      const lostBytes = snapshot.damaged.reduce((sum, { length }) => sum + length, 0);
+      onNotice(
+        `${source.path} is incomplete: ${
+          formatSize(lostBytes)
+        } of the disk could not be read when it was backed up, ` +
+          "and are zeros",
+      );
+    }
+    return new OpenedSnapshot(source, {
+      cid: snapshot.cid,
+      damaged: snapshot.damaged,
+      close: () => repository.close(),
+    });
   } catch (error) {
     repository.close();
     throw error;

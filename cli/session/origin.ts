@@ -1,13 +1,14 @@
 /** What `regrain backup` reads: a disk, the places of it that changed, a delta, a stream. */
 import { type Core, type Link, MIB, RegrainError } from "../../core-as/host/mod.ts";
 import { PIPE_NAME } from "../../core-as/host/forward/mod.ts";
-import type { Snapshot } from "../../core-as/host/repo/mod.ts";
+import type { DamagedStretch, Snapshot } from "../../core-as/host/repo/mod.ts";
 import type { Lanes } from "../backup/lanes.ts";
 import { type AuditReport, auditUnchanged } from "../backup/make/audit.ts";
 import { parseChangedAreas } from "../backup/make/changed_areas.ts";
 import { decodeList } from "../backup/make/changed_documents.ts";
 import { DeltaOverSnapshot } from "../backup/make/delta_over_snapshot.ts";
 import { type Lineage, lineageOf } from "../backup/make/lineage.ts";
+import { DamagedSource } from "../backup/make/damaged_source.ts";
 import { cidText, type DiskOrigin, planChanged, planFull } from "../backup/make/origins.ts";
 import type { BackupPlan } from "../backup/make/plan.ts";
 import { type DiskStream, planDiskStream } from "../backup/make/stream_origin.ts";
@@ -31,6 +32,8 @@ export interface Origin extends Disposable {
   readonly sizeBytes: number | undefined;
   /** Whether the files stay as they are while they are read. Absent where nobody can tell. */
   readonly quiet?: QuietSource;
+  /** What could not be read by the last plan. */
+  damaged?(): Snapshot["damaged"];
 }
 
 /** What a plan is made with. */
@@ -38,6 +41,8 @@ export interface PlanMeans {
   readonly lanes: Lanes;
   /** Ids of the backup itself. */
   readonly own: ReadonlySet<string>;
+  /** Where the work may end. */
+  readonly pass: () => Promise<void>;
 }
 
 interface OriginMeans {
@@ -99,7 +104,13 @@ function openInput(session: Session, { name, fromCommand }: OriginFlags): DiskSt
   return Object.assign(command, { path: fromCommand });
 }
 
-type OpenedDisk = DiskOrigin & { readonly core: Core; readonly links: readonly Link[]; close(): void };
+type OpenedDisk = DiskOrigin & {
+  readonly core: Core;
+  readonly links: readonly Link[];
+  /** What a snapshot lacks that is backed up as the disk it is. */
+  readonly damaged: readonly DamagedStretch[];
+  close(): void;
+};
 
 async function openDisk(path: string, { session, repository, flags }: OriginMeans): Promise<OpenedDisk> {
   const { core } = session.context;
@@ -110,16 +121,20 @@ async function openDisk(path: string, { session, repository, flags }: OriginMean
   const file = newest!.files[0];
   const cid = file instanceof OpenedSnapshot ? file.cid : cidText(newest!);
   const { chunkBytes } = repository.description;
-  return { source: disk, chunkBytes, cid, core, links: disk.links, close: () => disk.close() };
+  const damaged = file instanceof OpenedSnapshot ? file.damaged : [];
+  return { source: disk, damaged, chunkBytes, cid, core, links: disk.links, close: () => disk.close() };
 }
 
-function openSource(disk: OpenedDisk, means: OriginMeans): Origin {
+function openSource(opened: OpenedDisk, means: OriginMeans): Origin {
   const { changed } = means.flags;
   const areas = changed === undefined
     ? undefined
     : parseChangedAreas(decodeList(readGivenFile(changed, CHANGED_LIST)), changed);
+  let salvaging: DamagedSource | undefined;
   return {
-    async plan(parent, { lanes, own }) {
+    async plan(parent, { lanes, own, pass }) {
+      salvaging = means.flags.damaged === undefined ? undefined : salvagingSource(opened, { ...means, pass });
+      const disk = salvaging === undefined ? opened : { ...opened, source: salvaging };
       if (areas === undefined) return planFull(disk);
       const lineage = parent && await lineageOf(means.repository, parent, { since: means.flags.since, own });
       const plan = lineage?.doubt === undefined
@@ -135,10 +150,23 @@ function openSource(disk: OpenedDisk, means: OriginMeans): Origin {
       }
       return await auditedPlan(plan, { parent, disk, lanes, ...means });
     },
-    sizeBytes: disk.source.sizeBytes,
-    quiet: quietSource(() => disk.links, means),
-    [Symbol.dispose]: () => disk.close(),
+    sizeBytes: opened.source.sizeBytes,
+    quiet: quietSource(() => opened.links, means),
+    damaged: () => [...opened.damaged, ...salvaging?.damaged ?? []],
+    [Symbol.dispose]: () => opened.close(),
   };
+}
+
+function salvagingSource(
+  { source, links }: OpenedDisk,
+  { session: { console }, pass }: { session: Session; pass: () => Promise<void> },
+): DamagedSource {
+  return new DamagedSource(source, {
+    pass,
+    dropCaches: () => links.forEach(({ files }) => files.forEach((file) => file.dropCache?.())),
+    onFirst: ({ message }) =>
+      console.warn(`${message}; zeros are stored for what cannot be read, and it is listed`),
+  });
 }
 
 function openDelta(delta: DeltaOverSnapshot, disk: OpenedDisk | undefined, means: OriginMeans): Origin {

@@ -180,6 +180,13 @@ export interface Source {
    * nobody can tell.
    */
   inUse?(): string | undefined;
+  /**
+   * Drops what the system holds of it in memory, so that the next reads come from the medium. To be called after
+   * `flush` of a target: what is not durable yet stays. Absent where there is no way.
+   *
+   * @returns why the next reads may come from memory all the same, if they may.
+   */
+  dropCache?(): string | undefined;
   close(): void;
 }
 
@@ -215,13 +222,6 @@ export interface Target extends Source {
    * it was cut. `undefined` where all is as it was; absent where nobody can tell.
    */
   displaced?(): string | undefined;
-  /**
-   * Drops what the system holds of it in memory, so that the next reads come from the medium. To be called after
-   * `flush`: what is not durable yet stays. Absent where there is no way.
-   *
-   * @returns why the next reads may come from memory all the same, if they may.
-   */
-  dropCache?(): string | undefined;
   /** Returns when everything is durable that was written before; not what is under way. */
   flush(): MaybePromise<void>;
 }

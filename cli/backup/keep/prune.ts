@@ -157,12 +157,18 @@ async function readCandidates(repository: Repository, options: PruneOptions): Pr
     tags: snapshot?.tags ?? [],
     isHeld: held.has(name.id),
     retainedUntil: retainedUntil(snapshot, nowMs),
-    state: snapshot === undefined ? "damaged" : isDoubtful || hit.has(name.id) ? "doubtful" : "sound",
+    state: stateOf(snapshot, isDoubtful || hit.has(name.id)),
     name,
     disk: snapshot?.source.name ?? name.source,
     damage,
     sizeBytes: snapshot?.sizeBytes,
   }));
+}
+
+/** One that lacks what could not be read of its source takes no whole one's place either. */
+function stateOf(snapshot: Pick<Snapshot, "damaged"> | undefined, isDoubtful: boolean): Candidate["state"] {
+  if (snapshot === undefined) return "damaged";
+  return isDoubtful || snapshot.damaged !== undefined ? "doubtful" : "sound";
 }
 
 /** Where damage is marked, it is looked up in the maps whom it hits; an index has no maps. */

@@ -37,8 +37,9 @@ export interface Candidate {
   /** The day before which the store lets nobody remove it, while that is to come. */
   readonly retainedUntil?: string | undefined;
   /**
-   * `damaged`: its manifest cannot be read. `doubtful`: its backup was taken for dead, or chunks of it were found
-   * damaged. Neither counts for a rule, so that it never takes the place of a sound one.
+   * `damaged`: its manifest cannot be read. `doubtful`: its backup was taken for dead, chunks of it were found damaged,
+   * or parts of its source could not be read. Neither counts for a rule, so that it never takes the place of a sound
+   * one.
    */
   readonly state: "sound" | "doubtful" | "damaged";
 }

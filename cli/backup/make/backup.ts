@@ -9,6 +9,7 @@ import { RegrainError } from "../../../core-as/host/errors.ts";
 import { plural } from "../../../core-as/host/units.ts";
 import {
   chunkCount,
+  type DamagedStretch,
   type MapPage,
   MAX_DISK_BYTES,
   PAGE_ENTRIES,
@@ -22,6 +23,7 @@ import { ContentWriter } from "./content_writer.ts";
 import type { IdTable } from "../id_table.ts";
 import { Gate } from "../../lanes/gate.ts";
 import { BufferPool, TaskGroup } from "../../lanes/in_flight.ts";
+import { inheritedDamage, mergeDamaged, requireFew } from "./damaged_source.ts";
 import { type ForbiddenNames, Intent, readForbidden } from "../signs/intents.ts";
 import type { Lanes } from "../lanes.ts";
 import { MapBuilder } from "./map_builder.ts";
@@ -71,6 +73,8 @@ export interface BackupRequest {
    * Says what the content that was read is at best; what it throws is why it is no snapshot.
    */
   beforeCommit?(): Snapshot["consistency"];
+  /** What the source could not give, and zeros stand for, when all is read; of a copy all that its original lacks. */
+  damaged?(): Snapshot["damaged"];
   /** Told of everything that was not as it should be, one sentence each. */
   onNotice(sentence: string): void;
 }
@@ -290,6 +294,7 @@ class Attempt {
       await retainContent({ repository, pages, map, writer, untilMs, parent, intent: this.of.intent });
     }
     const consistency = this.request.beforeCommit?.();
+    const damaged = this.damaged(parent, plan);
     const snapshot: Snapshot = {
       format: "regrain-snapshot",
       version: 1,
@@ -308,6 +313,7 @@ class Attempt {
       cid: plan.cid,
       ...this.request.changeId === undefined ? {} : { changeId: this.request.changeId },
       ...consistency === undefined ? {} : { consistency },
+      ...damaged.length === 0 ? {} : { damaged },
       tags: this.request.tags,
       ...untilMs === undefined ? {} : { retainUntil: new Date(untilMs).toISOString() },
       stats: {
@@ -320,6 +326,14 @@ class Attempt {
     };
     await this.commit(snapshot);
     return { plan, map, readBytes: this.readBytes, snapshot };
+  }
+
+  private damaged(parent: Snapshot | undefined, plan: BackupPlan): DamagedStretch[] {
+    const own = this.request.damaged?.() ?? [];
+    const inherited = this.request.copyOf === undefined ? inheritedDamage(parent, plan) : [];
+    const damaged = mergeDamaged([...own, ...inherited]);
+    requireFew(damaged, this.request.name);
+    return damaged;
   }
 
   /** Step 3. It must come after the forbidden names are read: what the parent refers to may be condemned by then. */

@@ -104,6 +104,7 @@ export async function copySnapshot(
     copyOf: snapshot,
     changeId: snapshot.changeId,
     beforeCommit: () => snapshot.consistency,
+    damaged: () => snapshot.damaged,
     lanes: options.lanes,
     plan: async (parent) => {
       const original = known.originals.find((each) =>

@@ -16,6 +16,8 @@ import { parseContentStem, toHex } from "./names.ts";
 export const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
 /** No disk is larger: sums of some stay whole numbers. */
 export const MAX_DISK_BYTES = 2 ** 50;
+/** Stretches that a manifest lists as lost; a disk with more of them is to be copied by other means first. */
+export const MAX_DAMAGED_STRETCHES = 10_000;
 const HEX_64 = /^[0-9a-f]{64}$/;
 const ULID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
@@ -31,6 +33,12 @@ const CHANGE_ID = /^[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?$/;
 /** True for what may stand in a manifest as the change id of a snapshot. `*` is vSphere's word for no moment at all. */
 export function isChangeId(text: string): boolean {
   return CHANGE_ID.test(text) && text !== "*";
+}
+
+/** A stretch of a disk that could not be read when it was backed up, in bytes: zeros stand for it. */
+export interface DamagedStretch {
+  readonly start: number;
+  readonly length: number;
 }
 
 /** A page of the map, as the manifest names it. */
@@ -92,6 +100,11 @@ export interface Snapshot {
    * mix of several moments. Absent: nothing spoke for that.
    */
   readonly consistency?: "crash-consistent";
+  /**
+   * What could not be read of the source, or of that of a snapshot before, in the order of the disk. Absent: all of it
+   * was read.
+   */
+  readonly damaged?: readonly DamagedStretch[];
   readonly tags: readonly string[];
   /**
    * ISO 8601, UTC: until then the store lets nobody remove this manifest, nor anything that it refers to. Absent: it
@@ -215,6 +228,7 @@ function readFacts(fields: Fields, path: string): Omit<Snapshot, "pages"> {
     "consistency",
     (from, name) => from.text(name, /^crash-consistent$/) as "crash-consistent",
   );
+  const damaged = fields.optional("damaged", readDamaged);
   const changeId = fields.optional("changeId", (from, name) => from.text(name, CHANGE_ID));
   return {
     format: "regrain-snapshot",
@@ -237,6 +251,7 @@ function readFacts(fields: Fields, path: string): Omit<Snapshot, "pages"> {
     cid: fields.optional("cid", (from, name) => from.text(name, /^[0-9a-f]{8}$/)),
     ...changeId === undefined ? {} : { changeId },
     ...consistency === undefined ? {} : { consistency },
+    ...damaged === undefined ? {} : { damaged },
     tags: fields.texts("tags"),
     ...retainUntil === undefined ? {} : { retainUntil },
     stats: {
@@ -247,6 +262,23 @@ function readFacts(fields: Fields, path: string): Omit<Snapshot, "pages"> {
       elapsedMs: stats.count("elapsedMs"),
     },
   };
+}
+
+function readDamaged(fields: Fields, name: string): DamagedStretch[] {
+  const list = fields.list(name);
+  const sizeBytes = fields.count("sizeBytes");
+  let end = 0;
+  const stretches = list.map((value) => {
+    const { start, length } = (value ?? {}) as Partial<DamagedStretch>;
+    const isSound = Number.isSafeInteger(start) && Number.isSafeInteger(length) && start! >= end &&
+      length! > 0 &&
+      start! + length! <= sizeBytes;
+    if (!isSound) fields.fail(name, "stretches of the disk in their order");
+    end = start! + length!;
+    return { start: start!, length: length! };
+  });
+  const isFine = stretches.length > 0 && stretches.length <= MAX_DAMAGED_STRETCHES;
+  return isFine ? stretches : fields.fail(name, `1 to ${MAX_DAMAGED_STRETCHES} stretches`);
 }
 
 function checkedChunkBytes(fields: Fields): number {
