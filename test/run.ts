@@ -4,9 +4,13 @@
  *
  * `deno task test [--quick] [PATH…]`: all, those without another program, or those below the paths. `REGRAIN_TEST_JOBS`
  * says how many run at once.
+ *
+ * Tests start the program some thousand times, so it is built once, as `deno task install` does, for all of them. A
+ * single file that `deno test` runs starts the sources: for what failed here, that gives a trace with their lines.
  */
 import { dirname, join } from "node:path/posix";
 import { fileURLToPath } from "node:url";
+import { buildProgram, LAUNCHER } from "../cli/ship/program.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const MOST_JOBS = 4;
@@ -35,6 +39,7 @@ class Job {
     readonly folder: string,
     readonly files: readonly string[],
     readonly flags: readonly string[],
+    readonly env: Readonly<Record<string, string>>,
   ) {}
 
   async run(): Promise<Outcome> {
@@ -42,7 +47,7 @@ class Job {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["test", "--quiet", "--no-check", "-A", ...this.flags, ...this.files],
       cwd: ROOT,
-      env: { NO_COLOR: "1" },
+      env: { NO_COLOR: "1", ...this.env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -63,6 +68,21 @@ class Job {
 
   async #listen(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
     for await (const text of stream.pipeThrough(new TextDecoderStream())) this.#said += text;
+  }
+}
+
+/** The program as it is installed, for as long as the tests run. */
+class BuiltProgram implements Disposable {
+  readonly #folder = Deno.makeTempDirSync({ prefix: "regrain-test-program-" });
+
+  /** @returns what `deno run` is given. */
+  async build(): Promise<string> {
+    await buildProgram(this.#folder);
+    return `${this.#folder}/${LAUNCHER}`;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.#folder, { recursive: true });
   }
 }
 
@@ -129,13 +149,17 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   const startedMs = performance.now();
+  using program = new BuiltProgram();
+  // Hardly any of the quick ones starts it.
+  const env = isQuick ? {} : { REGRAIN_BUILT: await program.build() };
   const waiting = [...folders].sort(([a], [b]) => byLength(a, b)).map(([folder, files]) =>
-    new Job(folder, files, flags)
+    new Job(folder, files, flags, env)
   );
   const running = new Set<Job>();
   Deno.addSignalListener("SIGTERM", async () => {
     waiting.length = 0;
     for (const job of running) await job.stop();
+    program[Symbol.dispose]();
     Deno.exit(143);
   });
   const outcomes: Outcome[] = [];

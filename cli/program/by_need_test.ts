@@ -4,7 +4,7 @@ import { createProgram } from "../program.ts";
 import { readTree } from "../manual/tree.ts";
 
 const treeOf = (...words: string[]) => readTree(createProgram(() => {}, words));
-const namesIn = (tree: ReturnType<typeof treeOf>) => tree.commands.map(({ name }) => name);
+const namesIn = (tree: { commands: readonly { name: string }[] }) => tree.commands.map(({ name }) => name);
 const whole = treeOf();
 
 Deno.test("a command line that begins with a command builds that one, as the whole tree has it", () => {

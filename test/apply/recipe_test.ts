@@ -11,10 +11,10 @@ import {
 } from "../../fixtures/mod.ts";
 import { assertFileHolds } from "../helpers/bytes.ts";
 import { testWithPeers, withLoop, withTempDir } from "../helpers/peers.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
 const PAGES = ["README.md", "docs/moving-a-vm.md"] as const;
 type Page = typeof PAGES[number];
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const SECTORS = 8192;
 
 /** Shell lines of the chapter "Moving a VM" of a page, in order. */
@@ -63,7 +63,7 @@ async function follow(
 ): Promise<{ code: number; said: string }> {
   const { folder, device } = at;
   const script = [
-    `regrain() { "${Deno.execPath()}" run --quiet -A "${MAIN}" "$@"; }`,
+    `regrain() { "${Deno.execPath()}" run --quiet -A "${PROGRAM}" "$@"; }`,
     `on_esx() { shift; bash -c "\${*//\\/vmfs/${folder}/vmfs}"; }`,
     `ssh() { ${SSH[at.ssh ?? "whole"]}; }`,
     `scp() { cp \${1#esx:} "$2"; }`,
@@ -123,7 +123,7 @@ async function copyLines(place: Page | "help"): Promise<string[]> {
     return lines.slice(0, lines.findIndex((line) => line.startsWith("scp")));
   }
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", MAIN, "help", "apply"],
+    args: ["run", "--quiet", "-A", PROGRAM, "help", "apply"],
   }).output();
   const text = new TextDecoder().decode(stdout);
   const start = text.indexOf("set -o pipefail");

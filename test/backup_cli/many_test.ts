@@ -5,8 +5,8 @@ import { DEEP } from "../helpers/tiers.ts";
 import { regrainExits } from "../helpers/cli.ts";
 import { testWithPeers, withTempDir } from "../helpers/peers.ts";
 import { DISK, RepositoryFolder } from "./repository_folder.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 /** The number of the report; fewer show the same way through the program. */
 const SNAPSHOTS = DEEP ? 20_183 : 600;
 const MOST_SECONDS = 5;
@@ -31,7 +31,7 @@ function denoDir(): string {
 
 /** Seconds of the processor that a command takes, as the shell counts them. */
 function secondsOf(args: readonly string[], env: Record<string, string>): number {
-  const line = `TIMEFORMAT='%U %S'; time '${Deno.execPath()}' run --quiet -A '${MAIN}' "$@" > /dev/null`;
+  const line = `TIMEFORMAT='%U %S'; time '${Deno.execPath()}' run --quiet -A '${PROGRAM}' "$@" > /dev/null`;
   const { code, stderr } = new Deno.Command("bash", { args: ["-c", line, "bash", ...args], env })
     .outputSync();
   const text = new TextDecoder().decode(stderr);

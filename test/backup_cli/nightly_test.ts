@@ -7,9 +7,9 @@ import { assertFileHolds } from "../helpers/bytes.ts";
 import { regrainExits } from "../helpers/cli.ts";
 import { testWithPeers, withTempDir } from "../helpers/peers.ts";
 import { diskOf, type Line } from "./repository_folder.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
 const NIGHTLY = new URL("../../docs/nightly", import.meta.url).pathname;
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const WEB = "web01/disk-0";
 const DB = "db01/disk-0";
 /** Half past midnight in Berlin, in which the clocks change after the second one. */
@@ -43,7 +43,8 @@ class Calendar {
   constructor(readonly folder: string) {
     Deno.mkdirSync(`${folder}/bin`);
     Deno.writeTextFileSync(`${folder}/clock.js`, CLOCK);
-    const regrain = `exec '${Deno.execPath()}' run --quiet -A --preload '${folder}/clock.js' '${MAIN}' "$@"`;
+    const regrain =
+      `exec '${Deno.execPath()}' run --quiet -A --preload '${folder}/clock.js' '${PROGRAM}' "$@"`;
     const logger = `exec cat >> '${folder}/log'`;
     for (const [name, line] of Object.entries({ regrain, logger })) {
       Deno.writeTextFileSync(`${folder}/bin/${name}`, `#!/bin/sh\n${line}\n`, { mode: 0o755 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { regrainRefuses } from "../helpers/cli.ts";
 import { withTempDir } from "../helpers/peers.ts";
 import { RepositoryFolder } from "./repository_folder.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
 /** `Käse` and `Köse` as Latin-1 has them. */
 const CHEESE = Uint8Array.of(0x4b, 0xe4, 0x73, 0x65, 0x0a);
@@ -30,9 +31,8 @@ Deno.test("a passphrase that is not UTF-8 is refused, and an older repository op
     ]);
     const [, command] = /--passphrase-command (.+), and then/.exec(hint)!;
     const script = 'exec "$0" run -A --no-prompt "$1" snapshots --repo "$2" --passphrase-command ' + command;
-    const main = new URL("../../cli/main.ts", import.meta.url).pathname;
     const { code, stderr } = new Deno.Command("/bin/sh", {
-      args: ["-c", script, Deno.execPath(), main, old.path],
+      args: ["-c", script, Deno.execPath(), PROGRAM, old.path],
       env: { XDG_STATE_HOME: `${folder}/state`, NO_COLOR: "1" },
     }).outputSync();
     assert.equal(code, 0, `${command}\n${new TextDecoder().decode(stderr)}`);
@@ -40,13 +40,12 @@ Deno.test("a passphrase that is not UTF-8 is refused, and an older repository op
 
 Deno.test("a variable that is not UTF-8 is named, and is no bug", () => {
   for (const name of ["REGRAIN_PASSPHRASE", "REGRAIN_REPO"]) {
-    const main = new URL("../../cli/main.ts", import.meta.url).pathname;
     const { code, stderr } = new Deno.Command("/bin/sh", {
       args: [
         "-c",
         `${name}=$(printf 'K\\344se'); export ${name}; exec "$0" run -A "$1" snapshots`,
         Deno.execPath(),
-        main,
+        PROGRAM,
       ],
       env: { NO_COLOR: "1" },
     }).outputSync();

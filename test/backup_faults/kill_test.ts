@@ -15,8 +15,9 @@ import {
   makeRepository,
   openRepository,
 } from "./repositories.ts";
+import { SOURCES } from "../helpers/program.ts";
 
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+/** It changes a class of the sources, so that is what runs. */
 const SWITCH = new URL("./kill_switch.ts", import.meta.url).href;
 
 /** Zeros, a chunk twice, and a last chunk that is cut short. */
@@ -39,7 +40,7 @@ const LEVELS: readonly Pick<Point, "level" | "when">[] = [
 /** Runs the program until it ends or is killed. */
 async function runKilled(args: readonly string[], { level, n, when }: Point) {
   const { code, signal, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--quiet", "-A", "--preload", SWITCH, MAIN, ...args],
+    args: ["run", "--no-prompt", "--quiet", "-A", "--preload", SWITCH, SOURCES, ...args],
     env: { NO_COLOR: "1", REGRAIN_TEST_KILL: `${level}:${n}:${when}` },
     stdin: "null",
   }).output();

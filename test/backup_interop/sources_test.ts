@@ -8,8 +8,8 @@ import { core, memoryContext } from "../helpers/memory.ts";
 import { sameBytes } from "../helpers/bytes.ts";
 import { run, testWithPeers, withLoop } from "../helpers/peers.ts";
 import { type Backups, withBackups } from "./backups.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const READABLE = CASES.filter(({ expect }) => expect === "ok");
 const ONE_OF_EACH = [
   "hosted-monolithic",
@@ -100,7 +100,7 @@ Deno.test("deltas laid over one by one, and all at once, make what applying them
 
       backups.restore(`${name}@${id}`, `${folder}/${name}.img`);
       const target = `${folder}/${name}.img`;
-      run(Deno.execPath(), ["run", "-A", MAIN, "apply", "--chain", `${at}/${fixture.leaf}`, target]);
+      run(Deno.execPath(), ["run", "-A", PROGRAM, "apply", "--chain", `${at}/${fixture.leaf}`, target]);
       assert.ok(sameBytes(Deno.readFileSync(target), fixture.expected!()), name);
     }
   }));

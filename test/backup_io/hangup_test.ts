@@ -11,6 +11,7 @@ import { MemoryStore } from "../helpers/memory_store.ts";
 import { withTempDir } from "../helpers/peers.ts";
 import { backUpLetters, memoryRepository } from "../backup_cli/memory_repository.ts";
 import { RepositoryFolder } from "../backup_cli/repository_folder.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
 const onUnix = { ignore: Deno.build.os === "windows" };
 
@@ -76,10 +77,9 @@ Deno.test({
       const repository = RepositoryFolder.create(folder);
       const image = `${folder}/vm.img`;
       Deno.writeFileSync(image, new Rng(4).bytes(4 * MIB));
-      const main = new URL("../../cli/main.ts", import.meta.url).pathname;
       const backup = ["backup", image, "--name", "vm/d", "--rate-limit", "2M", "--repo", repository.path];
       const child = new Deno.Command("nohup", {
-        args: [Deno.execPath(), "run", "-A", main, ...backup],
+        args: [Deno.execPath(), "run", "-A", PROGRAM, ...backup],
         stdin: "null",
         stdout: "null",
         stderr: "null",

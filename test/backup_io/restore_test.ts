@@ -4,6 +4,7 @@ import { assertFileHolds, sameBytes } from "../helpers/bytes.ts";
 import { regrainCommand } from "../helpers/cli.ts";
 import { run as runProgram, testWithPeers, withLoop, withMount } from "../helpers/peers.ts";
 import { diskOf, MIB, type Place, summaryOf, withPlace } from "./place.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
 const DISK = diskOf(48 * MIB, [
   { at: 0, lengthBytes: 20 * MIB, seed: 1 },
@@ -162,7 +163,7 @@ Deno.test("B14: no space behind standard output is NO_SPACE, of a disk as of a l
     for (const args of [`restore ${NAME} -`, "snapshots"]) {
       const line = `exec "$0" run -A --no-prompt "$1" ${args} --repo ${repo} > /dev/full`;
       const { code, stderr } = new Deno.Command("sh", {
-        args: ["-c", line, Deno.execPath(), new URL("../../cli/main.ts", import.meta.url).pathname],
+        args: ["-c", line, Deno.execPath(), PROGRAM],
         stderr: "piped",
       }).outputSync();
       const said = new TextDecoder().decode(stderr);

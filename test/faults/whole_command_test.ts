@@ -4,6 +4,7 @@ import { caseNamed, type FixtureCase, writeCase } from "../../fixtures/mod.ts";
 import { assertFileHolds } from "../helpers/bytes.ts";
 import { regrain, regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { run, testWithPeers, withMount, withTempDir } from "../helpers/peers.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
 const FIXTURE: FixtureCase = caseNamed("cowd-zero-grains");
 
@@ -140,8 +141,7 @@ testWithPeers("D14: --create through a pipe with an undo file that cannot be mad
 ], () =>
   withDelta(({ folder, delta }) => {
     const target = `${folder}/new.img`;
-    const main = new URL("../../cli/main.ts", import.meta.url).pathname;
-    const program = `"${Deno.execPath()}" run --quiet -A "${main}"`;
+    const program = `"${Deno.execPath()}" run --quiet -A "${PROGRAM}"`;
     const extent = delta.replace(/\.vmdk$/, "-delta.vmdk");
     for (const [undo, expected] of [[delta, 2], [`${folder}/none/undo`, 6], [`${folder}/undo`, 0]] as const) {
       const script = `cat "${extent}" | ${program} apply --create --undo "${undo}" - "${target}"`;
@@ -156,10 +156,9 @@ testWithPeers("D14: a name that is not UTF-8 is said to be one, and a link, as t
   "bash",
 ], () =>
   withDelta(({ folder }) => {
-    const main = new URL("../../cli/main.ts", import.meta.url).pathname;
     const bash = (script: string, expected: number) => {
       const program =
-        `regrain() { "${Deno.execPath()}" run --quiet -A "${main}" "$@"; }; cd "${folder}"; ${script}`;
+        `regrain() { "${Deno.execPath()}" run --quiet -A "${PROGRAM}" "$@"; }; cd "${folder}"; ${script}`;
       const { code, stderr } = new Deno.Command("bash", { args: ["-c", program], env: { NO_COLOR: "1" } })
         .outputSync();
       const said = new TextDecoder().decode(stderr);

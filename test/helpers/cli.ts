@@ -1,8 +1,7 @@
 /** The program as a user runs it: another process, with its arguments, its exit status and what it writes. */
 import assert from "node:assert/strict";
 import type { Ran } from "./peers.ts";
-
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+import { PROGRAM, SOURCES } from "./program.ts";
 
 /** What the program remembers of repositories must not reach the home of whoever runs the tests. */
 const STATE = `${Deno.env.get("TMPDIR") ?? "/tmp"}/regrain-test-state-${crypto.randomUUID()}`;
@@ -17,7 +16,10 @@ globalThis.addEventListener("unload", () => {
 export interface CallOptions {
   /** Folder that the program is started in. */
   readonly cwd?: string;
-  /** Flags of `deno run`; everything is allowed by default. */
+  /**
+   * Flags of `deno run`; everything is allowed by default. With them the sources run, since what is built of them has
+   * to read its own folder as well.
+   */
   readonly permissions?: readonly string[];
   /** Added to the environment; `NO_COLOR` is set unless this says otherwise. */
   readonly env?: Readonly<Record<string, string>>;
@@ -28,9 +30,10 @@ export function regrainCommand(
   args: readonly string[],
   options: CallOptions & Pick<Deno.CommandOptions, "stdout" | "stderr"> = {},
 ): Deno.Command {
-  const { cwd, permissions = ["-A"], env, ...pipes } = options;
+  const { cwd, permissions, env, ...pipes } = options;
+  const program = permissions === undefined ? ["-A", PROGRAM] : [...permissions, SOURCES];
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", ...permissions, MAIN, ...args],
+    args: ["run", "--no-prompt", ...program, ...args],
     env: { NO_COLOR: "1", XDG_STATE_HOME: STATE, ...env },
     stdin: "null",
     ...(cwd === undefined ? {} : { cwd }),

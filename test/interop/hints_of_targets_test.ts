@@ -28,8 +28,8 @@ import {
 import { type Ran, run, testWithPeers, withLoop, withMount, withTempDir } from "../helpers/peers.ts";
 
 import { withQemuHolding } from "../helpers/qemu_holding.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const BARE = "disk-000001-delta.vmdk";
 const COPY = { "vm.img": FLAT };
 
@@ -296,7 +296,7 @@ Deno.test("A17: the hint works when a pipe brings tables that contradict each ot
 
 /** Runs a line of a shell in which `regrain` is the program. */
 function shell(line: string, cwd: string): Ran {
-  const program = `regrain() { "${Deno.execPath()}" run --no-prompt -A "${MAIN}" "$@"; }`;
+  const program = `regrain() { "${Deno.execPath()}" run --no-prompt -A "${PROGRAM}" "$@"; }`;
   const output = new Deno.Command("bash", {
     args: ["-c", `${program}; ${line}`],
     cwd,

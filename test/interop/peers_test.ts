@@ -7,6 +7,7 @@ import { caseNamed, CASES, type FixtureCase, writeCase } from "../../fixtures/mo
 import { assertFileHolds, sha256File } from "../helpers/bytes.ts";
 import { regrain, regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { run, testWithPeers, withLoop, withTempDir } from "../helpers/peers.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
 /** Refused as a disk; its deltas can be applied onto a copy of the base all the same. */
 const BASE_DATA_ELSEWHERE = "refused-parent-extent-missing";
@@ -180,11 +181,10 @@ testWithPeers(
   () =>
     withTempDir(async (folder) => {
       const { leaf, target } = await prepare("cowd-every-sector-written", folder);
-      const main = new URL("../../cli/main.ts", import.meta.url).pathname;
       const log = `${folder}/calls`;
       run(
         "strace",
-        ["-f", "-y", "-e", "trace=pwrite64,fsync", "-o", log, Deno.execPath(), "run", "-A", main, "apply"]
+        ["-f", "-y", "-e", "trace=pwrite64,fsync", "-o", log, Deno.execPath(), "run", "-A", PROGRAM, "apply"]
           .concat(leaf, target),
       );
       const calls = Deno.readTextFileSync(log).split("\n").filter((line) => line.includes(target));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { buildDescriptor } from "../../fixtures/mod.ts";
 import { regrain, regrainCommand, regrainExits } from "../helpers/cli.ts";
 import { peer, withTempDir } from "../helpers/peers.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
 /** Sets the title, deletes the screen by one C1 character, writes backwards. */
 const EVIL = "\u001b]0;owned\u0007\u009b2J\u202eevil\u2066\u007f";
@@ -153,8 +154,7 @@ Deno.test({
       const { base } = plant(folder);
       const link = join(folder, "link.vmdk");
       Deno.symlinkSync(base, link);
-      const main = new URL("../../cli/main.ts", import.meta.url).pathname;
-      const command = `${Deno.execPath()} run -A ${main} info --color always ${link}`;
+      const command = `${Deno.execPath()} run -A ${PROGRAM} info --color always ${link}`;
       const args = ["-qec", command, "/dev/null"];
       const output = new Deno.Command("script", { args, stdin: "null" }).outputSync();
       // deno-lint-ignore no-control-regex

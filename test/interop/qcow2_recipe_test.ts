@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { caseNamed, type FixtureCase, writeCase } from "../../fixtures/mod.ts";
 import { assertFileHolds } from "../helpers/bytes.ts";
 import { run, testWithPeers, withTempDir } from "../helpers/peers.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const PEERS = ["bash", "timeout", "nbdfuse", "qemu-nbd", "qemu-img", "root-mount", "fuse"];
 const MAX_SECONDS = 60;
 
@@ -30,7 +30,7 @@ async function follow(
     // Whatever fails, the image must not stay mounted.
     "trap 'umount vm.view 2>&- || wait' EXIT",
     "set -e -o pipefail",
-    `regrain() { "${Deno.execPath()}" run --quiet -A "${MAIN}" "$@"; }`,
+    `regrain() { "${Deno.execPath()}" run --quiet -A "${PROGRAM}" "$@"; }`,
     `ssh() { shift; bash -c "$*"; }`,
     ...lines,
   ].join("\n")

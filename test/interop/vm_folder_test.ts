@@ -19,6 +19,7 @@ import {
 import { assertFileHolds } from "../helpers/bytes.ts";
 import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { withTempDir } from "../helpers/peers.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
 const CAPACITY = 2048;
 const NEWER = "disk-000002.vmdk";
@@ -171,8 +172,7 @@ Deno.test("A18: a folder of damaged descriptors, or of none, is listed as far as
 
 /** Runs a command as a shell does, with `regrain` as this program. */
 function run(command: string, cwd: string): void {
-  const main = new URL("../../cli/main.ts", import.meta.url).pathname;
-  const script = `regrain() { "${Deno.execPath()}" run -A "${main}" "$@"; }\n${command}`;
+  const script = `regrain() { "${Deno.execPath()}" run -A "${PROGRAM}" "$@"; }\n${command}`;
   const { success, stderr } = new Deno.Command("sh", { args: ["-ec", script], cwd }).outputSync();
   assert.ok(success, `${command}: ${new TextDecoder().decode(stderr)}`);
 }

@@ -6,8 +6,8 @@ import { Batch, MIB, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { withTempDir } from "../helpers/peers.ts";
 import { diskOf, RepositoryFolder } from "../backup_cli/repository_folder.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const CASES = ["sesparse-all-four-kinds", "cowd-data-grains-full-of-zeros"];
 const USAGE = { code: "USAGE", exit: 2 };
 
@@ -58,7 +58,7 @@ Deno.test("a delta from a pipe goes to null:", async () => {
     await writeCase(fixture, cwd);
     const extent = namesIn(cwd).find((name) => name.endsWith("-delta.vmdk"))!;
     const child = new Deno.Command("sh", {
-      args: ["-c", `exec "$0" run -A "$1" apply --json - null: < "$2"`, Deno.execPath(), MAIN, extent],
+      args: ["-c", `exec "$0" run -A "$1" apply --json - null: < "$2"`, Deno.execPath(), PROGRAM, extent],
       cwd,
     });
     const { code, stdout, stderr } = await child.output();

@@ -4,6 +4,7 @@ import { createProgram } from "../../cli/program.ts";
 import { type CommandEntry, leavesOf, readTree } from "../../cli/manual/tree.ts";
 import { caseNamed, writeCase } from "../../fixtures/mod.ts";
 import { peer, testWithPeers, withTempDir } from "../helpers/peers.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
 /** What is not run, with the reason; without one it is run. */
 const EXCEPTED: Readonly<Record<string, () => string | undefined>> = {
@@ -61,9 +62,8 @@ async function writeExampleFiles(folder: string): Promise<void> {
 
 /** Programs that the examples use: this one, an ssh that runs its command here, and a browser that shows nothing. */
 function writePrograms(folder: string): void {
-  const main = new URL("../../cli/main.ts", import.meta.url).pathname;
   const scripts = {
-    regrain: `exec '${Deno.execPath()}' run --quiet -A '${main}' "$@"`,
+    regrain: `exec '${Deno.execPath()}' run --quiet -A '${PROGRAM}' "$@"`,
     ssh: 'shift; exec "$@"',
     "xdg-open": "exit 0",
     open: "exit 0",

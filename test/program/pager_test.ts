@@ -2,12 +2,11 @@
 import assert from "node:assert/strict";
 import { regrainExits } from "../helpers/cli.ts";
 import { testWithPeers } from "../helpers/peers.ts";
-
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+import { PROGRAM } from "../helpers/program.ts";
 
 /** What a terminal of 24 lines shows. */
 function onTerminal(line: string, env: Readonly<Record<string, string>>): string {
-  const command = `stty rows 24 cols 80; '${Deno.execPath()}' run -A --no-prompt '${MAIN}' ${line}`;
+  const command = `stty rows 24 cols 80; '${Deno.execPath()}' run -A --no-prompt '${PROGRAM}' ${line}`;
   const { stdout } = new Deno.Command("script", {
     args: ["--quiet", "--return", "--command", command, "/dev/null"],
     env: { NO_COLOR: "1", TERM: "dumb", ...env },

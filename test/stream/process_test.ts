@@ -6,8 +6,8 @@ import { buildCowd } from "../../fixtures/cowd.ts";
 import { caseNamed, dataGrains, type FixtureCase, putInteger } from "../../fixtures/mod.ts";
 import { assertFileHolds } from "../helpers/bytes.ts";
 import { type Ran, withTempDir } from "../helpers/peers.ts";
+import { PROGRAM } from "../helpers/program.ts";
 
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const DELTA = "disk-000001-delta.vmdk";
 
 /** Writes the files of a case into a folder. */
@@ -20,7 +20,7 @@ function shell(folder: string, line: string): Ran {
   const output = new Deno.Command("bash", {
     args: [
       "-c",
-      `regrain() { "${Deno.execPath()}" run --no-prompt -A "${MAIN}" "$@"; }; set -o pipefail; ${line}`,
+      `regrain() { "${Deno.execPath()}" run --no-prompt -A "${PROGRAM}" "$@"; }; set -o pipefail; ${line}`,
     ],
     cwd: folder,
     env: { NO_COLOR: "1" },
@@ -174,7 +174,7 @@ Deno.test("a pipe that stalls does not keep a signal away", () =>
   withTempDir(async (folder) => {
     writeCase(folder, caseNamed("cowd-plain"));
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "-A", MAIN, "apply", "-", "disk-flat.vmdk"],
+      args: ["run", "--no-prompt", "-A", PROGRAM, "apply", "-", "disk-flat.vmdk"],
       cwd: folder,
       stdin: "piped",
       stdout: "null",
@@ -198,7 +198,7 @@ Deno.test("D12: a signal ends at once what waits for a stalled pipe, and says ho
       const target = `${folder}/vm-${packing}.img`;
       Deno.writeFileSync(target, new Uint8Array(16_384 * SECTOR_SIZE));
       const child = new Deno.Command(Deno.execPath(), {
-        args: ["run", "--no-prompt", "-A", MAIN, "apply", "-", target],
+        args: ["run", "--no-prompt", "-A", PROGRAM, "apply", "-", target],
         env: { NO_COLOR: "1" },
         stdin: "piped",
         stdout: "null",
