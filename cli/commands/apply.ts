@@ -163,11 +163,19 @@ function eventsOf({ console, work }: Run) {
   };
 }
 
+function undoLine(undo: string, target: string): string {
+  return `regrain apply ${quotePath(undo)} ${quotePath(target)}`;
+}
+
 function requestOf(paths: readonly string[], flags: ApplyFlags): ApplyRequest {
   const deltas = paths.slice(0, -1);
   const target = paths.at(-1);
   if (target === undefined || deltas.length === 0) {
-    throw new RegrainError("USAGE", "apply needs a delta and a target: regrain apply DELTA... TARGET");
+    throw new RegrainError("USAGE", "apply needs a delta and a target: regrain apply DELTA... TARGET", {
+      ...flags.undo === undefined || target === undefined
+        ? {}
+        : { hint: `to take back what ${flags.undo} holds: ${undoLine(flags.undo, target)}` },
+    });
   }
   for (const delta of deltas) findPlace(delta, DELTA);
   findPlace(target, TARGET);

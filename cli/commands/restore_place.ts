@@ -39,7 +39,9 @@ export function isChangedInPlace(
  */
 export function findTarget(path: string, { io, console }: Pick<Session, "io" | "console">): string {
   const status = io.stat(path);
-  if (status !== undefined) requireDiskKind(path, status.kind, "- writes to standard output");
+  if (status !== undefined) {
+    requireDiskKind(path, status.kind, "- writes to standard output, null: keeps nothing");
+  }
   const real = isLink(path) && status?.kind !== "device" ? io.nameFile(path).path : path;
   if (status === undefined && leadsBelowDev(real, io)) {
     throw new RegrainError("TARGET_MISSING", "there is no such device", { path: real, hint: NO_DEVICE_HINT });

@@ -3,7 +3,7 @@
  * and so that its refusal says what does the job meanwhile.
  */
 import { quoteWord } from "../../core-as/host/command_line.ts";
-import { datastorePath, schemeOf } from "../../core-as/host/place_name.ts";
+import { datastorePath, fromHome, isBelowHome, schemeOf } from "../../core-as/host/place_name.ts";
 import type { Need } from "./place.ts";
 
 /** Something that a name means and that is not here. */
@@ -35,6 +35,16 @@ const SCHEMES: Record<string, (name: string, need: Need) => Elsewhere> = {
     noun: "a repository, and no disk",
     ...anyOf.includes("read") ? { instead: "repo:VM/DISK@latest names a disk in it, with --repo" } : {},
   }),
+  rbd: (name) => ({ noun: "an image in Ceph", form: "rbd:POOL/IMAGE", instead: mapped(name) }),
+  iscsi: () => ({
+    noun: "an iSCSI disk",
+    instead: "iscsiadm logs in, and /dev/disk/by-path names the device",
+  }),
+  json: () => ({ noun: "an image as only QEMU names it", instead: "name the file or device in it" }),
+  ssh: (name, need) => {
+    const [, host = "", path = ""] = /^ssh:\/\/([^/]+)(\/.+)$/i.exec(name) ?? [];
+    return { noun: "a file behind ssh", instead: overSsh({ host, path, name: `${host}:${path}` }, need) };
+  },
   file: (name) => ({ noun: "a file by its address", instead: pathOf(name) }),
   http: (name) => ({ noun: "a page of a server", instead: `curl -fo FILE ${quoteWord(name)} fetches it` }),
   https: (name) => ({ noun: "a page of a server", instead: `curl -fo FILE ${quoteWord(name)} fetches it` }),
@@ -44,6 +54,12 @@ const SCHEMES: Record<string, (name: string, need: Need) => Elsewhere> = {
 export function elsewhereOf(name: string, need: Need): Elsewhere | undefined {
   if (datastorePath(name) !== undefined) {
     return { noun: "a path in a datastore", form: "[DATASTORE] VM/DISK.vmdk", instead: fromDatastore(name) };
+  }
+  if (isBelowHome(name)) {
+    const instead = `the shell makes a path of ~ where it stands without quotes, at the start of a word: ${
+      fromHome(name)
+    }`;
+    return { noun: "a path below a home folder, as a shell writes it", instead };
   }
   const { scheme, rest = "" } = schemeOf(name, { drives: Deno.build.os === "windows" }) ?? {};
   if (scheme === undefined) return undefined;
@@ -55,6 +71,12 @@ export function elsewhereOf(name: string, need: Need): Elsewhere | undefined {
     form: "HOST:PATH",
     instead: overSsh({ host: scheme, path: rest, name }, need),
   };
+}
+
+/** The image has to be a device of this machine first. */
+function mapped(name: string): string {
+  const image = name.replace(/^rbd:(?:\/\/)?/i, "").replace(/[:?].*$/, "");
+  return `rbd map ${quoteWord(image)} makes it the device ${quoteWord(`/dev/rbd/${image}`)}`;
 }
 
 function pathOf(name: string): string | undefined {

@@ -48,7 +48,7 @@ async function run([task, ...args]: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     const isTheirs = error instanceof InstallError || error instanceof RegrainError || isDenied(error) ||
-      hasErrno(error, "ENOTDIR");
+      hasErrno(error, "ENOENT", "ENOTDIR", "EROFS", "ENOSPC", "EDQUOT");
     if (!isTheirs || !(error instanceof Error)) throw error;
     console.error(`${task}: ${error.message}`);
     return EXIT_FAILED;

@@ -6,7 +6,7 @@
  */
 import { quoteWord } from "../../core-as/host/command_line.ts";
 import { RegrainError } from "../../core-as/host/errors.ts";
-import { datastorePath, schemeOf } from "../../core-as/host/place_name.ts";
+import { datastorePath, fromHome, isBelowHome, schemeOf } from "../../core-as/host/place_name.ts";
 import { isBucketName } from "./s3/kind.ts";
 
 /** How the command line is typed that names a store. */
@@ -46,6 +46,9 @@ export function refusedAddress(address: string, words: AddressWords, forms: stri
 
 function reasonOf(address: string): string {
   if (datastorePath(address) !== undefined) return "it is written as a path in a vSphere datastore";
+  if (isBelowHome(address)) {
+    return "~ is for the shell, which replaces it at the start of a word, not in quotes and not behind a =";
+  }
   const { scheme = "", rest = "" } = schemeOf(address) ?? {};
   if (scheme === "s3" && rest.startsWith("//")) return "s3:// is followed by the name of a bucket";
   if (/^s3[an]?$/i.test(scheme)) return "a bucket is written s3://bucket/prefix";
@@ -60,6 +63,7 @@ function withoutSecret(address: string): string {
 }
 
 function insteadOf(address: string, words: AddressWords): string | undefined {
+  if (isBelowHome(address)) return `the whole path, such as ${fromHome(address)} where a shell reads it`;
   const { scheme, rest } = schemeOf(address) ?? {};
   if (datastorePath(address) !== undefined || scheme === undefined || rest === undefined) {
     return mounted("the folder", words);
@@ -112,6 +116,13 @@ function withoutUser(endpoint: string): string {
 }
 
 function serverOf(url: string, words: AddressWords): string | undefined {
+  const [, bucket, amazon] =
+    /^https?:\/\/([^/]+)\.s3[.-](?:([a-z0-9-]+)\.)?amazonaws\.com(?:\/|$)/.exec(url) ?? [];
+  if (bucket !== undefined) {
+    const prefix = url.replace(/^https?:\/\/[^/]+/, "");
+    const region = amazon === undefined ? "" : ` ${words.flag("--region")} ${amazon}`;
+    return `${bucketOf(bucket + prefix, words) ?? words.address("s3://BUCKET")}${region}`;
+  }
   const [, server, path] = /^(https?:\/\/[^/]+)\/(.+)$/.exec(url) ?? [];
   return server === undefined ? undefined : bucketOf(path!, words, server);
 }

@@ -6,7 +6,7 @@
  */
 import type { ObjectStore } from "../../core-as/host/repo/objects.ts";
 import { RegrainError } from "../../core-as/host/errors.ts";
-import { datastorePath, schemeOf } from "../../core-as/host/place_name.ts";
+import { datastorePath, isBelowHome, schemeOf } from "../../core-as/host/place_name.ts";
 import { STORE_FLAGS, type StoreFlags } from "./flags.ts";
 import { FOLDER } from "./folder/kind.ts";
 import type { NamedStore, StoreKind, StoreUse } from "./kind.ts";
@@ -33,7 +33,7 @@ export interface FoundStore extends NamedStore {
  */
 export function findStore(address: string, words: AddressWords = FIRST_STORE): FoundStore {
   const scheme = schemeOf(address, { drives: Deno.build.os === "windows" })?.scheme;
-  const kind = datastorePath(address) === undefined
+  const kind = datastorePath(address) === undefined && !isBelowHome(address)
     ? KINDS.find((each) => each.scheme === scheme)
     : undefined;
   const named = kind?.find(address);
@@ -75,7 +75,8 @@ export function requireOwnFlags(
   const { address, kind } = stores[0]!;
   const flag = words.flag(foreign.flag);
   const whose = KINDS.find((each) => each.flags.some(({ key }) => key === foreign.key))!;
-  const bucket = parseBucket(`s3://${address.replace(/^\/+/, "")}`);
+  // A whole path is no bucket without its scheme.
+  const bucket = address.startsWith("/") ? undefined : parseBucket(`s3://${address}`);
   const meant = bucket === undefined
     ? whose.form
     : `s3://${bucket.bucket}/${bucket.prefix}`.replace(/\/$/, "");

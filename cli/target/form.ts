@@ -15,6 +15,7 @@ import {
   looksLikeText,
   type Probe,
   probe,
+  quotePath,
   readBytes,
   RegrainError,
 } from "../../core-as/host/mod.ts";
@@ -125,10 +126,20 @@ function looksOtherwise(
     {
       path,
       hint:
-        `${use.accepts}; ${isDescriptor}if it is a raw disk that only happens to start so, or whose guest wrote ` +
+        `${use.accepts}; ${isDescriptor}${
+          asView(path, looks)
+        }if it is a raw disk that only happens to start so, or whose guest wrote ` +
         "that: --format raw (or --force); if it is not, it is lost then",
     },
   );
+}
+
+/** The one image of tables that is often the target; docs/moving-a-vm.md has all of it. */
+function asView(path: string, looks: string): string {
+  if (looks !== "qcow2") return "";
+  return `touch vm.view; nbdfuse vm.view [ qemu-nbd -f qcow2 ${
+    quotePath(path)
+  } ] & shows it as the raw file vm.view; `;
 }
 
 function noVmdkInside({ path, seen }: SeenTarget, use: TargetUse): RegrainError {

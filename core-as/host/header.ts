@@ -74,7 +74,7 @@ export function requireInside(
   if (end <= file.sizeBytes) return;
   throw new RegrainError(
     "TRUNCATED",
-    `${part.label} reaches to byte ${end}, the file ends at byte ${file.sizeBytes}; the field that says so is`,
+    `${part.label} reaches to byte ${end}, the file ends at byte ${file.sizeBytes}; the field that says so is there`,
     { path: file.path, offsetBytes: part.fieldOffsetBytes },
   );
 }

@@ -23,6 +23,19 @@ export function schemeOf(name: string, { drives = false } = {}): SchemedName | u
   return scheme === undefined ? undefined : { scheme, rest: rest! };
 }
 
+/**
+ * `~/vms` and `~root/vms`: a shell makes paths of these, and hands them on as they are in quotes, behind `--repo=`, or
+ * where there is no shell, as in the settings of a service. Taken for a file, it would be one below a folder named `~`.
+ */
+export function isBelowHome(name: string): boolean {
+  return /^~[^/]*(?:\/|$)/.test(name);
+}
+
+/** The same for a shell that replaces variables. */
+export function fromHome(name: string): string {
+  return name.replace(/^~(?=\/|$)/, "$HOME");
+}
+
 /** A path as vSphere writes it, `[datastore] vm/vm.vmdk`. */
 export function datastorePath(name: string): { datastore: string; path: string } | undefined {
   const [, datastore, path] = /^\[([^\]/]+)\] (.*)$/s.exec(name) ?? [];

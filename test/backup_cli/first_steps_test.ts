@@ -194,3 +194,79 @@ Deno.test("B14: apply --create into a folder that is not there names the line th
     Deno.mkdirSync(`${cwd}/no/dir`, { recursive: true });
     regrainExits(0, args, { cwd });
   }));
+
+Deno.test("a name that is not there is answered with those that are called alike", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    repository.backUp("a");
+    const missing = { code: "SNAPSHOT_MISSING", exit: 4 };
+    const [vm, disk] = DISK.split("/");
+    const hints = (...names: string[]) =>
+      names.map((name) => repository.refuses(missing, ["restore", name, `${folder}/x`]).hint!);
+    for (const hint of hints(DISK.toUpperCase(), DISK.replace("-", ""), `${DISK}1`, `${disk}`)) {
+      assert.ok(hint.startsWith(`is it ${DISK}? `), hint);
+    }
+    assert.ok(hints(`${vm}@latest`)[0]!.startsWith(`${DISK} is a disk below it; `));
+    assert.equal(hints("something/else")[0], "regrain snapshots lists what there is");
+    const { hint } = repository.refuses(missing, ["snapshots", `${DISK}@latest`]);
+    assert.ok(hint!.startsWith(`the disk is ${DISK}, without`), hint);
+    const forget = repository.refuses(missing, ["forget", `${DISK}@latest`]);
+    assert.match(forget.message, /no snapshot of the id "/);
+    assert.match(forget.hint!, new RegExp(`names are not taken here, .* regrain snapshots ${DISK} shows$`));
+  }));
+
+Deno.test("~ that no shell has replaced makes no folder of that name, wherever it is given", () =>
+  withTempDir((folder) => {
+    const env = { REGRAIN_REPO: "~/backups" };
+    for (const args of [["--repo=~/backups"], ["--repo", "~root/backups"], ["--repo", "~"]]) {
+      const { message, hint } = regrainRefuses(USAGE, ["repo", "init", ...args], { cwd: folder });
+      assert.match(message, /is no address of a repository: ~ is for the shell/);
+      assert.match(hint!, /\.\/~/);
+    }
+    assert.match(regrainRefuses(USAGE, ["repo", "init"], { cwd: folder, env }).hint!, /\$HOME\/backups/);
+    for (
+      const args of [["info", "~/a.vmdk"], ["apply", "a.vmdk", "~/a.img"], [
+        "backup",
+        "~/a.img",
+        "--name",
+        DISK,
+      ]]
+    ) {
+      assert.match(regrainRefuses(USAGE, args, { cwd: folder }).hint!, /\$HOME\/a\./);
+    }
+    assert.deepEqual([...Deno.readDirSync(folder)], []);
+    regrainExits(0, ["repo", "init", "--repo", "./~/backups"], { cwd: folder });
+  }));
+
+Deno.test("an undo file, QED and Parallels are known by name and first bytes, and never written into", () =>
+  withTempDir(async (folder) => {
+    await writeCase(caseNamed("chain-two-cowd-links"), folder);
+    const delta = `${folder}/disk-000001.vmdk`;
+    const heads = {
+      "a.undo": ["rbd diff v1\n", /regrain apply .*a\.undo TARGET takes back/],
+      "a.qed": ["QED\0", /qemu-img convert -f qed/],
+      "a.hds": ["WithouFreSpacExt", /qemu-img convert -f parallels/],
+    } as const;
+    for (const [name, [head, hint]] of Object.entries(heads)) {
+      const bytes = new Uint8Array(Deno.statSync(`${folder}/disk-flat.vmdk`).size);
+      bytes.set(new TextEncoder().encode(head));
+      Deno.writeFileSync(`${folder}/${name}`, bytes);
+      const refused = regrainRefuses({ code: "NOT_A_DISK", exit: 4 }, ["info", `${folder}/${name}`]);
+      assert.match(refused.hint!, hint);
+      const target = { code: "TARGET_UNSUITABLE", exit: 2 };
+      assert.match(regrainRefuses(target, ["apply", delta, `${folder}/${name}`]).message, /it looks like/);
+      assert.deepEqual(Deno.readFileSync(`${folder}/${name}`), bytes);
+    }
+  }));
+
+Deno.test("a base that has the delta already is said to, and so is how an undo file is taken back", () =>
+  withTempDir(async (folder) => {
+    await writeCase(caseNamed("chain-two-cowd-links"), folder);
+    const apply = ["apply", "disk-000001.vmdk", "disk.vmdk"];
+    regrainExits(0, apply, { cwd: folder });
+    const { message, hint } = regrainRefuses({ code: "WRONG_BASE", exit: 5 }, apply, { cwd: folder });
+    assert.match(message, /has the CID of this delta itself, [0-9a-f]{8}: it was applied to it already/);
+    assert.match(hint!, /^there is nothing left to do/);
+    const back = regrainRefuses(USAGE, ["apply", "--undo", "vm.undo", "vm.img"], { cwd: folder });
+    assert.equal(back.hint, "to take back what vm.undo holds: regrain apply vm.undo vm.img");
+  }));

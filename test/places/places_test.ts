@@ -19,7 +19,12 @@ const ELSEWHERE: Record<string, RegExp> = {
   "s3://bucket/vms": /a repository, and no disk/,
   "file:///srv/vm.img": /a file by its address/,
   "https://host/vm.img": /a page of a server/,
-  "rbd://pool/image": /something behind rbd:\/\/, which regrain does not know/,
+  "rbd://pool/image": /an image in Ceph \(rbd:POOL\/IMAGE\)/,
+  "rbd:pool/image": /an image in Ceph \(rbd:POOL\/IMAGE\)/,
+  "iscsi://host/iqn/0": /an iSCSI disk/,
+  "ssh://host/vm.img": /a file behind ssh/,
+  "gluster://host/vm.img": /something behind gluster:\/\/, which regrain does not know/,
+  "~/vm.img": /a path below a home folder, as a shell writes it/,
 };
 
 /** An argument for a disk: the line with NAME in its place, and how it may be written. */

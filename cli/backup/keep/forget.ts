@@ -120,9 +120,12 @@ function nameOf(id: string, all: readonly SnapshotName[], label: string): Snapsh
       hint: `one of ${found.map(({ key }) => key).join(", ")}`,
     });
   }
-  throw new RegrainError("SNAPSHOT_MISSING", `there is no snapshot ${JSON.stringify(id)}`, {
+  throw new RegrainError("SNAPSHOT_MISSING", `there is no snapshot of the id ${JSON.stringify(id)}`, {
     path: label,
-    hint: "an id, or eight letters and more that it begins with: regrain snapshots lists them",
+    hint: /[/@]/.test(id)
+      ? `names are not taken here, since another snapshot may be the latest by then: the id that regrain snapshots ` +
+        `${id.replace(/@.*$/, "")} shows`
+      : "an id, or eight letters and more that it begins with: regrain snapshots lists them",
   });
 }
 

@@ -4,6 +4,7 @@ import type { Snapshot, SnapshotName } from "../../../core-as/host/repo/mod.ts";
 import { isDoubtful, listActive } from "../signs/intents.ts";
 import type { Repository } from "../repository.ts";
 import { madeMs, newestBy, spanOfTime } from "./times.ts";
+import { meantInstead } from "./alike.ts";
 import { readVms } from "./vms.ts";
 
 /** A snapshot as lists show it, with what is known of its manifest. */
@@ -95,7 +96,7 @@ export async function noBackupOf(repository: Repository, name: string): Promise<
   if (vm === undefined) {
     return new RegrainError("SNAPSHOT_MISSING", `there is no backup of ${JSON.stringify(name)}`, {
       path,
-      hint: "regrain snapshots lists what there is",
+      hint: `${await meantInstead(repository, name)}regrain snapshots lists what there is`,
     });
   }
   return new RegrainError("USAGE", `${JSON.stringify(name)} is a VM, and a disk is due`, {

@@ -179,12 +179,17 @@ export function copyDoubt(
 /** `WRONG_BASE` with both content ids. */
 export function wrongBase(verdict: Verdict, child: LinkIdentity, base: LinkIdentity): RegrainError {
   const cid = (value: number | undefined) => value === undefined ? "unknown" : formatCid(value);
+  const own = child.descriptor?.cid;
+  const hasIt = own !== undefined && own === base.descriptor?.cid && own !== child.descriptor?.parentCid;
   const values = `parentCID of the delta ${cid(child.descriptor?.parentCid)}, CID of the base ${
     cid(base.descriptor?.cid)
   }`;
   return new RegrainError("WRONG_BASE", `${verdict.reasons.join("; ")} (${values})`, {
     path: base.path,
-    hint: "make sure that this is the base the snapshot was taken on; --force applies all the same",
+    hint: hasIt
+      ? "there is nothing left to do; regrain compare DELTA BASE says whether the base reads like it; " +
+        "--force applies it once more"
+      : "make sure that this is the base the snapshot was taken on; --force applies all the same",
   });
 }
 

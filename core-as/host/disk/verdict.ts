@@ -124,7 +124,9 @@ function idEvidence(family: Family): Evidence {
   const uuid = uuidEvidence(child, parent);
   const expected = uuid && !hasParentCid(child) ? undefined : child.descriptor?.parentCid;
   const found = parent.descriptor?.cid;
-  if (expected !== undefined && found !== undefined && expected !== found) return otherCid(expected, found);
+  if (expected !== undefined && found !== undefined && expected !== found) {
+    return found === child.descriptor?.cid ? hasItAlready(found) : otherCid(expected, found);
+  }
   if (uuid && uuid.state !== "unknown") return uuid;
   if (expected !== undefined && found !== undefined) return equalCid(found, family);
   return uuid ?? withoutCid(family);
@@ -140,6 +142,14 @@ function byNameAlone(name: string): Evidence {
 
 function hasParentCid({ descriptor }: LinkIdentity): boolean {
   return descriptor?.parentCid !== undefined && descriptor.parentCid !== NO_PARENT;
+}
+
+/** As an apply leaves a base: with the content id of the delta that it took. */
+function hasItAlready(cid: number): Evidence {
+  const reason = `the parent has the CID of this delta itself, ${
+    formatCid(cid)
+  }: it was applied to it already`;
+  return { state: "mismatch", basis: "cid", reasons: [reason] };
 }
 
 function otherCid(expected: number, found: number): Evidence {

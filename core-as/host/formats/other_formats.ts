@@ -74,6 +74,13 @@ const KNOWN: readonly Known[] = [
   converted("VHDX", /\.vhdx$/i, "vhdx"),
   converted("VHD", /\.(?:vhd|vpc)$/i, "vpc"),
   converted("VDI", /\.vdi$/i, "vdi"),
+  converted("QED", /\.qed$/i, "qed"),
+  converted("Parallels", /\.(?:hdd|hds|parallels)$/i, "parallels"),
+  {
+    foreign: "an undo file (an rbd-diff stream)",
+    suffix: /\.undo$/i,
+    way: (path) => `regrain apply ${quotePath(path)} TARGET takes back what it holds`,
+  },
   {
     foreign: "zip",
     suffix: /\.zip$/i,

@@ -337,7 +337,7 @@ function placed(
   if (offsetBytes === undefined || offsetBytes + lengthBytes > file.sizeBytes) {
     const message =
       `${label} of ${lengthBytes} bytes at byte ${said} reaches past the end of the file at byte ` +
-      `${file.sizeBytes}; the field that says so is`;
+      `${file.sizeBytes}; the field that says so is there`;
     throw front.header.error("TRUNCATED", message, at);
   }
   if (offsetBytes % clusterBytes !== 0 || offsetBytes === 0) {
@@ -363,7 +363,10 @@ function requireApart(front: Front, { clusterBytes, l1, refcounts, ...rest }: Qc
   for (const [i, part] of parts.entries()) {
     const before = parts[i - 1];
     if (!before || before.offsetBytes + before.lengthBytes <= part.offsetBytes) continue;
-    throw front.invalid(`the ${part.label} overlaps the ${before.label}; the field that says so is`, part.at);
+    throw front.invalid(
+      `the ${part.label} overlaps the ${before.label}; the field that says so is there`,
+      part.at,
+    );
   }
 }
 
