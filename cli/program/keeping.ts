@@ -79,7 +79,7 @@ function holdCommand(finish: Finish) {
   const command = new Command("hold")
     .summary("let no rule remove a snapshot")
     .description("Holds a snapshot: regrain prune leaves it, whatever the rules say, until it is released.")
-    .argument("<SNAPSHOT>", SNAPSHOT)
+    .argument("<SNAPSHOT>", `${SNAPSHOT}; VM@latest is all disks of a moment`)
     .option("--reason <TEXT>", "why; regrain snapshots shows it");
   return withCommon(withRepository(command))
     .addHelpText("after", examples('regrain hold web01/disk-0@latest --reason "before the upgrade"'))
@@ -92,7 +92,7 @@ function releaseCommand(finish: Finish) {
   const command = new Command("release")
     .summary("take a hold away")
     .description("Takes a hold away: the rules of regrain prune count for the snapshot again.")
-    .argument("<SNAPSHOT>", SNAPSHOT);
+    .argument("<SNAPSHOT>", `${SNAPSHOT}; VM@latest is all disks of a moment`);
   return withCommon(withRepository(command))
     .addHelpText("after", examples("regrain release web01/disk-0@01KAQZ --repo /backups"))
     .action(async (snapshot, flags) =>

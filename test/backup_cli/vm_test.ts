@@ -151,7 +151,7 @@ Deno.test("B15: a VM is verified and copied by its name, and other commands name
     }
     RepositoryFolder.create(folder, "other");
     assert.equal(repository.json(["repo", "copy", VM, "--to", `${folder}/other`]).at(-1)!.copied, 2);
-    for (const command of [["prune", VM, "--keep-last", "1"], ["hold", VM], ["diff", VM, VM]]) {
+    for (const command of [["prune", VM, "--keep-last", "1"], ["diff", VM, VM]]) {
       const { hint } = repository.refuses({ code: "USAGE", exit: 2 }, command);
       assert.equal(hint, `one of its disks: ${VM}/disk-0, ${VM}/disk-1`);
     }
@@ -171,6 +171,31 @@ Deno.test("B15: a VM of which a disk is held stays, and the hint of forget lets 
     assert.match(repository.run([...hints][0]!.split(" ")).stdout, /is held no more/);
     repository.run(["forget", id]);
     assert.deepEqual([...repository.keys("vms/"), ...repository.keys("snaps/")], []);
+  }));
+
+Deno.test("B15: hold VM@WHICH holds all disks of that moment, and release takes all holds away", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    const words = ["backup", "--vm", VM, `disk-0=${folder}/a.img`, `disk-1=${folder}/b.img`];
+    const makeMoment = () => {
+      for (const name of ["a", "b"]) Deno.writeFileSync(`${folder}/${name}.img`, diskOf(name));
+      return repository.json(words).at(-1)!.id as string;
+    };
+    const first = makeMoment();
+    const second = makeMoment();
+    const held = repository.json(["hold", `${VM}@${first.slice(0, 24)}`, "--reason", "audit"]).at(-1)!;
+    assert.deepEqual([held.id, held.name, (held.disks as unknown[]).length], [first, VM, 2]);
+    assert.equal(repository.keys("holds/").length, 2);
+    repository.run(["prune", "--keep-last", "1"]);
+    assert.equal(repository.keys("vms/").length, 2);
+    assert.match(
+      repository.run(["release", `${VM}@${first}`]).stdout,
+      /is held no more, nor is any of its disks/,
+    );
+    assert.match(repository.run(["release", `${VM}@${first}`]).stdout, /was not held/);
+    repository.run(["prune", "--keep-last", "1"]);
+    assert.deepEqual(repository.keys("vms/").map((key) => key.includes(second)), [true]);
+    repository.refuses({ code: "SNAPSHOT_MISSING", exit: 4 }, ["hold", `${VM}@${first}`]);
   }));
 
 Deno.test("B15: a run that ends half-way shows no VM snapshot, and the one before stays the latest", async () => {
