@@ -11,6 +11,7 @@ import {
   RegrainError,
   SECTOR_SIZE,
   type Target,
+  unknownLink,
 } from "../../core-as/host/mod.ts";
 import type { Io } from "../io/mod.ts";
 import { isNowhere } from "../places/null.ts";
@@ -189,5 +190,5 @@ export function judgePlanned(request: ApplyRequest, { prepared, target }: Planne
 function baseOf({ base, target }: PreparedTarget, path: string): LinkIdentity {
   if (base) return base;
   const capacitySectors = target.isDevice ? undefined : target.sizeBytes / SECTOR_SIZE;
-  return { path, descriptor: undefined, capacitySectors, delta: false };
+  return { ...unknownLink(path), format: "raw", capacitySectors, delta: false };
 }

@@ -1,6 +1,7 @@
 /** `regrain info`: what an image is. */
 import {
   causesOf,
+  descriptorOf,
   formatCid,
   formatSize,
   identifyParents,
@@ -130,7 +131,7 @@ function printReport(image: string, report: Report, console: Console): void {
 }
 
 function descriptorPairs(link: Link): [string, string][] {
-  const { descriptor } = link;
+  const descriptor = descriptorOf(link);
   if (!descriptor) return [["descriptor", "none"]];
   const pairs: [string, string][] = [];
   if (descriptor.createType) pairs.push(["createType", descriptor.createType]);

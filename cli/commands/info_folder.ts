@@ -2,6 +2,7 @@
 import {
   applyCommand,
   baseName,
+  descriptorOf,
   type FolderDisk,
   folderOf,
   formatCid,
@@ -49,7 +50,7 @@ export function movingCommands(
   words: readonly string[],
 ): string[] {
   const [base] = links;
-  if (!base?.descriptor || !isKnownBase(base) || error) return [];
+  if (!base?.identity || !isKnownBase(base) || error) return [];
   const held = heldCount(links);
   // Verdicts are newest first; what the base holds has no parent any more.
   if (verdicts.slice(0, verdicts.length - held).some((verdict) => refusalOf(verdict))) return [];
@@ -74,7 +75,7 @@ function backupCommand(found: VmFolder, words: readonly string[]): string | unde
   for (const disk of disks) {
     const { links, current, orphans, slot } = disk;
     const isUsable = slot !== undefined && current !== undefined && orphans.length === 0 &&
-      heldCount(links) === 0 && links.every(({ descriptor }) => descriptor?.encryption === undefined) &&
+      heldCount(links) === 0 && links.every((link) => descriptorOf(link)?.encryption === undefined) &&
       movingCommands(disk, words).length > 0;
     if (!isUsable) return undefined;
     labelled.push(quoteWord(`disk-${labelled.length}=${current}`));
@@ -121,7 +122,7 @@ function grow(base: LinkIdentity, leaf: LinkIdentity): string[] {
 
 /** A flat disk is its file; any other is written as a whole into a new one. */
 function copyOf(base: LinkIdentity, words: readonly string[]): string {
-  const extents = base.descriptor!.extents;
+  const extents = descriptorOf(base)!.extents;
   const [extent] = extents;
   if (
     extents.length === 1 && extent?.fileName !== undefined && extent.offsetSectors === 0 && isWritable(base)
@@ -160,7 +161,9 @@ function folderJson(folder: string, found: VmFolder, words: readonly string[]): 
   };
 }
 
-function linkJson({ path, descriptor, capacitySectors }: LinkIdentity): unknown {
+function linkJson(link: LinkIdentity): unknown {
+  const { path, capacitySectors } = link;
+  const descriptor = descriptorOf(link);
   return {
     path,
     capacityBytes: capacitySectors === undefined ? null : capacitySectors * SECTOR_SIZE,
@@ -216,7 +219,7 @@ function printDisk(disk: FolderDisk, { found: { vms }, words }: Listed, console:
   links.forEach((link, i) => {
     const role = i === 0 && isKnownBase(link) ? "base" : "delta";
     const mark = link.path === current ? ", current: the VM runs on it" : "";
-    const encrypted = link.descriptor?.encryption === undefined ? "" : ", encrypted";
+    const encrypted = descriptorOf(link)?.encryption === undefined ? "" : ", encrypted";
     console.out(`    ${role} ${link.path}: ${describe(link)}${encrypted}${mark}`);
     // Verdicts are newest first, links oldest first.
     const verdict = verdicts[verdicts.length - i];
@@ -238,7 +241,9 @@ function printDisk(disk: FolderDisk, { found: { vms }, words }: Listed, console:
   for (const command of commands) console.out(`      ${command}`);
 }
 
-function describe({ descriptor, capacitySectors }: LinkIdentity): string {
+function describe(link: LinkIdentity): string {
+  const { capacitySectors } = link;
+  const descriptor = descriptorOf(link);
   const size = capacitySectors === undefined ? "size not known" : formatSize(capacitySectors * SECTOR_SIZE);
   const cid = descriptor?.cid === undefined ? "no CID" : `CID ${formatCid(descriptor.cid)}`;
   return [size, descriptor?.createType || undefined, cid].filter((part) => part !== undefined).join(", ");

@@ -22,12 +22,12 @@ import {
   isWithin,
   type LinkIdentity,
   MAX_CHAIN_LINKS,
-  parentHint,
   probe,
   RegrainError,
   resolveName,
   type Role,
   type Source,
+  vmdkIdentity,
 } from "../../core-as/host/mod.ts";
 import { holdsDescriptorOnly } from "../../core-as/host/formats/vmdk/hosted_sparse.ts";
 
@@ -142,13 +142,12 @@ class Finder {
         await this.add(extent, { named: false, bounds: its });
       });
     }
-    const { descriptor } = held;
-    return await this.parentOf({ path, descriptor, capacitySectors: undefined }, held.path);
+    return await this.parentOf(vmdkIdentity(path, held.descriptor), held.path);
   }
 
   /** @param holder The file that names the parent. */
   private async parentOf(link: LinkIdentity, holder: string): Promise<Named | undefined> {
-    const hint = isKnownDelta(link) ? parentHint(link) : undefined;
+    const hint = isKnownDelta(link) ? link.parent : undefined;
     if (hint === undefined) return undefined;
     const { name, wanted } = hint;
     return {

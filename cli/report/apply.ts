@@ -327,8 +327,8 @@ function speedOf({ result: { counts }, elapsedMs: allMs, verified }: Sums) {
 }
 
 /** What became of the content id of a base. */
-function cidNow(cid: number | undefined, { descriptor }: Link): string {
+function cidNow(cid: number | undefined, { identity }: Link): string {
   if (cid === undefined) return "it has no CID and gets none, so nothing will tell that the delta is in it";
-  const whose = cid === descriptor?.cid ? "the delta's" : "a new one, since the delta tells none";
+  const whose = cid === identity?.own.cid ? "the delta's" : "a new one, since the delta tells none";
   return `CID is ${formatCid(cid)} now, ${whose}`;
 }

@@ -1,5 +1,5 @@
 /** What an apply warns of, the same for a person and as JSON. */
-import { type Link, type LinkSurvey, uuidOf, type Verdict } from "../../core-as/host/mod.ts";
+import { type Link, type LinkSurvey, type Verdict } from "../../core-as/host/mod.ts";
 import type { ApplyRequest } from "../apply/prepare.ts";
 import { isNowhere } from "../places/null.ts";
 import { isNewTarget, type PreparedTarget } from "../target/prepare.ts";
@@ -43,8 +43,8 @@ function* unappliedParent(
   } else if (oldest.delta === undefined) {
     yield `${oldest.path} does not say whether it has a parent: what it does not hold stays as it is`;
   }
-  const hint = oldest.descriptor?.parentFileNameHint;
-  const uuid = oldest.descriptor && uuidOf(oldest.descriptor, "parent");
+  const hint = oldest.parent?.name;
+  const uuid = oldest.identity?.parent.uuid;
   if (hint === undefined && uuid !== undefined) {
     yield `the parent of ${oldest.path} is told by ddb.uuid.parent ${uuid} alone: whether ${target} is it is not ` +
       "known";

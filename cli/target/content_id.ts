@@ -9,10 +9,10 @@ export interface ContentIds {
   readonly longContentId: string | undefined;
 }
 
-/** The ids of a link; `undefined` where no descriptor tells them. */
-export function contentIdsOf({ descriptor }: Pick<LinkIdentity, "descriptor">): ContentIds | undefined {
-  if (descriptor?.cid === undefined) return undefined;
-  return { cid: descriptor.cid, longContentId: descriptor.ddb.get("longcontentid") };
+/** The ids of a link; `undefined` where nothing tells them. */
+export function contentIdsOf({ identity }: Pick<LinkIdentity, "identity">): ContentIds | undefined {
+  const { cid, longContentId } = identity?.own ?? {};
+  return cid === undefined ? undefined : { cid, longContentId };
 }
 
 /**

@@ -4,7 +4,7 @@ import {
   type Context,
   descriptorBeside,
   formatCid,
-  readLinkDescriptor,
+  identifyLink,
   RegrainError,
 } from "../../core-as/host/mod.ts";
 
@@ -21,10 +21,10 @@ export async function descriptorDoubt(
   const beside = descriptorBeside(path);
   if (beside === undefined || !await context.files.exists(beside)) return [];
   try {
-    const descriptor = await readLinkDescriptor(beside, context, "parent");
-    const names = descriptor?.extents.map(({ fileName }) => fileName && baseName(fileName));
-    if (descriptor?.cid === undefined || !names?.includes(baseName(path))) return [];
-    const old = formatCid(descriptor.cid);
+    const { identity } = await identifyLink(beside, context, "parent");
+    const names = identity?.fileNames.map(baseName);
+    if (identity?.own.cid === undefined || !names?.includes(baseName(path))) return [];
+    const old = formatCid(identity.own.cid);
     if (old === cid) return [];
     return [
       `${beside} names ${path} and keeps its CID ${old}, and the disk that is restored has ` +

@@ -3,12 +3,11 @@ import {
   baseName,
   type Context,
   copyDoubt,
-  type Descriptor,
   descriptorBeside,
+  identifyLink,
   judgeChain,
   type LinkIdentity,
   namedBeside,
-  readLinkDescriptor,
   RegrainError,
 } from "../../core-as/host/mod.ts";
 
@@ -24,18 +23,17 @@ export async function warningsBeside(
 ): Promise<string[]> {
   const path = descriptorBeside(target);
   if (path === undefined || !await context.files.exists(path)) return [];
-  let descriptor: Descriptor | undefined;
+  let base: LinkIdentity;
   try {
-    descriptor = await readLinkDescriptor(path, context, "parent");
+    base = await identifyLink(path, context, "parent");
   } catch (error) {
     if (!(error instanceof RegrainError)) throw error;
     return [`the descriptor beside the target cannot be read, and nothing was compared: ${error.message}`];
   }
-  const names = descriptor?.extents.map(({ fileName }) => fileName && baseName(fileName));
+  const names = base.identity?.fileNames.map(baseName);
   if (!names?.includes(baseName(target))) return [];
   // What comes from an undo file changes the CID, if any, to what it was.
   if (links.length === 0) return [];
-  const base = { path, descriptor, capacitySectors: descriptor?.capacitySectors };
   return [
     ...await comparison(links, { base, target, context }),
     `${path} keeps its old CID: give it as the target, and it takes the delta's`,

@@ -1,6 +1,7 @@
 /** A VMDK over flat extents as one target: each transfer goes to the extent it falls into. */
 import {
   Batch,
+  descriptorOf,
   type ExtentFile,
   type ExtentLine,
   extentTooShort,
@@ -52,10 +53,10 @@ export class FlatTarget implements Target {
    * @throws {RegrainError} `TARGET_UNSUITABLE` when an extent is not flat, or two share bytes; `SIZE_MISMATCH` when
    *   one is shorter than its line.
    */
-  constructor(link: Pick<Link, "path" | "descriptor" | "extents">, open: (path: string) => Target) {
+  constructor(link: Pick<Link, "path" | "particulars" | "extents">, open: (path: string) => Target) {
     const { path, extents } = link;
     this.path = path;
-    const lines = link.descriptor?.extents ?? [];
+    const lines = descriptorOf(link)?.extents ?? [];
     this.extents = extents.map(({ extent }, i) => ({ line: lines[i]!, path: extent.path }));
     const parts: Part[] = [];
     this.parts = parts;

@@ -68,9 +68,9 @@ export async function requireNoneBetween(
   context: Context,
 ): Promise<void> {
   const oldestFirst = [...links].reverse();
-  for (const [i, { path, descriptor }] of oldestFirst.entries()) {
+  for (const [i, { path, identity }] of oldestFirst.entries()) {
     const above = oldestFirst[i + 1];
-    if (!above || descriptor !== undefined || above.descriptor !== undefined) continue;
+    if (!above || identity !== undefined || above.identity !== undefined) continue;
     const later = await numberedFrom(path, context);
     const end = later.findIndex((each) => baseName(each) === baseName(above.path));
     if (end < 2) continue;
@@ -197,7 +197,7 @@ async function completed({ links, context }: Given): Promise<LinkIdentity[] | un
   for (const leaf of links) {
     const { parents, error } = await identifyParents(leaf, context);
     const chain = [leaf, ...parents.filter(isKnownDelta)];
-    if (error && isDeltaName(chain.at(-1)!.descriptor?.parentFileNameHint ?? "")) continue;
+    if (error && isDeltaName(chain.at(-1)!.parent?.name ?? "")) continue;
     const paths = await Promise.all(chain.map(({ path }) => context.files.realPath(path)));
     const given = await Promise.all(links.map(({ path }) => context.files.realPath(path)));
     if (given.every((path) => paths.includes(path))) return chain;

@@ -165,9 +165,9 @@ function parseFirstVersion(name: string): UndoIds | undefined {
 
 /** The ids of a VMDK target, to be given back; a longContentId that is none is left out. */
 export function baseIds(base: LinkIdentity | undefined): UndoIds["base"] {
-  const cid = base?.descriptor?.cid;
+  const cid = base?.identity?.own.cid;
   if (cid === undefined) return undefined;
-  const longContentId = base?.descriptor?.ddb.get("longcontentid")?.toLowerCase();
+  const longContentId = base?.identity?.own.longContentId?.toLowerCase();
   return { cid, longContentId: /^[0-9a-f]{32}$/.test(longContentId ?? "") ? longContentId : undefined };
 }
 

@@ -2,6 +2,7 @@
 import {
   causesOf,
   type Context,
+  descriptorOf,
   type Finding,
   type Findings,
   formatCid,
@@ -99,7 +100,7 @@ export function tellVerdict(console: Console, verdict: Verdict): void {
 
 /** A link as `--json` shows it. */
 export function linkJson(link: Link): Record<string, unknown> {
-  const { descriptor } = link;
+  const descriptor = descriptorOf(link);
   return {
     path: link.path,
     format: [...new Set(link.extents.map(({ extent }) => extent.format))],

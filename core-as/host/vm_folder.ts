@@ -7,7 +7,7 @@
  */
 import { identifyParents } from "./disk/chain.ts";
 import type { Context } from "./context.ts";
-import { type Descriptor, isDelta, parseDescriptor } from "./formats/vmdk/descriptor.ts";
+import { type Descriptor, parseDescriptor } from "./formats/vmdk/descriptor.ts";
 import { readDescriptor } from "./formats/vmdk/descriptor_file.ts";
 import { doubtError, doubtsOf } from "./disk/doubts.ts";
 import { RegrainError } from "./errors.ts";
@@ -19,17 +19,13 @@ import { openLink } from "./disk/open_link.ts";
 import { baseName, descriptorBeside, folderOf, foldName, isVmdkName, joinPath, looseNames } from "./names.ts";
 import { probe } from "./formats/probe.ts";
 import { surveyLink, unsoundness } from "./disk/survey.ts";
-import { judgeChain, type LinkIdentity, type Verdict } from "./disk/verdict.ts";
+import type { LinkIdentity } from "./formats/identity.ts";
+import { vmdkIdentity } from "./formats/vmdk/identity.ts";
+import { judgeChain, type Verdict } from "./disk/verdict.ts";
 import { readVmx, type Vmx, type VmxDisk } from "./vmx.ts";
 
 /** Files of one folder that are opened, at most; no VM has as many. */
 const MAX_FILES = 1024;
-
-/** A link that has a descriptor: its own file, or one that is embedded in it. */
-export interface DescribedLink {
-  readonly path: string;
-  readonly descriptor: Descriptor;
-}
 
 /** A .vmx, and where it is. */
 export interface FoundVmx extends Vmx {
@@ -85,7 +81,7 @@ export async function surveyFolder(folder: string, context: Context): Promise<Vm
  * Which link each disk of a .vmx is. A name alone means a file of this folder. A path is only written for a disk that
  * is elsewhere, so that a file of the same last name here is not taken for it.
  */
-function slotsOf(named: readonly VmxDisk[], links: readonly DescribedLink[]): Map<VmxDisk, string> {
+function slotsOf(named: readonly VmxDisk[], links: readonly LinkIdentity[]): Map<VmxDisk, string> {
   const slots = new Map<VmxDisk, string>();
   for (const disk of named) {
     if (looseNames(disk.fileName).last !== disk.fileName) continue;
@@ -98,11 +94,9 @@ function slotsOf(named: readonly VmxDisk[], links: readonly DescribedLink[]): Ma
 const DELTA_NAME = /^(.*?)(?:-(\d{6}))?-(?:delta|sesparse)\.vmdk$/i;
 
 /** Deltas by their names that no descriptor names, in rising order of their numbers. */
-function orphansIn(folder: string, names: readonly string[], links: readonly DescribedLink[]): string[] {
+function orphansIn(folder: string, names: readonly string[], links: readonly LinkIdentity[]): string[] {
   const claimed = new Set(
-    links.flatMap(({ descriptor }) => descriptor.extents).flatMap(({ fileName }) =>
-      fileName === undefined ? [] : [foldName(looseNames(fileName).last)]
-    ),
+    links.flatMap(({ identity }) => identity?.fileNames ?? []).map((name) => foldName(looseNames(name).last)),
   );
   return names.filter((name) => DELTA_NAME.test(name) && !claimed.has(foldName(name))).sort()
     .map((name) => joinPath(folder, name));
@@ -138,21 +132,21 @@ function isOfDisk(orphan: string, { path }: Pick<LinkIdentity, "path">): boolean
  * @returns paths.
  */
 export async function newerBeside(
-  link: { readonly path: string; readonly descriptor: Descriptor | undefined },
+  link: Pick<LinkIdentity, "path" | "identity" | "delta">,
   context: Pick<Context, "files">,
 ): Promise<string[]> {
   const folder = folderOf(link.path);
   const names = await context.files.list(folder);
   if (names === undefined) return [];
-  if (link.descriptor === undefined) {
+  if (link.identity === undefined) {
     const [, ...later] = await numberedFrom(link.path, context);
     return later;
   }
   const links = await linksIn(folder, names, { context, problems: [] });
   const newer: string[] = [];
   for (let below = [link.path]; below.length > 0;) {
-    below = links.filter(({ path, descriptor }) =>
-      path !== link.path && !newer.includes(path) && below.some((parent) => isParent(parent, descriptor))
+    below = links.filter((each) =>
+      each.path !== link.path && !newer.includes(each.path) && below.some((parent) => isParent(parent, each))
     ).map(({ path }) => path).sort();
     newer.push(...below);
   }
@@ -166,15 +160,15 @@ export async function newerBeside(
 
 /** Paths of the deltas that an apply put into a base before. */
 function heldBy(
-  base: { readonly descriptor: Descriptor | undefined },
-  deltas: readonly DescribedLink[],
+  base: Pick<LinkIdentity, "identity" | "delta">,
+  deltas: readonly LinkIdentity[],
 ): string[] {
   const held: string[] = [];
   let next = heldDelta(base, deltas);
   while (next !== undefined && !held.includes(next.path)) {
     held.push(next.path);
-    const { descriptor } = next;
-    next = deltas.find(({ path }) => isParent(path, descriptor));
+    const above: LinkIdentity = next;
+    next = deltas.find(({ path }) => isParent(path, above));
   }
   return held;
 }
@@ -201,17 +195,18 @@ async function vmsIn(folder: string, names: readonly string[], means: Means): Pr
   return vms;
 }
 
-async function linksIn(folder: string, names: readonly string[], means: Means): Promise<DescribedLink[]> {
-  const links: DescribedLink[] = [];
+async function linksIn(folder: string, names: readonly string[], means: Means): Promise<LinkIdentity[]> {
+  const links: LinkIdentity[] = [];
   for (const name of names.filter(isVmdkName).sort().slice(0, MAX_FILES)) {
     const path = joinPath(folder, name);
     const descriptor = await orProblem(means, () => descriptorIn(path, means.context));
-    if (descriptor) links.push({ path, descriptor });
+    if (descriptor) links.push(vmdkIdentity(path, descriptor));
   }
   const claimed = new Set(
-    links.flatMap(({ path, descriptor }) =>
-      descriptor.extents.flatMap(({ fileName }) => fileName === undefined ? [] : [looseNames(fileName).last])
-        .filter((name) => name !== baseName(path))
+    links.flatMap(({ path, identity }) =>
+      (identity?.fileNames ?? []).map((name) => looseNames(name).last).filter((name) =>
+        name !== baseName(path)
+      )
     ),
   );
   return links.filter(({ path }) => !claimed.has(baseName(path)));
@@ -250,15 +245,12 @@ async function orProblem<T>({ problems }: Means, look: () => Promise<T>): Promis
 }
 
 /** Links that no other stands on. */
-function leavesOf(links: readonly DescribedLink[]): DescribedLink[] {
-  return links.filter(({ path }) =>
-    !links.some((other) => other.path !== path && isParent(path, other.descriptor))
-  );
+function leavesOf(links: readonly LinkIdentity[]): LinkIdentity[] {
+  return links.filter(({ path }) => !links.some((other) => other.path !== path && isParent(path, other)));
 }
 
-function isParent(path: string, child: Descriptor): boolean {
-  const hint = child.parentFileNameHint;
-  return isDelta(child) && hint !== undefined && isNamed(path, hint);
+function isParent(path: string, { delta, parent }: Pick<LinkIdentity, "delta" | "parent">): boolean {
+  return delta === true && parent !== undefined && isNamed(path, parent.name);
 }
 
 function isNamed(path: string, name: string): boolean {
@@ -266,12 +258,10 @@ function isNamed(path: string, name: string): boolean {
 }
 
 async function diskOf(
-  leaf: DescribedLink,
+  newest: LinkIdentity,
   { slots, orphans }: { slots: ReadonlyMap<VmxDisk, string>; orphans: readonly string[] },
   context: Context,
 ): Promise<FolderDisk> {
-  const { path, descriptor } = leaf;
-  const newest: LinkIdentity = { path, descriptor, capacitySectors: descriptor.capacitySectors };
   const { parents, error } = await identifyParents(newest, context);
   const newestFirst = [newest, ...parents];
   const [slot, current] = [...slots].find(([, link]) => newestFirst.some((each) => each.path === link)) ?? [];

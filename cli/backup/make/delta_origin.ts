@@ -96,7 +96,7 @@ function checkLineage(
     onNotice: (sentence: string) => void;
   },
 ): void {
-  const parentCid = links.at(-1)!.descriptor?.parentCid;
+  const parentCid = links.at(-1)!.identity?.parent.cid;
   const due = parentCid === undefined ? undefined : formatCid(parentCid);
   checkNewest({ disk, links, force }, { parent, due, name, lineage, onNotice });
   if (lineage?.isTold && (due === undefined || parent.cid === undefined)) return;

@@ -117,7 +117,7 @@ export class DeltaOverSnapshot implements Disposable {
     const { parents, error } = await identifyParents(newest, this.means.context);
     const deltas = [newest, ...parents.filter(isKnownDelta)];
     const cid = snapshot?.cid;
-    const madeAgainstIt = deltas.filter(({ descriptor }) => cidOf(descriptor?.parentCid) === cid);
+    const madeAgainstIt = deltas.filter(({ identity }) => cidOf(identity?.parent.cid) === cid);
     const lowest = cid === undefined ? deltas.at(-1)! : madeAgainstIt.at(-1) ?? newest;
     if (error && cid !== undefined && lowest === deltas.at(-1)) this.requireNothingBetween(lowest, cid);
     if (cid !== undefined && madeAgainstIt.length > 1) {
@@ -136,8 +136,8 @@ export class DeltaOverSnapshot implements Disposable {
    * after newer ones, would hide what these hold.
    */
   private async requireNewest(cid: string): Promise<void> {
-    const { path, descriptor } = this.newest;
-    if (cidOf(descriptor?.cid) !== cid || cidOf(descriptor?.parentCid) !== cid) return;
+    const { path, identity } = this.newest;
+    if (cidOf(identity?.own.cid) !== cid || cidOf(identity?.parent.cid) !== cid) return;
     const newer = await newerBeside(this.newest, this.means.context);
     if (newer.length === 0) {
       return this.means.warn(
@@ -159,9 +159,9 @@ export class DeltaOverSnapshot implements Disposable {
   }
 
   /** A delta that is not here may have the very CID of the snapshot, and then the snapshot may lack it. */
-  private requireNothingBetween({ path, descriptor }: LinkIdentity, cid: string): void {
-    const hint = descriptor?.parentFileNameHint;
-    if (hint === undefined || !isDeltaName(hint) || cidOf(descriptor?.parentCid) !== cid) return;
+  private requireNothingBetween({ path, identity, parent }: LinkIdentity, cid: string): void {
+    const hint = parent?.name;
+    if (hint === undefined || !isDeltaName(hint) || cidOf(identity?.parent.cid) !== cid) return;
     const message =
       `it names "${hint}" as its parent, which is not here: whether the snapshot has that delta ` +
       `is not told by its CID ${cid}`;

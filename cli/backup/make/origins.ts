@@ -101,8 +101,9 @@ function gapText(gaps: readonly ChangedArea[]): string {
 }
 
 /** CID of a link as manifests hold it: eight hexadecimal digits. */
-export function cidText({ descriptor }: Link): string | undefined {
-  return descriptor?.cid === undefined ? undefined : formatCid(descriptor.cid);
+export function cidText({ identity }: Link): string | undefined {
+  const cid = identity?.own.cid;
+  return cid === undefined ? undefined : formatCid(cid);
 }
 
 /**

@@ -4,17 +4,16 @@
  * This module is browser compatible.
  */
 import { applyCommand } from "../command_line.ts";
-import { isDelta, uuidOf, withNameDoubt } from "../formats/vmdk/descriptor.ts";
 import { RegrainError } from "../errors.ts";
 import { boundedContext } from "../bounds.ts";
 import type { Bounds } from "../files.ts";
 import type { Context } from "../context.ts";
+import { isKnownBase, isKnownDelta, type LinkIdentity } from "../formats/identity.ts";
 import type { ImageFormat, Role } from "../formats/image_format.ts";
-import type { ParentHint } from "../formats/parent_hint.ts";
+import { type ParentHint, withNameDoubt } from "../formats/parent_hint.ts";
 import { type Link, sharedFile } from "./link.ts";
-import { identifyLink, openLink, readLinkDescriptor } from "./open_link.ts";
+import { identifyLink, openLink } from "./open_link.ts";
 import { boundsOf, resolveName } from "./resolve.ts";
-import { isKnownDelta, type LinkIdentity, parentHint } from "./verdict.ts";
 
 /** Longer chains have not been seen; vSphere allows 32. */
 export const MAX_DELTAS = 64;
@@ -25,7 +24,7 @@ export const MAX_CHAIN_LINKS = MAX_DELTAS + 1;
 export interface Deltas {
   /** Newest first. */
   readonly links: readonly Link[];
-  /** What the base's descriptor says. */
+  /** What the base says of itself. */
   readonly base: LinkIdentity;
 }
 
@@ -120,7 +119,7 @@ class Descent {
 }
 
 /**
- * What the descriptors say of the links below one, newest first; their data need not be here.
+ * What the images below one say of themselves, newest first; their data need not be here.
  *
  * @returns also why the way ended before a base, if it did.
  */
@@ -136,7 +135,7 @@ export async function identifyParents(
       await descent.visit(next.path);
       const parent = await identifyNamed(next, context);
       parents.push(parent);
-      const hint = isKnownDelta(parent) ? parentHint(parent) : undefined;
+      const hint = isKnownDelta(parent) ? parent.parent : undefined;
       next = hint === undefined ? undefined : await resolveParent(hint, parent, context);
     }
     return { parents, error: undefined };
@@ -146,12 +145,12 @@ export async function identifyParents(
   }
 }
 
-/** What the descriptor says that a link names as its parent; `undefined` where it cannot be found or read. */
+/** What the image says of itself that a link names as its parent; `undefined` where it cannot be found or read. */
 export async function identifyParent(
   link: LinkIdentity,
   context: Context,
 ): Promise<LinkIdentity | undefined> {
-  const hint = parentHint(link);
+  const hint = link.parent;
   if (hint === undefined) return undefined;
   try {
     return await identifyNamed(await namedParent(hint, link.path, context), context);
@@ -181,15 +180,14 @@ export async function namedBeside(
   return beside;
 }
 
-/** What the descriptor at a path says, if it is that of a base. */
+/** What an image says of itself, if it is a base that has an identity. */
 async function identityOfBase(
   path: string,
   context: Context,
   role: Role,
 ): Promise<LinkIdentity | undefined> {
-  const descriptor = await readLinkDescriptor(path, context, role);
-  if (!descriptor || isDelta(descriptor)) return undefined;
-  return { path, descriptor, capacitySectors: descriptor.capacitySectors };
+  const link = await identifyLink(path, context, role);
+  return link.identity !== undefined && isKnownBase(link) ? link : undefined;
 }
 
 /** A file that another one names, and what it must be to be opened. */
@@ -231,20 +229,20 @@ async function resolveParent(hint: ParentHint, child: LinkIdentity, context: Con
   try {
     return await namedParent(hint, child.path, context);
   } catch (error) {
-    throw child.descriptor ? withNameDoubt(error, child.descriptor) : error;
+    throw withNameDoubt(error, hint);
   }
 }
 
 /** The parent, or `undefined` when the link is a base or does not say. */
 async function parentOf(link: LinkIdentity, context: Context): Promise<Named | undefined> {
   if (!isKnownDelta(link)) return undefined;
-  const hint = parentHint(link);
+  const hint = link.parent;
   if (hint !== undefined) return await resolveParent(hint, link, context);
   throw unnamedParent(link);
 }
 
-function unnamedParent({ path, descriptor }: LinkIdentity): RegrainError {
-  const uuid = descriptor && uuidOf(descriptor, "parent");
+function unnamedParent({ path, identity }: LinkIdentity): RegrainError {
+  const uuid = identity?.parent.uuid;
   if (uuid === undefined) {
     return new RegrainError("NOT_FOUND", "it is a delta, and nothing names its parent", {
       path,

@@ -57,10 +57,8 @@ function fakeExtent(extent: {
 
 function linkOf(extent: Extent, delta: boolean): Link {
   return new Link(
-    "link",
-    undefined,
+    { path: "link", format: "raw", delta, identity: undefined, parent: undefined },
     [{ extent, startSector: 0, lengthSectors: extent.capacitySectors }],
-    delta,
     [],
   );
 }

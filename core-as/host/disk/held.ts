@@ -3,11 +3,9 @@
  *
  * This module is browser compatible.
  */
-import { type Descriptor, isDelta } from "../formats/vmdk/descriptor.ts";
+import { type DiskIds, type Identity, isKnownDelta, type LinkIdentity } from "../formats/identity.ts";
 
-interface Identified {
-  readonly descriptor: Descriptor | undefined;
-}
+type Identified = Pick<LinkIdentity, "identity" | "delta">;
 
 /**
  * The delta that a base holds by its ids, among those that stand on it.
@@ -15,16 +13,12 @@ interface Identified {
  * Where a delta has the CID of its parent, it tells nothing.
  */
 export function heldDelta<T extends Identified>(base: Identified, deltas: readonly T[]): T | undefined {
-  const own = base.descriptor;
-  if (own?.cid === undefined || isDelta(own)) return undefined;
-  return deltas.find(({ descriptor }) => descriptor !== undefined && isHeld(own, descriptor));
+  const own = base.identity?.own;
+  if (own?.cid === undefined || isKnownDelta(base)) return undefined;
+  return deltas.find(({ identity }) => identity !== undefined && isHeld(own, identity));
 }
 
-function isHeld(base: Descriptor, { cid, parentCid, ddb }: Descriptor): boolean {
-  return cid === base.cid && parentCid !== undefined && parentCid !== cid &&
-    longContentId({ ddb }) === longContentId(base);
-}
-
-function longContentId({ ddb }: Pick<Descriptor, "ddb">): string | undefined {
-  return ddb.get("longcontentid")?.toLowerCase();
+function isHeld(base: DiskIds, { own, parent }: Identity): boolean {
+  return own.cid === base.cid && parent.cid !== undefined && parent.cid !== own.cid &&
+    own.longContentId?.toLowerCase() === base.longContentId?.toLowerCase();
 }

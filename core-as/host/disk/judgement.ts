@@ -7,7 +7,10 @@
  * This module is browser compatible.
  */
 import { applyCommand } from "../command_line.ts";
+import { formatNamed } from "../formats/formats.ts";
+import { isKnownBase, type LinkIdentity } from "../formats/identity.ts";
 import { formatCid } from "../formats/vmdk/descriptor.ts";
+import { descriptorOf } from "../formats/vmdk/identity.ts";
 import { RegrainError } from "../errors.ts";
 import type { Findings } from "./findings.ts";
 import { folderOf, joinPath, looseNames } from "../names.ts";
@@ -16,12 +19,9 @@ import { type ExtentFile, sizeMismatch } from "./target_size.ts";
 import { SECTOR_SIZE } from "../units.ts";
 import {
   isDeltaName,
-  isKnownBase,
   isNamedParent,
   judgeChain,
-  type LinkIdentity,
   namedElsewhere,
-  parentHint,
   refusalOf,
   type Verdict,
 } from "./verdict.ts";
@@ -85,7 +85,7 @@ export function judgeApply(known: Known): Judgement {
 
 /** True of an image on another one whose format is read and never applied. */
 function isImageOnly(link: LinkIdentity): boolean {
-  return parentHint(link)?.by !== undefined;
+  return link.parent?.by !== undefined;
 }
 
 /** The last link, when what lies above it is applied onto it. */
@@ -157,7 +157,7 @@ export function overwritesAll({ path }: LinkIdentity, target: string): RegrainEr
 
 function refusalsOfBase(deltas: readonly LinkIdentity[], base: LinkIdentity, verdict: Verdict): Reason[] {
   const reasons: Reason[] = [];
-  const isTarget = base.descriptor !== undefined && isWritable(base);
+  const isTarget = base.identity !== undefined && isWritable(base);
   if (verdict.state === "mismatch" && verdict.basis !== "size" || (verdict.state === "unknown" && isTarget)) {
     reasons.push({ error: wrongBase(verdict, deltas.at(-1)!, base), byForce: true });
   }
@@ -179,10 +179,10 @@ export function copyDoubt(
 /** `WRONG_BASE` with both content ids. */
 export function wrongBase(verdict: Verdict, child: LinkIdentity, base: LinkIdentity): RegrainError {
   const cid = (value: number | undefined) => value === undefined ? "unknown" : formatCid(value);
-  const own = child.descriptor?.cid;
-  const hasIt = own !== undefined && own === base.descriptor?.cid && own !== child.descriptor?.parentCid;
-  const values = `parentCID of the delta ${cid(child.descriptor?.parentCid)}, CID of the base ${
-    cid(base.descriptor?.cid)
+  const own = child.identity?.own.cid;
+  const hasIt = own !== undefined && own === base.identity?.own.cid && own !== child.identity?.parent.cid;
+  const values = `parentCID of the delta ${cid(child.identity?.parent.cid)}, CID of the base ${
+    cid(base.identity?.own.cid)
   }`;
   return new RegrainError("WRONG_BASE", `${verdict.reasons.join("; ")} (${values})`, {
     path: base.path,
@@ -203,8 +203,9 @@ function sizeRefusal(disk: LinkIdentity, base: LinkIdentity): Reason | undefined
 }
 
 /** The extents of a base by its descriptor, each where its name leads. */
-function extentFilesOf({ path, descriptor }: LinkIdentity): ExtentFile[] | undefined {
-  return descriptor?.extents.map((line) => ({
+function extentFilesOf(base: LinkIdentity): ExtentFile[] | undefined {
+  const { path } = base;
+  return descriptorOf(base)?.extents.map((line) => ({
     line,
     path: line.fileName === undefined ? path : joinPath(folderOf(path), looseNames(line.fileName).last),
   }));
@@ -232,7 +233,7 @@ function unknownsOf(known: Known, { deltas, base, verdicts }: Split): string[] {
 }
 
 function whyNoBase(oldest: LinkIdentity, beside: readonly LinkIdentity[] = []): string {
-  const hint = parentHint(oldest)?.name;
+  const hint = oldest.parent?.name;
   if (hint === undefined) return "nothing names its parent, and no base is here";
   const parent = beside.find((link) => isNamedParent(link, oldest));
   return parent === undefined
@@ -241,7 +242,7 @@ function whyNoBase(oldest: LinkIdentity, beside: readonly LinkIdentity[] = []): 
 }
 
 function whyUnchecked(oldest: LinkIdentity, base: LinkIdentity, { reasons }: Verdict): string {
-  const why = base.descriptor === undefined
+  const why = base.format === "raw"
     ? "a raw image has no content id that could be compared"
     : reasons.join("; ");
   return `whether ${base.path} is what ${oldest.path} was made on: ${why}`;
@@ -270,7 +271,7 @@ function commandOf(
   const isDoubtful = (known.against?.length ?? 0) > 0;
   // A delta below that is not here must have been applied before, and nothing tells whether it was.
   const lowest = deltas.at(-1);
-  const lacksDelta = !base && lowest !== undefined && isDeltaName(parentHint(lowest)?.name ?? "");
+  const lacksDelta = !base && lowest !== undefined && isDeltaName(lowest.parent?.name ?? "");
   if (deltas.length === 0 || refusals.length > 0 || !isSurveyed || isDoubtful || lacksDelta) return undefined;
   return applyCommand({
     deltas: deltas.map(({ path }) => path).reverse(),
@@ -279,9 +280,7 @@ function commandOf(
   });
 }
 
-const FLAT_TYPES = new Set(["FLAT", "VMFS"]);
-
 /** True for what can be written in place: a raw image, or the descriptor of flat extents. */
-export function isWritable({ descriptor }: LinkIdentity): boolean {
-  return descriptor === undefined || descriptor.extents.every(({ type }) => FLAT_TYPES.has(type));
+export function isWritable(link: LinkIdentity): boolean {
+  return link.format !== undefined && formatNamed(link.format).isWritable(link);
 }

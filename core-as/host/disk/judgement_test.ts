@@ -1,23 +1,31 @@
 /** Whether deltas can be applied, as every command and the page say it. */
 import assert from "node:assert/strict";
 import { buildDescriptor, type DescriptorSpec } from "../../../fixtures/mod.ts";
+import { type LinkIdentity, unknownLink } from "../formats/identity.ts";
 import { parseDescriptor } from "../formats/vmdk/descriptor.ts";
+import { vmdkIdentity } from "../formats/vmdk/identity.ts";
 import { judgeApply } from "./judgement.ts";
 import { Findings } from "./findings.ts";
-import type { LinkIdentity } from "./verdict.ts";
 
 const SECTORS = 100;
 
 function link(path: string, spec: Partial<DescriptorSpec> = {}): LinkIdentity {
   const extents = [{ sectors: SECTORS, type: spec.parentCid ? "VMFSSPARSE" : "VMFS", file: "x-flat.vmdk" }];
   const descriptor = parseDescriptor(buildDescriptor({ createType: "vmfs", extents, ...spec }), path);
-  return { path, descriptor, capacitySectors: SECTORS };
+  return { ...vmdkIdentity(path, descriptor), capacitySectors: SECTORS };
 }
 
 const base = link("vm.vmdk", { cid: "1" });
 const one = link("vm-000001.vmdk", { cid: "2", parentCid: "1", parentFileNameHint: "vm.vmdk" });
 const two = link("vm-000002.vmdk", { cid: "3", parentCid: "2", parentFileNameHint: "vm-000001.vmdk" });
-const raw: LinkIdentity = { path: "vm.img", descriptor: undefined, capacitySectors: SECTORS, delta: false };
+const raw: LinkIdentity = {
+  ...unknownLink("vm.img"),
+  format: "raw",
+  capacitySectors: SECTORS,
+  delta: false,
+};
+
+const qcow2: LinkIdentity = { ...raw, path: "vm.qcow2", format: "qcow2" };
 
 const sound = new Findings();
 
@@ -110,4 +118,14 @@ Deno.test("C2: names that a shell would take apart are quoted in the command", (
   const odd = { ...one, path: "-my vm's.vmdk" };
   const { command } = judgeApply({ links: [odd, base], findings: [sound] });
   assert.equal(command, `regrain apply './-my vm'\\''s.vmdk' vm.vmdk`);
+});
+
+Deno.test("a base in a format that is never written is no target: the command takes a copy of it", () => {
+  const judged = judgeApply({ links: [one, qcow2], findings: [sound] });
+  assert.equal(judged.state, "unknown");
+  assert.equal(judged.command, "regrain apply vm-000001.vmdk TARGET");
+  assert.equal(
+    judgeApply({ links: [one, raw], findings: [sound] }).command,
+    "regrain apply vm-000001.vmdk vm.img",
+  );
 });

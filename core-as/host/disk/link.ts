@@ -4,8 +4,9 @@
  * This module is browser compatible.
  */
 import type { Extent, Finding, Observer } from "../extent.ts";
+import type { DeltaMark, Identity, LinkIdentity, Particulars } from "../formats/identity.ts";
+import type { ImageFormat } from "../formats/image_format.ts";
 import type { ParentHint } from "../formats/parent_hint.ts";
-import { type Descriptor, parentHintOf } from "../formats/vmdk/descriptor.ts";
 import type { Source } from "../source.ts";
 import { type Core, HOLE_PLACE, type RunList, ZERO_PLACE } from "../wasm.ts";
 
@@ -18,27 +19,49 @@ export interface PlacedExtent {
   readonly lengthSectors: number;
 }
 
-/** True, false, or `undefined` where nothing says whether a parent lies below. */
-export type DeltaMark = boolean | undefined;
+/** What an image says of itself, but for its size: that is what its extents have. */
+export interface LinkFacts extends Omit<LinkIdentity, "capacitySectors" | "namedBy"> {
+  readonly format: ImageFormat;
+}
 
-export class Link {
+export class Link implements LinkIdentity {
   readonly capacitySectors: number;
   /** File of each extent, once. */
   private readonly sources: readonly Source[];
 
   constructor(
-    /** What the user knows it by: the descriptor, or the bare extent. */
-    readonly path: string,
-    readonly descriptor: Descriptor | undefined,
+    readonly said: LinkFacts,
     readonly extents: readonly PlacedExtent[],
-    readonly delta: DeltaMark,
     readonly findings: readonly Finding[],
-    /** What it names as its parent; by its descriptor when it is left out. */
-    readonly parent: ParentHint | undefined = descriptor && parentHintOf(descriptor),
   ) {
     const last = extents.at(-1);
     this.capacitySectors = last ? last.startSector + last.lengthSectors : 0;
     this.sources = [...new Set(extents.flatMap(({ extent }) => extent.file ?? []))];
+  }
+
+  /** What the user knows it by: the image, the descriptor, or the bare extent. */
+  get path(): string {
+    return this.said.path;
+  }
+
+  get format(): ImageFormat {
+    return this.said.format;
+  }
+
+  get delta(): DeltaMark {
+    return this.said.delta;
+  }
+
+  get identity(): Identity | undefined {
+    return this.said.identity;
+  }
+
+  get parent(): ParentHint | undefined {
+    return this.said.parent;
+  }
+
+  get particulars(): Particulars | undefined {
+    return this.said.particulars;
   }
 
   /** True when holes of this link are zeros, because nothing can lie below. */

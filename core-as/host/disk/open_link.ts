@@ -6,13 +6,12 @@
 import type { Context } from "../context.ts";
 import type { OpenWay } from "../formats/format.ts";
 import { formatNamed } from "../formats/formats.ts";
+import { type LinkIdentity, unknownLink } from "../formats/identity.ts";
 import type { Role } from "../formats/image_format.ts";
-import type { Descriptor } from "../formats/vmdk/descriptor.ts";
 import { descriptorBy, type HeldDescriptor } from "../formats/vmdk/vmdk.ts";
 import { wayInto } from "../formats/way_in.ts";
 import type { Source } from "../source.ts";
 import type { Link } from "./link.ts";
-import type { LinkIdentity } from "./verdict.ts";
 
 /**
  * Opens a disk by its descriptor or by a bare extent, whose descriptor is looked for beside it; or one in a file of its
@@ -35,14 +34,13 @@ export async function openLink(path: string, context: Context, role: Role): Prom
 
 /** What a file says of itself, without any data being opened. Of what cannot be read as its role asks, nothing. */
 export async function identifyLink(path: string, context: Context, role: Role): Promise<LinkIdentity> {
-  const nothing = { path, descriptor: undefined, capacitySectors: undefined };
-  return await looked(
+  const said = await looked(
     path,
     context,
     role,
     (file, way) => formatNamed(way.format).identify(file, way, context),
-  ) ??
-    nothing;
+  );
+  return said ?? unknownLink(path);
 }
 
 /**
@@ -55,15 +53,6 @@ export async function findLinkDescriptor(
   role: Role,
 ): Promise<HeldDescriptor | undefined> {
   return await looked(path, context, role, (file, way) => descriptorBy(file, way, context));
-}
-
-/** What {@link findLinkDescriptor} finds, wherever it stands. */
-export async function readLinkDescriptor(
-  path: string,
-  context: Context,
-  role: Role,
-): Promise<Descriptor | undefined> {
-  return (await findLinkDescriptor(path, context, role))?.descriptor;
 }
 
 async function looked<T>(

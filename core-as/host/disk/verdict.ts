@@ -8,17 +8,9 @@
  *
  * This module is browser compatible.
  */
-import {
-  type Descriptor,
-  formatCid,
-  isDelta,
-  NEVER_WRITTEN,
-  NO_PARENT,
-  parentHintOf,
-  uuidOf,
-} from "../formats/vmdk/descriptor.ts";
 import { RegrainError } from "../errors.ts";
-import type { ParentHint } from "../formats/parent_hint.ts";
+import { isKnownBase, isKnownDelta, type LinkIdentity } from "../formats/identity.ts";
+import { formatCid, NEVER_WRITTEN, NO_PARENT } from "../formats/vmdk/descriptor.ts";
 import { baseName, foldName, isRedoName } from "../names.ts";
 
 /** What a verdict rests on; `numbers`: that of the names, as in `vm-000002-delta.vmdk`, and nothing else. */
@@ -39,20 +31,6 @@ export interface Verdict {
   readonly reasons: readonly string[];
 }
 
-/** What a verdict needs of a link; a base whose data is elsewhere still has it. */
-export interface LinkIdentity {
-  readonly path: string;
-  readonly descriptor: Descriptor | undefined;
-  /** `undefined` where only opening the data would tell. */
-  readonly capacitySectors: number | undefined;
-  /** What it names as its parent; by the descriptor when it is left out. */
-  readonly parent?: ParentHint | undefined;
-  /** True for a delta, false for a base, `undefined` where nothing says; by the descriptor when it is left out. */
-  readonly delta?: boolean | undefined;
-  /** Path of the child that names this one as its parent, where it is known for that alone. */
-  readonly namedBy?: string;
-}
-
 /**
  * Judges each two neighbours of a chain.
  *
@@ -70,22 +48,6 @@ export function judgeChain(
 /** Judges a child and its parent when nothing is known of other links. */
 export function judge(child: LinkIdentity, parent: LinkIdentity): Verdict {
   return judgeChain([child, parent])[0]!;
-}
-
-/** True for a link that surely has a parent. */
-export function isKnownDelta({ delta, descriptor }: LinkIdentity): boolean {
-  return delta ?? (descriptor !== undefined && isDelta(descriptor));
-}
-
-/** True for a link that surely has none: what no grain covers reads as zeros. */
-export function isKnownBase(link: LinkIdentity): boolean {
-  if (link.delta !== undefined) return !link.delta;
-  return link.descriptor !== undefined && !isDelta(link.descriptor);
-}
-
-/** What a link names as its parent. */
-export function parentHint({ parent, descriptor }: LinkIdentity): ParentHint | undefined {
-  return parent ?? (descriptor && parentHintOf(descriptor));
 }
 
 /** What one kind of evidence says. */
@@ -119,13 +81,13 @@ function judgePair(
 /** The first kind of evidence that decides. */
 function idEvidence(family: Family): Evidence {
   const { child, parent } = family;
-  const backing = parentHint(child);
+  const backing = child.parent;
   if (backing?.by) return byNameAlone(backing.name);
   const uuid = uuidEvidence(child, parent);
-  const expected = uuid && !hasParentCid(child) ? undefined : child.descriptor?.parentCid;
-  const found = parent.descriptor?.cid;
+  const expected = uuid && !hasParentCid(child) ? undefined : child.identity?.parent.cid;
+  const found = parent.identity?.own.cid;
   if (expected !== undefined && found !== undefined && expected !== found) {
-    return found === child.descriptor?.cid ? hasItAlready(found) : otherCid(expected, found);
+    return found === child.identity?.own.cid ? hasItAlready(found) : otherCid(expected, found);
   }
   if (uuid && uuid.state !== "unknown") return uuid;
   if (expected !== undefined && found !== undefined) return equalCid(found, family);
@@ -140,8 +102,8 @@ function byNameAlone(name: string): Evidence {
   return { state: "unknown", basis: "name", reasons: [reason] };
 }
 
-function hasParentCid({ descriptor }: LinkIdentity): boolean {
-  return descriptor?.parentCid !== undefined && descriptor.parentCid !== NO_PARENT;
+function hasParentCid({ identity }: LinkIdentity): boolean {
+  return identity?.parent.cid !== undefined && identity.parent.cid !== NO_PARENT;
 }
 
 /** As an apply leaves a base: with the content id of the delta that it took. */
@@ -188,7 +150,7 @@ function equalCid(cid: number, family: Family): Evidence {
       reasons: [`${said}, which it has from ${applied}, applied before`, ...more],
     };
   }
-  if (cid !== NEVER_WRITTEN && !others.some(({ descriptor }) => descriptor?.cid === cid)) {
+  if (cid !== NEVER_WRITTEN && !others.some(({ identity }) => identity?.own.cid === cid)) {
     const renamed = named === false ? [`${reason}: one of them was renamed`] : [];
     return { state: "match", basis: "cid", reasons: [said, ...renamed, ...more] };
   }
@@ -230,7 +192,7 @@ export function isNamedParent(link: LinkIdentity, child: LinkIdentity): boolean 
 
 /** True when the name given for the parent is that of a delta. */
 function namesDelta(link: LinkIdentity): boolean {
-  return isDeltaName(parentHint(link)?.name ?? "");
+  return isDeltaName(link.parent?.name ?? "");
 }
 
 /** True for a name that VMware gives a delta, such as `vm-000001.vmdk`, whichever folder it is in. */
@@ -244,14 +206,14 @@ function appliedBefore(cid: number, { child, parent, others, beside }: Family): 
   const named = beside.find((link) =>
     isNamedParent(link, child) && !others.some(({ path }) => path === link.path)
   );
-  const { descriptor } = named ?? {};
-  if (descriptor?.cid !== cid || descriptor.parentCid === undefined) return undefined;
-  return descriptor.parentCid === cid ? undefined : named?.path;
+  const { identity } = named ?? {};
+  if (identity?.own.cid !== cid || identity.parent.cid === undefined) return undefined;
+  return identity.parent.cid === cid ? undefined : named?.path;
 }
 
 /** Where the two ids end differently, somebody wrote one of them alone. */
-function longContentIdReasons({ descriptor }: LinkIdentity, cid: number): string[] {
-  const long = descriptor?.ddb.get("longcontentid");
+function longContentIdReasons({ identity }: LinkIdentity, cid: number): string[] {
+  const long = identity?.own.longContentId;
   if (long === undefined || long.slice(-8).toLowerCase() === formatCid(cid)) return [];
   return [`the parent's longContentID ends in ${long.slice(-8)}, its CID is ${formatCid(cid)}`];
 }
@@ -259,10 +221,10 @@ function longContentIdReasons({ descriptor }: LinkIdentity, cid: number): string
 /** One of the two has no content id: nothing is proven, but a name can still speak against it. */
 function withoutCid(family: Family): Evidence {
   const { child, parent } = family;
-  const who = child.descriptor?.parentCid === undefined ? "the child" : "the parent";
+  const who = child.identity?.parent.cid === undefined ? "the child" : "the parent";
   const missing = `content ids cannot be compared: ${who} has no descriptor that tells one`;
-  // A copy of the base is called as the user likes; a delta, or a descriptor, has the name that others know it by.
-  const hasOwnName = parent.descriptor !== undefined || parent.delta === true;
+  // A copy of the base is called as the user likes; a delta, or what has an identity, by the name that others know.
+  const hasOwnName = parent.identity !== undefined || parent.delta === true;
   const { named, reason } = nameEvidence(child, parent);
   const other = otherThanNamed(family);
   if (other !== undefined) return { state: "mismatch", basis: "name", reasons: [`${missing}; ${other}`] };
@@ -282,7 +244,7 @@ function nameEvidence(
   child: LinkIdentity,
   parent: LinkIdentity,
 ): { named: boolean | undefined; reason: string } {
-  const hint = parentHint(child)?.name;
+  const hint = child.parent?.name;
   if (hint === undefined) return { named: undefined, reason: "and no name of a parent is given" };
   const last = lastPart(hint);
   const named = namesOf(parent).some((name) => foldName(name) === foldName(last));
@@ -294,13 +256,11 @@ function nameEvidence(
   };
 }
 
-/** Names that a link is known by: its own, those of its extents, and for a bare extent that of its descriptor. */
-export function namesOf({ path, descriptor }: LinkIdentity): string[] {
+/** Names that a link is known by: its own, those of its files, and for a bare extent that of its descriptor. */
+export function namesOf({ path, identity }: Pick<LinkIdentity, "path" | "identity">): string[] {
   const own = lastPart(path);
-  const extents = descriptor?.extents.flatMap(({ fileName }) =>
-    fileName === undefined ? [] : lastPart(fileName)
-  );
-  return [own, own.replace(/-(?:delta|sesparse|flat)(?=\.(?:vmdk|REDO_\w{6})$)/i, ""), ...extents ?? []];
+  const files = identity?.fileNames.map(lastPart) ?? [];
+  return [own, own.replace(/-(?:delta|sesparse|flat)(?=\.(?:vmdk|REDO_\w{6})$)/i, ""), ...files];
 }
 
 /** Last part of a name as any system writes it: with slashes, backslashes, or a datastore in brackets. */
@@ -322,9 +282,9 @@ function followsByNumber(child: string, parent: string): boolean {
 
 /** What VirtualBox's uuids say; `undefined` where the child names no parent by one. */
 function uuidEvidence(child: LinkIdentity, parent: LinkIdentity): Evidence | undefined {
-  const expected = child.descriptor && uuidOf(child.descriptor, "parent");
+  const expected = child.identity?.parent.uuid;
   if (expected === undefined) return undefined;
-  const found = parent.descriptor && uuidOf(parent.descriptor, "image");
+  const found = parent.identity?.own.uuid;
   if (found === undefined) {
     const reason =
       `the parent is named by ddb.uuid.parent ${expected} alone, and this one has no ddb.uuid.image`;
@@ -336,8 +296,8 @@ function uuidEvidence(child: LinkIdentity, parent: LinkIdentity): Evidence | und
     return { state: "mismatch", basis: "uuid", reasons: [reason] };
   }
   const said = `ddb.uuid.parent ${expected} is the parent's ddb.uuid.image`;
-  const before = uuidOf(child.descriptor!, "parentmodification");
-  const now = uuidOf(parent.descriptor!, "modification");
+  const before = child.identity?.parent.modificationUuid;
+  const now = parent.identity?.own.modificationUuid;
   if (before === undefined || now === undefined || before === now) {
     return { state: "match", basis: "uuid", reasons: [said] };
   }
@@ -347,7 +307,7 @@ function uuidEvidence(child: LinkIdentity, parent: LinkIdentity): Evidence | und
 
 function sizeEvidence(child: LinkIdentity, parent: LinkIdentity): Evidence | undefined {
   if (child.capacitySectors === undefined || parent.capacitySectors === undefined) return undefined;
-  if (child.capacitySectors === parent.capacitySectors || parentHint(child)?.by) return undefined;
+  if (child.capacitySectors === parent.capacitySectors || child.parent?.by) return undefined;
   const sizes = `${child.capacitySectors} sectors, the parent ${parent.capacitySectors}`;
   if (child.capacitySectors > parent.capacitySectors) {
     return { state: "match", basis: "size", reasons: [`the disk was grown: the child has ${sizes}`] };

@@ -1,17 +1,19 @@
 /** Whether a child and a parent belong together, in words. */
 import assert from "node:assert/strict";
 import { buildDescriptor, type DescriptorSpec } from "../../../fixtures/mod.ts";
-import { isDelta, parseDescriptor } from "../formats/vmdk/descriptor.ts";
+import { type LinkIdentity, unknownLink } from "../formats/identity.ts";
+import { type Descriptor, parseDescriptor } from "../formats/vmdk/descriptor.ts";
+import { descriptorOf, vmdkIdentity } from "../formats/vmdk/identity.ts";
 import { RegrainError } from "../errors.ts";
-import { judge, judgeChain, type LinkIdentity, requireMatch, type Verdict } from "./verdict.ts";
+import { judge, judgeChain, requireMatch, type Verdict } from "./verdict.ts";
 
 function identity(path: string, spec: Partial<DescriptorSpec>, sectors = 100): LinkIdentity {
   const extents = [{ sectors, type: "VMFS", file: "x-flat.vmdk" }];
   const descriptor = parseDescriptor(buildDescriptor({ createType: "vmfs", extents, ...spec }), path);
-  return { path, descriptor, capacitySectors: sectors };
+  return { ...vmdkIdentity(path, descriptor), capacitySectors: sectors };
 }
 
-const bare = (path: string): LinkIdentity => ({ path, descriptor: undefined, capacitySectors: 100 });
+const bare = (path: string): LinkIdentity => ({ ...unknownLink(path), capacitySectors: 100 });
 
 Deno.test("equal ids and sizes match", () => {
   const verdict = judge(
@@ -192,18 +194,18 @@ const UUID = "435c196a-1e52-41b6-8d9a-fd72132c3dea";
 const OTHER = "6f0e2a7d-1111-4222-8333-944455566677";
 
 function virtualBox(path: string, uuids: Record<string, string>): LinkIdentity {
-  const { descriptor } = identity(path, { cid: "11223344" });
+  const descriptor: Descriptor = descriptorOf(identity(path, { cid: "11223344" }))!;
   const lines = Object.entries(uuids).map(([key, value]) => `ddb.uuid.${key}="${value}"`);
-  const text = new TextEncoder().encode(`${descriptor!.text}\n${lines.join("\n")}\n`);
-  return { path, descriptor: parseDescriptor(text, path), capacitySectors: 100 };
+  const text = new TextEncoder().encode(`${descriptor.text}\n${lines.join("\n")}\n`);
+  return { ...vmdkIdentity(path, parseDescriptor(text, path)), capacitySectors: 100 };
 }
 
 Deno.test("A4: a parent uuid that is not zero makes a delta, whose parent is the image of that uuid", () => {
   const none = "00000000-0000-0000-0000-000000000000";
   const child = virtualBox("child.vmdk", { image: OTHER, parent: UUID, parentmodification: OTHER });
   const base = virtualBox("base.vmdk", { image: UUID.toUpperCase(), parent: none, modification: OTHER });
-  assert.ok(isDelta(child.descriptor!));
-  assert.ok(!isDelta(base.descriptor!));
+  assert.ok(child.delta);
+  assert.ok(!base.delta);
   assert.deepEqual([judge(child, base).state, judge(child, base).basis], ["match", "uuid"]);
   const another = judge(child, virtualBox("base.vmdk", { image: OTHER, parent: none }));
   assert.deepEqual([another.state, another.refused], ["mismatch", true]);

@@ -7,9 +7,9 @@
  */
 import type { Context } from "../context.ts";
 import type { Link } from "../disk/link.ts";
-import type { LinkIdentity } from "../disk/verdict.ts";
 import type { RegrainError } from "../errors.ts";
 import type { Source } from "../source.ts";
+import type { LinkIdentity } from "./identity.ts";
 import type { ImageFormat, Role } from "./image_format.ts";
 import type { Probe } from "./probe.ts";
 
@@ -49,4 +49,6 @@ export interface FormatRecord {
   open(file: Source, way: OpenWay, context: Context): Promise<Link>;
   /** What a file says of itself and of its parent, without any data being opened. */
   identify(file: Source, way: OpenWay, context: Context): Promise<LinkIdentity>;
+  /** True where a disk of it is written in place. */
+  isWritable(link: LinkIdentity): boolean;
 }

@@ -3,6 +3,7 @@
  *
  * This module is browser compatible.
  */
+import { RegrainError } from "../errors.ts";
 import type { ImageFormat } from "./image_format.ts";
 
 /** What the right file has. */
@@ -17,9 +18,20 @@ export interface ParentHint {
   /** As it is written in the child. */
   readonly name: string;
   readonly wanted: Wanted;
+  /** Why the name may be garbled, where it may. */
+  readonly nameDoubt?: string | undefined;
   /**
    * Of a child whose format knows no ids: what it says that its parent is. The name is all there is to judge by then,
    * and the two may differ in size.
    */
   readonly by?: { readonly format: ImageFormat };
+}
+
+/** The same error; where a name in an image was not found and may be garbled, its hint says so. */
+export function withNameDoubt(
+  error: unknown,
+  { nameDoubt }: { readonly nameDoubt?: string | undefined },
+): unknown {
+  if (!(error instanceof RegrainError) || error.code !== "NOT_FOUND" || nameDoubt === undefined) return error;
+  return error.withHint(error.hint === undefined ? nameDoubt : `${nameDoubt}; ${error.hint}`);
 }

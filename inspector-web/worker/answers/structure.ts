@@ -1,5 +1,6 @@
 /** A file as a tree of its parts, each with the bytes that it stands in. */
 import {
+  descriptorOf,
   type Extent,
   formatSize,
   type HeaderField,
@@ -64,7 +65,7 @@ export async function structureOf(
   if (extent?.file) {
     return builder.node(name, extent.formatName, whole, await partsOf(builder, extent));
   }
-  if (links.some(({ path, descriptor }) => path === name && descriptor)) {
+  if (links.some((link) => link.path === name && descriptorOf(link))) {
     return builder.node(name, "descriptor", whole, await linesOf(builder, whole));
   }
   throw new RegrainError("NOT_FOUND", "this file is not part of the disk that is open", { path: name });

@@ -10,6 +10,7 @@ import {
   type Role,
   sharedFile,
   type Verdict,
+  unknownLink,
 } from "../../../core-as/host/mod.ts";
 import type { Plan } from "./plan.ts";
 
@@ -89,8 +90,7 @@ async function openLinks(plan: Plan, context: Context): Promise<OpenedLinks> {
 }
 
 function identityOf(name: string, { items }: Plan): LinkIdentity {
-  const { descriptor, parent } = items.find((each) => each.name === name) ?? {};
-  return { path: name, descriptor, parent, capacitySectors: descriptor?.capacitySectors };
+  return items.find((each) => each.name === name)?.said ?? unknownLink(name);
 }
 
 async function tryOpen(name: string, context: Context, role: Role): Promise<Link | RegrainError> {

@@ -3,15 +3,12 @@ import {
   baseName,
   type Context,
   decideFormat,
-  type Descriptor,
   formatOfLooks,
   identifyLink,
   type ImageFormat,
-  isDelta,
   type Kind,
+  type LinkIdentity,
   looksLike,
-  type ParentHint,
-  parentHint,
   type Probe,
   probe,
   RegrainError,
@@ -28,10 +25,8 @@ export interface Item {
   /** `image`: it is one by its name or by what is said of it, in a format of one file. */
   readonly kind: Kind | "image" | "map" | "unreadable";
   readonly sizeBytes: number;
-  /** Its own text, the one embedded in it, or the one beside an extent. */
-  readonly descriptor: Descriptor | undefined;
-  /** What it names as its parent. */
-  readonly parent: ParentHint | undefined;
+  /** What it says of itself, by its own text, by the one embedded in it, or by the one beside an extent. */
+  readonly said: LinkIdentity | undefined;
   /** What `regrain inspect --format` said of it. */
   readonly format: ImageFormat | undefined;
   readonly role: Role;
@@ -51,7 +46,7 @@ export interface Lookout {
 
 export async function lookAt({ name, format, role }: Lookout, files: Context): Promise<Item> {
   const context = { ...files, format };
-  const item = { name, format, role, descriptor: undefined, parent: undefined, remark: undefined };
+  const item = { name, format, role, said: undefined, remark: undefined };
   let file: Source | undefined;
   try {
     file = await context.files.open(name);
@@ -66,17 +61,8 @@ export async function lookAt({ name, format, role }: Lookout, files: Context): P
     }
     const kind = way.as === "beside" && decideFormat(file, role, format) === "raw" ? "raw" : seen.kind;
     if (kind === "raw" && way.as !== "whole") return { ...item, kind, sizeBytes, error: undefined };
-    const identity = await identifyLink(name, context, role);
-    const { descriptor } = identity;
-    const parent = parentHint(identity);
-    return {
-      ...item,
-      kind: way.as === "whole" ? "image" : kind,
-      sizeBytes,
-      descriptor,
-      parent,
-      error: undefined,
-    };
+    const said = await identifyLink(name, context, role);
+    return { ...item, kind: way.as === "whole" ? "image" : kind, sizeBytes, said, error: undefined };
   } catch (error) {
     if (!(error instanceof RegrainError)) throw error;
     return { ...item, kind: "unreadable", sizeBytes: file?.sizeBytes ?? 0, error };
@@ -98,19 +84,18 @@ function shownAsRaw(name: string, seen: Probe): string | undefined {
 }
 
 /** True when something must lie below; a hosted file that does not say may stand on something. */
-export function mayHaveParent({ kind, descriptor, parent }: Item): boolean {
-  if (descriptor) return isDelta(descriptor);
-  if (kind === "image") return parent !== undefined;
+export function mayHaveParent({ kind, said }: Item): boolean {
+  if (said?.delta !== undefined) return said.delta;
   return kind === "cowd" || kind === "sesparse" || kind === "hosted";
 }
 
 /** Which descriptor names which of the files as its extent: name of the extent to name of the descriptor. */
 export function claimsOf(items: readonly Item[]): Map<string, string> {
   const claims = new Map<string, string>();
-  for (const { name, kind, descriptor } of items) {
+  for (const { name, kind, said } of items) {
     if (kind !== "descriptor" && kind !== "hosted") continue;
-    for (const { fileName } of descriptor?.extents ?? []) {
-      const extent = fileName === undefined ? undefined : named(items, fileName);
+    for (const fileName of said?.identity?.fileNames ?? []) {
+      const extent = named(items, fileName);
       if (extent && extent.name !== name && extent.kind !== "descriptor") claims.set(extent.name, name);
     }
   }

@@ -3,9 +3,7 @@
  */
 import {
   type Context,
-  type Descriptor,
   type ImageFormat,
-  isDelta,
   MAX_CHAIN_LINKS,
   RegrainError,
   SECTOR_SIZE,
@@ -41,7 +39,7 @@ export async function lookAtAll(
   for (let item = waiting.pop(); item !== undefined; item = waiting.pop()) {
     const parent = parentNamedBy(item, items);
     if (parent?.role !== "image" || parent.format !== undefined) continue;
-    const format = item.parent?.by?.format;
+    const format = item.said?.parent?.by?.format;
     const again = await lookAt({ ...parent, format, role: format ? "backing" : "parent" }, context);
     items[items.indexOf(parent)] = again;
     waiting.push(again);
@@ -49,8 +47,8 @@ export async function lookAtAll(
   return items;
 }
 
-function parentNamedBy({ descriptor, parent }: Item, items: readonly Item[]): Item | undefined {
-  const hint = descriptor && !isDelta(descriptor) ? undefined : parent;
+function parentNamedBy({ said }: Item, items: readonly Item[]): Item | undefined {
+  const hint = said?.delta === false ? undefined : said?.parent;
   return hint && named(items, hint.name);
 }
 
@@ -98,23 +96,22 @@ function itemFor(
   return item;
 }
 
-/** The parent that a descriptor names, by file name or else by content id. */
+/** The parent that an image names, by file name or else by content id. */
 function namedParent(
   item: Item,
   items: readonly Item[],
   candidates: readonly Item[],
   claims: ReadonlyMap<string, string>,
 ): Item | undefined {
-  const { descriptor, parent } = item;
+  const parent = item.said?.parent;
   const meant = parent && named(items, parent.name);
   const holder = meant && claims.get(meant.name);
   const byName = holder === undefined ? meant : items.find(({ name }) => name === holder);
   if (byName && candidates.includes(byName)) return byName;
-  return descriptor && candidates.find((other) => other !== item && isCidOf(descriptor, other.descriptor));
-}
-
-function isCidOf({ parentCid }: Descriptor, parent: Descriptor | undefined): boolean {
-  return parentCid !== undefined && parent?.cid === parentCid;
+  const wanted = item.said?.identity?.parent.cid;
+  return wanted === undefined
+    ? undefined
+    : candidates.find((other) => other !== item && other.said?.identity?.own.cid === wanted);
 }
 
 /** A delta whose parent nobody names stands on a base that nobody names, if that is the only one and fits. */
@@ -122,12 +119,14 @@ function standOnLooseBase(candidates: readonly Item[], parents: Map<Item, Item>)
   const taken = new Set(parents.values());
   const bases = candidates.filter((item) => !mayHaveParent(item) && !taken.has(item));
   // What names its parent and what that is stands on no other.
-  const deltas = candidates.filter((item) => mayHaveParent(item) && !parents.has(item) && !item.parent?.by);
+  const deltas = candidates.filter((item) =>
+    mayHaveParent(item) && !parents.has(item) && !item.said?.parent?.by
+  );
   const [base] = bases;
   const [delta] = deltas;
   if (!base || !delta || bases.length > 1 || deltas.length > 1) return;
-  const size = base.descriptor?.capacitySectors ?? base.sizeBytes / SECTOR_SIZE;
-  const wanted = delta.descriptor?.capacitySectors;
+  const size = base.said?.capacitySectors ?? base.sizeBytes / SECTOR_SIZE;
+  const wanted = delta.said?.capacitySectors;
   if (base.kind === "raw" || wanted === undefined || wanted === size) parents.set(delta, base);
 }
 

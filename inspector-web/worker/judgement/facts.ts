@@ -1,5 +1,5 @@
 /** What was opened, in the words of the protocol. */
-import { type Extent, formatCid, type Link, SECTOR_SIZE, type Verdict } from "../../../core-as/host/mod.ts";
+import { descriptorOf, type Extent, formatCid, type Link, SECTOR_SIZE, type Verdict } from "../../../core-as/host/mod.ts";
 import type { FileFacts, JudgementFacts, LinkFacts, Opened, View } from "../../shared/protocol.ts";
 import { deltasOf } from "../disk/bench.ts";
 import { firstJudgement } from "./judgement.ts";
@@ -67,7 +67,8 @@ export function openedMap(runs: MapRuns, file: FileFacts, remarks: readonly stri
 }
 
 function linkFacts(link: Link, verdict: Verdict | undefined): LinkFacts {
-  const { path, descriptor, extents, capacitySectors, isBase } = link;
+  const { path, identity, extents, capacitySectors, isBase } = link;
+  const [cid, parentCid] = [identity?.own.cid, identity?.parent.cid];
   const grained = extents.find(({ extent }) => extent.grainSectors !== undefined)?.extent.grainSectors;
   const formats = new Set(extents.map(({ extent }) => extent.formatName));
   return {
@@ -75,8 +76,8 @@ function linkFacts(link: Link, verdict: Verdict | undefined): LinkFacts {
     format: [...formats].join(", "),
     capacityBytes: capacitySectors * SECTOR_SIZE,
     grainBytes: grained === undefined ? undefined : grained * SECTOR_SIZE,
-    cid: descriptor?.cid === undefined ? undefined : formatCid(descriptor.cid),
-    parentCid: descriptor?.parentCid === undefined ? undefined : formatCid(descriptor.parentCid),
+    cid: cid === undefined ? undefined : formatCid(cid),
+    parentCid: parentCid === undefined ? undefined : formatCid(parentCid),
     parentHint: link.parent?.name,
     isBase,
     files: filesOf(link),
@@ -85,7 +86,9 @@ function linkFacts(link: Link, verdict: Verdict | undefined): LinkFacts {
 }
 
 /** The descriptor, where it is a file of its own, and each extent's file once. */
-function filesOf({ path, descriptor, extents }: Link): FileFacts[] {
+function filesOf(link: Link): FileFacts[] {
+  const { path, extents } = link;
+  const descriptor = descriptorOf(link);
   const files = new Map<string, FileFacts>();
   if (descriptor && !extents.some(({ extent }) => extent.path === path && extent.file)) {
     const facts = {

@@ -29,7 +29,7 @@ class Progress {
   /** The same link, whose extents say what is asked of them. */
   watch(link: Link, seenSectors: number): Link {
     const extents = link.extents.map((placed) => ({ ...placed, extent: this.watched(placed, seenSectors) }));
-    return new Link(link.path, link.descriptor, extents, link.delta, link.findings, link.parent);
+    return new Link(link.said, extents, link.findings);
   }
 
   private watched({ extent, lengthSectors }: PlacedExtent, seenSectors: number): Extent {

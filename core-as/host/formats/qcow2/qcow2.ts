@@ -3,11 +3,12 @@
  *
  * This module is browser compatible.
  */
-import { Link } from "../../disk/link.ts";
+import { Link, type LinkFacts } from "../../disk/link.ts";
 import type { Finding } from "../../extent.ts";
 import { RegrainError } from "../../errors.ts";
 import { readBytes, type Source } from "../../source.ts";
 import type { FormatRecord } from "../format.ts";
+import type { ParentHint } from "../parent_hint.ts";
 import { looksLike, probe } from "../probe.ts";
 import { backingHint, unsaidFormat } from "./backing.ts";
 import { openQcow2 } from "./extent.ts";
@@ -35,20 +36,20 @@ export const QCOW2: FormatRecord = {
       message: unsaid,
     }];
     const placed = { extent, startSector: 0, lengthSectors: header.capacitySectors };
-    return new Link(path, undefined, [placed], parent !== undefined, findings, parent);
+    return new Link(qcow2Identity(path, parent), [placed], findings);
   },
   async identify(file) {
     const header = await readQcow2Header(file);
     const parent = backingHint(file.path, header);
-    return {
-      path: file.path,
-      descriptor: undefined,
-      capacitySectors: header.capacitySectors,
-      delta: parent !== undefined,
-      parent,
-    };
+    return { ...qcow2Identity(file.path, parent), capacitySectors: header.capacitySectors };
   },
+  // It is read, and nothing is written into it.
+  isWritable: () => false,
 };
+
+function qcow2Identity(path: string, parent: ParentHint | undefined): LinkFacts {
+  return { path, format: "qcow2", delta: parent !== undefined, identity: undefined, parent };
+}
 
 async function startsQcow2(file: Source): Promise<boolean> {
   if (file.sizeBytes < 4) return false;

@@ -9,6 +9,7 @@ import { Link } from "../../disk/link.ts";
 import type { Run, Source } from "../../source.ts";
 import { GIB, SECTOR_SIZE } from "../../units.ts";
 
+const SAID = { path: "disk", format: "raw", delta: false, identity: undefined, parent: undefined } as const;
 const SILENT: Observer = { finding() {} };
 
 async function runsOf(extent: Extent, window: { from: number; to: number }) {
@@ -19,7 +20,7 @@ async function runsOf(extent: Extent, window: { from: number; to: number }) {
 
 function diskOf(extent: Extent): Disk {
   const placed = { extent, startSector: 0, lengthSectors: extent.capacitySectors };
-  return new Disk(core, [new Link("disk", undefined, [placed], false, [])]);
+  return new Disk(core, [new Link(SAID, [placed], [])]);
 }
 
 /** A file that knows which of its bytes are data. */

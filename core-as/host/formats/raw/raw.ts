@@ -4,7 +4,7 @@
  * This module is browser compatible.
  */
 import type { Context } from "../../context.ts";
-import { Link } from "../../disk/link.ts";
+import { Link, type LinkFacts } from "../../disk/link.ts";
 import { RegrainError } from "../../errors.ts";
 import type { Source } from "../../source.ts";
 import { ceilDiv, SECTOR_SIZE } from "../../units.ts";
@@ -30,18 +30,21 @@ export const RAW: FormatRecord = {
   open: (file, _, context) => rawLink(file, context),
   identify: ({ path, sizeBytes }) =>
     Promise.resolve({
-      path,
-      descriptor: undefined,
+      ...rawIdentity(path),
       capacitySectors: ceilDiv(sizeBytes, SECTOR_SIZE),
-      delta: false,
     }),
+  isWritable: () => true,
 };
+
+function rawIdentity(path: string): LinkFacts {
+  return { path, format: "raw", delta: false, identity: undefined, parent: undefined };
+}
 
 async function rawLink(file: Source, context: Context): Promise<Link> {
   const { path } = file;
   const lengthSectors = ceilDiv(file.sizeBytes, SECTOR_SIZE);
   const extent = openFlat(file, { capacitySectors: lengthSectors, offsetSectors: 0, wholeFile: true });
-  const link = new Link(path, undefined, [{ extent, startSector: 0, lengthSectors }], false, []);
+  const link = new Link(rawIdentity(path), [{ extent, startSector: 0, lengthSectors }], []);
   // Snapshots and devices have names of another kind.
   return file.isDisk || file.isDevice ? link : await withPieceFinding(link, context);
 }

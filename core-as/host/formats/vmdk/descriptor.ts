@@ -202,12 +202,6 @@ function swallowed(line: string, at: { path: string; offsetBytes: number }): Reg
   });
 }
 
-/** The same error; where a name in the descriptor was not found and may be garbled, its hint says so. */
-export function withNameDoubt(error: unknown, { nameDoubt }: Descriptor): unknown {
-  if (!(error instanceof RegrainError) || error.code !== "NOT_FOUND" || nameDoubt === undefined) return error;
-  return error.withHint(error.hint === undefined ? nameDoubt : `${nameDoubt}; ${error.hint}`);
-}
-
 interface Parts {
   path: string;
   decoded: DescriptorText;
@@ -371,7 +365,8 @@ export function withContentId(
 
 /** What a descriptor names as its parent, if it does. */
 export function parentHintOf(descriptor: Descriptor): ParentHint | undefined {
-  const { parentFileNameHint: name, parentCid } = descriptor;
+  const { parentFileNameHint: name, parentCid, nameDoubt } = descriptor;
   if (name === undefined) return undefined;
-  return { name, wanted: parentCid === undefined || parentCid === NO_PARENT ? {} : { cid: parentCid } };
+  const wanted = parentCid === undefined || parentCid === NO_PARENT ? {} : { cid: parentCid };
+  return { name, wanted, ...(nameDoubt === undefined ? {} : { nameDoubt }) };
 }

@@ -4,18 +4,20 @@
  * This module is browser compatible.
  */
 import type { Context } from "../../context.ts";
-import { Link, type PlacedExtent, sharedFile } from "../../disk/link.ts";
+import { Link, type LinkFacts, type PlacedExtent, sharedFile } from "../../disk/link.ts";
 import { boundsOf, resolveName } from "../../disk/resolve.ts";
 import { RegrainError } from "../../errors.ts";
 import type { Extent, Finding } from "../../extent.ts";
 import type { Source } from "../../source.ts";
 import { SECTOR_SIZE } from "../../units.ts";
+import { withNameDoubt } from "../parent_hint.ts";
 import { looksLike, notADisk, type Probe, probe } from "../probe.ts";
 import { openFlat, openZero } from "../raw/flat.ts";
-import { type Descriptor, type ExtentLine, isDelta, parseDescriptor, withNameDoubt } from "./descriptor.ts";
+import { type Descriptor, type ExtentLine, isDelta, parseDescriptor } from "./descriptor.ts";
 import { readDescriptor } from "./descriptor_file.ts";
 import { beginsLikeDescriptor } from "./descriptor_text.ts";
 import { filtersOf } from "./encryption.ts";
+import { descriptorOf, vmdkIdentity } from "./identity.ts";
 import { holdsDescriptorOnly, readEmbeddedDescriptor } from "./hosted_sparse.ts";
 import { pieceFinding } from "./pieces.ts";
 import { EXTENT_READERS } from "./readers.ts";
@@ -44,11 +46,11 @@ export async function openBare(file: Source, seen: Probe, context: Context): Pro
 
 /** The link, as what it is when its name is that of a piece of a disk: no base, whatever a text in it says. */
 export async function withPieceFinding(link: Link, context: Context): Promise<Link> {
-  const { path, descriptor, extents, delta } = link;
-  const piece = await pieceFinding(path, descriptor, context.files);
+  const { path, extents, delta } = link;
+  const piece = await pieceFinding(path, descriptorOf(link), context.files);
   if (!piece) return link;
   const findings = [...link.findings.filter(({ kind }) => kind !== "no-descriptor"), piece];
-  return new Link(path, descriptor, extents, delta || undefined, findings, link.parent);
+  return new Link({ ...link.said, delta: delta || undefined }, extents, findings);
 }
 
 /**
@@ -71,7 +73,8 @@ export function linkOfExtent(
   const isSaid = descriptor !== undefined && (isDelta(descriptor) || descriptor.extents.length > 0);
   // What nothing tells stays unknown, unless the format is one that deltas alone have.
   const delta = isSaid ? isDelta(descriptor) : extent.isDeltaFormat;
-  return new Link(path, descriptor, [{ extent, startSector: 0, lengthSectors }], delta, findings);
+  const link: LinkFacts = { ...vmdkIdentity(path, descriptor), format: "vmdk", delta };
+  return new Link(link, [{ extent, startSector: 0, lengthSectors }], findings);
 }
 
 async function openByMagic(file: Source, seen: Probe, context: Context): Promise<Extent> {
@@ -109,7 +112,7 @@ async function openByLines(path: string, descriptor: Descriptor, context: Contex
     throw withNameDoubt(error, descriptor);
   }
   if (isDelta(descriptor)) findings.push(...withoutData(descriptor, path));
-  return new Link(path, descriptor, extents, isDelta(descriptor), findings);
+  return new Link({ ...vmdkIdentity(path, descriptor), format: "vmdk" }, extents, findings);
 }
 
 /** Lines of a delta that have no file: no program writes such, and as zeros they would hide the parent. */

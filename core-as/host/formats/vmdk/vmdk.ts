@@ -12,9 +12,10 @@ import type { Deciding, FormatRecord, OpenWay, WayIn } from "../format.ts";
 import type { Role } from "../image_format.ts";
 import { DELTAS_FIRST, otherThanVmdk } from "../other_formats.ts";
 import { notADisk, type Probe, probe } from "../probe.ts";
-import { type Descriptor, parentHintOf, parseDescriptor } from "./descriptor.ts";
+import { type Descriptor, parseDescriptor } from "./descriptor.ts";
 import { findDescriptorBeside, readDescriptor, readDescriptorAt } from "./descriptor_file.ts";
 import { readEmbeddedDescriptor } from "./hosted_sparse.ts";
+import { isFlatVmdk, vmdkIdentity } from "./identity.ts";
 import { openBare, openDescriptorFile } from "./link.ts";
 import { FLAT_NAME } from "./own_extent.ts";
 
@@ -34,14 +35,9 @@ export const VMDK: FormatRecord = {
   },
   async identify(file, way, context) {
     const held = await descriptorBy(file, way, context);
-    const descriptor = held?.descriptor;
-    return {
-      path: file.path,
-      descriptor,
-      capacitySectors: descriptor?.capacitySectors,
-      parent: descriptor && parentHintOf(descriptor),
-    };
+    return vmdkIdentity(file.path, held?.descriptor);
   },
+  isWritable: isFlatVmdk,
 };
 
 /** A descriptor, and the file that holds it. */
