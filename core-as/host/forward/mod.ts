@@ -5,6 +5,7 @@
  *
  * @module
  */
+export * from "./disk.ts";
 export * from "./input.ts";
 export * from "./kept.ts";
 export * from "./open.ts";

@@ -9,8 +9,8 @@ import {
   RegrainError,
   type Role,
   sharedFile,
-  type Verdict,
   unknownLink,
+  type Verdict,
 } from "../../../core-as/host/mod.ts";
 import type { Plan } from "./plan.ts";
 

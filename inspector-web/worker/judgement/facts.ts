@@ -1,5 +1,12 @@
 /** What was opened, in the words of the protocol. */
-import { descriptorOf, type Extent, formatCid, type Link, SECTOR_SIZE, type Verdict } from "../../../core-as/host/mod.ts";
+import {
+  descriptorOf,
+  type Extent,
+  formatCid,
+  type Link,
+  SECTOR_SIZE,
+  type Verdict,
+} from "../../../core-as/host/mod.ts";
 import type { FileFacts, JudgementFacts, LinkFacts, Opened, View } from "../../shared/protocol.ts";
 import { deltasOf } from "../disk/bench.ts";
 import { firstJudgement } from "./judgement.ts";
