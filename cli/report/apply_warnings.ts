@@ -1,5 +1,5 @@
 /** What an apply warns of, the same for a person and as JSON. */
-import { type Link, type LinkSurvey, type Verdict } from "../../core-as/host/mod.ts";
+import type { Link, LinkSurvey, Verdict } from "../../core-as/host/mod.ts";
 import type { ApplyRequest } from "../apply/prepare.ts";
 import { isNowhere } from "../places/null.ts";
 import { isNewTarget, type PreparedTarget } from "../target/prepare.ts";
