@@ -37,8 +37,11 @@ export async function runSnapshots(disk: string | undefined, flags: SnapshotsFla
       throw await noBackupOf(repository, disk);
     }
     const listed = filterSnapshots(all, filter);
-    const vms = isFiltered(flags) ? [] : (await readVms(repository)).filter((each) => isOfVm(each, disk));
-    snapshotsReport(console).list({ label: repository.store.label, listed, all, vms, holds });
+    const hasParts = listed.some(({ snapshot }) => snapshot?.vm !== undefined);
+    const allVms = isFiltered(flags) && !hasParts ? [] : await readVms(repository);
+    const vms = isFiltered(flags) ? [] : allVms.filter((each) => isOfVm(each, disk));
+    const moments = new Set(allVms.flatMap(({ vm }) => vm?.disks.map(({ id }) => id) ?? []));
+    snapshotsReport(console).list({ label: repository.store.label, listed, all, vms, holds, moments });
     return [...listed, ...vms].some(({ damage }) => damage !== undefined) ? EXIT_DAMAGE : 0;
   });
 }

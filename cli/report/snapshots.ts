@@ -17,6 +17,8 @@ export interface SnapshotList {
   readonly all: readonly ListedSnapshot[];
   readonly vms: readonly ListedVm[];
   readonly holds: ReadonlyMap<string, Hold>;
+  /** Ids of the snapshots of disks that moments of VMs are made of. */
+  readonly moments: ReadonlySet<string>;
 }
 
 export interface SnapshotsReport {
@@ -30,7 +32,7 @@ export function snapshotsReport(console: Console): SnapshotsReport {
 class JsonSnapshotsReport implements SnapshotsReport {
   constructor(private readonly console: Console) {}
 
-  list({ listed, vms, holds }: SnapshotList): void {
+  list({ listed, vms, holds, moments }: SnapshotList): void {
     const { console } = this;
     for (const each of vms) console.outJson(vmJson(each));
     for (const { name: { id, source }, snapshot, damage, isDoubtful } of listed) {
@@ -40,7 +42,8 @@ class JsonSnapshotsReport implements SnapshotsReport {
         console.outJson({ type: "damaged", id, source, held, reason: damage!.message, code: damage!.code });
       } else {
         const { pageCount, ...rest } = snapshot;
-        console.outJson({ type: "snapshot", ...rest, pages: pageCount, isDoubtful, held });
+        const isPart = rest.vm === undefined ? {} : { isInMoment: moments.has(id) };
+        console.outJson({ type: "snapshot", ...rest, ...isPart, pages: pageCount, isDoubtful, held });
       }
     }
     const { snapshots, disks, damaged, storedBytes } = totals(listed);
@@ -81,7 +84,7 @@ class TextSnapshotsReport implements SnapshotsReport {
   }
 
   /** Disks by name, each with its snapshots, oldest first; columns line up over all of them. */
-  private table({ listed, all, holds }: SnapshotList): void {
+  private table({ listed, all, ...about }: SnapshotList): void {
     const { console } = this;
     // Also of those that are not shown: a time that is printed means one snapshot among all of a disk.
     const wholeDisks = Map.groupBy(all, ({ name }) => name.source);
@@ -91,7 +94,7 @@ class TextSnapshotsReport implements SnapshotsReport {
     const rows = disks.flatMap(({ disk }) => {
       const whole = wholeDisks.get(disk[0]!.name.source)!;
       const times = timeTexts(whole.map((each) => ({ id: each.name.id, timeMs: madeMs(each) })));
-      return disk.map((each) => rowOf(each, times.get(each.name.id)!, holds));
+      return disk.map((each) => rowOf(each, times.get(each.name.id)!, about));
     });
     const [head, ...lines] = layoutTable([HEAD, ...rows], ALIGNS);
     let at = 0;
@@ -152,7 +155,11 @@ function nameOf(disk: readonly ListedSnapshot[]): string {
     disk[0]!.name.source;
 }
 
-function rowOf(listed: ListedSnapshot, created: string, holds: SnapshotList["holds"]): string[] {
+function rowOf(
+  listed: ListedSnapshot,
+  created: string,
+  { holds, moments }: Pick<SnapshotList, "holds" | "moments">,
+): string[] {
   const { name: { id }, snapshot, isDoubtful } = listed;
   const hold = holds.get(id);
   const signs = [
@@ -161,6 +168,7 @@ function rowOf(listed: ListedSnapshot, created: string, holds: SnapshotList["hol
     ...isDoubtful ? ["doubtful"] : [],
     ...snapshot?.consistency === undefined ? [] : [snapshot.consistency],
     ...snapshot?.damaged === undefined ? [] : ["incomplete"],
+    ...snapshot?.vm === undefined || moments.has(id) ? [] : [`in no moment of VM ${snapshot.vm}`],
     ...isInFuture(madeMs(listed), Date.now()) ? ["time in the future"] : [],
     ...snapshot === undefined ? ["damaged"] : [],
   ];

@@ -56,10 +56,12 @@ export async function withBackupRepository(
 /** What a backup is made from, and who is told of it. */
 export interface BackupWork {
   readonly origin: Origin;
-  readonly flags: Pick<
-    BackupFlags,
-    "name" | "tag" | "changeId" | "heal" | "retain" | "rateLimit" | "progress"
-  >;
+  readonly flags:
+    & Pick<
+      BackupFlags,
+      "name" | "tag" | "changeId" | "heal" | "retain" | "rateLimit" | "progress"
+    >
+    & { readonly vm?: string | undefined };
   readonly console: Console;
   readonly watch: Watch;
   readonly report: { plan(planned: PlannedBackup): void };
@@ -128,6 +130,7 @@ async function backUpUntilStopped(repository: Repository, work: BackupWork): Pro
     return await backUp(repository, {
       name: flags.name,
       tags: flags.tag ?? [],
+      vm: flags.vm,
       heal: flags.heal ?? false,
       retainMs: retainMsOf(flags),
       lanes,

@@ -198,6 +198,50 @@ Deno.test("B15: hold VM@WHICH holds all disks of that moment, and release takes 
     repository.refuses({ code: "SNAPSHOT_MISSING", exit: 4 }, ["hold", `${VM}@${first}`]);
   }));
 
+Deno.test("B15: a disk of a VM run that died is in no moment of the VM, and takes no whole moment's place", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    const write = (letter: string) => {
+      for (const name of ["a", "b"]) Deno.writeFileSync(`${folder}/${name}.img`, diskOf(name + letter));
+    };
+    const run = [
+      "backup",
+      "--vm",
+      VM,
+      `disk-0=${folder}/a.img`,
+      `disk-1=${folder}/b.img`,
+      "--progress",
+      "none",
+    ];
+    write("1");
+    repository.run(run);
+    const whole = repository.keys("snaps/");
+    write("2");
+    repository.run(run);
+    // As if it had died before the last disk.
+    for (const key of repository.keys("vms/").slice(1)) repository.remove(key);
+    const [stray, last] = repository.keys("snaps/").filter((key) => !whole.includes(key));
+    repository.remove(last!);
+    const { stdout } = repository.run(["snapshots"]);
+    assert.equal(stdout.match(/in no moment of VM web01$/gm)?.length, 1, stdout);
+    const lines = repository.json(["snapshots"]).filter(({ type }) => type === "snapshot");
+    assert.deepEqual(lines.map(({ vm, isInMoment }) => [vm, isInMoment]).toSorted(), [
+      [VM, false],
+      [VM, true],
+      [VM, true],
+    ]);
+    // The newest of its disk may be of a run that goes on.
+    repository.run(["prune", "--keep-last", "1"]);
+    assert.equal(repository.keys("snaps/").length, 3);
+    write("3");
+    repository.run(run);
+    repository.run(["prune", "--keep-last", "2"]);
+    assert.equal(repository.keys("vms/").length, 2, "two whole moments, whatever is between them");
+    repository.run(["prune", "--keep-last", "1"]);
+    assert.ok(!repository.keys("snaps/").includes(stray!));
+    assert.equal(repository.keys("vms/").length, 1);
+  }));
+
 Deno.test("B15: a run that ends half-way shows no VM snapshot, and the one before stays the latest", async () => {
   const repository = await memoryRepository();
   const before = await backUpVm(repository, ["ab", "c."]);

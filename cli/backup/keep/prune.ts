@@ -59,7 +59,7 @@ export async function prune(repository: Repository, options: PruneOptions): Prom
     });
   }
   const vms = await vmsByDisk(repository);
-  const fates = keepTogether(selectKept(await readCandidates(repository, options), options.policy), vms);
+  const fates = keepTogether(selectKept(await readCandidates(repository, options, vms), options.policy), vms);
   refuseUnusedTag(fates, options.policy);
   const doomed = fates.filter(({ isKept }) => !isKept).map(({ snapshot }) => snapshot);
   for (const sentence of shrunkDisks(fates, new Set(doomed.map(({ id }) => id)))) options.onNotice(sentence);
@@ -145,24 +145,35 @@ function keepTogether(
   });
 }
 
-async function readCandidates(repository: Repository, options: PruneOptions): Promise<PruneCandidate[]> {
+async function readCandidates(
+  repository: Repository,
+  options: PruneOptions,
+  vms: ReadonlyMap<string, readonly VmSnapshot[]>,
+): Promise<PruneCandidate[]> {
   const held = await heldIds(repository);
   const { listed, hit } = await readAll(repository, options);
   const nowMs = repository.world.nowMs();
-  return listed.map(({ name, snapshot, damage, isDoubtful }) => ({
-    id: name.id,
-    source: name.source,
-    timeMs: madeMs({ name, snapshot }),
-    isAhead: isInFuture(madeMs({ name, snapshot }), nowMs),
-    tags: snapshot?.tags ?? [],
-    isHeld: held.has(name.id),
-    retainedUntil: retainedUntil(snapshot, nowMs),
-    state: stateOf(snapshot, isDoubtful || hit.has(name.id)),
-    name,
-    disk: snapshot?.source.name ?? name.source,
-    damage,
-    sizeBytes: snapshot?.sizeBytes,
-  }));
+  const newest = new Map(listed.map(({ name }) => [name.source, name.id]));
+  // The newest may be of a run that goes on; of the others the run died.
+  const isStray = ({ name, snapshot }: (typeof listed)[number]) =>
+    snapshot?.vm !== undefined && !vms.has(name.id) && newest.get(name.source) !== name.id;
+  return listed.map((each) => {
+    const { name, snapshot, damage, isDoubtful } = each;
+    return {
+      id: name.id,
+      source: name.source,
+      timeMs: madeMs({ name, snapshot }),
+      isAhead: isInFuture(madeMs({ name, snapshot }), nowMs),
+      tags: snapshot?.tags ?? [],
+      isHeld: held.has(name.id),
+      retainedUntil: retainedUntil(snapshot, nowMs),
+      state: stateOf(snapshot, isDoubtful || hit.has(name.id) || isStray(each)),
+      name,
+      disk: snapshot?.source.name ?? name.source,
+      damage,
+      sizeBytes: snapshot?.sizeBytes,
+    };
+  });
 }
 
 /** One that lacks what could not be read of its source takes no whole one's place either. */

@@ -38,8 +38,8 @@ export interface Candidate {
   readonly retainedUntil?: string | undefined;
   /**
    * `damaged`: its manifest cannot be read. `doubtful`: its backup was taken for dead, chunks of it were found damaged,
-   * or parts of its source could not be read. Neither counts for a rule, so that it never takes the place of a sound
-   * one.
+   * parts of its source could not be read, or the run that made it for a VM did not end. Neither counts for a rule, so
+   * that it never takes the place of a sound one.
    */
   readonly state: "sound" | "doubtful" | "damaged";
 }

@@ -53,6 +53,8 @@ export interface BackupRequest {
   /** `VM/DISK`. */
   readonly name: string;
   readonly tags: readonly string[];
+  /** The VM whose disks are made in this run. */
+  readonly vm?: string | undefined;
   readonly lanes: Lanes;
   /**
    * Says what will be read, given the snapshot before; called again when a backup must start again.
@@ -314,6 +316,7 @@ class Attempt {
       ...this.request.changeId === undefined ? {} : { changeId: this.request.changeId },
       ...consistency === undefined ? {} : { consistency },
       ...damaged.length === 0 ? {} : { damaged },
+      ...this.request.vm === undefined ? {} : { vm: this.request.vm },
       tags: this.request.tags,
       ...untilMs === undefined ? {} : { retainUntil: new Date(untilMs).toISOString() },
       stats: {

@@ -105,6 +105,7 @@ export async function copySnapshot(
     changeId: snapshot.changeId,
     beforeCommit: () => snapshot.consistency,
     damaged: () => snapshot.damaged,
+    vm: snapshot.vm,
     lanes: options.lanes,
     plan: async (parent) => {
       const original = known.originals.find((each) =>

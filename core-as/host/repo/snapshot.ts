@@ -105,6 +105,11 @@ export interface Snapshot {
    * was read.
    */
   readonly damaged?: readonly DamagedStretch[];
+  /**
+   * The VM that it was made with others for. Without a manifest of that VM that names it, that run did not end: it is
+   * this disk's moment, and none of the VM.
+   */
+  readonly vm?: string;
   readonly tags: readonly string[];
   /**
    * ISO 8601, UTC: until then the store lets nobody remove this manifest, nor anything that it refers to. Absent: it
@@ -229,6 +234,7 @@ function readFacts(fields: Fields, path: string): Omit<Snapshot, "pages"> {
     (from, name) => from.text(name, /^crash-consistent$/) as "crash-consistent",
   );
   const damaged = fields.optional("damaged", readDamaged);
+  const vm = fields.optional("vm", textOf);
   const changeId = fields.optional("changeId", (from, name) => from.text(name, CHANGE_ID));
   return {
     format: "regrain-snapshot",
@@ -252,6 +258,7 @@ function readFacts(fields: Fields, path: string): Omit<Snapshot, "pages"> {
     ...changeId === undefined ? {} : { changeId },
     ...consistency === undefined ? {} : { consistency },
     ...damaged === undefined ? {} : { damaged },
+    ...vm === undefined ? {} : { vm },
     tags: fields.texts("tags"),
     ...retainUntil === undefined ? {} : { retainUntil },
     stats: {
