@@ -1,8 +1,14 @@
 /** What is told of the disk as a whole, its parts and its damage; looked for once, and kept. */
-import type { GuestSurvey } from "../../core-as/host/guest/mod.ts";
 import { RegrainError } from "../../core-as/host/mod.ts";
 import type { Answers, JudgementFacts, Notice, View } from "../shared/protocol.ts";
-import { areaAnswer, labelOf, surveyAreas, unknownAreas, walkedTotals } from "./guest/areas.ts";
+import {
+  areaAnswer,
+  labelOf,
+  type ReadSurvey,
+  surveyAreas,
+  unknownAreas,
+  walkedTotals,
+} from "./guest/areas.ts";
 import { Bench, type KernelSet } from "./disk/bench.ts";
 import { NO_JUDGEMENT } from "./judgement/facts.ts";
 import { type ChainSurvey, surveyChain } from "./judgement/findings.ts";
@@ -12,9 +18,9 @@ import type { LongWork } from "./long_work.ts";
 import type { OpenDisk } from "./open_disk.ts";
 
 export class Surveys {
-  private guest: Promise<GuestSurvey> | undefined;
+  private guest: Promise<ReadSurvey> | undefined;
   /** The same when it is there: nobody waits for it to learn the name of an area. */
-  private known: GuestSurvey | undefined;
+  private known: ReadSurvey | undefined;
   private surveyed: Promise<{ bench: Bench; survey: ChainSurvey }> | undefined;
   private judged: Promise<JudgementFacts> | undefined;
   private marks: Promise<void> | undefined;

@@ -53,7 +53,8 @@ export function useBlock(
       (error) => {
         if (!isCurrent) return;
         const { code, message } = troubleOf(error);
-        if (opened?.snapshot && code !== CLOSED) setRefused({ offsetBytes: top, lengthBytes, code, message });
+        const isDamaged = code === "GRAIN_DAMAGED" || (opened?.snapshot && code !== CLOSED);
+        if (isDamaged) setRefused({ offsetBytes: top, lengthBytes, code, message });
         else inspector.fail(error);
       },
     );

@@ -23,7 +23,7 @@ export interface Pointed {
 const SPEAK_AFTER_MS = 150;
 
 /** What decides about a sector, asked for when the pointer or the cursor rests on it. */
-function useSector(sector: number | undefined, { view, scan }: PageState, inspector: Inspector) {
+function useSector(sector: number | undefined, { view, scan, areas }: PageState, inspector: Inspector) {
   const [facts, setFacts] = useState<SectorFacts>();
   useEffect(() => {
     if (sector === undefined) return;
@@ -37,7 +37,7 @@ function useSector(sector: number | undefined, { view, scan }: PageState, inspec
       isCurrent = false;
       clearTimeout(timer);
     };
-  }, [sector, view, scan?.finished]);
+  }, [sector, view, scan?.finished, areas]);
   return facts?.sector === sector ? facts : undefined;
 }
 

@@ -13,19 +13,21 @@ import { GuestView } from "./guest_view.ts";
 import type { DiskRuns } from "../disk/disk_runs.ts";
 import { kindName, type Runs, walkRuns } from "../disk/runs.ts";
 
+/** What lies on a disk, as far as it can be read. */
+export interface ReadSurvey extends GuestSurvey {
+  /** Bytes of the disk where something was to be read that is damaged. */
+  readonly unread: readonly number[];
+}
+
 /** @param merged All links: a partition table is mostly in the base. */
-export async function surveyAreas(merged: DiskRuns): Promise<GuestSurvey> {
+export async function surveyAreas(merged: DiskRuns): Promise<ReadSurvey> {
   const view = new GuestView(merged);
   const survey = await surveyGuest(view, (stretch) => view.isKnown(stretch));
-  const unread = [...view.unread].map((offsetBytes) => ({
-    message: "what stands here is in a chunk that is damaged, and was not seen",
-    offsetBytes,
-  }));
-  return { ...survey, table: { ...survey.table, problems: [...survey.table.problems, ...unread] } };
+  return { ...survey, unread: [...new Set(view.unread.map(({ offsetBytes }) => offsetBytes))] };
 }
 
 /** What a saved map can tell: one area, of which nothing is known. */
-export function unknownAreas(runs: Runs): GuestSurvey {
+export function unknownAreas(runs: Runs): ReadSurvey {
   const lengthBytes = runs.capacitySectors * SECTOR_SIZE;
   return {
     table: {
@@ -37,6 +39,7 @@ export function unknownAreas(runs: Runs): GuestSurvey {
       problems: [],
     },
     isTableUnknown: true,
+    unread: [],
     areas: [{
       kind: "disk",
       startBytes: 0,
@@ -59,12 +62,16 @@ export async function walkedTotals({ areas }: GuestSurvey, runs: Runs): Promise<
 
 /** What is told of a view's areas. */
 export function areaAnswer(
-  { table, isTableUnknown, areas }: GuestSurvey,
+  { table, isTableUnknown, areas, unread }: ReadSurvey,
   totals: readonly AreaTotal[],
   disk: { readonly isWhole: boolean; readonly mapOnly: boolean },
 ): Answers["areas"] {
-  const unknown = notKnown(disk.mapOnly ? "only a map is open" : "the base is not here");
+  const absent = disk.isWhole ? "it is damaged" : "the base is not here";
+  const unknown = notKnown(disk.mapOnly ? "only a map is open" : absent);
   const problems = table.problems.map(({ message, offsetBytes }) => `${message}, at byte ${offsetBytes}`);
+  for (const offsetBytes of unread) {
+    problems.push(`what is here is damaged, and was not seen, at byte ${offsetBytes}`);
+  }
   if (table.isBackup) {
     problems.unshift("the primary table is damaged; the copy at the end of the disk was read");
   }

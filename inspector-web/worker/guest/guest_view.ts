@@ -8,8 +8,8 @@ import { kindName, walkRuns } from "../disk/runs.ts";
 export class GuestView implements Source {
   readonly path: string;
   readonly sizeBytes: number;
-  /** Where a chunk of a backup was to be read that is damaged: zeros are shown instead. */
-  readonly unread = new Set<number>();
+  /** Stretches with damaged chunks of a backup, or compressed data that cannot be unpacked: shown as zeros. */
+  readonly unread: Stretch[] = [];
 
   constructor(private readonly disk: DiskRuns) {
     this.path = disk.name;
@@ -32,9 +32,9 @@ export class GuestView implements Source {
     try {
       await this.disk.read(offsetBytes, buffer);
     } catch (error) {
-      if (!(error instanceof RegrainError) || !error.code.startsWith("CHUNK_")) throw error;
+      if (!(error instanceof RegrainError) || !/^(CHUNK|GRAIN)_/.test(error.code)) throw error;
       buffer.fill(0);
-      this.unread.add(offsetBytes);
+      this.unread.push({ offsetBytes, lengthBytes: buffer.length });
     }
   }
 
@@ -49,8 +49,14 @@ export class GuestView implements Source {
     return found;
   }
 
-  /** False where a part of a stretch is in the base, which is not here. */
+  /** False where a part of a stretch is in the base, which is not here, or could not be read. */
   async isKnown({ offsetBytes, lengthBytes }: Stretch): Promise<boolean> {
+    const end = offsetBytes + lengthBytes;
+    if (
+      this.unread.some((each) => each.offsetBytes < end && offsetBytes < each.offsetBytes + each.lengthBytes)
+    ) {
+      return false;
+    }
     if (this.disk.disk.isWhole) return true;
     const runs = await this.runs(offsetBytes, offsetBytes + lengthBytes);
     return runs.every(({ kind }) => kind === "data" || kind === "zero");
