@@ -34,24 +34,23 @@ export async function main(args: readonly string[]): Promise<number> {
       },
     });
   }
-  if (asksForBuild(args)) return (await import("./commands/version.ts")).runVersion(console);
-  try {
+  const run = async (): Promise<number> => {
+    if (asksForBuild(args)) return (await import("./commands/version.ts")).runVersion(console);
     const short = args.at(-1) === "-h" ? await shortHelpOf(program, args.slice(0, -1)) : undefined;
     if (short !== undefined) printHelp(short, console);
     else {
-      await program.parseAsync([...args], { from: "user" });
+      const refused = await parse(program, args);
+      if (refused !== undefined && refused.exitCode !== 0) {
+        if (console.json) console.error(usageError(refused, flagsBelow));
+        return EXIT_USAGE;
+      }
       await showHelp(help, console);
     }
     return status;
+  };
+  try {
+    return await run();
   } catch (error) {
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) {
-        await showHelp(help, console);
-        return 0;
-      }
-      if (console.json) console.error(usageError(error, flagsBelow));
-      return EXIT_USAGE;
-    }
     if (error instanceof RegrainError) {
       console.error(withNameHint(error));
       return error.exit;
@@ -64,6 +63,19 @@ export async function main(args: readonly string[]): Promise<number> {
         : `regrain: ${bug}\n${trace}`,
     );
     return EXIT_BUG;
+  }
+}
+
+/** Runs the command; what commander throws, for help too, is no error of ours. */
+async function parse(
+  program: CommandUnknownOpts,
+  args: readonly string[],
+): Promise<CommanderError | undefined> {
+  try {
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) return error;
+    throw error;
   }
 }
 

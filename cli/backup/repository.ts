@@ -199,7 +199,8 @@ export async function authenticated(
   return { ...description, mac: await macOf(description, keys) };
 }
 
-async function refuseOccupied(store: ObjectStore): Promise<void> {
+/** @throws {RegrainError} `REPO_EXISTS` where there is a repository, or anything else. */
+export async function refuseOccupied(store: ObjectStore): Promise<void> {
   // What the probe of the store wrote stays where the credentials cannot remove it.
   for await (const { key } of store.list("")) if (!key.startsWith("probe/")) throw await occupied(store);
 }

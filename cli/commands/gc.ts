@@ -24,7 +24,6 @@ const DEFAULT_WAIT = "1h";
 export async function runGc(flags: GcFlags): Promise<number> {
   const { dryRun = false, expireAfter } = flags;
   const console = new Console(flags);
-  console.outlivesReader = true;
   const waitMs = durationMs(flags.wait ?? DEFAULT_WAIT, "--wait");
   const lease = expireAfter === undefined ? {} : { leaseMs: durationMs(expireAfter, "--expire-after") };
   return await onRepository(flags, async ({ repository }) => {

@@ -8,7 +8,7 @@ import {
   type TellingStore,
 } from "../../core-as/host/repo/mod.ts";
 import { addSlot, newMasterKey } from "../backup/keyring.ts";
-import { Repository } from "../backup/repository.ts";
+import { refuseOccupied, Repository } from "../backup/repository.ts";
 import { probeStore, type StoreProbe, VERSIONED } from "../store/probe.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 import { rememberMade } from "../session/admission.ts";
@@ -50,6 +50,7 @@ export async function runRepoInit(flags: RepoInitFlags): Promise<number> {
     ? passphraseOf(flags, "--encrypt is given, and there is no passphrase")
     : undefined;
   guardWire(address, flags, { isEncrypted: passphrase !== undefined, console });
+  refuseBelowDev(address);
   const store = await openStoreOf(flags);
   try {
     const description = await initIn(store, { console, chunkBytes, passphrase });
@@ -62,6 +63,19 @@ export async function runRepoInit(flags: RepoInitFlags): Promise<number> {
   return 0;
 }
 
+/** A mistyped device: a folder of its name would be in memory, and gone with the next start of the system. */
+function refuseBelowDev(address: string): void {
+  if (!/^\/dev(?!\/shm)(?:\/|$)/.test(address)) return;
+  throw new RegrainError(
+    "USAGE",
+    "devices are below /dev, and what else is made there is lost at the next start",
+    {
+      path: address,
+      hint: "make a file system on the device, mount it, and name the folder: --repo /mnt/backups",
+    },
+  );
+}
+
 async function initIn(
   store: ObjectStore,
   { console, chunkBytes, passphrase }: {
@@ -70,6 +84,8 @@ async function initIn(
     passphrase: string | undefined;
   },
 ): Promise<RepositoryDescription> {
+  // Before the probe: it writes, and leaves folders in a place that is not ours.
+  await refuseOccupied(store);
   const probe = await probeStore(store);
   const { conditionalPut } = probe;
   const master = passphrase === undefined ? undefined : newMasterKey();

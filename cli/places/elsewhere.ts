@@ -21,8 +21,17 @@ const COPY = "copy the files of the disk here, and name them: scp 'ESX:/vmfs/vol
 const nbd = (form: string) => (name: string): Elsewhere => ({
   noun: "an NBD export",
   form,
-  instead: `touch vm.view; nbdfuse vm.view ${quoteWord(name)} & shows it as the file vm.view`,
+  instead: `touch vm.view; nbdfuse vm.view ${quoteWord(nbdAddress(name))} & shows it as the file vm.view`,
 });
+
+/** An export as libnbd takes it: with the scheme in small letters, and not in qemu's older words. */
+function nbdAddress(name: string): string {
+  const [, socket, export1 = ""] = /^nbd:unix:([^:]+)(?::exportname=(.*))?$/i.exec(name) ?? [];
+  if (socket !== undefined) return `nbd+unix:///${export1}?socket=${socket}`;
+  const [, server, export2 = ""] = /^nbd:([^/:]+:\d+)(?::exportname=(.*))?$/i.exec(name) ?? [];
+  if (server !== undefined) return `nbd://${server}/${export2}`;
+  return name.replace(/^[^:]+/, (scheme) => scheme.toLowerCase());
+}
 
 /** By the scheme in small letters. */
 const SCHEMES: Record<string, (name: string, need: Need) => Elsewhere> = {

@@ -55,8 +55,6 @@ export async function passSafePoint(signals: Signals, hint?: string): Promise<vo
 
 /** Signals for work that shows its progress and asks at safe points of its own whether it is to stop. */
 export function listenForSignals({ console, progress }: { console: Console; progress: Progress }): Signals {
-  // What asks whether it may go on has more to do than to be read.
-  console.outlivesReader = true;
   return new Signals({
     onStop: (signal) => {
       progress.end();

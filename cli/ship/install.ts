@@ -1,6 +1,7 @@
 /** `deno task install [--prefix DIR]` and `deno task uninstall [--prefix DIR]`. */
 import { resolve } from "node:path";
 import { install, InstallError, uninstall } from "./installation.ts";
+import { quoteWord } from "../../core-as/host/command_line.ts";
 import { RegrainError } from "../../core-as/host/errors.ts";
 import { EXIT_USAGE } from "../exit_status.ts";
 import { hasErrno, isDenied } from "../deno_errors.ts";
@@ -20,14 +21,16 @@ function prefixIn(args: readonly string[]): string | undefined {
   );
   if (flag === undefined) return defaultPrefix();
   return flag === "--prefix" && value !== undefined && value !== "" && rest.length === 0
-    ? resolve(value)
+    // A task runs in the folder of deno.json, and a name means what it does where it was typed.
+    ? resolve(Deno.env.get("INIT_CWD") ?? ".", value)
     : undefined;
 }
 
 /** A command that no shell finds is of no use: say so. */
 function pathHint(prefix: string): string {
   const isFound = (Deno.env.get("PATH") ?? "").split(":").includes(`${prefix}/bin`);
-  return isFound ? "" : `\n${prefix}/bin is not on your PATH: export PATH="${prefix}/bin:$PATH"`;
+  const added = quoteWord(`${prefix}/bin`);
+  return isFound ? "" : `\n${prefix}/bin is not on your PATH: export PATH=${added}:"$PATH"`;
 }
 
 async function run([task, ...args]: readonly string[]): Promise<number> {

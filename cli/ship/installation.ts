@@ -5,7 +5,7 @@
  */
 import { dirname } from "node:path/posix";
 import { removeIfThere, replaceFile } from "../io/durable.ts";
-import { unlessAbsent } from "../io/translate.ts";
+import { translating, unlessAbsent } from "../io/translate.ts";
 import { bashCompletion } from "../manual/bash.ts";
 import { fishCompletion } from "../manual/fish.ts";
 import { manPage } from "../manual/man_page.ts";
@@ -29,14 +29,14 @@ export class InstallError extends Error {
 
 /** Installs below a folder, over an older installation if there is one. */
 export async function install(prefix: string): Promise<{ files: number; replaced: boolean }> {
-  const before = listedFiles(prefix);
-  if (before === undefined && exists(`${prefix}/${COMMAND}`)) {
-    throw new InstallError(
-      `${prefix}/${COMMAND} is there, and was not installed by this: remove it, or give another --prefix`,
-    );
+  if (prefix.includes("\n")) {
+    throw new InstallError("a prefix with a line feed in it cannot be written into a script");
   }
+  const before = listedFiles(prefix);
+  if (before === undefined) requireFree(prefix, [COMMAND]);
   const files = await filesOf(prefix);
   const names = [...files.keys()];
+  requireFree(prefix, names.filter((name) => before?.includes(name) !== true));
   // The list first, with old and new: whatever is interrupted, uninstall finds all of it.
   place(prefix, LIST, listText([...new Set([...before ?? [], ...names])]), READABLE);
   // The command last: it never starts a program that is only half there.
@@ -46,6 +46,15 @@ export async function install(prefix: string): Promise<{ files: number; replaced
   for (const old of before ?? []) if (!files.has(old)) removeIfThere(`${prefix}/${old}`);
   place(prefix, LIST, listText(names), READABLE);
   return { files: names.length, replaced: before !== undefined };
+}
+
+/** What others put there is not replaced: `uninstall` would remove it. */
+function requireFree(prefix: string, names: readonly string[]): void {
+  const taken = names.find((name) => exists(`${prefix}/${name}`));
+  if (taken === undefined) return;
+  throw new InstallError(
+    `${prefix}/${taken} is there, and was not installed by this: remove it, or give another --prefix`,
+  );
 }
 
 /** Removes what {@link install} put there, and folders of ours that are empty then. */
@@ -84,19 +93,34 @@ async function filesOf(prefix: string): Promise<Map<string, string>> {
   }
 }
 
-/** The command. The Deno that installed it runs it, else the one of the PATH. */
+/**
+ * The command. The Deno that installed it runs it, else the one of the PATH. Deno itself ends with 1 where there is
+ * nothing to run, or no folder to run in, which would say of two disks that they differ.
+ */
 function commandText(prefix: string): string {
+  const main = `${prefix}/${PROGRAM}/${LAUNCHER}`;
   return `#!/bin/sh
 # regrain ${VERSION}: "deno task uninstall --prefix ${prefix}" removes it.
+main=${quoted(main)}
+[ -f "$main" ] || {
+  echo "regrain: $main is not there: install it again, with deno task install" >&2
+  exit 2
+}
+[ . -ef "\${PWD:-}" ] || /bin/pwd >/dev/null 2>&1 || {
+  echo "regrain: the folder that it is run in is not there any more: cd to another one" >&2
+  exit 6
+}
+[ -z "\${REGRAIN_DENO:-}" ] || [ -x "$REGRAIN_DENO" ] || {
+  echo "regrain: REGRAIN_DENO names $REGRAIN_DENO, which is no program" >&2
+  exit 2
+}
 deno=\${REGRAIN_DENO:-${quoted(Deno.execPath())}}
 [ -x "$deno" ] || deno=$(command -v deno) || {
   echo "regrain: Deno ${LEAST_DENO} or newer is needed, and there is none (REGRAIN_DENO=FILE names one)" >&2
   exit 2
 }
 export DENO_NO_UPDATE_CHECK=1
-exec "$deno" run --quiet --allow-all --no-config --no-lock --cached-only --no-prompt ${
-    quoted(`${prefix}/${PROGRAM}/${LAUNCHER}`)
-  } "$@"
+exec "$deno" run --quiet --allow-all --no-config --no-lock --cached-only --no-prompt "$main" "$@"
 `;
 }
 
@@ -107,8 +131,18 @@ function quoted(text: string): string {
 /** Puts a file in its place whole: a program that runs at that moment keeps its old one. */
 function place(prefix: string, name: string, text: string, mode: number): void {
   const path = `${prefix}/${name}`;
-  Deno.mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   replaceFile(path, new TextEncoder().encode(text), mode);
+}
+
+/** Everybody may look into a folder of programs, whatever the umask of the one who installs. */
+function makeFolder(path: string): void {
+  if (exists(path)) return;
+  makeFolder(dirname(path));
+  translating({ operation: "make", path }, () => {
+    Deno.mkdirSync(path);
+    Deno.chmodSync(path, EXECUTABLE);
+  });
 }
 
 function listText(names: readonly string[]): string {

@@ -65,7 +65,12 @@ if (isOld) {
   Deno.exit(2);
 }
 ${factsLine()}
-import(new URL("./${MAIN}", import.meta.url).href).then(function (program) { return program.start(); });
+import(new URL("./${MAIN}", import.meta.url).href).then(function (program) {
+  return program.start();
+}, function (error) {
+  console.error("regrain: a part of the program is not there, or damaged (" + error.message + "): install it again");
+  Deno.exit(2);
+});
 `;
 }
 

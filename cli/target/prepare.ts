@@ -2,16 +2,19 @@
  * Opens a target and looks at it before the first byte is written: is it what it should be, and no other disk.
  */
 import {
+  baseName,
   type Context,
   copyDoubt,
   type DeltaMark,
   doubtsOf,
+  folderOf,
   judgeChain,
   type Link,
   type LinkIdentity,
   namedBeside,
   openLink,
   parseDescriptor,
+  quotePath,
   readBytes,
   RegrainError,
   requireNoDoubt,
@@ -116,6 +119,20 @@ export async function prepareTarget(
   );
 }
 
+/** A link, since its name is in the folder, and what it leads to is not there. */
+function leadsNowhere(path: string, io: Io): boolean {
+  return io.list(folderOf(path))?.includes(baseName(path)) === true;
+}
+
+function danglingLink(path: string): RegrainError {
+  return new RegrainError("TARGET_MISSING", "it is a link, and what it leads to is not there", {
+    path,
+    hint: `readlink -m ${
+      quotePath(path)
+    } says where it leads: copy the base there first, or name another target`,
+  });
+}
+
 function createTarget(
   request: TargetRequest,
   intent: WriteIntent,
@@ -123,6 +140,7 @@ function createTarget(
 ): PreparedTarget | undefined {
   const isBelowDev = leadsBelowDev(request.target, io);
   if (!request.create || isBelowDev) {
+    if (!isBelowDev && leadsNowhere(request.target, io)) throw danglingLink(request.target);
     throw new RegrainError("TARGET_MISSING", "there is no such file or device", {
       path: request.target,
       hint: isBelowDev
@@ -130,6 +148,7 @@ function createTarget(
         : "copy the base there first; --create makes an empty one, in which what no delta holds reads as zeros",
     });
   }
+  if (leadsNowhere(request.target, io)) throw danglingLink(request.target);
   refuseVmdkName(request.target, context);
   requireFolderFor(request.target, io);
   if (request.dryRun) {

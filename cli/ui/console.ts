@@ -49,11 +49,11 @@ export class Console {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
-  /** Set for work that must not end because nobody reads of it any more, such as a backup. */
-  outlivesReader = false;
   private readonly encoder = new TextEncoder();
   private readonly colorMode: ColorMode;
   private pending = "";
+  /** Nobody reads the result any more. */
+  private readerLeft = false;
 
   constructor(flags: CommonFlags) {
     this.json = flags.json ?? false;
@@ -94,9 +94,9 @@ export class Console {
     try {
       writeAll(Deno.stdout, this.encoder.encode(text));
     } catch (error) {
-      // A reader that went away (`regrain map | head`) is not an error of ours; what still has work to do goes on.
-      if (hasErrno(error, "EPIPE")) return this.outlivesReader ? undefined : Deno.exit(0);
-      throw noSpaceOnStdout(error) ?? error;
+      // A reader that left (`regrain check | head`) is no error of ours. The work goes on: its status is a result too.
+      if (!hasErrno(error, "EPIPE")) throw noSpaceOnStdout(error) ?? error;
+      this.readerLeft = true;
     }
   }
 
@@ -142,6 +142,7 @@ export class Console {
   }
 
   private gather(line: string): void {
+    if (this.readerLeft) return;
     this.pending += `${line}\n`;
     if (this.pending.length > 64 * 1024) this.flush();
   }

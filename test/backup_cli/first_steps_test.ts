@@ -183,6 +183,18 @@ Deno.test("B14: the hint where the disk got full makes room first", () => {
   );
 });
 
+Deno.test("a target that is a link to nothing is refused as that, with --create too; the hint says where it leads", () =>
+  withTempDir(async (cwd) => {
+    await writeCase(caseNamed("cowd-plain"), cwd);
+    Deno.symlinkSync("no-such.img", `${cwd}/link.img`);
+    for (const flags of [[], ["--create"], ["--create", "--dry-run"]]) {
+      const args = ["apply", ...flags, "disk-000001.vmdk", "link.img"];
+      const { message, hint } = regrainRefuses({ code: "TARGET_MISSING", exit: 2 }, args, { cwd });
+      assert.match(message, /it is a link, and what it leads to is not there/);
+      assert.match(hint!, /^readlink -m link\.img says where it leads/);
+    }
+  }));
+
 Deno.test("B14: apply --create into a folder that is not there names the line that makes it", () =>
   withTempDir(async (cwd) => {
     await writeCase(caseNamed("cowd-plain"), cwd);

@@ -31,6 +31,18 @@ Deno.test("repo key adds, lists and removes passphrases, but never the last", as
   });
 });
 
+Deno.test("repo init leaves nothing where something is already, and makes nothing below /dev", async () => {
+  await withTempDir((folder) => {
+    Deno.writeTextFileSync(`${folder}/mine`, "mine");
+    regrainRefuses({ code: "REPO_EXISTS", exit: 2 }, ["repo", "init", "--repo", folder]);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["mine"]);
+    const device = "/dev/regrain-no-such-device";
+    const { hint } = regrainRefuses({ code: "USAGE", exit: 2 }, ["repo", "init", "--repo", device]);
+    assert.match(hint!, /mount it, and name the folder/);
+    assert.throws(() => Deno.lstatSync(device), Deno.errors.NotFound);
+  });
+});
+
 Deno.test("repo key takes passphrases from files, and refuses a repository that is not encrypted", async () => {
   await withTempDir((folder) => {
     Deno.writeTextFileSync(`${folder}/new`, "from a file\n");

@@ -27,6 +27,21 @@ const ELSEWHERE: Record<string, RegExp> = {
   "~/vm.img": /a path below a home folder, as a shell writes it/,
 };
 
+Deno.test("the hint names an NBD export as libnbd takes it, whatever way it was written", async () => {
+  const addresses = {
+    "NBD://host:10810/disk": "nbd://host:10810/disk",
+    "Nbd+Unix:///disk?socket=/run/s": "'nbd+unix:///disk?socket=/run/s'",
+    "nbd:localhost:10809": "nbd://localhost:10809/",
+    "nbd:localhost:10809:exportname=disk": "nbd://localhost:10809/disk",
+    "nbd:unix:/run/s": "'nbd+unix:///?socket=/run/s'",
+    "nbd:unix:/run/s:exportname=disk": "'nbd+unix:///disk?socket=/run/s'",
+  };
+  for (const [name, address] of Object.entries(addresses)) {
+    const { hint } = await refusalOf(["info", name]);
+    assert.ok(hint!.includes(`nbdfuse vm.view ${address} & shows it`), `${name}: ${hint}`);
+  }
+});
+
 /** An argument for a disk: the line with NAME in its place, and how it may be written. */
 interface Argument {
   readonly line: readonly string[];

@@ -1,5 +1,6 @@
 /** What is shipped: one file that runs anywhere, and a binary with nothing in it that does not belong there. */
 import assert from "node:assert/strict";
+import { dirname } from "node:path/posix";
 import { MIB, SECTOR_SIZE } from "../../core-as/host/units.ts";
 import {
   buildCowd,
@@ -310,6 +311,52 @@ Deno.test("install puts a command, its manual and completions below a prefix, an
     assert.equal(ship("install", ["install", "--prefx", prefix]).code, 2);
   }));
 
+Deno.test("what others put below a prefix stays, and a command that cannot start never ends with 1", () =>
+  withTempDir((folder) => {
+    const prefix = `${folder}/it's a $PREFIX`;
+    const manual = `${prefix}/share/man/man1/regrain.1`;
+    Deno.mkdirSync(dirname(manual), { recursive: true });
+    Deno.writeTextFileSync(manual, "somebody else's");
+    const refused = ship("install", ["install", "--prefix", prefix]);
+    assert.match(refused.stderr, /regrain\.1 is there, and was not installed by this/);
+    assert.deepEqual(filesBelow(prefix), [manual]);
+    Deno.removeSync(`${prefix}/share`, { recursive: true });
+
+    const line = `umask 077; exec "$0" run --quiet -A cli/ship/install.ts install --prefix "$1"`;
+    const installed = run("sh", ["-c", line, Deno.execPath(), prefix], { cwd: ROOT, env: {} });
+    assert.equal(installed.code, 0, installed.stderr);
+    assert.equal(Deno.statSync(`${prefix}/lib/regrain`).mode! & 0o777, 0o755);
+    const [, added] = /not on your PATH: (.*)\n$/.exec(installed.stdout)!;
+    const found = run("sh", ["-c", `${added} && regrain --version`], { cwd: folder, env: {} });
+    assert.equal(found.stdout, `${VERSION}\n`, found.stderr);
+
+    const command = `${prefix}/bin/regrain`;
+    const says = (exit: number, what: RegExp, ran: Ran) => {
+      assert.equal(ran.code, exit, ran.stderr);
+      assert.match(ran.stderr, what);
+      // Shells have a line of their own for a folder that is gone.
+      assert.equal(ran.stderr.match(/^(?!sh: ).+$/gm)?.length, 1, ran.stderr);
+    };
+    const gone = `mkdir gone && cd gone && rmdir ../gone && exec "$0" --version`;
+    says(
+      6,
+      /the folder that it is run in is not there/,
+      run("sh", ["-c", gone, command], { cwd: folder, env: {} }),
+    );
+    const named = { cwd: folder, env: { REGRAIN_DENO: "/no/deno" } };
+    says(2, /REGRAIN_DENO names \/no\/deno/, run(command, ["--version"], named));
+    Deno.removeSync(`${prefix}/lib/regrain/main.js`);
+    says(2, /a part of the program is not there/, run(command, ["--version"], { cwd: folder, env: {} }));
+    Deno.renameSync(prefix, `${folder}/moved`);
+    says(
+      2,
+      /is not there: install it again/,
+      run(`${folder}/moved/bin/regrain`, [], { cwd: folder, env: {} }),
+    );
+    const nowhere = ship("install", ["install", "--prefix", "/proc/regrain"]);
+    assert.match(nowhere.stderr, /^install: \/proc\/regrain.*\n$/);
+  }));
+
 /** Deno's modules for Node.js take a third of a short run: no start loads one but what commander is made of. */
 function assertStartsLean(program: string): void {
   const apply = [...Deno.readDirSync(program)].find(({ name }) => /^apply-\w+\.js$/.test(name))!.name;
@@ -343,10 +390,10 @@ function assertOldDenoSays(command: string, folder: string): void {
     run(command, ["info", "x", "--json"], at).stderr,
     /^\{"type":"error","code":"USAGE","exit":2,/,
   );
-  const absent = run(command, ["info", "x"], {
-    cwd: folder,
-    env: { REGRAIN_DENO: `${folder}/missing`, PATH: "/nowhere" },
-  });
+  // As if the Deno that installed it had been removed since.
+  const text = Deno.readTextFileSync(command).replaceAll(Deno.execPath(), `${folder}/missing`);
+  Deno.writeTextFileSync(`${folder}/orphan`, text, { mode: 0o755 });
+  const absent = run(`${folder}/orphan`, ["info", "x"], { cwd: folder, env: { PATH: "/nowhere" } });
   assert.equal(absent.code, 2, absent.stderr);
   assert.match(absent.stderr, /is needed, and there is none/);
 }
