@@ -183,7 +183,7 @@ Deno.test("B14: the hint where the disk got full makes room first", () => {
   );
 });
 
-Deno.test("a target that is a link to nothing is refused as that, with --create too; the hint says where it leads", () =>
+Deno.test("a target that is a link to nothing is refused as that, with --create too, and the hint leads on", () =>
   withTempDir(async (cwd) => {
     await writeCase(caseNamed("cowd-plain"), cwd);
     Deno.symlinkSync("no-such.img", `${cwd}/link.img`);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Disk, openChain, openLink, SECTOR_SIZE, surveyLink } from "../../core-as/host/mod.ts";
 import { createContext, theCore } from "../../cli/context.ts";
 import { pickIo } from "../../cli/io/mod.ts";
+import { regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { run, testWithPeers, withTempDir } from "../helpers/peers.ts";
 import { readWhole } from "../helpers/memory.ts";
 
@@ -52,6 +53,45 @@ async function assertReadAlike(image: string): Promise<void> {
   }
   await Deno.remove(raw);
 }
+
+testWithPeers(
+  "an image of an older qemu, that names no format for its qcow2 backing file, is refused; the hint makes it right",
+  ["qemu-img", "qemu-io"],
+  () =>
+    withTempDir((cwd) => {
+      const [base, image, raw] = ["base.qcow2", "vm.qcow2", "vm.raw"].map((name) => `${cwd}/${name}`) as [
+        string,
+        string,
+        string,
+      ];
+      run("qemu-img", ["create", "-q", "-f", "qcow2", base, `${SIZE}`]);
+      write(base, { zeros: true });
+      run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", image]);
+      run("qemu-img", ["convert", "-O", "raw", image, raw]);
+      const bytes = Deno.readFileSync(image);
+      // The header extension with the format becomes one that nobody knows.
+      const at = bytes.findIndex((_, i) => new DataView(bytes.buffer).getUint32(i) === 0xe2792aca);
+      bytes[at] = 0x12;
+      Deno.writeFileSync(image, bytes);
+      const { message, hint } = regrainRefuses(
+        { code: "NOT_A_DISK", exit: 4 },
+        ["compare", "vm.qcow2", raw],
+        { cwd },
+      );
+      assert.match(
+        message,
+        /base\.qcow2: it begins like qcow2, and vm\.qcow2, .* names no format for it/,
+      );
+      regrainExits(1, ["compare", "--force", "vm.qcow2", raw], { cwd });
+      const [, line] = /: (qemu-img rebase .*); --force/.exec(hint!)!;
+      const [, ...words] = line!.replace("FORMAT", "qcow2").replace("BASE", "base.qcow2").replace(
+        "IMAGE",
+        image,
+      ).split(" ");
+      run("qemu-img", words);
+      regrainExits(0, ["compare", "--strict", "vm.qcow2", raw], { cwd });
+    }),
+);
 
 interface Mapped {
   readonly start: number;

@@ -13,6 +13,7 @@ import type { ImageFormat, Role } from "../formats/image_format.ts";
 import { type ParentHint, withNameDoubt } from "../formats/parent_hint.ts";
 import { type Link, sharedFile } from "./link.ts";
 import { identifyLink, openLink } from "./open_link.ts";
+import { withFormatDoubt } from "./format_doubt.ts";
 import { boundsOf, resolveName } from "./resolve.ts";
 
 /** Longer chains have not been seen; vSphere allows 32. */
@@ -79,7 +80,7 @@ async function descend(
         const base: LinkIdentity | undefined = await identityOfBase(path, within, role);
         if (base) return { links, base };
       }
-      const link: Link = await openLink(path, within, role);
+      const link: Link = await withFormatDoubt(links.at(-1), await openLink(path, within, role));
       links.push(link);
       const shared = sharedFile(links.flatMap(({ extents }) => extents));
       if (shared !== undefined) {

@@ -37,6 +37,12 @@ const WAYS: Readonly<Record<string, Way>> = {
     code: "DAMAGED",
     hint: "regrain check and qemu-img check say what is wrong; --force reads it as its tables say",
   },
+  "backing-format-unsaid": {
+    code: "NOT_A_DISK",
+    hint:
+      "on a copy of the image that names it say what it is: qemu-img rebase -u -f qcow2 -F FORMAT -b BASE IMAGE; " +
+      "--force reads it as raw, which is another disk where it is none",
+  },
   encrypted: {
     code: "ENCRYPTED",
     hint:

@@ -24,7 +24,11 @@ export interface ParentHint {
    * Of a child whose format knows no ids: what it says that its parent is. The name is all there is to judge by then,
    * and the two may differ in size.
    */
-  readonly by?: { readonly format: ImageFormat };
+  readonly by?: {
+    readonly format: ImageFormat;
+    /** False where it does not say what its parent is, which is the format of all that is not named. */
+    readonly isSaid: boolean;
+  };
 }
 
 /** The same error; where a name in an image was not found and may be garbled, its hint says so. */

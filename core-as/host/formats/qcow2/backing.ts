@@ -45,7 +45,7 @@ export function backingHint(path: string, { backing }: Qcow2Header): ParentHint 
     );
   }
   const format = FORMATS.get(backing.format ?? "raw");
-  if (format !== undefined) return { name, wanted: {}, by: { format } };
+  if (format !== undefined) return { name, wanted: {}, by: { format, isSaid: backing.format !== undefined } };
   throw new RegrainError(
     "UNSUPPORTED",
     `its backing file ${JSON.stringify(name)} is of format ${backing.format}`,

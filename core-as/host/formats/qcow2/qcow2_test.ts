@@ -10,6 +10,7 @@ import {
 import { core, memoryContext, readWhole } from "../../../../test/helpers/memory.ts";
 import { openChain } from "../../disk/chain.ts";
 import { Disk } from "../../disk/disk.ts";
+import { doubtsOfDisk } from "../../disk/doubts.ts";
 import { openLink } from "../../disk/open_link.ts";
 import { surveyLink } from "../../disk/survey.ts";
 import type { ErrorCode, RegrainError } from "../../errors.ts";
@@ -209,6 +210,26 @@ Deno.test("a backing file is what the header says: a raw one is never probed, no
     assert.equal(
       warned.some((each) => /names no format for its backing file "base.qcow2"/.test(each)),
       !format,
+    );
+  }
+});
+
+Deno.test("a backing file whose format is not named, and that begins like an image, is in doubt", async () => {
+  const [inner, raw] = [buildQcow2(SPEC).bytes, filled(7)];
+  for (
+    const [format, base, isDoubt] of [[undefined, inner, true], [undefined, raw, false], [
+      "raw",
+      inner,
+      false,
+    ]] as const
+  ) {
+    const disk = buildQcow2({ ...SPEC, backing: { name: "base.img", ...(format && { format }) } }).bytes;
+    const doubts = doubtsOfDisk(
+      await openChain("disk.qcow2", contextOf({ "disk.qcow2": disk, "base.img": base })),
+    );
+    assert.deepEqual(
+      doubts.map(({ kind, path }) => `${kind} ${path}`),
+      isDoubt ? ["backing-format-unsaid base.img"] : [],
     );
   }
 });
