@@ -174,7 +174,7 @@ const PACKAGES: Partial<Record<Part, RegExp>> = {
   commands: /^node:/,
   program: /^@commander-js\/extra-typings$/,
   main: /^@commander-js\/extra-typings$/,
-  "inspector-build": /^node:(url|zlib)$/,
+  "inspector-build": /^node:url$|^@gfx\/zopfli$/,
   fixtures: /^node:/,
   test: /./,
 };
