@@ -1,6 +1,7 @@
 /**
  * An actor as everything it can meet: a tree whose nodes are the replies it got so far. Only to learn what it does
- * after replies that no run has had yet is its code run, from the start.
+ * after replies that no run has had yet is its code run: on from the node before where a run still waits there, else
+ * from the start.
  */
 import type { ObjectInfo } from "../../core-as/host/repo/mod.ts";
 import { LiveActor, type Operation, type Outcome, type Script } from "./steps.ts";
@@ -21,6 +22,8 @@ export interface ActorNode {
   readonly outcome: Outcome | undefined;
   readonly seen: LastSeen;
   readonly path: Path | undefined;
+  /** How many replies it has had. */
+  readonly replies: number;
   /** By place of the operation and number of the reply. */
   readonly children: Map<number, ActorNode>;
 }
@@ -32,9 +35,13 @@ interface Path {
 }
 
 const PLACES = 16;
+/** Runs that are kept waiting. Nodes are learned breadth first, so that those which are needed again are young. */
+const MOST_WAITING = 8192;
 
 export class Automaton {
   readonly nodes: ActorNode[] = [];
+  /** Runs by the number of the node that they wait in, the oldest first. */
+  private readonly waiting = new Map<number, LiveActor>();
 
   private constructor(
     readonly name: string,
@@ -59,11 +66,30 @@ export class Automaton {
   /** Runs the actor up to a reply that is new. */
   async learn(parent: ActorNode, place: number, reply: number): Promise<ActorNode> {
     const path = { parent, place, reply };
-    const live = await LiveActor.start(this.script);
-    for (const { place, reply } of pathTo(path)) await live.goOn(place, this.states.reply(reply));
+    const live = await this.runTo(parent);
+    await live.goOn(place, this.states.reply(reply));
     const child = this.add(live, { seen: this.seenAfter(path), path });
     parent.children.set(reply * PLACES + place, child);
     return child;
+  }
+
+  private async runTo(node: ActorNode): Promise<LiveActor> {
+    const waiting = this.waiting.get(node.number);
+    if (waiting !== undefined) {
+      this.waiting.delete(node.number);
+      return waiting;
+    }
+    const live = await LiveActor.start(this.script);
+    for (const { place, reply } of pathTo(node)) await live.goOn(place, this.states.reply(reply));
+    return live;
+  }
+
+  private keep(live: LiveActor, { number }: ActorNode): void {
+    if (live.outcome !== undefined) return;
+    this.waiting.set(number, live);
+    if (this.waiting.size <= MOST_WAITING) return;
+    const [oldest] = this.waiting.keys();
+    this.waiting.delete(oldest!);
   }
 
   private add(live: LiveActor, from: Pick<ActorNode, "seen" | "path">): ActorNode {
@@ -74,10 +100,12 @@ export class Automaton {
       number: this.nodes.length,
       operations,
       outcome: live.outcome,
+      replies: from.path === undefined ? 0 : from.path.parent.replies + 1,
       ...from,
       children: new Map(),
     };
     this.nodes.push(node);
+    this.keep(live, node);
     return node;
   }
 
@@ -91,8 +119,9 @@ export class Automaton {
   }
 }
 
-function pathTo(end: Path): Path[] {
+/** The replies that lead to a node, from the first one on. */
+export function pathTo(end: ActorNode): Path[] {
   const steps: Path[] = [];
-  for (let path: Path | undefined = end; path !== undefined; path = path.parent.path) steps.push(path);
+  for (let { path } = end; path !== undefined; path = path.parent.path) steps.push(path);
   return steps.reverse();
 }

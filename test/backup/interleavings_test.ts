@@ -2,14 +2,14 @@
  * The code of backups and collections through every order in which their operations on a store can come about. A kill
  * needs no step of its own: every state on the way is looked at, and from there nobody need ever move again.
  *
- * `REGRAIN_DEEP=1` adds the large explorations, which take minutes.
+ * `REGRAIN_DEEP=1` adds the large explorations, which take minutes, and with `REGRAIN_DEEP_SHARE=3/8` a part of them.
  */
 import assert from "node:assert/strict";
 import { Rng } from "../../fixtures/mod.ts";
 import { LEASE_MS } from "../../cli/backup/signs/intents.ts";
 import { MemoryStore } from "../helpers/memory_store.ts";
-import { ONLY_DEEP } from "../helpers/tiers.ts";
-import { type Actors, explore, type Explored } from "./explorer.ts";
+import { ONLY_DEEP, PART, type Part } from "../helpers/tiers.ts";
+import { type Actors, explore, type Explored, type PartOfStates } from "./explorer.ts";
 import { Invariants, type Objects } from "./invariants.ts";
 import { assertRecoversFrom } from "./recovery.ts";
 import { everything, type Projection, whatMatters, whatMattersLater } from "./projections.ts";
@@ -59,7 +59,11 @@ function objectsOf(states: StoreStates, store: number): Objects {
 
 async function run(
   actors: Actors,
-  { show = whatMatters, mayFail = false }: { show?: Projection; mayFail?: boolean } = {},
+  { show = whatMatters, mayFail = false, part }: {
+    show?: Projection;
+    mayFail?: boolean;
+    part?: PartOfStates;
+  } = {},
 ): Promise<Explored> {
   const invariants = new Invariants(scenario.oldKey);
   return await withHashingInThisThread(() =>
@@ -68,6 +72,7 @@ async function run(
       start: scenario.start,
       show,
       most: MOST_STATES,
+      ...part === undefined ? {} : { part },
       judge: (states, store, outcomes) => {
         const failed = outcomes.find((outcome) => outcome?.kind === "failed");
         if (failed?.kind === "failed" && !mayFail) {
@@ -88,9 +93,13 @@ function print(name: string, { states, stores, endings, runs, elapsedMs, outcome
 }
 
 /** Every state is sound, and every schedule ends. */
-async function assertSafe(name: string, actors: Actors, show = whatMatters): Promise<Explored> {
-  const explored = await run(actors, { show });
-  print(name, explored);
+async function assertSafe(
+  name: string,
+  actors: Actors,
+  { show = whatMatters, part }: { show?: Projection; part?: PartOfStates } = {},
+): Promise<Explored> {
+  const explored = await run(actors, { show, ...part === undefined ? {} : { part } });
+  print(part === undefined ? name : `${name}, part ${part.number} of ${part.of}`, explored);
   const { violation } = explored;
   assert.equal(violation, undefined, `${violation?.what}\n${violation?.trace.join("\n")}`);
   return explored;
@@ -127,6 +136,11 @@ const LARGE: Readonly<Record<string, Actors>> = {
   "2 backups, 1 collection, expiry": { backup, sibling, collector, expiry },
 };
 
+/** After so many replies the parts are of much the same size, and little comes before them. */
+function partBy(actor: string, part: Part): PartOfStates {
+  return { actor, replies: 12, ...part };
+}
+
 for (const [name, actors] of Object.entries(SMALL)) {
   Deno.test(`every interleaving keeps what was promised: ${name}`, async () => {
     const explored = await assertSafe(name, actors);
@@ -136,15 +150,17 @@ for (const [name, actors] of Object.entries(SMALL)) {
 
 for (const [name, actors] of Object.entries(LARGE)) {
   Deno.test({ name: `every interleaving keeps what was promised: ${name}`, ...ONLY_DEEP }, async () => {
-    const explored = await assertSafe(name, actors);
+    const explored = await assertSafe(name, actors, { part: partBy("collector", PART) });
     await assertRecovers(explored, { samples: 300, seed: 8 });
   });
 }
 
 Deno.test("every interleaving keeps what was promised, though signs are tidied away", async () => {
-  await assertSafe("1 backup, 1 collection with a clock ahead", { backup, lateCollector }, everything);
+  await assertSafe("1 backup, 1 collection with a clock ahead", { backup, lateCollector }, {
+    show: everything,
+  });
   const inARow = { backup, succession: succession(collector, lateCollector) };
-  await assertSafe("1 backup, an expiry and two collections in a row", inARow, whatMattersLater);
+  await assertSafe("1 backup, an expiry and two collections in a row", inARow, { show: whatMattersLater });
 });
 
 Deno.test("showing actors only what matters to them hides no outcome", async () => {
@@ -156,6 +172,21 @@ Deno.test("showing actors only what matters to them hides no outcome", async () 
     assert.equal(reduced.stores, whole.stores);
     assert.deepEqual([...reduced.outcomes.keys()].sort(), [...whole.outcomes.keys()].sort());
   }
+});
+
+Deno.test("the parts of an exploration are all of it", async () => {
+  const actors = { backup, collector, prune };
+  const whole = await run(actors);
+  const parts: Explored[] = [];
+  for (const number of [1, 2, 3]) {
+    parts.push(await run(actors, { part: partBy("collector", { number, of: 3 }) }));
+  }
+  const sum = (of: (explored: Explored) => number) => parts.reduce((total, part) => total + of(part), 0);
+  assert.equal(sum(({ endings }) => endings), whole.endings);
+  for (const [outcome, count] of whole.outcomes) {
+    assert.equal(sum(({ outcomes }) => outcomes.get(outcome) ?? 0), count, outcome);
+  }
+  for (const { states } of parts) assert.ok(states < whole.states * 0.8);
 });
 
 Deno.test("without any one of its rules, the protocol loses what was promised", async () => {

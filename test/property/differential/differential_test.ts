@@ -5,6 +5,7 @@
  * ```
  * deno test -A test/property/differential
  * REGRAIN_DEEP=1 REGRAIN_SEED=7 deno test -A test/property/differential
+ * REGRAIN_DEEP=1 REGRAIN_DEEP_SHARE=3/8 deno test -A test/property/differential
  * ```
  */
 import { Buffer } from "node:buffer";
@@ -25,9 +26,8 @@ import { descentFrom, evidenceOfRequest, isRight } from "./expectation.ts";
 import { namesGiven, randomRequest, requestIn } from "./request.ts";
 import { extentName, filesOf, laidOver, randomWorld, type World } from "./world.ts";
 
-/** The full count is for `task test:deep`. */
-const RUNS = Deno.env.get("REGRAIN_DEEP") === "1" ? 2000 : 100;
-const QEMU_RUNS = Deno.env.get("REGRAIN_DEEP") === "1" ? 200 : 15;
+const WORLDS = { runs: 100, full: 2000 };
+const WORLDS_FOR_QEMU = { runs: 15, full: 200 };
 
 type Outcome = Uint8Array | RegrainError;
 
@@ -77,9 +77,10 @@ function assertBytes(found: Uint8Array, expected: Uint8Array, about: string): vo
 }
 
 Deno.test("a list of deltas is applied where the files prove it, and refused where they do not", async () => {
-  const tally = { right: 0, refused: 0, undetectable: 0 };
+  const tally = { worlds: 0, right: 0, refused: 0, undetectable: 0 };
   await checkAsync(
     fc.asyncProperty(randomWorld, randomRequest, async (world, seeds) => {
+      tally.worlds++;
       const request = requestIn(world, seeds);
       const evidence = evidenceOfRequest(world, request);
       const deltas = namesGiven(world, request);
@@ -98,15 +99,16 @@ Deno.test("a list of deltas is applied where the files prove it, and refused whe
         else tally.undetectable++;
       }
     }),
-    { runs: RUNS },
+    WORLDS,
   );
   console.log(tally);
 });
 
 Deno.test("a chain is read, and applied, where the files prove it, and refused where they do not", async () => {
-  const tally = { right: 0, refused: 0, undetectable: 0, reference: 0 };
+  const tally = { worlds: 0, right: 0, refused: 0, undetectable: 0, reference: 0 };
   await checkAsync(
     fc.asyncProperty(randomWorld, async (world) => {
+      tally.worlds++;
       const leaf = linkName(world.chain.links.length - 1);
       const files = filesOf(world);
       const descent = descentFrom(world, world.chain.links.length - 1);
@@ -129,7 +131,7 @@ Deno.test("a chain is read, and applied, where the files prove it, and refused w
         else tally.undetectable++;
       }
     }),
-    { runs: RUNS },
+    WORLDS,
   );
   console.log(tally);
 });
@@ -161,7 +163,7 @@ Deno.test("a piece of a split base, or a delta, is never taken for a whole disk"
         assert.ok(outcome instanceof RegrainError, `${name} was read alone: ${tell(world, {})}`);
       },
     ),
-    { runs: RUNS },
+    WORLDS,
   );
 });
 
@@ -179,7 +181,7 @@ Deno.test("two directory entries with one table are refused, whatever else the c
       assert.ok(outcome instanceof RegrainError, `not refused: ${tell(world, { shared })}`);
       assert.equal(outcome.code, "DAMAGED");
     }),
-    { runs: RUNS },
+    WORLDS,
   );
 });
 
@@ -227,7 +229,7 @@ testWithPeers("qemu-img reads the same of what it can read", ["qemu-img"], async
           tally.same++;
         }
       })),
-    { runs: QEMU_RUNS },
+    WORLDS_FOR_QEMU,
   );
   console.log(tally);
   assert.ok(tally.same > 0);
