@@ -8,12 +8,10 @@ import {
   surveyLink,
 } from "../../core-as/host/mod.ts";
 import { openingWords } from "../context.ts";
-import { imageOf } from "../places/place.ts";
-import { CheckReport } from "./check_report.ts";
-import { verdictLine } from "../ui/describe.ts";
-import { judgementJson, judgementLines } from "../ui/describe_judgement.ts";
-import { type DiskFlags, type Session, startSession } from "../session/session.ts";
 import { EXIT_DAMAGE } from "../exit_status.ts";
+import { imageOf } from "../places/place.ts";
+import { type CheckReport, checkReport } from "../report/check.ts";
+import { type DiskFlags, type Session, startSession } from "../session/session.ts";
 
 export interface CheckFlags extends DiskFlags {
   readonly chain?: boolean | undefined;
@@ -26,31 +24,26 @@ const IMAGE = imageOf("check");
 /** @returns 0 when every image is sound, 1 when one is not. */
 export async function runCheck(images: readonly string[], flags: CheckFlags): Promise<number> {
   const session = startSession(flags);
-  let sound = true;
-  const report = new CheckReport(session.console, flags.all ?? false, images.length);
+  const { all = false, chain = false } = flags;
+  const report = checkReport(session.console, { all, imageCount: images.length });
+  let allSound = true;
   for (const image of images) {
     session.places.take(image, IMAGE);
-    const links = flags.chain
+    const links = chain
       ? await openChain(image, session.context)
       : [await openLink(image, session.context, "image")];
-    report.beginImage(image);
+    report.image(image);
     const surveys = await surveyAll(links, { session, report });
-    const judgement = judgeApply({
-      links,
-      findings: surveys.map(({ findings }) => findings),
-      flags: openingWords(flags),
-    });
-    const { verdicts } = judgement;
-    const imageSound = surveys.every(({ findings: { counts } }) => counts.damage + counts.doubt === 0) &&
-      verdicts.every(({ refused }) => !refused);
-    sound &&= imageSound;
-    const lines = verdicts.map((verdict) => `${verdict.child} on ${verdict.parent}: ${verdictLine(verdict)}`);
-    if (flags.chain) lines.push(...judgementLines(judgement).map((line) => `apply: ${line}`));
-    report.endImage({ sound: imageSound, json: { verdicts, judgement: judgementJson(judgement) }, lines });
+    const findings = surveys.map(({ findings }) => findings);
+    const judgement = judgeApply({ links, findings, flags: openingWords(flags) });
+    const sound = findings.every(({ counts }) => counts.damage + counts.doubt === 0) &&
+      judgement.verdicts.every(({ refused }) => !refused);
+    allSound &&= sound;
+    report.imageDone({ sound, judgement, chain });
     for (const link of links) link.close();
   }
   session.console.flush();
-  return sound ? 0 : EXIT_DAMAGE;
+  return allSound ? 0 : EXIT_DAMAGE;
 }
 
 async function surveyAll(
@@ -59,12 +52,12 @@ async function surveyAll(
 ): Promise<LinkSurvey[]> {
   const surveys: LinkSurvey[] = [];
   for (const link of links) {
-    const onFinding = report.beginLink(link.path);
+    const onFinding = report.link(link.path);
     const survey = await surveyLink(session.context.core, link, {
       overlaps: true,
       ...(onFinding && { onFinding }),
     });
-    report.endLink(survey);
+    report.linkDone(survey);
     surveys.push(survey);
   }
   return surveys;

@@ -1,90 +1,24 @@
 /** `regrain --version -v`: which build this is, and what it is made of. */
-import { hasErrno, isAbsent, isForbidden } from "../deno_errors.ts";
-import { Console, layoutPairs } from "../ui/mod.ts";
-import { LEAST_DENO, VERSION } from "../version.ts";
+import { buildFacts } from "../build_facts.ts";
+import { type CommonFlags, Console, layoutPairs } from "../ui/mod.ts";
+import { LEAST_DENO } from "../version.ts";
 
-export interface BuildFacts {
-  readonly version: string;
-  /** The commit it was built from; `undefined` where there is no git. */
-  readonly commit?: string;
-  /** Packages with their versions. */
-  readonly libraries: Readonly<Record<string, string>>;
-}
-
-/** What a build writes down, since it is far from its sources then. */
-declare global {
-  var REGRAIN_BUILD: BuildFacts | undefined;
-}
-
-export function runVersion(flags: { json: boolean }): number {
-  const facts = globalThis.REGRAIN_BUILD ?? sourceFacts();
+export function runVersion(flags: CommonFlags): number {
+  const facts = buildFacts();
   const { deno, v8 } = Deno.version;
-  const console = new Console(flags);
   const libraries = Object.entries(facts.libraries).map(([name, version]) => `${name} ${version}`);
-  if (flags.json) console.outJson({ ...facts, deno, v8, leastDeno: LEAST_DENO, target: Deno.build.target });
-  else {
-    const rows: [string, string][] = [
-      ["regrain", facts.version],
-      ["commit", facts.commit ?? "unknown"],
-      ["Deno", `${deno} (V8 ${v8}); ${LEAST_DENO} or newer is needed`],
-      ["system", Deno.build.target],
-      ["libraries", libraries.join(", ")],
-    ];
-    for (const line of layoutPairs(rows)) console.out(line);
-  }
+  const rows: [string, string][] = [
+    ["regrain", facts.version],
+    ["commit", facts.commit ?? "unknown"],
+    ["Deno", `${deno} (V8 ${v8}); ${LEAST_DENO} or newer is needed`],
+    ["system", Deno.build.target],
+    ["libraries", libraries.join(", ")],
+  ];
+  const console = new Console(flags);
+  console.result(
+    { ...facts, deno, v8, leastDeno: LEAST_DENO, target: Deno.build.target },
+    ...layoutPairs(rows),
+  );
   console.flush();
   return 0;
-}
-
-/** The facts of a checkout. What cannot be read is not known: to ask for the version must always work. */
-export function sourceFacts(): BuildFacts {
-  const commit = commitOf("../../.git");
-  return {
-    version: VERSION,
-    ...commit === undefined ? {} : { commit },
-    libraries: { ...librariesIn("../deno.json"), ...librariesIn("../../core-as/deno.json") },
-  };
-}
-
-/** The libraries that are part of the program; the compiler of the kernels is not. */
-function librariesIn(config: string): Record<string, string> {
-  const text = textOf(new URL(config, import.meta.url));
-  if (text === undefined) return {};
-  const imports: Record<string, string> = JSON.parse(text).imports;
-  const named = Object.values(imports).map((each) => /^npm:(@?[^@]+)@([^/]+)$/.exec(each));
-  return Object.fromEntries(
-    named.filter((match) => match !== null && match[1] !== "assemblyscript")
-      .map((match) => [match![1]!, match![2]!]),
-  );
-}
-
-/** What HEAD is, without starting git. In a worktree `.git` is a file that names the folder. */
-function commitOf(git: string): string | undefined {
-  const file = textOf(new URL(git, import.meta.url));
-  const [, elsewhere] = /^gitdir: (.+)$/m.exec(file ?? "") ?? [];
-  const folder = elsewhere === undefined
-    ? new URL(`${git}/`, import.meta.url)
-    : new URL(`file://${elsewhere}/`);
-  const head = textOf(new URL("HEAD", folder))?.trim();
-  const [, ref] = /^ref: (.+)$/.exec(head ?? "") ?? [];
-  if (ref === undefined) return shortCommit(head);
-  const shared = textOf(new URL("commondir", folder))?.trim();
-  const common = shared === undefined ? folder : new URL(`${shared}/`, folder);
-  const packed = textOf(new URL("packed-refs", common));
-  return shortCommit(textOf(new URL(ref, common))?.trim()) ??
-    shortCommit(packed?.split("\n").find((line) => line.endsWith(` ${ref}`)));
-}
-
-function shortCommit(text: string | undefined): string | undefined {
-  return /^[0-9a-f]{40}/.exec(text ?? "")?.[0].slice(0, 12);
-}
-
-function textOf(url: URL): string | undefined {
-  try {
-    return Deno.readTextFileSync(url);
-  } catch (error) {
-    // A folder may be in the place of a file, and the other way about.
-    if (isAbsent(error) || isForbidden(error) || hasErrno(error, "EISDIR")) return undefined;
-    throw error;
-  }
 }

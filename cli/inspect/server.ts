@@ -19,6 +19,19 @@ export interface ServerOptions {
   readonly limits?: AnswerLimits | undefined;
 }
 
+/** What ends a server whose one-time address was used twice. */
+export function reusedError(): RegrainError {
+  return new RegrainError(
+    "ADDRESS_REUSED",
+    "the one-time address was used a second time, and the server has ended: who used it first may be somebody else, " +
+      "and may have read what was served",
+    {
+      hint:
+        "start it again, and open its address once; that browser finds the page again at the address that it shows",
+    },
+  );
+}
+
 /**
  * Starts to serve, until the process ends.
  *

@@ -29,3 +29,30 @@ export function layoutPairs(pairs: readonly (readonly [string, string])[], inden
     indent + line
   );
 }
+
+/** Rows that are laid out together. */
+const PAGE_ROWS = 4096;
+
+/** A table of any length: columns line up within a page, and the whole list never stands in memory. */
+export class PagedTable {
+  private rows: (readonly string[])[];
+
+  constructor(
+    private readonly out: (line: string) => void,
+    head: readonly string[],
+    private readonly aligns: readonly Align[],
+  ) {
+    this.rows = [head];
+  }
+
+  add(row: readonly string[]): void {
+    this.rows.push(row);
+    if (this.rows.length >= PAGE_ROWS) this.end();
+  }
+
+  /** Prints what is left. */
+  end(): void {
+    for (const line of layoutTable(this.rows, this.aligns)) this.out(line);
+    this.rows = [];
+  }
+}

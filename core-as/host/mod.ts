@@ -37,6 +37,7 @@ export * from "./disk/target_size.ts";
 export * from "./disk/link.ts";
 export * from "./disk/open_link.ts";
 export * from "./names.ts";
+export * from "./disk/placed_runs.ts";
 export * from "./disk/plan.ts";
 export { HEAD_BYTES } from "./formats/vmdk/descriptor_text.ts";
 export * from "./printable.ts";
