@@ -47,10 +47,15 @@ export function refusedAddress(address: string, words: AddressWords, forms: stri
 function reasonOf(address: string): string {
   if (datastorePath(address) !== undefined) return "it is written as a path in a vSphere datastore";
   if (isBelowHome(address)) {
-    return "~ is for the shell, which replaces it at the start of a word, not in quotes and not behind a =";
+    return "~ is for the shell, which replaces it at the start of an argument, not in quotes and not behind a =";
   }
+  if (address.startsWith(":")) return "it is written as a remote of rclone";
   const { scheme = "", rest = "" } = schemeOf(address) ?? {};
-  if (scheme === "s3" && rest.startsWith("//")) return "s3:// is followed by the name of a bucket";
+  if (scheme === "s3" && rest.startsWith("//")) {
+    return isHost(rest)
+      ? "s3:// is followed by a bucket, not by a server"
+      : "s3:// is followed by the name of a bucket";
+  }
   if (/^s3[an]?$/i.test(scheme)) return "a bucket is written s3://bucket/prefix";
   if (Object.hasOwn(INSTEAD, scheme.toLowerCase())) return `there is no store for ${scheme}:`;
   if (rest.startsWith("//")) return `there is no store for ${scheme}://`;
@@ -64,6 +69,9 @@ function withoutSecret(address: string): string {
 
 function insteadOf(address: string, words: AddressWords): string | undefined {
   if (isBelowHome(address)) return `the whole path, such as ${fromHome(address)} where a shell reads it`;
+  // `:s3,provider=Minio:bucket` of rclone.
+  if (/^:s3[,:]/i.test(address)) return bucketOf(address.replace(/^:[^:]*:/, ""), words);
+  if (address.startsWith(":")) return mounted("the remote", words);
   const { scheme, rest } = schemeOf(address) ?? {};
   if (datastorePath(address) !== undefined || scheme === undefined || rest === undefined) {
     return mounted("the folder", words);
@@ -78,8 +86,10 @@ type Instead = (rest: string, words: AddressWords) => string | undefined;
 /** By the scheme in small letters, without the colon. */
 const INSTEAD = {
   s3: (rest, words) => {
-    const [, server, path] = /^(https?:\/\/[^/]+)\/(.*)$/i.exec(rest) ?? [];
-    return server === undefined ? bucketOf(rest, words) : bucketOf(path!, words, server);
+    if (/^https?:\/\//i.test(rest)) {
+      return serverOf(rest.replace(/^https?/i, (each) => each.toLowerCase()), words);
+    }
+    return (isHost(rest) ? hostOf(rest, words) : undefined) ?? bucketOf(rest, words);
   },
   s3a: (rest, words) => bucketOf(rest, words),
   s3n: (rest, words) => bucketOf(rest, words),
@@ -115,16 +125,31 @@ function withoutUser(endpoint: string): string {
   return endpoint.replace(/\/\/[^/]*@/, "//");
 }
 
+/** The address of a page: a bucket in the name of a host, or behind a server. */
 function serverOf(url: string, words: AddressWords): string | undefined {
-  const [, bucket, amazon] =
-    /^https?:\/\/([^/]+)\.s3[.-](?:([a-z0-9-]+)\.)?amazonaws\.com(?:\/|$)/.exec(url) ?? [];
-  if (bucket !== undefined) {
-    const prefix = url.replace(/^https?:\/\/[^/]+/, "");
-    const region = amazon === undefined ? "" : ` ${words.flag("--region")} ${amazon}`;
-    return `${bucketOf(bucket + prefix, words) ?? words.address("s3://BUCKET")}${region}`;
+  const [, scheme, host, path = ""] = /^(https?):\/\/([^/]+)\/?(.*)$/.exec(url) ?? [];
+  return host === undefined ? undefined : hostOf(`${host}/${path}`, words, scheme);
+}
+
+/**
+ * `HOST/BUCKET/PREFIX` and `BUCKET.s3.HOST/PREFIX`, as other tools write a bucket of a server of one's own, and of
+ * Amazon's; `undefined` where the first part is no name of a host.
+ */
+function hostOf(rest: string, words: AddressWords, scheme = "https"): string | undefined {
+  const [, host = "", path = ""] = /^\/*([^/]+)(?:\/+(.*))?$/.exec(rest) ?? [];
+  const [, bucket, server = host] = /^(.+?)\.(s3[.-].+)$/.exec(host) ?? [];
+  const named = bucket === undefined ? path : `${bucket}/${path}`;
+  const [, region] = /^s3[.-](?:dualstack\.)?(?:([a-z0-9-]+)\.)?amazonaws\.com$/.exec(server) ?? [];
+  if (server.endsWith("amazonaws.com")) {
+    const place = bucketOf(named, words) ?? words.address("s3://BUCKET");
+    return region === undefined ? place : `${place} ${words.flag("--region")} ${region}`;
   }
-  const [, server, path] = /^(https?:\/\/[^/]+)\/(.+)$/.exec(url) ?? [];
-  return server === undefined ? undefined : bucketOf(path!, words, server);
+  return bucketOf(named, words, `${scheme}://${server}`);
+}
+
+/** What has a port, dots, or is this machine: a bucket may have dots too, but other tools have a host there. */
+function isHost(rest: string): boolean {
+  return /^\/*(?:localhost|[^/]+:\d+|[^/:]+\.[^/:]+)(?:\/|$)/.test(rest);
 }
 
 function local(rest: string, words: AddressWords): string | undefined {

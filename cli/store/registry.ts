@@ -33,7 +33,7 @@ export interface FoundStore extends NamedStore {
  */
 export function findStore(address: string, words: AddressWords = FIRST_STORE): FoundStore {
   const scheme = schemeOf(address, { drives: Deno.build.os === "windows" })?.scheme;
-  const kind = datastorePath(address) === undefined && !isBelowHome(address)
+  const kind = datastorePath(address) === undefined && !isBelowHome(address) && !address.startsWith(":")
     ? KINDS.find((each) => each.scheme === scheme)
     : undefined;
   const named = kind?.find(address);

@@ -21,6 +21,7 @@ const ADDRESSES = [
     "nfs://nas/vms",
     "nbd://nas",
   ],
+  ...["~/backups", "~root/backups", ":s3:bucket/vms", "s3://minio.lan:9000/bucket", "s3:nas:9000/bucket"],
   ...["vsphere://vc/vm", "null:", "repo:web01/disk-0@latest", "[datastore1] vms", "unheard-of:x"],
 ];
 

@@ -429,5 +429,22 @@ testWithPeers(
       const refused = run(packed, ["--version"], { ...at, env: nowhere });
       assert.equal(refused.code, 6, refused.stderr);
       assert.match(refused.stderr, /REGRAIN_UNPACK_DIR/);
+
+      // A copy that was cut, or changed on its way, starts nothing; nor does one that has no file to read from.
+      const { size } = Deno.statSync(packed);
+      const spoilt = Deno.openSync(packed, { write: true });
+      spoilt.seekSync(size - 1000, Deno.SeekMode.Start);
+      spoilt.writeSync(new TextEncoder().encode("spoilt"));
+      spoilt.close();
+      const fresh = { ...at, env: { ...at.env, HOME: `${folder}/fresh`, TMPDIR: `${folder}/fresh` } };
+      for (const cut of [size, size - 2000, size / 2]) {
+        Deno.truncateSync(packed, Math.floor(cut));
+        const { code, stderr } = run(packed, ["--version"], fresh);
+        assert.equal(code, 6, stderr);
+        assert.match(stderr, /it was cut, or changed on its way\nhint: copy it again/);
+      }
+      const piped = run("/bin/sh", ["-c", `/bin/sh < '${packed}'`], fresh);
+      assert.equal(piped.code, 6, piped.stderr);
+      assert.match(piped.stderr, /cannot be run from a pipe/);
     }),
 );

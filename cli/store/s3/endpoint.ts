@@ -34,7 +34,9 @@ function checkedEndpoint(given: string, from: string): string {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) {
     throw new RegrainError("USAGE", `${from} ${JSON.stringify(given)} does not say how to connect`, {
-      hint: `write https://${text}; http://${text} only where the server has no TLS`,
+      hint: /^(["'`]).*\1$/.test(text)
+        ? `without the quotes, which are part of it here: ${text.slice(1, -1)}`
+        : `write https://${text}; http://${text} only where the server has no TLS`,
     });
   }
   const url = URL.parse(text);
@@ -51,7 +53,17 @@ function checkedEndpoint(given: string, from: string): string {
         "AWS_SECRET_ACCESS_KEY or a profile",
     });
   }
-  return text;
+  // A slash too many would stand before the bucket, and means another one to some servers.
+  return text.replace(/\/+$/, "");
+}
+
+/** What to say of a path in the address of a server, when that answers that it knows no such bucket. */
+export function endpointPathHint(endpoint: string | undefined, bucket: string): string | undefined {
+  const { pathname = "/", origin = "" } = endpoint === undefined ? {} : new URL(endpoint);
+  if (pathname === "/") return undefined;
+  return pathname.split("/").includes(bucket)
+    ? `--endpoint is the server without the bucket: ${origin}`
+    : `the path ${pathname} of --endpoint stands before the bucket: is that right for this server?`;
 }
 
 /** True for this machine's own addresses, which no wire leads to. */

@@ -1,10 +1,30 @@
 import assert from "node:assert/strict";
 import { refusalOf } from "../../../test/helpers/refusal.ts";
-import { endpointOf, exposedHost, refuseProxy } from "./endpoint.ts";
+import { endpointOf, endpointPathHint, exposedHost, refuseProxy, type Variables } from "./endpoint.ts";
 
 const of = (variables: Record<string, string>) => (name: string) => variables[name];
 
 const refusal = (fn: () => unknown) => refusalOf("USAGE", fn);
+
+Deno.test("slashes at the end are left out, and quotes of a settings file are told of", () => {
+  const none: Variables = () => undefined;
+  assert.equal(endpointOf("https://nas:9000//", none), "https://nas:9000");
+  assert.equal(endpointOf("https://nas/storage/v1/", none), "https://nas/storage/v1");
+  const { hint } = refusalOf("USAGE", () => endpointOf('"https://nas:9000"', none));
+  assert.equal(hint, "without the quotes, which are part of it here: https://nas:9000");
+});
+
+Deno.test("a path in the address of a server is asked about where there is no such bucket", () => {
+  assert.equal(endpointPathHint("https://nas:9000", "vms"), undefined);
+  assert.equal(
+    endpointPathHint("https://nas/vms", "vms"),
+    "--endpoint is the server without the bucket: https://nas",
+  );
+  assert.match(
+    endpointPathHint("https://nas/storage/v1", "vms")!,
+    /^the path \/storage\/v1 of --endpoint stands before/,
+  );
+});
 
 Deno.test("B13: an endpoint without a scheme is refused with what to write, and blanks around one are cut off", () => {
   for (const text of ["s3.eu-central-1.wasabisys.com", "127.0.0.1:9000", "localhost:9000"]) {

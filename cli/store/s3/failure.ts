@@ -13,6 +13,8 @@ export interface FailurePlace {
   readonly path: string;
   /** `put`, `get`, `list`: what was asked for. */
   readonly operation: string;
+  /** What may be wrong with the address of the server, where it answers that there is no such bucket. */
+  readonly endpointHint?: string | undefined;
   /** The store answered a moment ago: it is restarted, or the line is down, and a backup of hours waits for it. */
   readonly wasReached?: boolean;
 }
@@ -100,6 +102,15 @@ const ELSEWHERE = new Set([
 
 /** The codes under which a server says that it cannot do a thing at all. */
 const UNABLE = new Set(["NotImplemented", "MethodNotAllowed", "XNotImplemented"]);
+
+/** How servers answer where the first part of a path is no bucket that can be. */
+const NO_SUCH_ADDRESS = new Set([
+  "InvalidBucketName",
+  "MethodNotAllowed",
+  "NotFound",
+  "NoSuchKey",
+  "SyntaxError",
+]);
 
 const CREDENTIALS_HINT =
   "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws with --profile";
@@ -228,19 +239,20 @@ function isFull({ status, code }: Facts): boolean {
   return status === 507 || FULL.has(code);
 }
 
-function meaningOf(facts: Facts, { bucket, operation }: FailurePlace): Meaning {
+function meaningOf(facts: Facts, { bucket, operation, endpointHint }: FailurePlace): Meaning {
   const { status, code } = facts;
   if (code === "NoSuchBucket") {
     return {
       code: "STORE_FAILED",
       text: `there is no bucket ${bucket}`,
-      hint: "make it first, or check --endpoint and the name",
+      hint: endpointHint ?? "make it first, or check --endpoint and the name",
     };
   }
   if (isFull(facts)) return { code: "NO_SPACE", text: `the store has no space left (${describe(facts)})` };
   return denialOf(facts) ?? connectionOf(facts) ?? {
     code: "STORE_FAILED",
     text: `${operation} failed: ${describe(facts)}${quoted(facts)}`,
+    ...(endpointHint === undefined || !NO_SUCH_ADDRESS.has(code) ? {} : { hint: endpointHint }),
     ...(status === 301 || ELSEWHERE.has(code) ? { hint: "give the bucket's own region with --region" } : {}),
   };
 }

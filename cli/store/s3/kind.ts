@@ -21,7 +21,9 @@ export interface BucketAddress {
 /** Reads `s3://bucket/prefix`; `undefined` when it is not written so. */
 export function parseBucket(address: string): BucketAddress | undefined {
   const [, bucket = "", prefix = ""] = /^s3:\/\/([^/]*)(?:\/(.*))?$/s.exec(address) ?? [];
-  return isBucketName(bucket) ? { bucket, prefix: prefix.replace(/\/+$/, "") } : undefined;
+  return isBucketName(bucket) && !bucket.endsWith(".amazonaws.com")
+    ? { bucket, prefix: prefix.replace(/\/+$/, "") }
+    : undefined;
 }
 
 export const S3: StoreKind = {

@@ -13,6 +13,7 @@ import { checkKey, keyRule } from "../keys.ts";
 import { DEFAULT_RETRY, persist, type Retry, type RetryPolicy } from "../retry.ts";
 import { type Body, readBody } from "./body.ts";
 import { connect, type Connected, MAX_CONNECTIONS, presetContentHash, type S3Location } from "./client.ts";
+import { endpointOf, endpointPathHint } from "./endpoint.ts";
 import {
   codeOf,
   type Failure,
@@ -356,12 +357,18 @@ export class S3Store implements ObjectStore {
     { key, operation, patienceMs = this.idleMs, forMs = Infinity }: Asking,
     attempt: (signal: AbortSignal, progress: () => void) => Promise<T>,
   ): Promise<T> {
-    const { bucket } = this.options;
+    const { bucket, endpoint } = this.options;
     try {
       return await persist(key, {
         policy: { ...this.policy, forMs: Math.min(forMs, this.policy.forMs) },
         judge: (thrown): Failure =>
-          judge(thrown, { bucket, path: this.pathOf(key), operation, wasReached: this.wasReached }),
+          judge(thrown, {
+            bucket,
+            path: this.pathOf(key),
+            operation,
+            wasReached: this.wasReached,
+            endpointHint: endpointPathHint(endpointOf(endpoint), bucket),
+          }),
         attempt: () =>
           this.gate.run(async () => {
             await this.connected.signIn();
