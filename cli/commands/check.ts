@@ -7,6 +7,7 @@ import {
   openLink,
   surveyLink,
 } from "../../core-as/host/mod.ts";
+import { checkUpkeep } from "../../core-as/host/formats/upkeep.ts";
 import { openingWords } from "../context.ts";
 import { EXIT_DAMAGE } from "../exit_status.ts";
 import { imageOf } from "../places/place.ts";
@@ -57,6 +58,7 @@ async function surveyAll(
       overlaps: true,
       ...(onFinding && { onFinding }),
     });
+    await checkUpkeep(link, (finding) => survey.findings.add(finding));
     report.linkDone(survey);
     surveys.push(survey);
   }

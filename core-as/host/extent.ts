@@ -26,8 +26,8 @@ export interface HeaderShape {
 }
 
 /**
- * How bad something found is. `damage`: the image cannot be read right. `doubt`: it can be read in two ways, and
- * `--force` takes the first. `note`: odd, and harmless as far as the data goes.
+ * How bad something found is. `damage`: the image cannot be read right, or not be written to without harm. `doubt`: it
+ * can be read in two ways, and `--force` takes the first. `note`: odd, and harmless as far as the data goes.
  */
 export type Severity = "damage" | "doubt" | "note";
 

@@ -34,6 +34,7 @@ const EXTENSION = {
   backingFormat: 0xe2792aca,
   featureNames: 0x6803f857,
   dataFile: 0x44415441,
+  bitmaps: 0x23852875,
 } as const;
 const FEATURE_BYTES = 48;
 
@@ -60,9 +61,16 @@ export interface Qcow2Header {
   readonly isExtended: boolean;
   readonly isDirty: boolean;
   readonly isCorrupt: boolean;
+  /** Names of the file's own dirty bitmaps and where they are; they count as used, and are not read. */
+  readonly bitmaps: BitmapPlace | undefined;
   readonly backing:
     | { readonly name: string; readonly format: string | undefined; readonly at: number }
     | undefined;
+}
+
+/** The directory of persistent bitmaps. */
+export interface BitmapPlace extends TablePlace {
+  readonly count: number;
 }
 
 /** The front of a file, as far as the header and its extensions may reach. */
@@ -140,6 +148,8 @@ export async function readQcow2Header(file: Source): Promise<Qcow2Header> {
     isExtended,
     isDirty: has(INCOMPATIBLE.dirty),
     isCorrupt: has(INCOMPATIBLE.corrupt),
+    // Where the bit is not set, somebody who does not know bitmaps has written since.
+    bitmaps: version === 3 && (front.u64(88) & 1n) === 1n ? extensions.bitmaps : undefined,
     backing: backingOf(front, { headerBytes, clusterBytes, format: extensions.backingFormat }),
   };
   requireApart(front, header);
@@ -192,6 +202,7 @@ function capacity(front: Front): number {
 interface Extensions {
   readonly backingFormat: string | undefined;
   readonly dataFile: string | undefined;
+  readonly bitmaps: BitmapPlace | undefined;
   /** Names of incompatible features, by bit. */
   readonly featureNames: ReadonlyMap<number, string>;
 }
@@ -202,6 +213,7 @@ function readExtensions(
 ): Extensions {
   const featureNames = new Map<number, string>();
   let [backingFormat, dataFile]: (string | undefined)[] = [];
+  let bitmaps: BitmapPlace | undefined;
   const nameAt = toSafe(front.u64(8)) ?? Infinity;
   const end = Math.min(nameAt >= headerBytes ? nameAt : clusterBytes, clusterBytes, front.lengthBytes);
   for (let at = headerBytes; at + 8 <= end;) {
@@ -213,10 +225,14 @@ function readExtensions(
     }
     if (type === EXTENSION.backingFormat) backingFormat = textOf(front, from, lengthBytes);
     if (type === EXTENSION.dataFile) dataFile = textOf(front, from, lengthBytes);
+    if (type === EXTENSION.bitmaps && lengthBytes >= 24) {
+      const [size, offset] = [toSafe(front.u64(from + 8)), toSafe(front.u64(from + 16))];
+      bitmaps = { count: front.u32(from), lengthBytes: size ?? Infinity, offsetBytes: offset ?? Infinity };
+    }
     if (type === EXTENSION.featureNames) addFeatureNames(front, { from, lengthBytes }, featureNames);
     at = from + roundUp(lengthBytes, 8);
   }
-  return { backingFormat, dataFile, featureNames };
+  return { backingFormat, dataFile, bitmaps, featureNames };
 }
 
 function addFeatureNames(

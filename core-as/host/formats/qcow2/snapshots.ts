@@ -6,7 +6,7 @@
 import { RegrainError } from "../../errors.ts";
 import type { Finding } from "../../extent.ts";
 import { readBytes, type Source } from "../../source.ts";
-import { plural, roundUp } from "../../units.ts";
+import { plural, roundUp, toSafe } from "../../units.ts";
 import type { Qcow2Header } from "./header.ts";
 
 const ENTRY_BYTES = 40;
@@ -25,7 +25,7 @@ export async function snapshotFindings(file: Source, header: Qcow2Header): Promi
   const names: string[] = [];
   let at = snapshotsOffsetBytes;
   for (let i = 0; i < Math.min(snapshotCount, MAX_NAMED); i++) {
-    const { name, lengthBytes } = await readEntry(file, at);
+    const { name, lengthBytes } = await readSnapshotEntry(file, at);
     names.push(name);
     at += lengthBytes;
   }
@@ -43,7 +43,15 @@ export async function snapshotFindings(file: Source, header: Qcow2Header): Promi
   }];
 }
 
-async function readEntry(file: Source, at: number): Promise<{ name: string; lengthBytes: number }> {
+/** An entry of the table of internal snapshots. */
+export interface SnapshotEntry {
+  readonly name: string;
+  readonly lengthBytes: number;
+  /** Where its L1 table is, as the entry says it. */
+  readonly l1: { readonly offsetBytes: number; readonly entries: number };
+}
+
+export async function readSnapshotEntry(file: Source, at: number): Promise<SnapshotEntry> {
   const fixed = await entryBytes(file, at, ENTRY_BYTES);
   const view = new DataView(fixed.buffer);
   const [idBytes, nameBytes, extraBytes] = [view.getUint16(12), view.getUint16(14), view.getUint32(36)];
@@ -55,7 +63,8 @@ async function readEntry(file: Source, at: number): Promise<{ name: string; leng
   const texts = await entryBytes(file, at + ENTRY_BYTES + extraBytes, idBytes + nameBytes);
   const text = (from: number, to: number) => new TextDecoder().decode(texts.subarray(from, to));
   const name = `${JSON.stringify(text(idBytes, idBytes + nameBytes))}, id ${text(0, idBytes)}`;
-  return { name, lengthBytes: roundUp(ENTRY_BYTES + extraBytes + idBytes + nameBytes, 8) };
+  const l1 = { offsetBytes: toSafe(view.getBigUint64(0)) ?? Infinity, entries: view.getUint32(8) };
+  return { name, l1, lengthBytes: roundUp(ENTRY_BYTES + extraBytes + idBytes + nameBytes, 8) };
 }
 
 async function entryBytes(file: Source, at: number, lengthBytes: number): Promise<Uint8Array<ArrayBuffer>> {

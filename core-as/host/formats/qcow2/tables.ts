@@ -1,5 +1,6 @@
 /**
- * From the L1 table over the L2 tables to clusters, streamed: a page of the first, one of the second at a time.
+ * From the L1 table over the L2 tables to clusters, streamed: a page of the first, one of the second is kept. Any
+ * number of calls may be under way.
  *
  * This module is browser compatible.
  */
@@ -17,6 +18,13 @@ const STEP_TABLES = 64;
 const PAGE_BYTES = 64 * KIB;
 const NO_TABLE = -1;
 const BAD_TABLE = -2;
+
+/** A piece of the L1 table. */
+interface Page {
+  /** Index of its first entry. */
+  readonly first: number;
+  readonly view: DataView;
+}
 
 /** Runs in order; what continues the last becomes part of it. */
 class Runs {
@@ -48,7 +56,7 @@ export class ClusterTables {
   private readonly entriesPerTable: number;
   /** Sectors of the disk that one L2 table covers. */
   private readonly spanSectors: number;
-  private page: { readonly first: number; readonly view: DataView } | undefined;
+  private page: Page | undefined;
   private table: { readonly offsetBytes: number; readonly view: DataView } | undefined;
 
   constructor(private readonly file: Source, private readonly header: Qcow2Header) {
@@ -75,8 +83,8 @@ export class ClusterTables {
       const index = Math.floor(sector / this.spanSectors);
       const first = index * this.spanSectors;
       const to = Math.min(window.to, first + this.spanSectors);
-      if (!this.hasEntry(index)) await this.loadPage(index);
-      const table = this.locate(index, sector === first ? observer : undefined);
+      const page = this.pageWith(index) ?? await this.loadPage(index);
+      const table = this.locate(page, index, sector === first ? observer : undefined);
       if (table < 0) {
         runs.add(sector, to - sector, table === NO_TABLE ? HOLE_PLACE : DAMAGED_PLACE);
         sector = to;
@@ -120,9 +128,9 @@ export class ClusterTables {
 
   private async find(sector: number): Promise<{ table: number; at: number }> {
     const index = Math.floor(sector / this.spanSectors);
-    if (!this.hasEntry(index)) await this.loadPage(index);
+    const page = this.pageWith(index) ?? await this.loadPage(index);
     const within = Math.floor((sector - index * this.spanSectors) / this.clusterSectors);
-    return { table: this.locate(index, undefined), at: within * this.entryBytes };
+    return { table: this.locate(page, index, undefined), at: within * this.entryBytes };
   }
 
   /** Lists the clusters of a table up to `to`; returns the sector reached. */
@@ -178,22 +186,24 @@ export class ClusterTables {
     };
   }
 
-  private hasEntry(index: number): boolean {
+  /** The page that is kept, if it has an entry. */
+  private pageWith(index: number): Page | undefined {
     const { page } = this;
-    return page !== undefined && index >= page.first && (index - page.first) * 8 < page.view.byteLength;
+    const has = page !== undefined && index >= page.first && (index - page.first) * 8 < page.view.byteLength;
+    return has ? page : undefined;
   }
 
-  private async loadPage(index: number): Promise<void> {
+  /** Reads a page and keeps it. Others may replace it before the caller goes on, so it is handed back too. */
+  private async loadPage(index: number): Promise<Page> {
     const perPage = PAGE_BYTES / 8;
     const first = index - index % perPage;
     const lengthBytes = Math.min(perPage, this.header.l1Entries - first) * 8;
     const bytes = await readBytes(this.file, this.header.l1.offsetBytes + first * 8, lengthBytes);
-    this.page = { first, view: new DataView(bytes.buffer) };
+    return this.page = { first, view: new DataView(bytes.buffer) };
   }
 
   /** Byte of the L2 table that an entry names, {@link NO_TABLE}, or {@link BAD_TABLE}, which is a finding. */
-  private locate(index: number, observer: Observer | undefined): number {
-    const { first, view } = this.page!;
+  private locate({ first, view }: Page, index: number, observer: Observer | undefined): number {
     const [high, low] = [view.getUint32((index - first) * 8), view.getUint32((index - first) * 8 + 4)];
     if (high === 0 && low === 0) return NO_TABLE;
     const offsetBytes = (high & 0xffffff) * 2 ** 32 + low;
@@ -218,7 +228,8 @@ export class ClusterTables {
   private async load(offsetBytes: number): Promise<DataView> {
     if (this.table?.offsetBytes === offsetBytes) return this.table.view;
     const { buffer } = await readBytes(this.file, offsetBytes, this.header.clusterBytes);
-    this.table = { offsetBytes, view: new DataView(buffer) };
-    return this.table.view;
+    const view = new DataView(buffer);
+    this.table = { offsetBytes, view };
+    return view;
   }
 }
