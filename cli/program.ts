@@ -18,6 +18,7 @@ import {
   withSafeguards,
 } from "./program/flags.ts";
 import { arrangeHelp, helpCommand } from "./program/help.ts";
+import { syncCommand } from "./program/sync.ts";
 import { VERSION, VERSION_DATE } from "./version.ts";
 
 const SIZES = "Sizes and offsets are bytes; 64K, 1M, 2G mean powers of 1024.";
@@ -57,6 +58,7 @@ const DISK_COMMANDS: CommandTable = {
   compare: compareCommand,
   inspect: inspectCommand,
   apply: applyCommand,
+  sync: syncCommand,
 };
 
 /** The name of none. */

@@ -16,7 +16,7 @@ interface Asks {
 }
 
 export class FileWatch {
-  constructor(private readonly before: Seen, private readonly ask: Asks) {}
+  constructor(private before: Seen, private readonly ask: Asks) {}
 
   /**
    * How the open file was changed. Only its own size and time count: a file that was put in its place does no harm to
@@ -29,6 +29,11 @@ export class FileWatch {
       return `it had ${this.before.sizeBytes} bytes, and has ${now.sizeBytes} now`;
     }
     return now.modifiedNs === this.before.modifiedNs ? undefined : "it was written to";
+  }
+
+  /** To be called by whoever gives the file another size. */
+  resized(sizeBytes: number): void {
+    this.before = { ...this.before, sizeBytes };
   }
 
   /** Why what was written into the open file is not what its name leads to. */

@@ -69,12 +69,12 @@ export interface OpenFile {
 }
 
 /** What is looked at again later. */
-type Watch = Pick<FileWatch, "changed" | "displaced">;
+type Watch = Pick<FileWatch, "changed" | "displaced"> & Partial<Pick<FileWatch, "resized">>;
 
 /** A file or device that is open for reading. */
 export class LinuxSource implements LocalSource {
   readonly path: string;
-  readonly sizeBytes: number;
+  protected size: number;
   readonly identity: Identity;
   readonly isDevice: boolean;
   protected readonly watch: Watch | undefined;
@@ -91,12 +91,16 @@ export class LinuxSource implements LocalSource {
     this.libc = libc;
     this.fd = file.fd;
     this.path = file.path;
-    this.sizeBytes = file.sizeBytes;
+    this.size = file.sizeBytes;
     this.identity = file.identity;
     this.isDevice = file.kind === "device";
     this.watch = file.watch;
     this.#mountedFor = file.mountedFor;
     if (file.kind === "file") this.runs = (fromBytes, toBytes) => this.#runs(fromBytes, toBytes);
+  }
+
+  get sizeBytes(): number {
+    return this.size;
   }
 
   read(batch: Batch, buffer: Uint8Array): void {
@@ -298,6 +302,14 @@ export class LinuxTarget extends LinuxSource implements LocalTarget {
     if (this.isDevice) return;
     const wholeFile = () => this.libc.fcntl(this.fd, F_OFD_SETLK, WRITE_LOCK_WHOLE_FILE);
     this.#claim(wholeFile, { force: options.force, held: heldByAnother });
+  }
+
+  resize(sizeBytes: number): void {
+    if (untilDone(this.libc, () => this.libc.ftruncate(this.fd, BigInt(sizeBytes))) < 0) {
+      throw this.failure("write", Math.min(sizeBytes, this.sizeBytes));
+    }
+    this.size = sizeBytes;
+    this.watch?.resized?.(sizeBytes);
   }
 
   setMode(mode: number): void {

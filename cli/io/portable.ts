@@ -64,7 +64,7 @@ interface OpenFile {
 
 class PortableSource implements LocalSource {
   readonly path: string;
-  readonly sizeBytes: number;
+  protected size: number;
   readonly identity: Identity;
   readonly isDevice: boolean;
   protected readonly watch: FileWatch | undefined;
@@ -74,10 +74,14 @@ class PortableSource implements LocalSource {
   constructor(open: OpenFile) {
     this.file = open.file;
     this.path = open.path;
-    this.sizeBytes = open.sizeBytes;
+    this.size = open.sizeBytes;
     this.identity = open.identity;
     this.isDevice = open.kind === "device";
     this.watch = open.watch;
+  }
+
+  get sizeBytes(): number {
+    return this.size;
   }
 
   read(batch: Batch, buffer: Uint8Array): void {
@@ -143,6 +147,12 @@ class PortableTarget extends PortableSource implements LocalTarget {
       () => this.file.tryLockSync(true),
     );
     if (!isOurs) throw heldByRun(this.path);
+  }
+
+  resize(sizeBytes: number): void {
+    translating({ operation: "write", path: this.path }, () => this.file.truncateSync(sizeBytes));
+    this.size = sizeBytes;
+    this.watch?.resized(sizeBytes);
   }
 
   setMode(mode: number): void {

@@ -34,6 +34,12 @@ export type LocalTarget = Target & {
   readonly fallbacks: readonly string[];
   /** Gives a file exactly these rights, whatever the umask. @throws {RegrainError} `PERMISSION`, `TARGET_CHANGED`. */
   setMode(mode: number): void;
+  /**
+   * Gives a file another size; what is new reads as zeros, and is a hole.
+   *
+   * @throws {RegrainError} `NO_SPACE`, `WRITE_FAILED`, `PERMISSION`; it has the size it had then.
+   */
+  resize(sizeBytes: number): void;
 };
 
 export interface TargetOptions {

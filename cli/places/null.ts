@@ -6,6 +6,7 @@ import {
   type Batch,
   ONE_AT_A_TIME,
   RegrainError,
+  type Run,
   type Target,
   type TargetMedium,
 } from "../../core-as/host/mod.ts";
@@ -51,6 +52,11 @@ class NullTarget implements Target {
   readonly zerosWrittenBytes = 0;
 
   constructor(readonly sizeBytes: number) {}
+
+  /** There is nothing in it to look at. */
+  runs(fromBytes: number, toBytes: number): Run[] {
+    return [{ start: fromBytes, length: toBytes - fromBytes, kind: "zero" }];
+  }
 
   read(batch: Batch, buffer: Uint8Array): void {
     for (let i = 0; i < batch.count; i++) {

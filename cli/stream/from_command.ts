@@ -14,9 +14,14 @@ const FLAG = "--from-command";
 
 /**
  * @param command As the user wrote it.
+ * @param consequence What it means that the command failed.
  * @throws {RegrainError} `PERMISSION`, `OPEN_FAILED` when it cannot be started.
  */
-export function openCommand(command: string, relay: Relay): CommandStream {
+export function openCommand(
+  command: string,
+  relay: Relay,
+  consequence = "nothing is stored",
+): CommandStream {
   const child = start(command);
   // Looked at when the output has ended, and not while nobody waits for it.
   const relayed = Promise.allSettled([relay(child.stderr, child.status)]);
@@ -43,7 +48,7 @@ export function openCommand(command: string, relay: Relay): CommandStream {
       hasEnded = true;
       if (code === 0 && signal === null) return;
       const how = signal === null ? `ended with exit status ${code}` : `was ended by ${signal}`;
-      throw new RegrainError("READ_FAILED", `the command of ${FLAG} ${how}, and nothing is stored`, {
+      throw new RegrainError("READ_FAILED", `the command of ${FLAG} ${how}, and ${consequence}`, {
         path: command,
       });
     },

@@ -56,7 +56,7 @@ export async function targetForm(
     return "vmdk";
   }
   // Making it larger would only destroy it, so nothing else is said of it, and no flag helps.
-  if (textBytes !== undefined && textBytes < request.sizeBytes) throw textFile(known, textBytes);
+  if (textBytes !== undefined && textBytes < request.sizeBytes) throw textFile(known, textBytes, use);
   if (format === "vmdk") {
     if (said === "vmdk") throw noDescriptor(known, use);
     if (!request.force) throw noVmdkInside(known, use);
@@ -75,15 +75,16 @@ export async function judgedTargetForm(path: string, tools: Tools): Promise<Imag
 }
 
 /** Refuses to make a raw file by a name that says another format: nobody would read it as what it is. */
-export function refuseVmdkName(path: string, context: Context): void {
+export function refuseVmdkName(path: string, context: Context, { formatFlag, makes }: TargetUse): void {
   const format = decideFormat({ path }, "image", context.format);
   if (format === "raw") return;
   const message = context.format === format
-    ? `--create makes a raw file, and --format ${format} asks for another`
-    : `--create makes a raw file, and the name says that it is a ${format === "vmdk" ? "VMDK" : format}`;
+    ? `${makes} makes a raw file, and ${formatFlag} ${format} asks for another`
+    : `${makes} makes a raw file, and the name says that it is a ${format === "vmdk" ? "VMDK" : format}`;
   throw new RegrainError("TARGET_UNSUITABLE", message, {
     path,
-    hint: `a name such as ${path.replace(/\.\w+$/, "")}.img; or --format raw, with which it must be named ` +
+    hint:
+      `a name such as ${path.replace(/\.\w+$/, "")}.img; or ${formatFlag} raw, with which it must be named ` +
       "for as long as it is called so",
   });
 }
@@ -105,12 +106,12 @@ async function look(path: string, { io, context }: Tools): Promise<SeenTarget> {
   }
 }
 
-function textFile({ path, seen }: SeenTarget, textBytes: number): RegrainError {
+function textFile({ path, seen }: SeenTarget, textBytes: number, { formatFlag }: TargetUse): RegrainError {
   const what = seen.kind === "descriptor" ? "a VMDK descriptor" : "a text file";
   return new RegrainError("TARGET_UNSUITABLE", `it is ${what} of ${textBytes} bytes, and no disk`, {
     path,
     hint: seen.kind === "descriptor"
-      ? "--format vmdk writes the flat file that it names; or give a raw image or a block device"
+      ? `${formatFlag} vmdk writes the flat file that it names; or give a raw image or a block device`
       : "give a raw image, a block device, or the descriptor of a flat VMDK",
   });
 }
@@ -119,7 +120,7 @@ function looksOtherwise(
   { path, seen }: SeenTarget,
   { looks, use }: { looks: string; use: TargetUse },
 ): RegrainError {
-  const isDescriptor = seen.kind === "descriptor" ? "if it is a descriptor: --format vmdk; " : "";
+  const isDescriptor = seen.kind === "descriptor" ? `if it is a descriptor: ${use.formatFlag} vmdk; ` : "";
   return new RegrainError(
     "TARGET_UNSUITABLE",
     `it looks like ${looks}, and writing disk sectors into it would destroy it`,
@@ -129,7 +130,7 @@ function looksOtherwise(
         `${use.accepts}; ${isDescriptor}${
           asView(path, looks)
         }if it is a raw disk that only happens to start so, or whose guest wrote ` +
-        "that: --format raw (or --force); if it is not, it is lost then",
+        `that: ${use.formatFlag} raw (or --force); if it is not, it is lost then`,
     },
   );
 }
@@ -150,7 +151,7 @@ function noVmdkInside({ path, seen }: SeenTarget, use: TargetUse): RegrainError 
   return new RegrainError("TARGET_UNSUITABLE", message, {
     path,
     hint:
-      `${use.accepts}; if it is a flat disk, sector by sector: --format raw; if it is not, it is lost then`,
+      `${use.accepts}; if it is a flat disk, sector by sector: ${use.formatFlag} raw; if it is not, it is lost then`,
   });
 }
 

@@ -81,7 +81,9 @@ export async function fingerprintPlan(disk: Disk, io: Io): Promise<string> {
   const { createHash } = await import("node:crypto");
   const hash = createHash("sha256");
   for (const file of new Set(disk.links.flatMap((link) => link.files))) {
-    hash.update(`${file.sizeBytes} ${io.modifiedMs(file.path) ?? 0}\n`);
+    // What is no file of this machine, as a snapshot, has a name that stands for its content.
+    const known = "identity" in file ? io.modifiedMs(file.path) ?? 0 : file.path;
+    hash.update(`${file.sizeBytes} ${known}\n`);
   }
   for await (const { list } of disk.walk(STRICT)) {
     for (let i = 0; i < list.count; i++) {
@@ -292,7 +294,7 @@ function afterOtherPlan(path: string, state: JournalState, { operation, target }
 }): string {
   const { ofThatRun } = spoken(operation);
   const back = wayBack(path, state, target);
-  if (operation === "restore") return `resume with ${ofThatRun}; before another is restored, ${back}`;
+  if (operation !== "apply") return `resume with ${ofThatRun}; before another is written, ${back}`;
   return `resume with ${ofThatRun}; before others are applied, ${back}; if they are the same, copied again, ` +
     `remove ${path} and run again without --resume`;
 }
@@ -429,7 +431,7 @@ function isJournal(state: unknown): state is JournalState {
   if (typeof state !== "object" || state === null) return false;
   const fields = state as Record<string, unknown>;
   const { version, operation, plan, targetBytes, doneBytes, tail, changed, undo } = fields;
-  if (operation !== undefined && operation !== "apply" && operation !== "restore") return false;
+  if (![undefined, "apply", "restore", "sync"].includes(operation as string | undefined)) return false;
   const isCommon = typeof plan === "string" && isCount(targetBytes) && isCount(doneBytes) &&
     (tail === null || isTail(tail, targetBytes as number));
   // The first version knew nothing of what follows; it is known, so that it is not taken for another file.

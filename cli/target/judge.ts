@@ -16,7 +16,7 @@ import {
 } from "../../core-as/host/mod.ts";
 import { type FileStatus, type Identity, type Io, sameStorage } from "../io/mod.ts";
 import { targetForm } from "./form.ts";
-import type { Intended, JudgedRequest, TargetTools, TargetUse } from "./request.ts";
+import type { Intended, JudgedRequest, ResizeWish, TargetTools, TargetUse } from "./request.ts";
 
 /** A target, and what the system knows each of its files by. */
 export interface OpenedTarget {
@@ -41,6 +41,7 @@ export async function openJudged<T extends OpenedTarget>(
   const opened = await open(form);
   try {
     requireNoInput(opened.identities, { path, ...intended, use }, tools.io);
+    if (intended.resize && resized(opened.target, { ...intended, resize: intended.resize })) return opened;
     requireFit(opened.target, {
       sizeBytes: intended.sizeBytes,
       force,
@@ -51,6 +52,35 @@ export async function openJudged<T extends OpenedTarget>(
     opened.target.close();
     throw error;
   }
+}
+
+/**
+ * Gives a raw file the size of the disk, where that is meant.
+ *
+ * @returns true when it has that size, or would have it.
+ * @throws {RegrainError} `SIZE_MISMATCH`; `NO_SPACE`, `WRITE_FAILED`, `PERMISSION`.
+ */
+function resized(
+  target: Target & { resize?(sizeBytes: number): void },
+  { sizeBytes, resize: { truncate, dryRun, keepsSize } }: Intended & { resize: ResizeWish },
+): boolean {
+  if (target.resize === undefined || target.isDevice || target.sizeBytes === sizeBytes) return false;
+  const { path } = target;
+  const sizes = `the target has ${target.sizeBytes} bytes, the disk ${sizeBytes}`;
+  if (target.sizeBytes > sizeBytes && !truncate) {
+    throw new RegrainError("SIZE_MISMATCH", `${sizes}: is it the right target?`, {
+      path,
+      hint: "--truncate cuts it to the size of the disk, and what is behind that is lost",
+    });
+  }
+  if (keepsSize !== undefined) {
+    throw new RegrainError("SIZE_MISMATCH", `${sizes}, and ${keepsSize} cannot bring the old size back`, {
+      path,
+      hint: `truncate -s ${sizeBytes} ${quotePath(path)} first, or leave ${keepsSize} out`,
+    });
+  }
+  if (!dryRun) target.resize(sizeBytes);
+  return true;
 }
 
 function requireFit(

@@ -39,7 +39,7 @@ import {
   requireOutside,
 } from "./judge.ts";
 import { MadeTarget } from "./made_target.ts";
-import type { TargetUse } from "./request.ts";
+import type { ResizeWish, TargetUse } from "./request.ts";
 import { requireRewritable } from "./rewritable.ts";
 
 /** What the user says of the target. */
@@ -85,6 +85,8 @@ export interface WriteIntent {
   readonly replacement?: { readonly cid: string | undefined };
   /** The repository that is read: nothing is written into it. */
   readonly repository?: string;
+  /** Whether a raw file of another size gets that size. */
+  readonly resize?: ResizeWish;
 }
 
 /**
@@ -149,7 +151,7 @@ function createTarget(
     });
   }
   if (leadsNowhere(request.target, io)) throw danglingLink(request.target);
-  refuseVmdkName(request.target, context);
+  refuseVmdkName(request.target, context, intent.use);
   requireFolderFor(request.target, io);
   if (request.dryRun) {
     requireMakeable(request.target, io);

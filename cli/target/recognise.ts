@@ -216,7 +216,9 @@ function notRecognised({ source, undo }: PreparedDiff, obstacle: string): Regrai
       hint: `it takes back only what the ${spoken(operation).run} overwrote; if a VM ran on this disk, ` +
         (operation === "apply"
           ? "start the source VM, which is untouched, or copy the base again"
-          : "restore a snapshot onto it once more") +
+          : operation === "restore"
+          ? "restore a snapshot onto it once more"
+          : "sync it once more") +
         "; --force takes it back all the same, and leaves a mix of both where anything else wrote to the disk",
     },
   );

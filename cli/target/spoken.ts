@@ -1,7 +1,7 @@
 /** How messages speak of a run that keeps an undo file or a journal: what it is, and what it writes. */
 
 /** The commands that keep them. */
-export type GuardedOperation = "apply" | "restore";
+export type GuardedOperation = "apply" | "restore" | "sync";
 
 interface Spoken {
   /** The run that did it. */
@@ -39,6 +39,16 @@ const SPOKEN: Record<GuardedOperation, Spoken> = {
     differs: "the snapshot, or the delta over it, is not that of the interrupted run",
     same: "this snapshot",
     ofThatRun: "the snapshot of that run, and its delta",
+    anew: "run without --resume, which compares all of the target",
+  },
+  sync: {
+    run: "sync",
+    other: "a sync of another source",
+    pronoun: "it",
+    own: "its own source",
+    differs: "the source is not that of the interrupted run, or was changed since",
+    same: "this source",
+    ofThatRun: "the source of that run",
     anew: "run without --resume, which compares all of the target",
   },
 };

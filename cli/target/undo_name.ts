@@ -61,7 +61,7 @@ const LETTERS = {
   returning: "r",
   returned: "t",
 } as const satisfies Record<UndoState, string>;
-const FLAG = { ordered: 1, cid: 2, longContentId: 4, restore: 8 } as const;
+const FLAG = { ordered: 1, cid: 2, longContentId: 4, restore: 8, sync: 16 } as const;
 const PLACE_BYTES = 6;
 const HASH_BYTES = 4;
 const FIXED_BYTES = 44;
@@ -82,7 +82,7 @@ export function undoName(ids: Omit<UndoIds, "version">): string {
   payload.set(bytesOf(ids.id), 8);
   payload[12] = (ids.isOrdered ? FLAG.ordered : 0) + (base ? FLAG.cid : 0) +
     (base?.longContentId === undefined ? 0 : FLAG.longContentId) +
-    (ids.operation === "restore" ? FLAG.restore : 0);
+    (ids.operation === "apply" ? 0 : FLAG[ids.operation]);
   view.setUint32(13, base?.cid ?? 0);
   if (base?.longContentId !== undefined) payload.set(bytesOf(base.longContentId), 17);
   payload.set(bytesOf(ids.blocksHash), 33);
@@ -96,6 +96,11 @@ export function undoName(ids: Omit<UndoIds, "version">): string {
     at += HASH_BYTES;
   }
   return `${PREFIX}${LETTERS[ids.state]}-${textOf(payload)}`;
+}
+
+function operationOf(flags: number): GuardedOperation {
+  if ((flags & FLAG.restore) !== 0) return "restore";
+  return (flags & FLAG.sync) === 0 ? "apply" : "sync";
 }
 
 /** Reads the ids of an undo file; `undefined` when the name is that of another kind of rbd-diff. */
@@ -124,7 +129,7 @@ export function parseUndoName(name: string | undefined): UndoIds | undefined {
   return {
     version: 2,
     state,
-    operation: (payload[12]! & FLAG.restore) === 0 ? "apply" : "restore",
+    operation: operationOf(payload[12]!),
     plan: hexOf(payload.subarray(0, 8)),
     id: hexOf(payload.subarray(8, 12)),
     isOrdered: (payload[12]! & FLAG.ordered) !== 0,

@@ -39,6 +39,7 @@ export * from "./disk/open_link.ts";
 export * from "./names.ts";
 export * from "./disk/placed_runs.ts";
 export * from "./disk/plan.ts";
+export { readAtOnce } from "./disk/read_at_once.ts";
 export { HEAD_BYTES } from "./formats/vmdk/descriptor_text.ts";
 export * from "./printable.ts";
 export { findDescriptorBeside } from "./formats/vmdk/descriptor_file.ts";

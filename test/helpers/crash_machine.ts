@@ -202,6 +202,9 @@ export class CrashMachine {
       fallbacks: [],
       // Nobody else is on this machine.
       setMode: () => {},
+      resize: () => {
+        throw new Error("files of this machine keep their size");
+      },
       read: (batch: Batch, buffer: Uint8Array) => memorySource(path, file.bytes).read(batch, buffer),
       medium: { preferredBytes: MIB, inFlight: this.inFlight, granularityBytes: 4096, holesAreFree: true },
       write: async (batch: Batch, buffer: Uint8Array) => {

@@ -71,6 +71,8 @@ const ARGUMENTS: readonly Argument[] = [
     not: ["-", "repo:web01/disk-0@latest"],
   },
   { line: ["apply", "-", "NAME"], forms: "a path or null:", not: ["-", "repo:web01/disk-0@latest"] },
+  { line: ["sync", "NAME", "vm.img"], forms: "a path, - or repo:VM/DISK@latest", not: ["null:"] },
+  { line: ["sync", "vm.img", "NAME"], forms: "a path or null:", not: ["-", "repo:web01/disk-0@latest"] },
   {
     line: ["backup", "NAME", "--name", "web01/disk-0", "--repo", "repo"],
     forms: "a path, - or repo:VM/DISK@latest",
