@@ -37,6 +37,7 @@ const PARTS = [
   ["apply", /^cli\/apply\//],
   ["sync", /^cli\/sync\//],
   ["store-flags", /^cli\/store\/(?:[a-z0-9_]+\/)?flags\.ts$/],
+  ["restore", /^cli\/backup\/restore\//],
   ["capability", /^cli\/[a-z_]+\//],
   ["page", /^inspector-web\/dist\/inspector(-repository)?\.html$/],
   ["inspector-build", /^inspector-web\/(build|base85)\.ts$/],
@@ -55,6 +56,7 @@ const CAPABILITIES = [
   "sync",
   "lanes",
   "store-flags",
+  "restore",
   "capability",
 ] as const;
 
@@ -72,7 +74,18 @@ const ARROWS: Record<Part, readonly Part[]> = {
   apply: [...HOST, "deno-errors", "io", "stream", "places", "target", "lanes"],
   sync: [...HOST, "io", "places", "target"],
   "store-flags": [],
-  capability: [...HOST, "deno-errors", "store-flags", "io", "stream", "child", "environment", "lanes"],
+  capability: [
+    ...HOST,
+    "deno-errors",
+    "store-flags",
+    "io",
+    "stream",
+    "child",
+    "environment",
+    "lanes",
+    "restore",
+  ],
+  restore: [...HOST, "deno-errors", "io", "child", "lanes", "places", "target", "capability"],
   lanes: [...HOST],
   workers: [...HOST, ...CAPABILITIES, "context"],
   context: [...HOST, "kernels", "io"],
@@ -122,7 +135,7 @@ const SHELVES: Record<string, readonly string[]> = {
   make: ["signs", "snapshots"],
   collect: ["signs", "snapshots"],
   keep: ["signs", "snapshots"],
-  restore: [],
+  restore: ["snapshots"],
   verify: ["signs", "snapshots", "keep", "restore"],
   seed: ["make"],
 };
@@ -173,6 +186,7 @@ const PACKAGES: Partial<Record<Part, RegExp>> = {
   apply: /^node:/,
   ship: /^node:/,
   capability: /^node:|^@/,
+  restore: /^node:/,
   context: /^node:/,
   commands: /^node:/,
   program: /^@commander-js\/extra-typings$/,
@@ -295,7 +309,8 @@ function violation(from: string, to: string): string | undefined {
 
 /** Capabilities without a name of their own above do not import each other. */
 function sameCapability(from: string, to: string): boolean {
-  if (partOf(from) !== "capability" || partOf(to) !== "capability") return true;
+  const isCapability = (path: string) => ["capability", "restore"].includes(partOf(path)!);
+  if (!isCapability(from) || !isCapability(to)) return true;
   return dirname(from).startsWith(to.split("/").slice(0, 2).join("/"));
 }
 
@@ -397,6 +412,8 @@ Deno.test("the rules of imports refuse what they should", () => {
     ["cli/backup/x.ts", "cli/backup/make/y.ts"],
     ["cli/backup/signs/x.ts", "cli/backup/make/y.ts"],
     ["cli/backup/verify/x.ts", "cli/backup/make/y.ts"],
+    ["cli/backup/make/x.ts", "cli/target/judge.ts"],
+    ["cli/watch/x.ts", "cli/backup/restore/y.ts"],
     ["cli/backup/elsewhere/x.ts", "cli/backup/y.ts"],
     ["cli/places/x.ts", "cli/target/judge.ts"],
     ["cli/places/x.ts", "cli/backup/y.ts"],
@@ -445,6 +462,7 @@ Deno.test("the rules of imports refuse what they should", () => {
     ["cli/apply/x.ts", "cli/io/mod.ts"],
     ["cli/apply/x.ts", "cli/target/judge.ts"],
     ["cli/sync/x.ts", "cli/sync/y.ts"],
+    ["cli/backup/restore/x.ts", "cli/target/judge.ts"],
     ["cli/backup/make/x.ts", "cli/backup/y.ts"],
     ["cli/backup/verify/x.ts", "cli/backup/restore/y.ts"],
     ["cli/commands/x.ts", "cli/backup/make/y.ts"],

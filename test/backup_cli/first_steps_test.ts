@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { RegrainError } from "../../core-as/host/errors.ts";
-import { withHint } from "../../cli/commands/restore_damage.ts";
+import { withHint } from "../../cli/backup/restore/unfinished.ts";
 import { caseNamed, writeCase } from "../../fixtures/mod.ts";
 import { regrainCommand, regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { withTempDir } from "../helpers/peers.ts";

@@ -5,7 +5,7 @@ import { MIB } from "../../core-as/host/units.ts";
 import { expire, Intent } from "../../cli/backup/signs/intents.ts";
 import { describeActive, runningBackups } from "../../cli/backup/signs/active.ts";
 import { collectGarbage } from "../../cli/backup/collect/gc.ts";
-import { backupLine } from "../../cli/commands/repo_active.ts";
+import { backupLine } from "../../cli/report/active_backups.ts";
 import { regrainCommand } from "../helpers/cli.ts";
 import { MemoryStore } from "../helpers/memory_store.ts";
 import { withTempDir } from "../helpers/peers.ts";

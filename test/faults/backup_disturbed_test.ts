@@ -56,8 +56,9 @@ async function disturbed(
     using origin = await openOrigin(image, { flags: all, session, repository, report });
     Deno.utimeSync(written, 1e9, 1e9 + 1);
     const watch = { phase: () => {}, learn: () => {} };
-    report.done(await backUpWithProgress(repository, { origin, flags: all, console, watch, report }));
-    return statusOf(origin);
+    const result = await backUpWithProgress(repository, { origin, flags: all, console, watch, report });
+    report.done(result);
+    return statusOf(origin, result);
   } finally {
     repository.close();
   }

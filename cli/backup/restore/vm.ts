@@ -1,12 +1,11 @@
-/** `regrain restore VM@WHICH DIR/`: every disk of a VM, and the files that describe it, into one folder. */
-import { plural, quoteWord, RegrainError } from "../../core-as/host/mod.ts";
-import { type Snapshot, snapshotKey, type VmSnapshot } from "../../core-as/host/repo/mod.ts";
-import type { Repository } from "../backup/repository.ts";
-import { listVms } from "../backup/snapshots/vms.ts";
-import type { RestoreFormat } from "./restore_format.ts";
-import type { Session } from "../session/session.ts";
-import { hasErrno } from "../deno_errors.ts";
-import { translated, unlessAbsent } from "../io/mod.ts";
+/** A restore of a VM: every disk of it, and the files that describe it, into one folder. */
+import { quoteWord, RegrainError } from "../../../core-as/host/mod.ts";
+import { type Snapshot, snapshotKey, type VmSnapshot } from "../../../core-as/host/repo/mod.ts";
+import type { Repository } from "../repository.ts";
+import { listVms } from "../snapshots/vms.ts";
+import type { RestoreFormat } from "./format.ts";
+import { hasErrno } from "../../deno_errors.ts";
+import { type Io, translated, unlessAbsent } from "../../io/mod.ts";
 
 /**
  * True for `DIR/` where there are backups of a VM of that name.
@@ -29,12 +28,22 @@ interface VmRestore {
   readonly folder: string;
   readonly force: boolean;
   readonly format: RestoreFormat | undefined;
-  readonly session: Session;
+  readonly io: Io;
   restoreDisk(snapshot: Snapshot, path: string): Promise<void>;
 }
 
-export async function restoreVm(repository: Repository, vm: VmSnapshot, work: VmRestore): Promise<void> {
-  const { folder, session: { console, io } } = work;
+/** Names of what was written. */
+export interface RestoredVm {
+  readonly disks: readonly string[];
+  readonly configs: readonly string[];
+}
+
+export async function restoreVm(
+  repository: Repository,
+  vm: VmSnapshot,
+  work: VmRestore,
+): Promise<RestoredVm> {
+  const { folder, io } = work;
   // Read first: of a VM that is not whole nothing is written.
   const disks: { snapshot: Snapshot; path: string }[] = [];
   for (const { label, source, id, root } of vm.disks) {
@@ -63,22 +72,7 @@ export async function restoreVm(repository: Repository, vm: VmSnapshot, work: Vm
     }
   }
   for (const { path, base64 } of configs) io.replaceFile(path, Uint8Array.fromBase64(base64), 0o600);
-  if (console.json) {
-    console.outJson({
-      type: "vm",
-      id: vm.id,
-      name: vm.source.name,
-      target: folder,
-      disks: disks.map(({ path }) => path),
-      configs: configs.map(({ path }) => path),
-    });
-    return;
-  }
-  console.out(
-    `${folder}: ${vm.source.name}@${vm.id}, ${plural(disks.length, "disk")}, ${
-      plural(configs.length, "other file")
-    }`,
-  );
+  return { disks: disks.map(({ path }) => path), configs: configs.map(({ path }) => path) };
 }
 
 function makeFolder(path: string): void {

@@ -1,7 +1,6 @@
-/** What `regrain restore` says of damage: how the rest is had, and what is zeros then. */
-import { RegrainError } from "../../core-as/host/mod.ts";
-import { isDamage } from "../backup/places.ts";
-import type { DamagedStretch } from "../backup/restore/salvage.ts";
+/** What is said of a restore that did not end: how the rest is had, and where what was written so far stands. */
+import { RegrainError } from "../../../core-as/host/mod.ts";
+import { isDamage } from "../places.ts";
 
 /**
  * Adds to an error what can be done about it, and where what was written so far stands.
@@ -31,11 +30,4 @@ export function withHint(
         ? `the same command ${journal === undefined ? "again" : "with --resume"} completes it`
         : `the same command again carries on with ${part}, which was begun`),
   );
-}
-
-/** Gathers what is damaged, where the flag says that it may be zeros. */
-export function onDamagedOf(
-  { flags, damaged }: { flags: { damaged?: "zeros" | undefined }; damaged: DamagedStretch[] },
-): ((stretch: DamagedStretch) => void) | undefined {
-  return flags.damaged === undefined ? undefined : (stretch) => damaged.push(stretch);
 }

@@ -1,7 +1,7 @@
-/** Where `regrain restore` writes to, and what is known to stand there; what cannot be a target is refused first. */
-import { formatSize, RegrainError } from "../../core-as/host/mod.ts";
-import type { Snapshot } from "../../core-as/host/repo/mod.ts";
-import type { TargetContent } from "../backup/restore/restore.ts";
+/** Where a restore writes to, and what is known to stand there; what cannot be a target is refused first. */
+import { formatSize, RegrainError } from "../../../core-as/host/mod.ts";
+import type { Snapshot } from "../../../core-as/host/repo/mod.ts";
+import type { TargetContent } from "./restore.ts";
 import {
   leadsBelowDev,
   NO_DEVICE_HINT,
@@ -9,12 +9,12 @@ import {
   requireFolderFor,
   requireNoInputAt,
   requireOutside,
-} from "../target/judge.ts";
-import { findPart, makePart, type Part, partOf } from "../target/part.ts";
-import { RESTORE } from "../target/request.ts";
-import { PIPE } from "../places/pipe.ts";
-import type { Session } from "../session/session.ts";
-import { isAbsent, isDenied, isForbidden } from "../deno_errors.ts";
+} from "../../target/judge.ts";
+import { findPart, makePart, type Part, partOf } from "../../target/part.ts";
+import { RESTORE } from "../../target/request.ts";
+import { PIPE } from "../../places/pipe.ts";
+import type { Io } from "../../io/mod.ts";
+import { isAbsent, isDenied, isForbidden } from "../../deno_errors.ts";
 
 /** A file that is written before it gets its name, and what is known to be in it. */
 export interface NewFile {
@@ -25,8 +25,8 @@ export interface NewFile {
 /** Whether a target that is there is changed: a device always, a file with `--delta`. */
 export function isChangedInPlace(
   path: string,
-  { delta }: Pick<PlaceFlags, "delta">,
-  io: Pick<Session["io"], "stat">,
+  { delta }: { delta?: boolean | undefined },
+  io: Pick<Io, "stat">,
 ): boolean {
   const kind = path === PIPE ? undefined : io.stat(path)?.kind;
   return kind === "device" || kind === "file" && (delta ?? false);
@@ -37,7 +37,10 @@ export function isChangedInPlace(
  *
  * @throws {RegrainError} `TARGET_UNSUITABLE`, `TARGET_MISSING` when no disk can be written there.
  */
-export function findTarget(path: string, { io, console }: Pick<Session, "io" | "console">): string {
+export function findTarget(
+  path: string,
+  { io, warn }: { io: Io; warn(sentence: string): void },
+): string {
   const status = io.stat(path);
   if (status !== undefined) {
     requireDiskKind(path, status.kind, "- writes to standard output, null: keeps nothing");
@@ -47,7 +50,7 @@ export function findTarget(path: string, { io, console }: Pick<Session, "io" | "
     throw new RegrainError("TARGET_MISSING", "there is no such device", { path: real, hint: NO_DEVICE_HINT });
   }
   if (status === undefined) requireFolderFor(real, io);
-  if (real !== path) console.warn(`${path} is a symbolic link: the disk is written to ${real}`);
+  if (real !== path) warn(`${path} is a symbolic link: the disk is written to ${real}`);
   return real;
 }
 
@@ -77,7 +80,7 @@ export interface Need {
 export function requireNoInputs(
   paths: readonly string[],
   { inputs, repository }: Pick<Need, "inputs" | "repository">,
-  io: Session["io"],
+  io: Io,
 ): void {
   for (const path of paths) {
     requireNoInputAt(path, { inputs, use: RESTORE }, io);
@@ -94,7 +97,7 @@ export function requireNoInputs(
 export function requireRoom(
   path: string,
   { snapshot, overlaidChunks, copies }: Pick<Need, "snapshot" | "overlaidChunks" | "copies">,
-  io: Session["io"],
+  io: Io,
 ): void {
   const { freeBytes } = io.roomAt(path);
   if (freeBytes === undefined) return;
@@ -123,13 +126,6 @@ function allocatedBytes(path: string): number {
   }
 }
 
-export interface PlaceFlags {
-  readonly force?: boolean | undefined;
-  readonly delta?: boolean | undefined;
-  readonly ignoreFreeSpace?: boolean | undefined;
-  readonly format?: string | undefined;
-}
-
 /**
  * A new file is written beside its name, and one that was begun is carried on with.
  *
@@ -138,12 +134,17 @@ export interface PlaceFlags {
 export function openNewFile(
   path: string,
   need: Need,
-  { io, console, flags }: Pick<Session, "io" | "console"> & { flags: PlaceFlags },
+  { io, tell, force, ignoreFreeSpace }: {
+    io: Io;
+    force: boolean;
+    ignoreFreeSpace: boolean;
+    tell(sentence: string): void;
+  },
 ): NewFile {
   const { sizeBytes } = need.snapshot;
   const part = partOf(path);
   requireNoInputs([path, part], need, io);
-  if (io.stat(path) !== undefined && !flags.force) {
+  if (io.stat(path) !== undefined && !force) {
     throw new RegrainError("TARGET_UNSUITABLE", "the file exists already, and is not overwritten", {
       path,
       hint: "--delta changes it in place where it differs; --force puts a new file in its place",
@@ -151,8 +152,8 @@ export function openNewFile(
   }
   const found = findPart(part, { io, sizeBytes });
   try {
-    if (found) console.tell(`${part} was begun before; what is right in it is kept`);
-    if (!flags.ignoreFreeSpace) requireRoom(part, need, io);
+    if (found) tell(`${part} was begun before; what is right in it is kept`);
+    if (!ignoreFreeSpace) requireRoom(part, need, io);
   } catch (error) {
     found?.close();
     throw error;
