@@ -1,9 +1,9 @@
 /** Servers that take other requests than Amazon's own do. */
 import assert from "node:assert/strict";
 import type { RegrainError } from "../../core-as/host/errors.ts";
-import { regrainRefuses } from "../helpers/cli.ts";
+import { regrainCommand, regrainRefuses } from "../helpers/cli.ts";
 import { withTempDir } from "../helpers/peers.ts";
-import type { FaultServerOptions } from "./fault_server.ts";
+import { FAULT_KEYS, type FaultServerOptions } from "./fault_server.ts";
 import { HASTY, startFaultServer } from "./servers.ts";
 
 const BYTES = new TextEncoder().encode("what is kept");
@@ -113,7 +113,30 @@ Deno.test("B13: a profile that was never finished is exit 2 with its name, not a
     return Promise.resolve();
   }));
 
-Deno.test("B13: the program says exit 2 to a proxy, an endpoint without scheme and another tool's address", () => {
+Deno.test("B13: the endpoint_url of a profile is where the bucket is, named in the path as with --endpoint", () =>
+  withTempDir(async (folder) => {
+    const server = startFaultServer();
+    try {
+      const { accessKey, secretKey } = FAULT_KEYS;
+      const keys = `aws_access_key_id=${accessKey}\naws_secret_access_key=${secretKey}\n`;
+      const services = `[services here]\ns3 =\n  endpoint_url = ${server.endpoint}\n`;
+      Deno.writeTextFileSync(
+        `${folder}/config`,
+        `[profile own]\nregion=eu-west-1\nendpoint_url = ${server.endpoint}\n${keys}` +
+          `[profile listed]\nservices = here\n${keys}${services}`,
+      );
+      const env = { AWS_CONFIG_FILE: `${folder}/config`, AWS_ENDPOINT_URL: "", AWS_ENDPOINT_URL_S3: "" };
+      for (const profile of ["own", "listed"]) {
+        const args = ["repo", "init", "--repo", `s3://${server.bucket}/${profile}`, "--profile", profile];
+        const { code, stderr } = await regrainCommand(args, { env }).output();
+        assert.equal(code, 0, new TextDecoder().decode(stderr));
+      }
+    } finally {
+      await server.close();
+    }
+  }));
+
+Deno.test("B13: the program says exit 2 to a proxy for http, an endpoint without scheme, a foreign address", () => {
   const usage = { code: "USAGE", exit: 2 };
   const bucket = ["snapshots", "--repo", "s3://bucket/vms"];
   regrainRefuses(usage, [...bucket, "--endpoint", "http://127.0.0.1:1"], {

@@ -6,7 +6,8 @@
  */
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
 
-import { endpointOf, refuseProxy } from "./endpoint.ts";
+import { endpointOf, proxyOf } from "./endpoint.ts";
+import { agentThrough } from "./proxy.ts";
 import { fallBackToMd5, type WithMiddleware } from "./checksum.ts";
 import { limitAnswers } from "./answer.ts";
 import { explainSignIn } from "./sign_in.ts";
@@ -47,8 +48,8 @@ export interface Connected {
 
 export async function connect(location: S3Location): Promise<Connected> {
   const { profile, caFile } = location;
-  const endpoint = endpointOf(location.endpoint);
-  refuseProxy(endpoint);
+  const endpoint = endpointOf(location);
+  const proxy = proxyOf(endpoint);
   const sdk = await import("@aws-sdk/client-s3");
   const agent = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
   const trust = caFile === undefined ? {} : { ca: await readCertificates(caFile) };
@@ -61,7 +62,13 @@ export async function connect(location: S3Location): Promise<Connected> {
     expectContinueHeader: false,
     followRegionRedirects: endpoint === undefined,
     forcePathStyle: location.pathStyle ?? endpoint !== undefined,
-    requestHandler: { connectionTimeout: CONNECT_MS, httpAgent: agent, httpsAgent: { ...agent, ...trust } },
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      httpAgent: agent,
+      httpsAgent: proxy === undefined
+        ? { ...agent, ...trust }
+        : agentThrough(proxy, { ...agent, ...trust, connectMs: CONNECT_MS }),
+    },
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
     ...(profile === undefined ? {} : { profile }),

@@ -1,24 +1,33 @@
 /** Which server a bucket is on: the address that a person or the environment gives, checked before anything is sent. */
 import { RegrainError } from "../../../core-as/host/errors.ts";
 import { variable } from "../../environment.ts";
+import type { Proxy } from "./proxy.ts";
+import { endpointOfProfile, type ReadText, type Variables } from "./shared_config.ts";
 
-/** The value of a variable; `undefined` where it is unset, empty, or may not be read. */
-export type Variables = (name: string) => string | undefined;
+export type { Variables };
 
 /** Variables of this process. */
 export const theVariables: Variables = (name) => variable(name)?.trim() || undefined;
+
+/** What the command line says of the server. */
+export interface EndpointFlags {
+  readonly endpoint?: string | undefined;
+  /** A profile of the shared configuration files. */
+  readonly profile?: string | undefined;
+}
 
 /** The variables of the AWS tools, the one that counts first. */
 const ENDPOINT_VARIABLES = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 
 /**
- * The server's address as the flag gives it, or else the environment; `undefined`: Amazon's own.
+ * The server's address as the flag gives it, or else the environment, or the profile; `undefined`: Amazon's own.
  *
  * @throws {RegrainError} `USAGE` when it is no address of a server, with what to write.
  */
 export function endpointOf(
-  flag: string | undefined,
+  { endpoint: flag, profile }: EndpointFlags,
   variables: Variables = theVariables,
+  read?: ReadText,
 ): string | undefined {
   if (flag !== undefined) return checkedEndpoint(flag, "--endpoint");
   if (variables("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")?.toLowerCase() === "true") return undefined;
@@ -26,7 +35,8 @@ export function endpointOf(
     const value = variables(name);
     if (value !== undefined) return checkedEndpoint(value, name);
   }
-  return undefined;
+  const ofProfile = endpointOfProfile(profile, variables, read);
+  return ofProfile && checkedEndpoint(ofProfile.endpoint, ofProfile.from);
 }
 
 function checkedEndpoint(given: string, from: string): string {
@@ -73,36 +83,62 @@ export function isLoopback(hostname: string): boolean {
 
 /** The host that is reached over `http://` and is another machine: `undefined` when there is none. */
 export function exposedHost(
-  flag: string | undefined,
+  flags: EndpointFlags,
   variables: Variables = theVariables,
 ): string | undefined {
-  const endpoint = endpointOf(flag, variables);
+  const endpoint = endpointOf(flags, variables);
   if (endpoint === undefined) return undefined;
   const { protocol, hostname, host } = new URL(endpoint);
   return protocol === "http:" && !isLoopback(hostname) ? host : undefined;
 }
 
 /**
- * Refuses a server that the environment says is reached through a proxy: this program connects directly, and behind
- * a firewall that ends in minutes of waiting.
+ * The proxy that the environment names for a server; `undefined`: it is reached directly.
  *
  * @param endpoint Amazon's own when absent.
- * @throws {RegrainError} `USAGE`.
+ * @throws {RegrainError} `USAGE` for a proxy that is no address of one, or of a kind that there is no way through.
  */
-export function refuseProxy(endpoint: string | undefined, variables: Variables = theVariables): void {
+export function proxyOf(
+  endpoint: string | undefined,
+  variables: Variables = theVariables,
+): Proxy | undefined {
   const { protocol, hostname, port } = new URL(endpoint ?? "https://s3.amazonaws.com");
   const of = protocol === "http:" ? "HTTP_PROXY" : "HTTPS_PROXY";
   const name = [of, of.toLowerCase(), "ALL_PROXY", "all_proxy"].find((each) => variables(each) !== undefined);
-  if (name === undefined) return;
+  if (name === undefined) return undefined;
   const exempt = variables("NO_PROXY") ?? variables("no_proxy") ?? "";
-  if (isExempt({ hostname, port }, exempt)) return;
+  if (isExempt({ hostname, port }, exempt)) return undefined;
   const add = endpoint === undefined ? ".amazonaws.com" : hostname.replace(/^\[|\]$/g, "");
-  const list = exempt === "" ? add : `${exempt},${add}`;
-  throw new RegrainError("USAGE", `${name} names a proxy for ${hostname}, and regrain connects directly`, {
-    hint:
-      `NO_PROXY=${list} connects directly, which fails where only the proxy leads out; there give --endpoint a ` +
-      "forwarder or gateway inside of the network",
-  });
+  const direct = `NO_PROXY=${exempt === "" ? add : `${exempt},${add}`} connects directly`;
+  if (protocol === "http:") {
+    throw new RegrainError(
+      "USAGE",
+      `${name} names a proxy for ${hostname}, and only https:// goes through one`,
+      {
+        hint: `an https:// endpoint; or ${direct}, which fails where only the proxy leads out`,
+      },
+    );
+  }
+  return parseProxy(variables(name)!, { name, direct });
+}
+
+/** `http://user:password@host:port`, as other tools take it: without a scheme it is http, without a port 80. */
+function parseProxy(text: string, { name, direct }: { name: string; direct: string }): Proxy {
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
+  if (url?.protocol !== "http:" || url.hostname === "") {
+    throw new RegrainError("USAGE", `${name} names a proxy that is not spoken to by http://`, {
+      hint: `such as http://proxy:3128: what goes through it is encrypted all the same; or ${direct}`,
+    });
+  }
+  const { username, password, hostname, port } = url;
+  const login = username === "" ? undefined : `${decoded(username)}:${decoded(password)}`;
+  return { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80), login };
+}
+
+/** A URL keeps every other character of a name or a password than letters and a few signs as bytes in digits. */
+function decoded(text: string): string {
+  const bytes = text.replace(/%([0-9a-f]{2})/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16)));
+  return new TextDecoder().decode(Uint8Array.from(bytes, (each) => each.charCodeAt(0)));
 }
 
 /** Whether `NO_PROXY` names a host: `*`, a name and all below it, with or without a dot before it, or with a port. */

@@ -5,6 +5,7 @@
  * message is repeated, shortened, and only for codes that are not known here. So no credential can get into one.
  */
 import { type ErrorCode, RegrainError } from "../../../core-as/host/errors.ts";
+import { PROXY_FAILED } from "./proxy.ts";
 
 /** Where a request failed: for messages. */
 export interface FailurePlace {
@@ -59,7 +60,14 @@ const UNREACHABLE_ATTEMPTS = 4;
 const DAMAGE_ATTEMPTS = 4;
 const CLOCK_ATTEMPTS = 2;
 
-const UNREACHABLE = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
+const UNREACHABLE = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  PROXY_FAILED,
+]);
 const UNTRUSTED = /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|ERR_TLS_CERT)/;
 /** The other end speaks no TLS, or none that is known here. */
 const NO_TLS = /^(ERR_SSL_|EPROTO$)/;
@@ -303,6 +311,14 @@ function denialOf(facts: Facts): Meaning | undefined {
 
 function connectionOf(facts: Facts): Meaning | undefined {
   const { code, message } = facts;
+  if (code === PROXY_FAILED) {
+    return {
+      code: "STORE_FAILED",
+      text: message,
+      hint:
+        "check HTTPS_PROXY, and the name and password in it; NO_PROXY with the server's name connects directly",
+    };
+  }
   if (UNREACHABLE.has(code)) {
     return {
       code: "STORE_FAILED",

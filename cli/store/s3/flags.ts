@@ -17,7 +17,8 @@ export const S3_FLAGS = [
     key: "endpoint",
     flag: "--endpoint",
     value: "<URL>",
-    text: "with s3: https:// and the server, where it is not Amazon's; AWS_ENDPOINT_URL by default",
+    text:
+      "with s3: https:// and the server, where it is not Amazon's; else AWS_ENDPOINT_URL or the profile's",
   },
   { key: "region", flag: "--region", value: "<NAME>", text: "with s3: region of the bucket" },
   {

@@ -49,11 +49,11 @@ function namedBucket({ bucket, prefix }: BucketAddress): NamedStore {
         onClose: () => teller.sumUp(),
       });
     },
-    identity({ endpoint }) {
+    identity(flags) {
       const path = prefix.replace(/^\/+/, "");
       const label = `s3://${bucket}${path === "" ? "" : `/${path}`}`;
-      return Promise.resolve(`${endpointOf(endpoint) ?? ""} ${label}`);
+      return Promise.resolve(`${endpointOf(flags) ?? ""} ${label}`);
     },
-    exposedHost: ({ endpoint }) => exposedHost(endpoint),
+    exposedHost: (flags) => exposedHost(flags),
   };
 }

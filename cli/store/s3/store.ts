@@ -357,7 +357,7 @@ export class S3Store implements ObjectStore {
     { key, operation, patienceMs = this.idleMs, forMs = Infinity }: Asking,
     attempt: (signal: AbortSignal, progress: () => void) => Promise<T>,
   ): Promise<T> {
-    const { bucket, endpoint } = this.options;
+    const { bucket } = this.options;
     try {
       return await persist(key, {
         policy: { ...this.policy, forMs: Math.min(forMs, this.policy.forMs) },
@@ -367,7 +367,7 @@ export class S3Store implements ObjectStore {
             path: this.pathOf(key),
             operation,
             wasReached: this.wasReached,
-            endpointHint: endpointPathHint(endpointOf(endpoint), bucket),
+            endpointHint: endpointPathHint(endpointOf(this.options), bucket),
           }),
         attempt: () =>
           this.gate.run(async () => {
