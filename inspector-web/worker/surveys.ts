@@ -78,6 +78,16 @@ export class Surveys {
     return await finalJudgement(await this.work.bench(), surveyed);
   }
 
+  /** No table says what cannot be unpacked: from now on the map and the bytes show it. */
+  private async showDamage(surveyed: Bench): Promise<void> {
+    const { bench, scans, life } = this.disk;
+    if (!bench?.learnDamage(surveyed)) return;
+    (await this.work.bench()).learnDamage(surveyed);
+    if (life.ended) return;
+    scans.forget();
+    this.tell({ notice: "damaged" });
+  }
+
   /** A survey reads all that a scan reads: it waits for that, and what is seen first is there first. */
   private async survey(): Promise<{ bench: Bench; survey: ChainSurvey }> {
     const { scans, plan, files, life } = this.disk;
@@ -87,6 +97,7 @@ export class Surveys {
     const survey = await surveyChain(bench, (surveyed) => {
       if (!life.ended) this.tell({ notice: "surveyed", surveyed });
     });
+    await this.showDamage(bench);
     return { bench, survey };
   }
 }

@@ -23,6 +23,17 @@ export class DamagedGrains {
     this.ends.length = 0;
   }
 
+  get isEmpty(): boolean {
+    return this.starts.length === 0;
+  }
+
+  /** Knows from now on what another one knows of the same extent, opened once more. */
+  learn(other: DamagedGrains): void {
+    this.clear();
+    for (const start of other.starts) this.starts.push(start);
+    for (const end of other.ends) this.ends.push(end);
+  }
+
   /** Adds a stretch past all that are known. */
   add({ sector, lengthSectors }: SectorStretch): void {
     const last = this.ends.length - 1;

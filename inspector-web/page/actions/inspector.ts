@@ -44,6 +44,8 @@ export class Inspector extends Desk {
     if (this.#damageTimer !== undefined) return;
     this.#damageTimer = setTimeout(() => {
       this.#damageTimer = undefined;
+      // Of a snapshot the scan goes on and marks what is found; of a disk it begins again.
+      if (!this.store.state.opened?.snapshot) this.startScan();
       this.map?.refresh();
       this.askFindings();
     }, DAMAGE_AFTER_MS);

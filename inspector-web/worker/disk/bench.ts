@@ -74,6 +74,20 @@ export class Bench {
     return made;
   }
 
+  /** Shows as damaged what a survey found in the same links on another bench; true when that was anything. */
+  learnDamage(surveyed: Bench): boolean {
+    let isNew = false;
+    for (const [i, { extents }] of this.chain.links.entries()) {
+      for (const [j, { extent }] of extents.entries()) {
+        const found = surveyed.chain.links[i]?.extents[j]?.extent.damagedGrains;
+        if (!found || found.isEmpty) continue;
+        extent.damagedGrains?.learn(found);
+        isNew = true;
+      }
+    }
+    return isNew;
+  }
+
   private linksOf(view: View): Chain["links"] {
     const { links } = this.chain;
     if (view === "merged") return links;

@@ -60,6 +60,23 @@ Deno.test("where a partition begins with damage its file system alone is not kno
   );
 });
 
+Deno.test("what a survey could not unpack is damaged on the map and among the bytes from then on", async () => {
+  const page = new Page();
+  await page.open(diskWith(1));
+  assert.equal((await page.scan(0)).totals.damagedBytes, 0, "no table says so");
+  await page.ask({ type: "findings" });
+  assert.ok(page.told.some((told) => "notice" in told && told.notice === "damaged"), "the page is not told");
+  assert.equal((await page.scan(0)).totals.damagedBytes, CLUSTER_BYTES);
+  const { damage } = await page.ask({
+    type: "tile",
+    ...{ view: 0, fromSector: 0, sectorsPerCell: CLUSTER_BYTES / 512, cells: 4 },
+  });
+  assert.deepEqual([...damage], [0, 1, 0, 0]);
+  const bytes = { offsetBytes: CLUSTER_BYTES, lengthBytes: 1024 };
+  const { owners } = await page.ask({ type: "bytes", of: { view: 0 }, ...bytes });
+  assert.deepEqual([...owners ?? []], [-3, -3]);
+});
+
 Deno.test("a hint that names --format says where that can be written", async () => {
   const page = new Page();
   await assert.rejects(page.open({ "disk.qcow2": new Uint8Array(512).fill(65) }), (error) => {

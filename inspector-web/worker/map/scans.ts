@@ -58,4 +58,10 @@ export class Scans {
   stop(): void {
     for (const scan of this.scans.values()) scan.stop();
   }
+
+  /** Forgets what was scanned, since more is known now than tables say. */
+  forget(): void {
+    this.stop();
+    this.scans.clear();
+  }
 }
