@@ -64,7 +64,7 @@ export async function prepareDeltas(
     const beside = request.chain ? [] : await namedBeside(links, context);
     const verdicts = judgeChain(base ? [...links, base] : links, beside);
     if (!request.force) {
-      await requireOrder(verdicts, { links, request, context, beside });
+      await requireOrder(verdicts, request, { links, context, beside });
       await requireNoneBetween(links, request, context);
     }
     const surveys: LinkSurvey[] = [];
@@ -119,9 +119,15 @@ async function requireDeltasAboveFirst(
   if (misplaced) throw await withOrder(hidesAll(misplaced), { links, request, context });
 }
 
-async function requireOrder(verdicts: readonly Verdict[], given: Given): Promise<void> {
+async function requireOrder(
+  verdicts: readonly Verdict[],
+  request: ApplyRequest,
+  given: Omit<Given, "request">,
+): Promise<void> {
   const refusal = verdicts.map(refusalOf).find((error) => error);
-  if (refusal) throw await withOrder(refusal, given);
+  if (refusal === undefined) return;
+  // By --chain they have an order already: the line without the base would only look away from it.
+  throw request.chain ? refusal : await withOrder(refusal, { ...given, request });
 }
 
 /** What an apply of these deltas is about to write. */

@@ -12,7 +12,7 @@ export function runVersion(flags: CommonFlags): number {
     ["commit", facts.commit ?? "unknown"],
     ["Deno", `${deno} (V8 ${v8}); ${LEAST_DENO} or newer is needed`],
     ["system", Deno.build.target],
-    ["libraries", libraries.join(", ")],
+    ...libraries.map((library, i): [string, string] => [i === 0 ? "libraries" : "", library]),
   ];
   const console = new Console(flags);
   console.result(

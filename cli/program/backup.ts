@@ -202,7 +202,10 @@ function restoreCommand(finish: Finish) {
 function snapshotsCommand(finish: Finish) {
   const command = new Command("snapshots")
     .summary("what backups there are")
-    .description("Lists snapshots by disk, oldest first, times in UTC. Exit 1 when one cannot be read.")
+    .description(
+      "Lists snapshots by disk, oldest first, times in UTC; -v with data and chunks of each. Exit 1 when one cannot " +
+        "be read.",
+    )
     .argument("[VM/DISK]", "of one disk only, or VM: of all disks of one")
     .option("--host <NAME>", "only those that this host made")
     .option("--tag <TAG>", "only those with this tag; given again: or with that one", collect)

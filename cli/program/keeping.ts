@@ -217,7 +217,7 @@ function statsCommand(finish: Finish) {
     .summary("what a repository holds, and what would be free without one snapshot")
     .description(
       "Counts per disk and in total: data of all snapshots, different data, what it is stored in, and what each " +
-        "snapshot holds alone.",
+        "snapshot holds alone; -v with factors.",
     );
   return withCommon(withRepository(command))
     .addHelpText("after", examples("regrain repo stats --repo /backups"))

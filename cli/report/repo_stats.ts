@@ -58,7 +58,8 @@ class TextStatsReport implements StatsReport {
         "",
       ];
       const aligns = ["left", ...head.slice(1).map(() => "right" as const)] as ("left" | "right")[];
-      for (const line of layoutTable([head, ...rows, total], aligns)) console.out(line);
+      const shown = <T>(row: readonly T[]) => row.filter((_, i) => console.verbose || !WIDE.has(i));
+      for (const line of layoutTable([head, ...rows, total].map(shown), shown(aligns))) console.out(line);
       console.out();
       for (const disk of disks) this.snapshots(disk);
     }
@@ -67,7 +68,7 @@ class TextStatsReport implements StatsReport {
       `${plural(objects.count, "object")}, ${formatSize(objects.bytes)}; ${
         formatSize(over)
       } of it are manifests, ` +
-        "maps, and what regrain gc removes",
+        "maps, and what gc removes",
     );
   }
 
@@ -87,6 +88,9 @@ class TextStatsReport implements StatsReport {
     console.out();
   }
 }
+
+/** The two factors, which only -v shows: with them the table is wider than a terminal of 80. */
+const WIDE: ReadonlySet<number> = new Set([6, 7]);
 
 function diskRow({ name, snapshots, referencedBytes, needed, alone }: DiskStats): string[] {
   return [

@@ -69,6 +69,8 @@ function vmJson({ name, vm, damage }: ListedVm): unknown {
 
 const HEAD = ["  id", "created (UTC)", "data", "read", "stored", "chunks", "new", "how", ""];
 const ALIGNS = ["left", "left", "right", "right", "right", "right", "right", "left", "left"] as const;
+/** Columns that only -v shows: with them the table is wider than a terminal of 80. */
+const WIDE: ReadonlySet<number> = new Set([2, 5, 6]);
 
 class TextSnapshotsReport implements SnapshotsReport {
   constructor(private readonly console: Console) {}
@@ -96,7 +98,8 @@ class TextSnapshotsReport implements SnapshotsReport {
       const times = timeTexts(whole.map((each) => ({ id: each.name.id, timeMs: madeMs(each) })));
       return disk.map((each) => rowOf(each, times.get(each.name.id)!, about));
     });
-    const [head, ...lines] = layoutTable([HEAD, ...rows], ALIGNS);
+    const shown = <T>(row: readonly T[]) => row.filter((_, i) => console.verbose || !WIDE.has(i));
+    const [head, ...lines] = layoutTable([HEAD, ...rows].map(shown), shown(ALIGNS));
     let at = 0;
     for (const { disk, name } of disks) {
       const size = disk.findLast(({ snapshot }) => snapshot !== undefined)?.snapshot?.sizeBytes;

@@ -59,9 +59,8 @@ export class HeatMap {
     }
     lines.push("");
     lines.push(
-      `1 cell = ${formatSize(this.cellBytes)}; blank: the parent shows; 0: zeros only; data from ${
-        SHADES[0]
-      } (a trace) to ${SHADES.at(-1)} (full); ${DAMAGED_MARK}: damaged`,
+      `1 cell = ${formatSize(this.cellBytes)}; blank: the parent shows; 0: zeros only;`,
+      `data from ${SHADES[0]} (a trace) to ${SHADES.at(-1)} (full); ${DAMAGED_MARK}: damaged`,
     );
     return lines;
   }

@@ -164,3 +164,16 @@ Deno.test("F4: a flat VMDK with zeros for what is damaged does not get the CID o
     assert.match(Deno.readTextFileSync(`${folder}/new.vmdk`), /^CID=fffffffe$/m);
     assertFileHolds(`${folder}/new-flat.vmdk`, without(WHOLE, 1));
   }));
+
+Deno.test("what was found damaged is told of until a verification has healed it, and not for ever", () =>
+  withRepository((repository) => {
+    const told = /found damaged before: 1 chunk, stored anew/;
+    const backup = () => repository.run(["backup", `${repository.folder}/image`, "--name", DISK]).stderr;
+    repository.backUp("abc.d");
+    repository.flip(chunkKey(WHOLE, 1));
+    repository.run(["verify", "--deep"], 1);
+    assert.match(backup(), told);
+    repository.run(["verify"]);
+    assert.doesNotMatch(backup(), told);
+    repository.run(["verify", "--deep"]);
+  }));

@@ -271,6 +271,30 @@ Deno.test("an undo file, QED and Parallels are known by name and first bytes, an
     }
   }));
 
+Deno.test("a chain whose base was written to is refused, without a line that only looks away from the base", () =>
+  withTempDir(async (folder) => {
+    await writeCase(caseNamed("chain-two-cowd-links"), folder);
+    const base = `${folder}/disk.vmdk`;
+    Deno.writeTextFileSync(base, Deno.readTextFileSync(base).replace(/^CID=.*$/m, "CID=deadbeef"));
+    Deno.copyFileSync(`${folder}/disk-flat.vmdk`, `${folder}/copy.img`);
+    const args = ["apply", "--chain", "disk-000002.vmdk", "copy.img"];
+    const { message, hint } = regrainRefuses({ code: "CHAIN_BROKEN", exit: 5 }, args, { cwd: folder });
+    assert.match(message, /not the parent's CID deadbeef/);
+    assert.doesNotMatch(hint!, /regrain apply/);
+  }));
+
+Deno.test("lists of snapshots and of what disks hold fit into 80 columns, and -v shows the rest", () =>
+  withTempDir((folder) => {
+    const repository = RepositoryFolder.create(folder);
+    repository.backUp("abc.d");
+    repository.backUp("abc.e");
+    for (const args of [["snapshots"], ["repo", "stats"]]) {
+      const [short, long] = [repository.run(args).stdout, repository.run([...args, "-v"]).stdout];
+      assert.deepEqual(short.split("\n").filter((line) => line.length > 80), []);
+      assert.ok(long.length > short.length);
+    }
+  }));
+
 Deno.test("a base that has the delta already is said to, and so is how an undo file is taken back", () =>
   withTempDir(async (folder) => {
     await writeCase(caseNamed("chain-two-cowd-links"), folder);

@@ -25,6 +25,7 @@ import { Gate } from "../../lanes/gate.ts";
 import { BufferPool, TaskGroup } from "../../lanes/in_flight.ts";
 import { inheritedDamage, mergeDamaged, requireFew } from "./damaged_source.ts";
 import { type ForbiddenNames, Intent, readForbidden } from "../signs/intents.ts";
+import { unhealedMarks } from "../signs/marks.ts";
 import type { Lanes } from "../lanes.ts";
 import { MapBuilder } from "./map_builder.ts";
 import { chunksOf, isDamage } from "../places.ts";
@@ -266,11 +267,10 @@ class Attempt {
       storeNowMs: () => this.of.intent.putByStoreMs(),
       onNotice: this.request.onNotice,
     });
-    if (forbidden.damaged > 0) {
+    const unhealed = forbidden.damaged === 0 ? 0 : (await unhealedMarks(repository)).size;
+    if (unhealed > 0) {
       this.request.onNotice(
-        `found damaged before: ${
-          plural(forbidden.damaged, "chunk")
-        }, stored anew where the disk has them still`,
+        `found damaged before: ${plural(unhealed, "chunk")}, stored anew where the disk has them still`,
       );
     }
     const parent = carried === undefined ? await this.readable(await this.parent(), forbidden) : undefined;
