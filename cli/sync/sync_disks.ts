@@ -19,6 +19,7 @@ import { dropCaches } from "../target/read_back.ts";
 import { SYNC } from "../target/request.ts";
 import { requireRoomBeside } from "../target/room_beside.ts";
 import { isGuarded } from "../target/safeguards.ts";
+import { isDisturbed } from "../target/undisturbed.ts";
 import { runSync, syncDisk, type SyncOptions, type SyncResult } from "./run.ts";
 import { verifySynced } from "./verify.ts";
 import { passedBytes, type SyncCounts } from "./write.ts";
@@ -226,7 +227,8 @@ async function carryOut<V extends Reread>(
 /** The same error, which also says how the work is completed. */
 function withAgain(error: unknown, { journal, dryRun }: SyncRequest): unknown {
   const isOwn = error instanceof RegrainError && error.exit === 6 && error.code !== "VERIFY_FAILED";
-  if (!isOwn || dryRun) return error;
+  // What was disturbed has a hint of its own.
+  if (!isOwn || dryRun || isDisturbed(error)) return error;
   const again = `${
     journal === undefined ? "running the same command again" : "the same command with --resume"
   } completes it, and writes only what is not right yet`;
