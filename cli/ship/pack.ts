@@ -62,7 +62,7 @@ function posixSum(parts: readonly Uint8Array[]): string {
 /** The loader of glibc, by which the runtime is started; where it is absent the shell only says "not found". */
 const LOADER = Deno.build.arch === "aarch64" ? "/lib/ld-linux-aarch64.so.1" : "/lib64/ld-linux-x86-64.so.2";
 
-/** Of programs it takes what every system has: `id`, `mkdir`, `chmod`, `cksum`, `tail`, `head`, `rm` and `mv`. */
+/** Of programs it takes what every system has: `id`, `mkdir`, `chmod`, `cksum`, `tail`, `head`, `wc`, `rm`, `mv`. */
 function scriptText(
   part: { id: string; sum: string; runtimeAt: number; runtimeBytes: number; filesAt: number },
 ): string {
@@ -70,12 +70,16 @@ function scriptText(
   return `#!/bin/sh
 # regrain ${VERSION} with Deno ${LEAST_DENO} and all else that it needs, in one file. It unpacks itself once into
 # REGRAIN_UNPACK_DIR, XDG_CACHE_HOME, ~/.cache or TMPDIR, whichever can be used first, below regrain-UID.
+whole() {
+  [ -f "$dir/complete" ] && [ "$(wc -c <"$dir/deno")" -eq ${part.runtimeBytes} ]
+}
 unpack() {
   root=$1/regrain-$(id -u) dir=$1/regrain-$(id -u)/${part.id}
   [ -d "$root" ] || mkdir -p "$1" && { [ -d "$root" ] || mkdir -m 700 "$root"; } || return 1
   # Nobody else may have made it, or be able to write to it: what is in it is run.
   [ -O "$root" ] && [ ! -L "$root" ] && chmod 700 "$root" || return 1
-  [ ! -f "$dir/complete" ] || return 0
+  # After a power loss what was unpacked may be there by name alone.
+  whole && return 0
   [ -z "$why" ] || return 1
   # A copy that was cut, or changed on its way, would run up to where it is.
   [ "$(tail -c ${from(part.runtimeAt)} "$0" | cksum)" = "${part.sum}" ] || { why=damaged; return 1; }
@@ -86,7 +90,7 @@ unpack() {
   } "$0" | head -c ${part.runtimeBytes} >"$new/deno" && chmod 700 "$new/deno" &&
     tail -c ${from(part.filesAt)} "$0" >"$new/files.js" && run "$new" files.js "$new" &&
     rm "$new/files.js" && : >"$new/complete" || { rm -rf "$new"; return 1; }
-  [ ! -d "$dir" ] || [ -f "$dir/complete" ] || rm -rf "$dir"
+  [ ! -d "$dir" ] || whole || rm -rf "$dir"
   if [ -d "$dir" ]; then rm -rf "$new"; else mv "$new" "$dir"; fi
 }
 run() {

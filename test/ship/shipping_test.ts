@@ -422,6 +422,12 @@ testWithPeers(
       assertWorks(regrain, `${folder}/work`);
       assert.equal([...Deno.readDirSync(`${folder}/home/.cache`)].length, 1, "it unpacked itself once");
 
+      // What a power loss left of it is unpacked again.
+      const cache = `${folder}/home/.cache/regrain-${Deno.uid()}`;
+      const [unpacked] = [...Deno.readDirSync(cache)].map(({ name }) => `${cache}/${name}/deno`);
+      Deno.truncateSync(unpacked!, 4096);
+      assert.equal(regrain("--version").stdout, `${VERSION}\n`);
+
       // What somebody else could have made is not run; another place is taken, or none.
       const uid = Deno.uid();
       Deno.symlinkSync(`${folder}/home/.cache/regrain-${uid}`, `${folder}/shared/regrain-${uid}`);
