@@ -5,6 +5,7 @@ import type { ApplyCounts } from "../target/counts.ts";
 import { IdsBefore } from "../target/ids_before.ts";
 import { discardMade } from "../target/made_target.ts";
 import { prepareTarget, type TargetRequest } from "../target/prepare.ts";
+import { damageOf } from "../target/record_sum.ts";
 import { requireOwnTarget } from "../target/recognise.ts";
 import { APPLY } from "../target/request.ts";
 import { takeBack } from "../target/take_back.ts";
@@ -57,6 +58,9 @@ export async function applyDiff(
       if (prepared.undo && !known?.isReturned) events.savedOnly(prepared.undo.operation);
       const ids = await IdsBefore.find(prepared, { target, path: request.target }, { io, context });
       if (!known?.isReturned) await ids?.requireOwn(request.force);
+      const damage = known?.isReturned ? undefined : await damageOf(prepared);
+      if (damage && !request.force) throw damage;
+      if (damage) events.warn(damage.message);
       if (request.dryRun) return { state: "dry-run" };
       if (known?.isReturned) return { state: "taken-back-before", ids: await completeIds(ids, events) };
       const counts = await carryOut({ prepared, target: target!.target, ids }, { io, context }, events);

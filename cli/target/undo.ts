@@ -36,6 +36,7 @@ import { RecordOutline, type Stretch } from "./record_outline.ts";
 import { type PreparedDiff, prepareDiff } from "./undo_file.ts";
 import { UndoHeader } from "./undo_header.ts";
 import { MAX_NAMED, type UndoIds, type UndoState, UNTOUCHED_BLOCK_BYTES } from "./undo_name.ts";
+import { RecordSum } from "./record_sum.ts";
 import { type GuardedOperation, spoken } from "./spoken.ts";
 import { encodeTrailer, type KnownStretch } from "./undo_trailer.ts";
 import { nonZeroBlocks } from "./untouched.ts";
@@ -98,6 +99,7 @@ export class UndoSaver {
     work: UndoWork,
     private readonly log: LogFile,
     private readonly header: UndoHeader,
+    private readonly sum: RecordSum,
     found: { endBytes: number; reachedBytes: number; outline: RecordOutline },
   ) {
     this.core = work.core;
@@ -127,7 +129,7 @@ export class UndoSaver {
       });
       header.begin();
       const empty = { endBytes: header.lengthBytes, reachedBytes: 0, outline: new RecordOutline() };
-      return new UndoSaver(work, log, header, empty);
+      return new UndoSaver(work, log, header, await RecordSum.begin(), empty);
     } catch (error) {
       log.close();
       throw error;
@@ -140,18 +142,18 @@ export class UndoSaver {
     { log, found }: { log: LogFile; found: PreparedDiff },
   ): Promise<UndoSaver> {
     const header = new UndoHeader(log, work.target.sizeBytes, found.undo!);
-    if (found.undo!.state === "prepared" && found.undo!.marks.length > 0) {
-      // Whether they were written is not known: the target is made what it was, and they are chosen again.
-      const source = work.io.openSource(path);
-      try {
+    const source = work.io.openSource(path);
+    try {
+      if (found.undo!.state === "prepared" && found.undo!.marks.length > 0) {
+        // Whether they were written is not known: the target is made what it was, and they are chosen again.
         await restoreMarks({ ...found, source }, work.target);
-      } finally {
-        source.close();
+        await work.target.flush();
+        header.replace({ marks: [] });
       }
-      await work.target.flush();
-      header.replace({ marks: [] });
+      return new UndoSaver(work, log, header, await RecordSum.of(source, found), found);
+    } finally {
+      source.close();
     }
-    return new UndoSaver(work, log, header, found);
   }
 
   /** What the file says of itself now. */
@@ -233,6 +235,7 @@ export class UndoSaver {
     const trailer = {
       written: await hashEach(this.target, this.outline.pieces()),
       untouched: await hashEach(this.target, alone),
+      saved: this.sum.end(),
       ...base,
     };
     this.log.write(this.endAt + 1, await encodeTrailer(trailer));
@@ -345,6 +348,7 @@ export class UndoSaver {
   private append(): void {
     if (this.packed === this.packedFrom) return;
     const bytes = this.core.spare.subarray(this.packedFrom, this.packed);
+    this.sum.add(bytes);
     if (this.withheldTag === undefined) {
       this.withheldTag = bytes[0]!;
       bytes.set(rbdDiffEnd());

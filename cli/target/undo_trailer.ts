@@ -20,6 +20,8 @@ export interface UndoTrailer {
   readonly written: readonly KnownStretch[];
   /** Blocks that the apply left alone, none of them all zeros. */
   readonly untouched: readonly KnownStretch[];
+  /** SHA-256 of all records, 64 hexadecimal digits; absent of files that older versions made. */
+  readonly saved?: string | undefined;
   /** The descriptor of a VMDK target as it was before it took the delta's ids, byte for byte. */
   readonly descriptor?: Uint8Array | undefined;
   /** The CID that the apply gave it. */
@@ -43,6 +45,7 @@ export async function encodeTrailer(trailer: UndoTrailer): Promise<Uint8Array> {
   const text = JSON.stringify({
     written: short(trailer.written),
     untouched: short(trailer.untouched),
+    saved: trailer.saved,
     descriptor: kept ? Buffer.from(descriptor).toString("base64") : undefined,
     cidAfter: trailer.cidAfter,
   });
@@ -61,16 +64,16 @@ export async function readTrailer(
   const [head, length, sum] = line ?? [];
   if (head === undefined || Number(length) > MAX_BYTES) return undefined;
   const startBytes = offsetBytes + head.length;
-  if (startBytes + Number(length) > source.sizeBytes) return undefined;
+  // A line feed ends it.
+  if (startBytes + Number(length) + 1 > source.sizeBytes) return undefined;
   const bytes = await readBytes(source, startBytes, Number(length));
   if (await sha256Hex(bytes) !== sum) return undefined;
   const trailer = trailerOf(JSON.parse(new TextDecoder().decode(bytes)));
-  // A line feed ends it.
   return trailer && { trailer, endBytes: startBytes + bytes.length + 1 };
 }
 
 function trailerOf(value: unknown): UndoTrailer | undefined {
-  const { written, untouched, descriptor, cidAfter } = (value ?? {}) as Record<string, unknown>;
+  const { written, untouched, saved, descriptor, cidAfter } = (value ?? {}) as Record<string, unknown>;
   const stretches = [written, untouched].map((list) =>
     Array.isArray(list) ? list.map(stretchOf) : [undefined]
   );
@@ -80,6 +83,7 @@ function trailerOf(value: unknown): UndoTrailer | undefined {
   return {
     written: known,
     untouched: alone,
+    saved: typeof saved === "string" ? saved : undefined,
     descriptor: before && Uint8Array.from(before),
     cidAfter: typeof cidAfter === "number" ? cidAfter : undefined,
   };

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type BenchDisk, caseNamed, writeBase, writeBenchCase, writeCase } from "../../fixtures/mod.ts";
 import { assertFileHolds, sha256File } from "../helpers/bytes.ts";
-import { regrainCommand, regrainExits, regrainRefuses } from "../helpers/cli.ts";
+import { regrain, regrainCommand, regrainExits, regrainRefuses } from "../helpers/cli.ts";
 import { run, testWithPeers, withLoop, withMount, withTempDir } from "../helpers/peers.ts";
 
 const MIB = 1024 * 1024;
@@ -42,6 +42,29 @@ Deno.test("D5: an undo file takes a whole chain back, and the same apply again d
     assertFileHolds(image, CHAIN.expected!());
     regrainExits(0, ["apply", undo, image]);
     assert.equal(sha256File(image), before);
+  }));
+
+Deno.test("an undo file in which a byte changed since is refused, and --force takes it with a warning", () =>
+  withTempDir(async (folder) => {
+    const { leaf, image } = await writeChain(folder);
+    const undo = `${folder}/vm.undo`;
+    regrainExits(0, ["apply", "--undo", undo, "--chain", leaf, image]);
+    const [sound, applied] = [Deno.readFileSync(undo), Deno.readFileSync(image)];
+    const end = new TextDecoder("latin1").decode(sound).indexOf("regrain-undo-trailer") - 2;
+    // Data near the start, in the middle, and the last byte of the last record.
+    for (const at of [Math.floor(sound.length / 3), Math.floor(end / 2), end]) {
+      const damaged = sound.slice();
+      damaged[at]! ^= 0x10;
+      Deno.writeFileSync(undo, damaged);
+      for (const flags of [[], ["--dry-run"]]) {
+        const ran = regrain(["apply", "--json", ...flags, undo, image]);
+        assert.equal(ran.code, 4, ran.stderr);
+        assert.match(ran.stderr, /"code":"(DAMAGED|TRUNCATED)"/);
+      }
+      assert.deepEqual(Deno.readFileSync(image), applied, "nothing is written");
+    }
+    const { stderr } = regrainExits(0, ["apply", "--force", undo, image]);
+    assert.match(stderr, /warning: .*it does not hold what was saved/);
   }));
 
 Deno.test("taking back gives a VMDK base its content ids again", () =>
