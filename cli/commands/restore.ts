@@ -54,7 +54,9 @@ export async function runRestore(spec: string, path: string, flags: RestoreFlags
   checkRestore(path, flags, session);
   const { name } = parseSnapshotSpec(spec);
   try {
-    return await watched({ operation: "restore", name, flags, session }, async (watch) => {
+    // Nobody is told of a dry run: it is no restore.
+    const told = flags.dryRun ? {} : flags;
+    return await watched({ operation: "restore", name, flags: told, session }, async (watch) => {
       watch.phase("open");
       const repository = await openRepository(flags);
       const run: Run = { repository, session, flags, watch, report: restoreReport(console) };
@@ -98,11 +100,12 @@ async function restoreAll(folder: string, spec: string, run: Run): Promise<numbe
     force: flags.force ?? false,
     format: flags.format,
     io,
+    dryRun: flags.dryRun ?? false,
     restoreDisk: async (snapshot, path) => {
       damaged.push(...await restoreDisk(path, snapshot, run));
     },
   });
-  report.vm(vm, folder, restored);
+  report.vm(vm, folder, { ...restored, dryRun: flags.dryRun ?? false });
   return statusOf(damaged);
 }
 
@@ -131,6 +134,7 @@ async function restoreDisk(
     isTolerant: flags.damaged !== undefined,
     force,
     verify: flags.verify ?? false,
+    dryRun: flags.dryRun ?? false,
     io,
     context,
     events: eventsOf(work, { session, watch }),
@@ -177,12 +181,14 @@ async function restoreToPath(
   const { undo, journal, resume = false, delta: compare = false, ignoreFreeSpace = false } = flags;
   if (!isInPlace) {
     const outcome = await restoreToFile(path, job, { format, mode: modeOf(flags), ignoreFreeSpace });
+    if (outcome === undefined) return report.dryRun({ path, snapshot, damaged, isInPlace });
     return report.done({ path, snapshot, cid, damaged, ...outcome, elapsedMs: work.elapsedMs });
   }
   // Of a target that is there the flag says what it is.
   const said = flags.format === "raw" || flags.format === "vmdk" ? flags.format : undefined;
   const options = { undo, journal, resume, compare, format: said, ignoreFreeSpace };
   const outcome = await restoreInPlace(path, job, options);
+  if (outcome === undefined) return report.dryRun({ path, snapshot, damaged, isInPlace });
   const elapsedMs = work.elapsedMs - (outcome.verified?.elapsedMs ?? 0);
   report.done({ path, snapshot, cid, damaged, ...outcome, elapsedMs });
 }

@@ -167,6 +167,7 @@ function restoreCommand(finish: Finish) {
       "--mode <DIGITS>",
       "rights of a new file, such as 640; 600 by default: everything of the guest is in it",
     )
+    .option("-n, --dry-run", "look at everything, say what would be written, write nothing")
     .option("--ignore-free-space", "begin although the disk may not fit: the file system may get full")
     .addOption(
       new Option(
@@ -187,6 +188,7 @@ function restoreCommand(finish: Finish) {
       examples(
         "regrain restore web01/disk-0@latest vm.img --repo /backups",
         "regrain restore --delta web01/disk-0@2026-11-20T03:00:00Z /dev/vg0/vm --repo /backups",
+        "regrain restore --dry-run web01/disk-0@latest vm.img --repo /backups",
         "regrain restore --delta --undo vm.undo web01/disk-0@latest base.vmdk --repo /backups",
         "regrain restore web01/disk-0@latest vm.qcow2 --format qcow2 --repo /backups",
         "regrain restore web01/disk-0@latest vm.img --apply vm-000001.vmdk --repo /backups",

@@ -24,6 +24,17 @@ export interface RestoreEnd {
   readonly inPlace?: InPlaceEnd;
 }
 
+/** What would be written by a run that is dry. */
+export interface RestoreDryRun {
+  readonly path: string;
+  readonly snapshot: Snapshot;
+  readonly damaged: readonly DamagedStretch[];
+  /** Whether a target that is there is changed. */
+  readonly isInPlace: boolean;
+}
+
+type VmEnd = RestoredVm & { readonly dryRun: boolean };
+
 export abstract class RestoreReport {
   constructor(protected readonly console: Console) {}
 
@@ -40,8 +51,9 @@ export abstract class RestoreReport {
     this.summary(end);
   }
 
+  abstract dryRun(of: RestoreDryRun): void;
   /** A VM, when all of its disks are done. */
-  abstract vm(vm: VmSnapshot, folder: string, restored: RestoredVm): void;
+  abstract vm(vm: VmSnapshot, folder: string, restored: VmEnd): void;
   protected abstract summary(end: RestoreEnd): void;
 }
 
@@ -50,8 +62,24 @@ export function restoreReport(console: Console): RestoreReport {
 }
 
 class JsonRestoreReport extends RestoreReport {
-  vm({ id, source: { name } }: VmSnapshot, target: string, { disks, configs }: RestoredVm): void {
-    this.console.outJson({ type: "vm", id, name, target, disks, configs });
+  dryRun({ path, snapshot, damaged, isInPlace }: RestoreDryRun): void {
+    this.damaged(damaged);
+    const { id, root, sizeBytes } = snapshot;
+    const dataBytes = dataBytesOf(snapshot);
+    this.console.outJson({
+      type: "summary",
+      status: "dry-run",
+      id,
+      target: path,
+      isInPlace,
+      root,
+      sizeBytes,
+      dataBytes,
+    });
+  }
+
+  vm({ id, source: { name } }: VmSnapshot, target: string, { disks, configs, dryRun }: VmEnd): void {
+    this.console.outJson({ type: "vm", id, name, target, disks, configs, ...dryRun ? { dryRun } : {} });
   }
 
   protected summary({ path, snapshot, counts, inPlace, verified, elapsedMs, ...end }: RestoreEnd): void {
@@ -81,9 +109,21 @@ class JsonRestoreReport extends RestoreReport {
 }
 
 class TextRestoreReport extends RestoreReport {
-  vm({ id, source: { name } }: VmSnapshot, folder: string, { disks, configs }: RestoredVm): void {
+  dryRun({ path, snapshot, damaged, isInPlace }: RestoreDryRun): void {
+    this.damaged(damaged);
+    const what = isInPlace ? "would be overwritten with" : "would be made:";
     this.console.out(
-      `${folder}: ${name}@${id}, ${plural(disks.length, "disk")}, ${plural(configs.length, "other file")}`,
+      `${path} ${what} ${snapshot.source.name}@${snapshot.id}, ${formatSize(snapshot.sizeBytes)}, ` +
+        `${formatSize(dataBytesOf(snapshot))} of data at most`,
+    );
+  }
+
+  vm({ id, source: { name } }: VmSnapshot, folder: string, { disks, configs, dryRun }: VmEnd): void {
+    const would = dryRun ? " would be written: " : " ";
+    this.console.out(
+      `${folder}:${would}${name}@${id}, ${plural(disks.length, "disk")}, ${
+        plural(configs.length, "other file")
+      }`,
     );
   }
 
@@ -114,6 +154,11 @@ class TextRestoreReport extends RestoreReport {
     }
     if (resumedBytes > 0) console.tell(`${formatCount(resumedBytes)} bytes of the disk were done before`);
   }
+}
+
+/** Chunks that are not zeros; a delta over them may make more of them. */
+function dataBytesOf({ sizeBytes, chunkBytes, stats }: Snapshot): number {
+  return Math.min(sizeBytes, stats.chunks * chunkBytes);
 }
 
 /** What became of the content id of a flat VMDK. */

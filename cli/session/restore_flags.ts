@@ -20,6 +20,8 @@ export interface RestoreFlags extends Omit<LongFlags, "format">, RepoFlags, Watc
   readonly delta?: boolean | undefined;
   readonly ignoreFreeSpace?: boolean | undefined;
   readonly apply?: string | undefined;
+  /** Writes nothing, and says what would be. */
+  readonly dryRun?: boolean | undefined;
   /** What stands for what cannot be read; without it that is an error. */
   readonly damaged?: "zeros" | undefined;
   /** What the target is, or is to be, not what is read: a delta is a VMDK by its place. */
@@ -35,6 +37,12 @@ export function checkRestore(path: string, flags: RestoreFlags, { io }: Pick<Ses
   if (flags.apply !== undefined) findPlace(flags.apply, DELTA);
   rateLimitOf(flags);
   modeOf(flags);
+  if (flags.dryRun && (path === PIPE || isNowhere(path))) {
+    const what = path === PIPE ? "a pipe" : "null:";
+    throw new RegrainError("USAGE", `--dry-run looks at a target, and ${what} is none`, {
+      hint: "without --dry-run; regrain verify looks whether the snapshot can be restored",
+    });
+  }
   const { delta } = flags;
   if (flags.mode !== undefined && (delta || path === PIPE)) {
     throw new RegrainError(

@@ -46,12 +46,15 @@ export interface InPlaceOutcome extends RestoreOutcome {
 
 type Work = RestoreJob & { readonly path: string; readonly options: InPlaceOptions };
 
-/** @param path What is written to, links followed. */
+/**
+ * @param path What is written to, links followed.
+ * @returns `undefined` of a dry run.
+ */
 export async function restoreInPlace(
   path: string,
   job: RestoreJob,
   options: InPlaceOptions,
-): Promise<InPlaceOutcome> {
+): Promise<InPlaceOutcome | undefined> {
   const { snapshot, inputs, io, context, events, force } = job;
   const repository = job.repository.store.label;
   requireOnePurpose(options, [...asInputs(inputs), { what: "the target", path }], io);
@@ -78,7 +81,11 @@ export async function restoreInPlace(
     for (const warning of prepared!.warnings) events.warn(warning);
     const behind = behindTheEnd(prepared!.target, snapshot.sizeBytes);
     if (behind !== undefined) events.warn(behind);
-    return await carryOut(prepared!, { ...job, path, options });
+    const work = { ...job, path, options };
+    if (!job.dryRun) return await carryOut(prepared!, work);
+    // A journal that is there may say that another run is not finished.
+    (await findGuards(prepared!, prepared!.target, work)).close();
+    return undefined;
   } finally {
     prepared!.target.close();
   }
@@ -103,15 +110,12 @@ function requireRoomInPlace(path: string, { snapshot, overlay, io }: RestoreJob)
 }
 
 async function carryOut(prepared: PreparedTarget, work: Work): Promise<InPlaceOutcome> {
-  const { io, context, options, snapshot, path, events, force } = work;
+  const { options: { undo, journal }, snapshot, path, events } = work;
   const { base } = prepared;
   const target = events.begin(prepared.target, snapshot.sizeBytes);
-  const { undo, journal, resume } = options;
-  const plan = isGuarded(options) ? await fingerprint(work) : "";
-  const of = { operation: "restore", core: context.core, io, target, base, plan } as const;
   let guards: Safeguards | undefined;
   try {
-    guards = await Safeguards.find({ undo, journal, resume, force }, of);
+    guards = await findGuards(prepared, target, work);
     const counts = await write(guards, target, work);
     await target.flush();
     requireUndisturbed(prepared, work);
@@ -139,6 +143,20 @@ async function carryOut(prepared: PreparedTarget, work: Work): Promise<InPlaceOu
     events.end();
     guards?.close();
   }
+}
+
+async function findGuards({ base }: PreparedTarget, target: Target, work: Work): Promise<Safeguards> {
+  const { io, context: { core }, options, force } = work;
+  const { undo, journal, resume } = options;
+  const plan = isGuarded(options) ? await fingerprint(work) : "";
+  return await Safeguards.find({ undo, journal, resume, force }, {
+    operation: "restore",
+    core,
+    io,
+    target,
+    base,
+    plan,
+  });
 }
 
 /** That nobody wrote to what is read, or put the target away; else its content id must not say that all is well. */

@@ -51,6 +51,8 @@ export interface RestoreJob {
   readonly force: boolean;
   /** Whether it is read back. */
   readonly verify: boolean;
+  /** Looks at all that a restore looks at before its first write, and ends there. */
+  readonly dryRun: boolean;
   readonly io: Io;
   readonly context: Context;
   readonly events: RestoreEvents;

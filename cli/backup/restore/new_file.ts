@@ -5,7 +5,7 @@ import { requireInPlace } from "../../target/undisturbed.ts";
 import { planFormat } from "./finish.ts";
 import type { RestoreFormat } from "./format.ts";
 import { requireFilesUnchanged, type RestoreJob, writeFreely } from "./job.ts";
-import { type NewFile, openNewFile, requireNoInputs } from "./place.ts";
+import { lookAtNewFile, type NewFile, openNewFile, requireNoInputs } from "./place.ts";
 import type { RestoreCounts } from "./restore.ts";
 import { withHint } from "./unfinished.ts";
 import { type ReadBack, verifyWritten } from "./written.ts";
@@ -22,12 +22,15 @@ export interface RestoreOutcome {
   readonly verified: ReadBack | undefined;
 }
 
-/** @param path What the file is called in the end, links followed. */
+/**
+ * @param path What the file is called in the end, links followed.
+ * @returns `undefined` of a dry run.
+ */
 export async function restoreToFile(
   path: string,
   job: RestoreJob,
   { format, mode = PRIVATE_MODE, ignoreFreeSpace }: NewFileOptions,
-): Promise<RestoreOutcome> {
+): Promise<RestoreOutcome | undefined> {
   const { snapshot, overlay, cid, damaged, force, io, context, events } = job;
   const form = planFormat(format, path, { snapshot, cid, damaged, io, force, mode });
   const need = {
@@ -42,6 +45,7 @@ export async function restoreToFile(
     for (const doubt of await descriptorDoubt(form.rawPath, cid, context)) events.warn(doubt);
   }
   const tell = (sentence: string) => events.tell(sentence);
+  if (job.dryRun) return lookAtNewFile(form.rawPath, need, { io, tell, force, ignoreFreeSpace });
   const file = openNewFile(form.rawPath, need, { io, tell, force, ignoreFreeSpace });
   const begunAs = file.part.path;
   try {

@@ -13,7 +13,7 @@ import {
 import { findPart, makePart, type Part, partOf } from "../../target/part.ts";
 import { RESTORE } from "../../target/request.ts";
 import { PIPE } from "../../places/pipe.ts";
-import type { Io } from "../../io/mod.ts";
+import { type Io, systemError } from "../../io/mod.ts";
 import { isAbsent, isDenied, isForbidden } from "../../deno_errors.ts";
 
 /** A file that is written before it gets its name, and what is known to be in it. */
@@ -126,6 +126,37 @@ function allocatedBytes(path: string): number {
   }
 }
 
+interface NewFileMeans {
+  readonly io: Io;
+  readonly force: boolean;
+  readonly ignoreFreeSpace: boolean;
+  tell(sentence: string): void;
+}
+
+/** What {@link openNewFile} looks at, without making or opening anything. */
+export function lookAtNewFile(
+  path: string,
+  need: Need,
+  { io, tell, force, ignoreFreeSpace }: NewFileMeans,
+): undefined {
+  const part = partOf(path);
+  requireNewName(path, need, { io, force });
+  const begun = io.stat(part);
+  if (begun !== undefined) tell(`${part} was begun before; what is right in it would be kept`);
+  const { obstacle } = io.roomAt(part);
+  if (obstacle !== undefined) throw systemError({ operation: "open target", errno: obstacle, path: part });
+  if (!ignoreFreeSpace) requireRoom(part, need, io);
+}
+
+function requireNewName(path: string, need: Need, { io, force }: { io: Io; force: boolean }): void {
+  requireNoInputs([path, partOf(path)], need, io);
+  if (io.stat(path) === undefined || force) return;
+  throw new RegrainError("TARGET_UNSUITABLE", "the file exists already, and is not overwritten", {
+    path,
+    hint: "--delta changes it in place where it differs; --force puts a new file in its place",
+  });
+}
+
 /**
  * A new file is written beside its name, and one that was begun is carried on with.
  *
@@ -134,22 +165,11 @@ function allocatedBytes(path: string): number {
 export function openNewFile(
   path: string,
   need: Need,
-  { io, tell, force, ignoreFreeSpace }: {
-    io: Io;
-    force: boolean;
-    ignoreFreeSpace: boolean;
-    tell(sentence: string): void;
-  },
+  { io, tell, force, ignoreFreeSpace }: NewFileMeans,
 ): NewFile {
   const { sizeBytes } = need.snapshot;
   const part = partOf(path);
-  requireNoInputs([path, part], need, io);
-  if (io.stat(path) !== undefined && !force) {
-    throw new RegrainError("TARGET_UNSUITABLE", "the file exists already, and is not overwritten", {
-      path,
-      hint: "--delta changes it in place where it differs; --force puts a new file in its place",
-    });
-  }
+  requireNewName(path, need, { io, force });
   const found = findPart(part, { io, sizeBytes });
   try {
     if (found) tell(`${part} was begun before; what is right in it is kept`);

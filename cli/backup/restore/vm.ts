@@ -29,6 +29,7 @@ interface VmRestore {
   readonly force: boolean;
   readonly format: RestoreFormat | undefined;
   readonly io: Io;
+  readonly dryRun: boolean;
   restoreDisk(snapshot: Snapshot, path: string): Promise<void>;
 }
 
@@ -62,16 +63,20 @@ export async function restoreVm(
     disks.push({ snapshot, path: `${folder}${label}${endingOf(work.format)}` });
   }
   const configs = vm.configs.map(({ name, base64 }) => ({ path: folder + name, base64 }));
-  makeFolder(folder);
+  const isThere = !work.dryRun || requireFolderOrNothing(folder, io);
+  if (!work.dryRun) makeFolder(folder);
   if (!work.force) { for (const { path } of [...disks, ...configs]) refuseExisting(path); }
-  for (const [i, { snapshot, path }] of disks.entries()) {
+  // In a folder that is not there nothing stands in the way of its files.
+  for (const [i, { snapshot, path }] of (isThere ? disks : []).entries()) {
     try {
       await work.restoreDisk(snapshot, path);
     } catch (error) {
       throw i === 0 || work.force ? error : withForceHint(error, i);
     }
   }
-  for (const { path, base64 } of configs) io.replaceFile(path, Uint8Array.fromBase64(base64), 0o600);
+  for (const { path, base64 } of work.dryRun ? [] : configs) {
+    io.replaceFile(path, Uint8Array.fromBase64(base64), 0o600);
+  }
   return { disks: disks.map(({ path }) => path), configs: configs.map(({ path }) => path) };
 }
 
@@ -80,12 +85,23 @@ function makeFolder(path: string): void {
     Deno.mkdirSync(path, { recursive: true });
   } catch (cause) {
     if (!hasErrno(cause, "EEXIST", "ENOTDIR")) throw translated({ operation: "save", path }, cause);
-    throw new RegrainError("TARGET_UNSUITABLE", "is no folder, and a VM is restored into one", {
-      path,
-      cause,
-      hint: "name another folder",
-    });
+    throw noFolder(path, cause);
   }
+}
+
+/** @returns whether there is a folder. */
+function requireFolderOrNothing(path: string, io: Io): boolean {
+  const kind = io.stat(path.replace(/\/+$/, "") || "/")?.kind;
+  if (kind === undefined || kind === "directory") return kind !== undefined;
+  throw noFolder(path);
+}
+
+function noFolder(path: string, cause?: unknown): RegrainError {
+  return new RegrainError("TARGET_UNSUITABLE", "is no folder, and a VM is restored into one", {
+    path,
+    cause,
+    hint: "name another folder",
+  });
 }
 
 /** The disks that are finished are refused by the command as it stands, whatever the hint of the next one says. */
