@@ -9,6 +9,7 @@ import { withTempDir } from "../helpers/peers.ts";
 import { DISK, diskOf, RepositoryFolder } from "./repository_folder.ts";
 
 const USAGE = { code: "USAGE", exit: 2 };
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 
 Deno.test("a file is no repository, and that is said by every command", () =>
   withTempDir((folder) => {
@@ -305,4 +306,22 @@ Deno.test("a base that has the delta already is said to, and so is how an undo f
     assert.match(hint!, /^there is nothing left to do/);
     const back = regrainRefuses(USAGE, ["apply", "--undo", "vm.undo", "vm.img"], { cwd: folder });
     assert.equal(back.hint, "to take back what vm.undo holds: regrain apply vm.undo vm.img");
+  }));
+
+Deno.test("a pipe that ends before its tables says so, and names no sector that nobody asked for", () =>
+  withTempDir(async (folder) => {
+    await writeCase(caseNamed("chain-five-links-of-three-kinds"), folder);
+    const delta = Deno.readFileSync(`${folder}/disk-000002-sesparse.vmdk`);
+    Deno.copyFileSync(`${folder}/disk-flat.vmdk`, `${folder}/vm.img`);
+    for (const lengthBytes of [512, 4096, 8192, 65536]) {
+      Deno.writeFileSync(`${folder}/cut`, delta.subarray(0, lengthBytes));
+      const line = `exec "$@" < ${folder}/cut`;
+      const [program, ...args] = [Deno.execPath(), "run", "-A", "-q", MAIN, "apply", "-", `${folder}/vm.img`];
+      const { stderr, code } = new Deno.Command("sh", { args: ["-c", line, "sh", program!, ...args] })
+        .outputSync();
+      const text = new TextDecoder().decode(stderr);
+      assert.equal(code, 4, text);
+      assert.match(text, /the pipe ended before .*\[TRUNCATED\]/);
+      assert.doesNotMatch(text, /at byte 0 to 0/);
+    }
   }));

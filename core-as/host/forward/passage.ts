@@ -117,6 +117,8 @@ export class Passage {
   }
 
   private truncated(): RegrainError {
+    // Before the first table nothing is waited for by its place.
+    if (!this.queue.hasNext) return this.input.truncated("the tables that its header names");
     const { place, length, target } = this.queue;
     const end = (place + length) * SECTOR_SIZE;
     return this.input.truncated(
