@@ -2,6 +2,7 @@
  * The program as it is installed and packed: a folder of JavaScript, of which Deno loads what a command needs. It
  * starts in a third of the time of the one-file bundle, which Deno reads as a whole every time.
  */
+import { refuseOldDeno } from "../deno_version.ts";
 import { LEAST_DENO, VERSION } from "../version.ts";
 import { factsLine } from "./build_facts.ts";
 import { withLazyBuiltins, withLazyModules } from "./builtins.ts";
@@ -9,7 +10,9 @@ import { withLazyBuiltins, withLazyModules } from "./builtins.ts";
 const ROOT = new URL("../../", import.meta.url).pathname;
 /** What Deno runs: it loads nothing before it has looked at the version of Deno. */
 export const LAUNCHER = "regrain.js";
-const MAIN = "main.js";
+const MAIN = "run.js";
+/** The program itself, without what looks at the version of Deno. */
+export const MAIN_SOURCE = "cli/run.ts";
 /** What threads start as, in the sources and built. */
 const THREAD_SOURCE = "cli/workers/main.ts";
 const THREAD = "workers/main.js";
@@ -20,7 +23,7 @@ const OWN_FILE = /(import\.meta\.url\.endsWith\("\.ts"\) \? [^;]+?) : import\.me
 export async function buildProgram(folder: string): Promise<void> {
   await deno([
     ...["bundle", "--quiet", "--platform", "deno", "--code-splitting", "--outdir", folder],
-    ...["cli/main.ts", THREAD_SOURCE],
+    ...[MAIN_SOURCE, THREAD_SOURCE],
   ]);
   let threads = 0;
   for (const name of filesIn(folder)) {
@@ -48,30 +51,13 @@ export function filesIn(folder: string, below = ""): string[] {
   );
 }
 
-/** Old syntax on purpose: an older Deno must come as far as to say what it lacks. */
+/** What is built begins so: an older Deno must come as far as to say what it lacks. */
+export function startText(): string {
+  return `// regrain ${VERSION}\n(${refuseOldDeno})("${LEAST_DENO}");\n${factsLine()}\n`;
+}
+
 function launcherText(): string {
-  return `// regrain ${VERSION}
-var least = "${LEAST_DENO}";
-var found = Deno.version.deno;
-var isOld = false;
-for (var i = 0, a = found.split("."), b = least.split("."); i < 3; i++) {
-  if (parseInt(a[i]) !== parseInt(b[i])) { isOld = parseInt(a[i]) < parseInt(b[i]); break; }
-}
-if (isOld) {
-  var what = "Deno " + least + " or newer is needed, and this is Deno " + found;
-  console.error(Deno.args.indexOf("--json") >= 0
-    ? JSON.stringify({ type: "error", code: "USAGE", exit: 2, message: what })
-    : "regrain: " + what);
-  Deno.exit(2);
-}
-${factsLine()}
-import(new URL("./${MAIN}", import.meta.url).href).then(function (program) {
-  return program.start();
-}, function (error) {
-  console.error("regrain: a part of the program is not there, or damaged (" + error.message + "): install it again");
-  Deno.exit(2);
-});
-`;
+  return `${startText()}import(new URL("./${MAIN}", import.meta.url).href).then((program) => program.start());\n`;
 }
 
 /** Runs this Deno in the checkout. */

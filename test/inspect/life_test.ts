@@ -318,7 +318,7 @@ Deno.test("the bundle holds the page", () =>
         stdout: "piped",
         stderr: "piped",
       });
-    const args = ["bundle", "--quiet", "--platform", "deno", "-o", bundle, "cli/main.ts"];
+    const args = ["run", "--quiet", "-A", "cli/ship/bundle.ts", bundle];
     const built = await deno(args, new URL("../..", import.meta.url).pathname).output();
     assert.ok(built.success, new TextDecoder().decode(built.stderr));
     const run = deno(["run", "--no-prompt", "--allow-net=127.0.0.1", bundle, "inspect", "--no-open"]);

@@ -360,7 +360,7 @@ Deno.test("what others put below a prefix stays, and a command that cannot start
 /** Deno's modules for Node.js take a third of a short run: no start loads one but what commander is made of. */
 function assertStartsLean(program: string): void {
   const apply = [...Deno.readDirSync(program)].find(({ name }) => /^apply-\w+\.js$/.test(name))!.name;
-  const loaded = new Set(["main.js", apply]);
+  const loaded = new Set(["run.js", apply]);
   const builtins = new Set<string>();
   for (const name of loaded) {
     const text = Deno.readTextFileSync(`${program}/${name}`);
@@ -373,14 +373,45 @@ function assertStartsLean(program: string): void {
   assert.deepEqual([...builtins], ["node:events"]);
 }
 
+/** What makes this Deno say that it is an older one. */
+function writeOlder(folder: string): string {
+  const path = `${folder}/older.js`;
+  Deno.writeTextFileSync(path, 'Object.defineProperty(Deno, "version", { value: { deno: "2.0.6" } });\n');
+  return path;
+}
+
+Deno.test("an older Deno is told so by the bundle and by the sources, before it reads what it does not know", () =>
+  withTempDir((folder) => {
+    const older = writeOlder(folder);
+    const start = (path: string, ...args: string[]) =>
+      deno(["run", "--quiet", "-A", "--no-config", `--preload=${older}`, path, ...args], {
+        cwd: folder,
+        env: {},
+      });
+    const bundle = `${folder}/regrain.js`;
+    shipWell("bundle", bundle);
+    // All that is newer than the check is in one string.
+    const text = Deno.readTextFileSync(bundle);
+    const outside = text.replace(/, ".*"\)\(import\.meta\)/, "");
+    assert.ok(outside.length < 3000, `${outside.length} bytes are read first`);
+    for (const name of ["main", "deno_version", "version"]) {
+      Deno.copyFileSync(`${ROOT}cli/${name}.ts`, `${folder}/${name}.ts`);
+    }
+    Deno.writeTextFileSync(`${folder}/run.ts`, "words of a newer language\n");
+    for (const path of [bundle, `${folder}/main.ts`]) {
+      const refused = start(path, "--version");
+      const said = `regrain: Deno ${LEAST_DENO} or newer is needed, and this is Deno 2.0.6\n`;
+      assert.deepEqual(refused, { code: 2, stdout: "", stderr: said });
+      const error = JSON.parse(start(path, "info", "--json").stderr);
+      assert.deepEqual([error.code, error.exit], ["USAGE", 2]);
+    }
+  }));
+
 /** An older Deno, and none at all. */
 function assertOldDenoSays(command: string, folder: string): void {
   const old = `${folder}/old-deno`;
-  Deno.writeTextFileSync(
-    `${folder}/older.js`,
-    'Object.defineProperty(Deno, "version", { value: { deno: "2.0.6" } });\n',
-  );
-  const script = `#!/bin/sh\nshift\nexec '${Deno.execPath()}' run --preload='${folder}/older.js' "$@"\n`;
+  const older = writeOlder(folder);
+  const script = `#!/bin/sh\nshift\nexec '${Deno.execPath()}' run --preload='${older}' "$@"\n`;
   Deno.writeTextFileSync(old, script, { mode: 0o755 });
   const at = { cwd: folder, env: { REGRAIN_DENO: old } };
   const refused = run(command, ["info", "x"], at);
