@@ -14,13 +14,13 @@ import { type CommonFlags, Console } from "../ui/mod.ts";
 import { rememberMade } from "../session/admission.ts";
 import {
   hasPassphrase,
-  openRepository,
   openStoreOf,
   passphraseOf,
   type RepoFlags,
   repositoryAddress,
   THE_WORLD,
 } from "../session/open_repository.ts";
+import { onRepository } from "../session/on_repository.ts";
 import { guardWire } from "../session/wire.ts";
 
 const LOST_PASSPHRASE =
@@ -96,8 +96,10 @@ async function initIn(
     const slot = { passphrase: passphrase!, repository: id, id: "first", label: "made with the repository" };
     await addSlot(store, master, { ...slot, nowMs: THE_WORLD.nowMs() });
   }
-  if (console.json) console.outJson({ ...repository.description, store: probe });
-  else console.out(`${store.label}: repository ${id}, chunks of ${formatSize(chunkBytes)}`);
+  console.result(
+    { ...repository.description, store: probe },
+    `${store.label}: repository ${id}, chunks of ${formatSize(chunkBytes)}`,
+  );
   if (conditionalPut !== "atomic") {
     console.warn(
       "the store replaces what is there already, whatever it is asked; that costs traffic, and is safe",
@@ -110,7 +112,6 @@ async function initIn(
 
 function tellProbe(probe: StoreProbe, console: Console): void {
   for (const warning of probe.warnings) console.warn(warning);
-  if (console.json) return;
   for (const line of abilitiesOf(probe)) console.tell(`the bucket ${line}`);
 }
 
@@ -140,25 +141,21 @@ function secondsText(created: string): string {
 
 /** `regrain repo info`: what the repository is. */
 export async function runRepoInfo(flags: CommonFlags & RepoFlags): Promise<number> {
-  const console = new Console(flags);
-  const repository = await openRepository(flags);
-  const { description, store } = repository;
-  const snapshots = await repository.listSnapshots();
-  const { features } = store as TellingStore;
-  const abilities = { versioned: await features?.versioned(), objectLock: await features?.objectLock() };
-  if (console.json) {
-    console.outJson({ ...description, label: store.label, snapshots: snapshots.length, store: abilities });
-  } else {
-    console.out(`${store.label}`);
-    console.out(`  repository  ${description.id}, created ${secondsText(description.created)} UTC`);
-    console.out(`  chunks      ${formatSize(description.chunkBytes)}, named by ${description.hash}`);
-    console.out(`  encryption  ${description.encryption}`);
-    for (const line of abilitiesOf(abilities)) console.out(`  bucket      ${line}`);
-    console.out(
-      `  snapshots   ${snapshots.length} of ${new Set(snapshots.map(({ source }) => source)).size} disks`,
+  return await onRepository(flags, async ({ repository, console }) => {
+    const { description, store } = repository;
+    const snapshots = await repository.listSnapshots();
+    const { features } = store as TellingStore;
+    const abilities = { versioned: await features?.versioned(), objectLock: await features?.objectLock() };
+    const disks = new Set(snapshots.map(({ source }) => source)).size;
+    console.result(
+      { ...description, label: store.label, snapshots: snapshots.length, store: abilities },
+      store.label,
+      `  repository  ${description.id}, created ${secondsText(description.created)} UTC`,
+      `  chunks      ${formatSize(description.chunkBytes)}, named by ${description.hash}`,
+      `  encryption  ${description.encryption}`,
+      ...abilitiesOf(abilities).map((line) => `  bucket      ${line}`),
+      `  snapshots   ${snapshots.length} of ${disks} disks`,
     );
-  }
-  repository.close();
-  console.flush();
-  return 0;
+    return 0;
+  });
 }

@@ -3,31 +3,23 @@ import { RegrainError } from "../../core-as/host/mod.ts";
 import {
   checkWords,
   DESCRIPTION_KEY,
-  descriptionBytes,
   MAX_DESCRIPTION_BYTES,
   type RepositoryDescription,
-  ROTATED,
 } from "../../core-as/host/repo/mod.ts";
-import {
-  addSlot,
-  type KeySlot,
-  listSlots,
-  removeSlot,
-  slotsOpenedBy,
-  withNewKey,
-} from "../backup/keyring.ts";
-import { authenticated, readDescription } from "../backup/repository.ts";
-import { copiedSlots, putDescriptionCopy, removeSlotsAndCopies } from "../backup/second_copies.ts";
-import { type CommonFlags, Console, layoutTable } from "../ui/mod.ts";
+import { addSlot, listSlots, removeSlot, slotsOpenedBy } from "../backup/keyring.ts";
+import { readDescription } from "../backup/repository.ts";
+import { type RotatedKey, rotateKey } from "../backup/rotate_key.ts";
+import { slotsReport } from "../report/key_slots.ts";
 import { rememberMade } from "../session/admission.ts";
+import { onRepository } from "../session/on_repository.ts";
 import {
   newPassphraseOf,
-  openRepository,
   openStoreOf,
   passphraseOf,
   type RepoFlags,
   THE_WORLD,
 } from "../session/open_repository.ts";
+import { type CommonFlags, Console } from "../ui/mod.ts";
 
 export interface KeyAddFlags extends CommonFlags, RepoFlags {
   readonly newPassphraseFile?: string | undefined;
@@ -45,10 +37,8 @@ export function labelOf({ label = THE_WORLD.host }: { label?: string | undefined
 
 /** Adds a passphrase; the ones before still open the repository. */
 export async function runKeyAdd(flags: KeyAddFlags): Promise<number> {
-  const console = new Console(flags);
   const label = labelOf(flags);
-  const repository = await openRepository(flags);
-  try {
+  return await onRepository(flags, async ({ repository, console }) => {
     refusePlain(repository.description, repository.store.label);
     const passphrase = newPassphraseOf(flags);
     const about = { passphrase, repository: repository.description.id };
@@ -64,44 +54,34 @@ export async function runKeyAdd(flags: KeyAddFlags): Promise<number> {
       label,
       nowMs: THE_WORLD.nowMs(),
     });
-    if (console.json) console.outJson({ type: "summary", ...slot });
-    else console.out(`key slot ${slot.id} (${slot.label}) opens the repository too`);
+    console.result(
+      { type: "summary", ...slot },
+      `key slot ${slot.id} (${slot.label}) opens the repository too`,
+    );
     return 0;
-  } finally {
-    repository.close();
-    console.flush();
-  }
+  });
 }
 
 /** Removes a slot. Its passphrase, and whoever knows the repository's key by it, are not made to forget. */
 export async function runKeyRemove(id: string, flags: CommonFlags & RepoFlags): Promise<number> {
-  const console = new Console(flags);
   // Opened with a passphrase, so that nobody removes the slots of a repository that he cannot read.
-  const repository = await openRepository(flags);
-  try {
+  return await onRepository(flags, async ({ repository, console }) => {
     refusePlain(repository.description, repository.store.label);
     await removeSlot(repository.store, id);
-    if (console.json) console.outJson({ type: "summary", id, removed: true });
-    else console.out(`key slot ${id} is removed`);
+    console.result({ type: "summary", id, removed: true }, `key slot ${id} is removed`);
     console.tell(
       "who kept the slot, or read the repository's key by it, can still read what is stored, now and " +
         "from now on; regrain repo key rotate gives new data a new key",
     );
     return 0;
-  } finally {
-    repository.close();
-    console.flush();
-  }
+  });
 }
 
 export interface KeyRotateFlags extends KeyAddFlags {
   readonly keepPassphrase?: boolean | undefined;
 }
 
-/**
- * Gives new data a new key. What is stored stays under the old one, and whoever knows that reads it still; so the
- * order is: first the feature, so that older versions stay away; then a slot with all keys; then the old slots go.
- */
+/** Gives new data a new key. */
 export async function runKeyRotate(flags: KeyRotateFlags): Promise<number> {
   if (flags.keepPassphrase && flags.newPassphraseFile !== undefined) {
     throw new RegrainError(
@@ -112,51 +92,23 @@ export async function runKeyRotate(flags: KeyRotateFlags): Promise<number> {
       },
     );
   }
-  const console = new Console(flags);
-  const repository = await openRepository(flags);
-  const { store, description } = repository;
-  try {
-    refusePlain(description, store.label);
+  return await onRepository(flags, async ({ repository, console }) => {
+    refusePlain(repository.description, repository.store.label);
     const passphrase = flags.keepPassphrase ? passphraseOf(flags) : newPassphraseOf(flags);
-    const old = await listSlots(store);
-    const before = repository.laneSetup.master!;
-    const master = withNewKey(before);
-    const features = [...new Set([...description.features, ROTATED])];
-    await store.put(
-      DESCRIPTION_KEY,
-      descriptionBytes(await authenticated({ ...description, features }, before)),
-    );
-    const slot = await addSlot(store, master, {
-      passphrase,
-      repository: description.id,
-      id: repository.newId(),
-      label: flags.label ?? THE_WORLD.host,
-      nowMs: THE_WORLD.nowMs(),
-    });
-    const confirmed = await authenticated({ ...description, features }, master);
-    // Confirmed by the new key before the old slots go: a run that dies after them is repaired by this copy.
-    await putDescriptionCopy(store, confirmed);
-    const copied = (await copiedSlots(store)).filter((id) => id !== slot.id);
-    await removeSlotsAndCopies(store, [...new Set([...old.map(({ id }) => id), ...copied])]);
-    await store.put(DESCRIPTION_KEY, descriptionBytes(confirmed));
-    await rememberMade(store, confirmed, {
-      console,
-      storeFlags: flags,
-      keys: repository.keyCount + 1,
-    });
-    tellRotated(slot, old, console);
+    const label = flags.label ?? THE_WORLD.host;
+    const rotated = await rotateKey(repository, { passphrase, label, nowMs: THE_WORLD.nowMs() });
+    const keys = repository.keyCount + 1;
+    await rememberMade(repository.store, rotated.description, { console, storeFlags: flags, keys });
+    tellRotated(rotated, console);
     return 0;
-  } finally {
-    repository.close();
-    console.flush();
-  }
+  });
 }
 
-function tellRotated(slot: KeySlot, old: readonly KeySlot[], console: Console): void {
-  if (console.json) console.outJson({ type: "summary", ...slot, removed: old.map(({ id }) => id) });
-  else {console.out(
-      `new data gets a new key; key slot ${slot.id} (${slot.label}) is the only one that opens it`,
-    );}
+function tellRotated({ slot, old }: RotatedKey, console: Console): void {
+  console.result(
+    { type: "summary", ...slot, removed: old.map(({ id }) => id) },
+    `new data gets a new key; key slot ${slot.id} (${slot.label}) is the only one that opens it`,
+  );
   for (const { id, label } of old) {
     console.tell(
       `key slot ${id} (${label}) is removed; regrain repo key add gives its passphrase back, if it should be`,
@@ -177,17 +129,7 @@ export async function runKeyList(flags: CommonFlags & RepoFlags): Promise<number
     refusePlain(readDescription(store, bytes), store.label);
     const slots = await listSlots(store);
     slots.sort((a, b) => a.created < b.created ? -1 : 1);
-    if (console.json) {
-      for (const slot of slots) console.outJson({ type: "slot", ...slot });
-      console.outJson({ type: "summary", slots: slots.length });
-    } else {
-      const rows = slots.map(({ id, label, created }) => [id, created.slice(0, 19).replace("T", " "), label]);
-      for (
-        const line of layoutTable([["slot", "created (UTC)", "label"], ...rows], ["left", "left", "left"])
-      ) {
-        console.out(line);
-      }
-    }
+    slotsReport(console).list(slots);
     return 0;
   } finally {
     store.close();

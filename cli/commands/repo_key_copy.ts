@@ -46,7 +46,7 @@ export async function runKeyExport(file: string, flags: KeyExportFlags): Promise
   if (flags.unwrapped) return await runUnwrappedExport(file, flags);
   const console = new Console(flags);
   const isPipe = file === PIPE;
-  if (isPipe && console.json) {
+  if (isPipe && flags.json) {
     throw new RegrainError("USAGE", "standard output takes the export, and --json has no place there", {
       hint: "without --json; or a file",
     });
@@ -79,8 +79,7 @@ export async function runKeyExport(file: string, flags: KeyExportFlags): Promise
       return 0;
     }
     writeNewFile(file, new TextEncoder().encode(text), PRIVATE_MODE);
-    if (console.json) console.outJson({ type: "summary", repository: id, file, slots });
-    else console.out(`${file}: ${what}`);
+    console.result({ type: "summary", repository: id, file, slots }, `${file}: ${what}`);
     return 0;
   } finally {
     store.close();
@@ -119,14 +118,13 @@ export async function runKeyImport(file: string, flags: KeyAddFlags): Promise<nu
       passphrase: passphrase!,
       label,
     });
-    if (console.json) console.outJson({ type: "summary", repository: id, put, slot: slot ?? null });
-    else {
-      if (put.length > 0) console.out(`put back: ${put.join(", ")}`);
-      else if (slot === undefined) console.out("nothing is gone: repo.json and key slots are there");
-      if (slot !== undefined) {
-        console.out(`key slot ${slot.id} (${slot.label}) opens the repository by the new passphrase`);
-      }
-    }
+    const isWhole = put.length === 0 && slot === undefined;
+    console.result(
+      { type: "summary", repository: id, put, slot: slot ?? null },
+      ...isWhole ? ["nothing is gone: repo.json and key slots are there"] : [],
+      ...put.length > 0 ? [`put back: ${put.join(", ")}`] : [],
+      ...slot ? [`key slot ${slot.id} (${slot.label}) opens the repository by the new passphrase`] : [],
+    );
     if (known === undefined && put.length > 0) {
       console.warn(
         "nothing here tells whether the keys were rotated since the file was written: if its passphrase opens no " +

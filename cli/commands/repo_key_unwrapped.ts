@@ -47,12 +47,11 @@ export async function runUnwrappedExport(file: string, flags: CommonFlags & Repo
     const { description, store } = repository;
     refusePlain(description, store.label);
     writeNewFile(file, await unwrappedBytes(repository), PRIVATE_MODE);
-    if (console.json) {
-      console.outJson({ type: "summary", repository: description.id, file, keys: repository.keyCount });
-    } else {
-      const count = plural(repository.keyCount, "key");
-      console.out(`${file}: the ${count} of repository ${description.id}, unwrapped`);
-    }
+    const count = plural(repository.keyCount, "key");
+    console.result(
+      { type: "summary", repository: description.id, file, keys: repository.keyCount },
+      `${file}: the ${count} of repository ${description.id}, unwrapped`,
+    );
     console.warn(
       `${file}: whoever reads this file can read every backup of the repository without a passphrase, also after all ` +
         "passphrases were changed: keep it off this machine, and away from the repository; regrain repo key rotate " +

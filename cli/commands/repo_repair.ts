@@ -1,7 +1,6 @@
 /** `regrain repo repair`: what opens a repository, put back from its second copies, and the copies made anew. */
 import { RegrainError } from "../../core-as/host/mod.ts";
 import { DESCRIPTION_KEY, type ObjectStore, parseDescription } from "../../core-as/host/repo/mod.ts";
-import { opensSlot } from "../backup/keyring.ts";
 import {
   isSame,
   type Pair,
@@ -10,9 +9,11 @@ import {
   repairedView,
   slotsToPutBack,
 } from "../backup/verify/repair.ts";
+import { planDescription, planSlot, type RepairPlan } from "../backup/verify/repair_plan.ts";
 import type { Repository } from "../backup/repository.ts";
-import { copyKey, slotKey } from "../backup/second_copies.ts";
+import { copyKey } from "../backup/second_copies.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
+import { repairReport } from "../report/repo_repair.ts";
 import { openAdmitted } from "../session/admission.ts";
 import {
   admissionOf,
@@ -31,18 +32,6 @@ export interface RepoRepairFlags extends CommonFlags, RepoFlags {
 
 /** What an original is refused with that was changed, by an accident or by somebody. */
 const CHANGED = new Set(["REPO_REPLACED", "REPO_UNENCRYPTED", "REPO_KEY"]);
-
-interface Step {
-  readonly key: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** What is to be written, in this order, and what is left as it is. */
-interface RepairPlan {
-  readonly putBack: Step[];
-  readonly copied: Step[];
-  readonly left: { readonly key: string; readonly what: string }[];
-}
 
 export async function runRepoRepair(flags: RepoRepairFlags): Promise<number> {
   const console = new Console(flags);
@@ -70,7 +59,7 @@ export async function runRepoRepair(flags: RepoRepairFlags): Promise<number> {
     if (!flags.dryRun) {
       for (const { key, bytes } of [...plan.putBack, ...plan.copied]) await store.put(key, bytes);
     }
-    tell(plan, { repository, flags, console });
+    repairReport(console).done(plan, { repository: id, dryRun: flags.dryRun === true });
     return plan.left.length === 0 ? 0 : EXIT_INCOMPLETE;
   } finally {
     store.close();
@@ -170,79 +159,4 @@ function openBy(
   { parts, back, flags, console }: OpenRequest,
 ): Promise<Repository> {
   return openAdmitted(repairedView(store, description, parts.slots, back), admissionOf(flags, console));
-}
-
-function planDescription(
-  plan: RepairPlan,
-  { original, copy }: Pair,
-  { isOriginal, isConfirmed }: { isOriginal: boolean; isConfirmed: boolean },
-): void {
-  const key = copyKey(DESCRIPTION_KEY);
-  if (!isOriginal) plan.putBack.push({ key: DESCRIPTION_KEY, bytes: copy.bytes! });
-  else if (copy.state !== "sound" || isConfirmed && !isSame(original, copy)) {
-    plan.copied.push({ key, bytes: original.bytes! });
-  } else if (!isSame(original, copy)) {
-    plan.left.push({
-      key,
-      what:
-        "and repo.json say different things, and no key confirms repo.json: run this with the passphrase, or " +
-        "remove the wrong one of the two from the store",
-    });
-  }
-}
-
-async function planSlot(
-  plan: RepairPlan,
-  about: { slot: string; pair: Pair; isBack: boolean; passphrase: string; repository: string },
-): Promise<void> {
-  const { slot, pair: { original, copy }, isBack } = about;
-  const key = slotKey(slot);
-  const leave = (what: string) => plan.left.push({ key, what });
-  if (isBack) plan.putBack.push({ key, bytes: copy.bytes! });
-  else if (original.state === "damaged") {
-    leave(
-      "is damaged, and so is its copy, or there is none: remove it from the store, and add its passphrase anew",
-    );
-  } else if (original.state === "missing") {
-    leave(
-      copy.state === "sound"
-        ? `was removed by an older version, or lost: regrain repo repair --slot ${slot} puts it back, and whoever ` +
-          `knows its passphrase gets in again; regrain repo key remove ${slot} removes the copy, too`
-        : `is not there, and its copy is damaged: regrain repo key remove ${slot} removes the copy`,
-    );
-  } else if (copy.state !== "sound") plan.copied.push({ key: copyKey(key), bytes: original.bytes! });
-  else if (!isSame(original, copy)) {
-    // A slot never changes: one of the two is damaged, and only a passphrase can tell which.
-    if (await opensSlot(original.bytes!, about)) {
-      plan.copied.push({ key: copyKey(key), bytes: original.bytes! });
-    } else if (await opensSlot(copy.bytes!, about)) plan.putBack.push({ key, bytes: copy.bytes! });
-    else {leave(
-        "and its copy differ, and only its own passphrase can tell which is sound: run this with that one",
-      );}
-  }
-}
-
-function tell(
-  { putBack, copied, left }: RepairPlan,
-  { repository, flags, console }: { repository: Repository; flags: RepoRepairFlags; console: Console },
-): void {
-  const dryRun = flags.dryRun === true;
-  for (const { key, what } of left) console.warn(`${key}: ${what}`);
-  if (console.json) {
-    console.outJson({
-      type: "summary",
-      repository: repository.description.id,
-      dryRun,
-      putBack: putBack.map(({ key }) => key),
-      copied: copied.map(({ key }) => key),
-      left,
-    });
-    return;
-  }
-  const verb = dryRun ? "would be " : "";
-  for (const { key } of putBack) console.out(`${key}: ${verb}put back from ${copyKey(key)}`);
-  for (const { key } of copied) console.out(`${key}: ${verb}made`);
-  if (putBack.length + copied.length + left.length === 0) {
-    console.out("repo.json and every key slot are whole, and so are their copies");
-  }
 }
