@@ -118,8 +118,12 @@ export function isWorthwhile(movedBytes: number): boolean {
 
 /** The second lane, seen from the first. */
 export class SecondLane {
+  private readonly lane = new Lane<ApplyJobs>("apply", () => startWorker("apply"));
+
   /** It loads while the first lane looks at the deltas. */
-  private readonly lane = new Lane<ApplyJobs>("apply", startWorker("apply"));
+  constructor() {
+    this.lane.start();
+  }
 
   /**
    * Does a job and returns what came of it.

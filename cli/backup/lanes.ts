@@ -5,9 +5,12 @@
  */
 import { createHash, createHmac } from "node:crypto";
 import { type Codec, RepositoryKeys, unseal } from "../../core-as/host/repo/mod.ts";
+import { MIB } from "../../core-as/host/units.ts";
 import { Lane } from "../lanes/lane.ts";
 import { startWorker, workersMayStart } from "../lanes/start.ts";
 import { nativeCodec } from "./codec.ts";
+
+const MUCH_WORK_BYTES = 256 * MIB;
 
 /** What lanes must know of the repository. */
 export interface LaneSetup {
@@ -147,6 +150,11 @@ export class WorkerLanes implements Lanes {
     return this.idlest().ask("unseal", { stored, due }, [stored.buffer]);
   }
 
+  /** Starts all threads, which start one by one otherwise: when a job comes and all that run have some. */
+  start(): void {
+    for (const lane of this.lanes) lane.start();
+  }
+
   close(): void {
     for (const lane of this.lanes) lane.close();
   }
@@ -156,19 +164,34 @@ export class WorkerLanes implements Lanes {
   }
 }
 
-/** A lane that knows the repository before it is asked for anything. */
+/** A lane that knows the repository before it is asked for anything else. */
 class ChunkLane extends Lane<ChunkJobs> {
-  constructor(setup: LaneSetup) {
-    super("chunks", startWorker("chunks"));
+  private isSetUp = false;
+
+  constructor(private readonly setup: LaneSetup) {
+    super("chunks", () => startWorker("chunks"));
+  }
+
+  override start(): void {
+    if (this.isSetUp) return;
+    this.isSetUp = true;
+    super.start();
     // What could not be set up fails every job.
-    this.ask("setup", setup).catch((error: unknown) => this.fail(error));
+    this.ask("setup", this.setup).catch((error: unknown) => this.fail(error));
   }
 }
 
-/** As many lanes as there are processors; this thread, where Deno may not read the module that a worker starts as. */
-export function openLanes(setup: LaneSetup): Lanes {
+/**
+ * As many lanes as there are processors; this thread, where Deno may not read the module that a worker starts as.
+ *
+ * @param workBytes How much there may be to do: with much the threads start at once, else each when it is needed, since
+ * to start one takes as long as to pack 16 MiB.
+ */
+export function openLanes(setup: LaneSetup, workBytes = 0): Lanes {
   if (!workersMayStart()) return new DelayedLanes(InlineLanes.open(setup));
-  return new WorkerLanes(setup, Math.max(1, navigator.hardwareConcurrency));
+  const lanes = new WorkerLanes(setup, Math.max(1, navigator.hardwareConcurrency));
+  if (workBytes >= MUCH_WORK_BYTES) lanes.start();
+  return lanes;
 }
 
 /** Lanes that are still being opened. */

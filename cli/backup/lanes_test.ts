@@ -36,6 +36,40 @@ async function whatLanesDo(lanes: Lanes) {
   return { id: chunk.id, sealed, buffer, back, released, error: { code, reason, path, offsetBytes, hint } };
 }
 
+Deno.test("threads start when there are jobs for them, or at once", async () => {
+  const { laneSetup } = await memoryRepository();
+  const Thread = globalThis.Worker;
+  let started = 0;
+  globalThis.Worker = class extends Thread {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args);
+      started++;
+    }
+  };
+  try {
+    const lanes = new WorkerLanes(laneSetup, 2);
+    assert.equal(started, 0);
+    const release = async () => void await (await lanes.identify(new Uint8Array(CHUNK))).release();
+    await release();
+    await release();
+    assert.equal(started, 1);
+    await Promise.all([release(), release(), release()]);
+    assert.equal(started, 2);
+    lanes.close();
+    const ready = new WorkerLanes(laneSetup, 2);
+    ready.start();
+    assert.equal(started, 4);
+    ready.close();
+    await assert.rejects(ready.identify(new Uint8Array(CHUNK)), /it was closed/);
+    const unused = new WorkerLanes(laneSetup, 2);
+    unused.close();
+    await assert.rejects(unused.identify(new Uint8Array(CHUNK)), /it was closed/);
+    assert.equal(started, 4);
+  } finally {
+    globalThis.Worker = Thread;
+  }
+});
+
 Deno.test("a lane that dies under a backup ends it, and the next backup is whole", async () => {
   const repository = await memoryRepository();
   for (const at of [0, 3, 9]) {

@@ -138,7 +138,7 @@ async function restoreDisk(
     io,
     context,
     events: eventsOf(work, { session, watch }),
-    openLanes: () => lanesOf(repository),
+    openLanes: () => lanesOf(repository, snapshot.sizeBytes),
   };
   const nowhere = openPlaceTarget(name, snapshot);
   if (nowhere) await keepNothing(nowhere, job, { report, work });

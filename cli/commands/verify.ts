@@ -65,12 +65,9 @@ async function verifyWithProgress(
   work: { task: Task; flags: VerifyFlags; console: Console },
 ): Promise<{ result: VerifyResult; elapsedMs: number }> {
   const { task: { mode, slice, chosen: { snapshots } }, flags, console } = work;
-  const progress = new Progress(
-    console,
-    flags.progress ?? "auto",
-    bytesToVerify(mode, { snapshots, slice }),
-  );
-  using lanes = lanesOf(repository);
+  const bytes = bytesToVerify(mode, { snapshots, slice });
+  const progress = new Progress(console, flags.progress ?? "auto", bytes);
+  using lanes = lanesOf(repository, bytes);
   try {
     const result = await verify(repository, snapshots, {
       mode,

@@ -11,7 +11,7 @@ type Waiting = { resolve: (result: unknown) => void; reject: (error: unknown) =>
 type Kind<J extends Jobs> = keyof J & string;
 
 export class Lane<J extends Jobs> implements Disposable {
-  readonly #worker: Worker;
+  #worker: Worker | undefined;
   readonly #jobs = new Map<number, Waiting>();
   /** What is to be sent once the lane listens. */
   #unsent: (() => void)[] | undefined = [];
@@ -19,9 +19,13 @@ export class Lane<J extends Jobs> implements Disposable {
   /** Why it does not answer any more. */
   #failure: { readonly error: unknown } | undefined;
 
-  /** @param worker Just started: see {@link startWorker}. */
-  constructor(private readonly name: string, worker: Worker) {
-    this.#worker = worker;
+  /** @param startThread Called when there is a first job, or earlier by {@link start}: see {@link startWorker}. */
+  constructor(private readonly name: string, private readonly startThread: () => Worker) {}
+
+  /** Starts the thread, unless it was started or has failed: what is to come needs not wait for that then. */
+  start(): void {
+    if (this.#worker !== undefined || this.#failure !== undefined) return;
+    const worker = this.#worker = this.startThread();
     worker.onmessage = ({ data }) => this.#hear(data as LaneMessage);
     worker.onmessageerror = () => this.#fail("an answer could not be read");
     worker.onerror = (event) => {
@@ -48,6 +52,7 @@ export class Lane<J extends Jobs> implements Disposable {
     transfer: ArrayBuffer[] = [],
   ): Promise<J[T]["result"]> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+    this.start();
     const job = this.#next++;
     return new Promise((resolve, reject) => {
       this.#jobs.set(job, { resolve, reject });
@@ -67,7 +72,7 @@ export class Lane<J extends Jobs> implements Disposable {
     if (this.#failure !== undefined) return;
     this.#failure = { error };
     this.#unsent = undefined;
-    this.#worker.terminate();
+    this.#worker?.terminate();
     for (const { reject } of this.#jobs.values()) reject(error);
     this.#jobs.clear();
   }
@@ -78,7 +83,7 @@ export class Lane<J extends Jobs> implements Disposable {
 
   #send(message: JobMessage, transfer: ArrayBuffer[]): void {
     try {
-      this.#worker.postMessage(message, transfer);
+      this.#worker!.postMessage(message, transfer);
     } catch (error) {
       this.#settle(message.job, ({ reject }) => reject(error));
     }

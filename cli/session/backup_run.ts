@@ -113,7 +113,7 @@ async function backUpUntilStopped(repository: Repository, work: BackupWork): Pro
   const { origin, flags, console, watch, report } = work;
   const progress = new Progress(console, flags.progress ?? "auto", origin.sizeBytes ?? 0);
   using signals = listenForSignals({ console, progress });
-  using lanes = lanesOf(repository);
+  using lanes = lanesOf(repository, origin.sizeBytes);
   const { chunkBytes } = repository.description;
   // Plain ones that are worked on, packed ones on their way to the store, and one of zeros.
   const chunks = lanes.count * 4 + 21;

@@ -216,8 +216,12 @@ function warnOfReaders(path: string, flags: CommonFlags): void {
   );
 }
 
-/** Lanes for as long as they are used. */
-export function lanesOf(repository: Repository): Lanes & Disposable {
-  const lanes = openLanes(repository.laneSetup);
+/**
+ * Lanes for as long as they are used.
+ *
+ * @param workBytes How much there may be to do, where it is known.
+ */
+export function lanesOf(repository: Repository, workBytes?: number): Lanes & Disposable {
+  const lanes = openLanes(repository.laneSetup, workBytes);
   return Object.assign(lanes, { [Symbol.dispose]: () => lanes.close() });
 }

@@ -21,7 +21,9 @@ export type FaultyJobs = {
 
 /** Starts one. `load` throws as it loads; `late` listens only after a while. */
 export function faultyLane(name = "faulty"): Lane<FaultyJobs> {
-  return new Lane(name, new Worker(import.meta.url, { type: "module", name }));
+  const lane = new Lane<FaultyJobs>(name, () => new Worker(import.meta.url, { type: "module", name }));
+  lane.start();
+  return lane;
 }
 
 /** A promise that nothing settles. */

@@ -399,9 +399,15 @@ export class GrainTables {
   }
 }
 
-/** First index at which two stretches of a buffer differ, or -1. */
+/** First index at which two tables in a buffer differ, or -1. Tables are whole words, and stand as such. */
 function firstDifference(buffer: Uint8Array, a: number, b: number, length: number): number {
-  for (let i = 0; i < length; i++) if (buffer[a + i] !== buffer[b + i]) return i;
+  const [left, right] = [a, b].map((at) =>
+    new Uint32Array(buffer.buffer, buffer.byteOffset + at, length / 4)
+  );
+  for (let word = 0; word < left!.length; word++) {
+    if (left![word] === right![word]) continue;
+    for (let i = word * 4;; i++) if (buffer[a + i] !== buffer[b + i]) return i;
+  }
   return -1;
 }
 
