@@ -279,3 +279,13 @@ function wrappingKey(
 function gcm(nonce: Uint8Array<ArrayBuffer>, repository: string): AesGcmParams {
   return { name: "AES-GCM", iv: nonce, additionalData: new TextEncoder().encode(`${repository}\nmaster`) };
 }
+
+/** @throws {RegrainError} `USAGE` for a repository that has no keys. */
+export function requireKeys({ encryption }: RepositoryDescription, path: string): void {
+  if (encryption !== "none") return;
+  throw new RegrainError("USAGE", "the repository is not encrypted, and has no keys", {
+    path,
+    hint:
+      "regrain repo init --encrypt makes one that is, and regrain repo copy --to copies snapshots into it",
+  });
+}

@@ -1,16 +1,12 @@
 /** `regrain repo key`: which passphrases open an encrypted repository. */
 import { RegrainError } from "../../core-as/host/mod.ts";
-import {
-  checkWords,
-  DESCRIPTION_KEY,
-  MAX_DESCRIPTION_BYTES,
-  type RepositoryDescription,
-} from "../../core-as/host/repo/mod.ts";
-import { addSlot, listSlots, removeSlot, slotsOpenedBy } from "../backup/keyring.ts";
+import { DESCRIPTION_KEY, MAX_DESCRIPTION_BYTES } from "../../core-as/host/repo/mod.ts";
+import { addSlot, listSlots, removeSlot, requireKeys, slotsOpenedBy } from "../backup/keyring.ts";
 import { readDescription } from "../backup/repository.ts";
 import { type RotatedKey, rotateKey } from "../backup/rotate_key.ts";
 import { slotsReport } from "../report/key_slots.ts";
 import { rememberMade } from "../session/admission.ts";
+import { type KeySlotFlags, labelOf } from "../session/key_flags.ts";
 import { onRepository } from "../session/on_repository.ts";
 import {
   newPassphraseOf,
@@ -21,25 +17,11 @@ import {
 } from "../session/open_repository.ts";
 import { type CommonFlags, Console } from "../ui/mod.ts";
 
-export interface KeyAddFlags extends CommonFlags, RepoFlags {
-  readonly newPassphraseFile?: string | undefined;
-  readonly label?: string | undefined;
-}
-
-const MAX_LABEL_CHARACTERS = 100;
-
-/** Whose a new slot is; of this host by default. */
-export function labelOf({ label = THE_WORLD.host }: { label?: string | undefined }): string {
-  checkWords(label, "--label");
-  if (label.length <= MAX_LABEL_CHARACTERS) return label;
-  throw new RegrainError("USAGE", `a label has ${MAX_LABEL_CHARACTERS} characters at most`);
-}
-
 /** Adds a passphrase; the ones before still open the repository. */
-export async function runKeyAdd(flags: KeyAddFlags): Promise<number> {
+export async function runKeyAdd(flags: KeySlotFlags): Promise<number> {
   const label = labelOf(flags);
   return await onRepository(flags, async ({ repository, console }) => {
-    refusePlain(repository.description, repository.store.label);
+    requireKeys(repository.description, repository.store.label);
     const passphrase = newPassphraseOf(flags);
     const about = { passphrase, repository: repository.description.id };
     for (const id of await slotsOpenedBy(repository.store, about)) {
@@ -66,7 +48,7 @@ export async function runKeyAdd(flags: KeyAddFlags): Promise<number> {
 export async function runKeyRemove(id: string, flags: CommonFlags & RepoFlags): Promise<number> {
   // Opened with a passphrase, so that nobody removes the slots of a repository that he cannot read.
   return await onRepository(flags, async ({ repository, console }) => {
-    refusePlain(repository.description, repository.store.label);
+    requireKeys(repository.description, repository.store.label);
     await removeSlot(repository.store, id);
     console.result({ type: "summary", id, removed: true }, `key slot ${id} is removed`);
     console.tell(
@@ -77,7 +59,7 @@ export async function runKeyRemove(id: string, flags: CommonFlags & RepoFlags): 
   });
 }
 
-export interface KeyRotateFlags extends KeyAddFlags {
+export interface KeyRotateFlags extends KeySlotFlags {
   readonly keepPassphrase?: boolean | undefined;
 }
 
@@ -93,7 +75,7 @@ export async function runKeyRotate(flags: KeyRotateFlags): Promise<number> {
     );
   }
   return await onRepository(flags, async ({ repository, console }) => {
-    refusePlain(repository.description, repository.store.label);
+    requireKeys(repository.description, repository.store.label);
     const passphrase = flags.keepPassphrase ? passphraseOf(flags) : newPassphraseOf(flags);
     const label = flags.label ?? THE_WORLD.host;
     const rotated = await rotateKey(repository, { passphrase, label, nowMs: THE_WORLD.nowMs() });
@@ -126,7 +108,7 @@ export async function runKeyList(flags: CommonFlags & RepoFlags): Promise<number
   const store = await openStoreOf(flags);
   try {
     const bytes = await store.get(DESCRIPTION_KEY, MAX_DESCRIPTION_BYTES);
-    refusePlain(readDescription(store, bytes), store.label);
+    requireKeys(readDescription(store, bytes), store.label);
     const slots = await listSlots(store);
     slots.sort((a, b) => a.created < b.created ? -1 : 1);
     slotsReport(console).list(slots);
@@ -135,13 +117,4 @@ export async function runKeyList(flags: CommonFlags & RepoFlags): Promise<number
     store.close();
     console.flush();
   }
-}
-
-export function refusePlain({ encryption }: RepositoryDescription, path: string): void {
-  if (encryption !== "none") return;
-  throw new RegrainError("USAGE", "the repository is not encrypted, and has no keys", {
-    path,
-    hint:
-      "regrain repo init --encrypt makes one that is, and regrain repo copy --to copies snapshots into it",
-  });
 }

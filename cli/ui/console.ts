@@ -228,6 +228,15 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8
   for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
 }
 
+/** Writes text to standard output at once, and fails where nobody reads it: for what must not be lost. */
+export function writeToStdout(text: string): void {
+  try {
+    writeAll(Deno.stdout, new TextEncoder().encode(escapeUnprintable(text)));
+  } catch (error) {
+    throw noSpaceOnStdout(error) ?? error;
+  }
+}
+
 /** Where nobody can be told, the exit status still tells. */
 export function writeToStderr(bytes: Uint8Array): void {
   try {

@@ -5,7 +5,7 @@
  * Slots are wrapped by passphrases, so a copy of them helps against lost slots, and not against lost passphrases. This
  * one does. Whoever reads it needs nothing else, so it goes only to a new file that nobody else may read.
  */
-import { plural, RegrainError } from "../../core-as/host/mod.ts";
+import { RegrainError } from "../../core-as/host/mod.ts";
 import {
   DESCRIPTION_KEY,
   descriptionBytes,
@@ -15,13 +15,8 @@ import {
   type RepositoryDescription,
   ulid,
 } from "../../core-as/host/repo/mod.ts";
-import { addSlot, type KeySlot, MAX_KEYS } from "../backup/keyring.ts";
-import { authenticated, type Repository } from "../backup/repository.ts";
-import { PIPE } from "../places/pipe.ts";
-import { PRIVATE_MODE, writeNewFile } from "../io/mod.ts";
-import { type CommonFlags, Console } from "../ui/mod.ts";
-import { openRepository, type RepoFlags, THE_WORLD } from "../session/open_repository.ts";
-import { refusePlain } from "./repo_key.ts";
+import { addSlot, type KeySlot, MAX_KEYS } from "./keyring.ts";
+import { authenticated, type Repository, type World } from "./repository.ts";
 
 /** Version 1 holds wrapped slots. A reader of that one alone must not take this file for one without any. */
 export const UNWRAPPED_VERSION = 2;
@@ -33,38 +28,10 @@ export interface UnwrappedKey {
   readonly proof: string;
 }
 
-export async function runUnwrappedExport(file: string, flags: CommonFlags & RepoFlags): Promise<number> {
-  if (file === PIPE) {
-    throw new RegrainError("USAGE", "an unwrapped key goes to a new file only, not to standard output", {
-      hint:
-        "regrain repo key export --unwrapped FILE; without --unwrapped, - takes the slots, which a passphrase " +
-        "protects",
-    });
-  }
-  const console = new Console(flags);
-  const repository = await openRepository(flags);
-  try {
-    const { description, store } = repository;
-    refusePlain(description, store.label);
-    writeNewFile(file, await unwrappedBytes(repository), PRIVATE_MODE);
-    const count = plural(repository.keyCount, "key");
-    console.result(
-      { type: "summary", repository: description.id, file, keys: repository.keyCount },
-      `${file}: the ${count} of repository ${description.id}, unwrapped`,
-    );
-    console.warn(
-      `${file}: whoever reads this file can read every backup of the repository without a passphrase, also after all ` +
-        "passphrases were changed: keep it off this machine, and away from the repository; regrain repo key rotate " +
-        "gives new data a key that is not in it",
-    );
-    return 0;
-  } finally {
-    repository.close();
-    console.flush();
-  }
-}
-
-async function unwrappedBytes({ description, laneSetup }: Repository): Promise<Uint8Array<ArrayBuffer>> {
+/** What the file holds. */
+export async function unwrappedBytes(
+  { description, laneSetup }: Repository,
+): Promise<Uint8Array<ArrayBuffer>> {
   const master = laneSetup.master!;
   const document = {
     format: "regrain-keys",
@@ -142,7 +109,8 @@ export async function addSlotFor(
   store: ObjectStore,
   { master }: UnwrappedKey,
   slot: { repository: string; passphrase: string; label: string },
+  world: Pick<World, "nowMs" | "random">,
 ): Promise<KeySlot> {
-  const nowMs = THE_WORLD.nowMs();
-  return await addSlot(store, master, { ...slot, id: ulid(nowMs, THE_WORLD.random(10)), nowMs });
+  const nowMs = world.nowMs();
+  return await addSlot(store, master, { ...slot, id: ulid(nowMs, world.random(10)), nowMs });
 }
