@@ -115,7 +115,10 @@ export function refuseReadOnlyDevice(system: SystemFiles, target: Candidate): vo
   const { path, identity } = target;
   if (identity.rdev === undefined) return;
   if (readLine(system, `/sys/dev/block/${deviceName(identity.rdev)}/ro`) !== "1") return;
-  throw new RegrainError("TARGET_READ_ONLY", "the device is read-only", { path });
+  throw new RegrainError("TARGET_READ_ONLY", "the device is read-only", {
+    path,
+    hint: `name the volume itself where this is a snapshot of it; else blockdev --setrw ${quotePath(path)}`,
+  });
 }
 
 /** Why somebody may write to a file or a device that is to be read: it is mounted to be written, or swapped to. */

@@ -260,6 +260,10 @@ Deno.test("an undo file, QED and Parallels are known by name and first bytes, an
       "a.qed": ["QED\0", /qemu-img convert -f qed/],
       "a.hds": ["WithouFreSpacExt", /qemu-img convert -f parallels/],
     } as const;
+    // Whatever its size and its name, what is known to make a disk of it comes first.
+    Deno.writeTextFileSync(`${folder}/undo`, "rbd diff v1\n...");
+    const odd = regrainRefuses({ code: "NOT_A_DISK", exit: 4 }, ["info", `${folder}/undo`]);
+    assert.match(odd.hint!, /^regrain apply .*undo TARGET takes back what it holds; /);
     for (const [name, [head, hint]] of Object.entries(heads)) {
       const bytes = new Uint8Array(Deno.statSync(`${folder}/disk-flat.vmdk`).size);
       bytes.set(new TextEncoder().encode(head));
@@ -313,7 +317,7 @@ Deno.test("a pipe that ends before its tables says so, and names no sector that 
     await writeCase(caseNamed("chain-five-links-of-three-kinds"), folder);
     const delta = Deno.readFileSync(`${folder}/disk-000002-sesparse.vmdk`);
     Deno.copyFileSync(`${folder}/disk-flat.vmdk`, `${folder}/vm.img`);
-    for (const lengthBytes of [512, 4096, 8192, 65536]) {
+    for (const lengthBytes of [0, 512, 4096, 8192, 65536]) {
       Deno.writeFileSync(`${folder}/cut`, delta.subarray(0, lengthBytes));
       const line = `exec "$@" < ${folder}/cut`;
       const [program, ...args] = [Deno.execPath(), "run", "-A", "-q", MAIN, "apply", "-", `${folder}/vm.img`];
@@ -321,7 +325,7 @@ Deno.test("a pipe that ends before its tables says so, and names no sector that 
         .outputSync();
       const text = new TextDecoder().decode(stderr);
       assert.equal(code, 4, text);
-      assert.match(text, /the pipe ended before .*\[TRUNCATED\]/);
+      assert.match(text, lengthBytes === 0 ? /the pipe is empty: / : /the pipe ended before .*\[TRUNCATED\]/);
       assert.doesNotMatch(text, /at byte 0 to 0/);
     }
   }));

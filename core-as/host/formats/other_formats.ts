@@ -116,6 +116,13 @@ export async function otherThanVmdk(
   return vmText(path) ?? await chunkOf(path, files);
 }
 
+/** The line that works for a file that begins so; `undefined` where none is known. */
+export function wayOf(path: string, { foreign }: Probe): string | undefined {
+  return foreign === undefined
+    ? undefined
+    : KNOWN.find((each) => each.foreign === foreign)?.way(path, "image");
+}
+
 /** What a raw disk by its name is instead, where the name says that too. */
 export async function otherThanRaw(
   file: Source,

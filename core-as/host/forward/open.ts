@@ -5,6 +5,7 @@
  */
 import { notADisk, probeHead } from "../formats/probe.ts";
 import { HEAD_BYTES } from "../formats/vmdk/descriptor_text.ts";
+import { RegrainError } from "../errors.ts";
 import { SECTOR_SIZE } from "../units.ts";
 import type { Core } from "../wasm.ts";
 import type { ForwardDisk, ForwardOptions } from "./disk.ts";
@@ -30,6 +31,13 @@ export async function openForward(tools: Tools, options: ForwardOptions): Promis
   const headBytes = Math.min(input.availableBytes, HEAD_BYTES);
   const seen = probeHead(input.bytes(headBytes).slice());
   const format = forwardFormatOf(seen);
+  if (headBytes === 0) {
+    throw new RegrainError("NOT_A_DISK", "the pipe is empty: whatever was to write the delta wrote nothing", {
+      path: PIPE_NAME,
+      offsetBytes: 0,
+      hint: "look at the message of the other end; set -o pipefail makes the shell tell",
+    });
+  }
   if (!format) throw notADisk({ path: PIPE_NAME, sizeBytes: headBytes }, seen);
   return await format.readForward({ front: new FrontSource(input), seen }, tools, options);
 }

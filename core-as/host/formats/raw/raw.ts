@@ -9,7 +9,7 @@ import { RegrainError } from "../../errors.ts";
 import type { Source } from "../../source.ts";
 import { ceilDiv, SECTOR_SIZE } from "../../units.ts";
 import type { Deciding, FormatRecord, WayIn } from "../format.ts";
-import { otherThanRaw } from "../other_formats.ts";
+import { otherThanRaw, wayOf } from "../other_formats.ts";
 import { formatOfLooks, looksLike, type Probe, probe } from "../probe.ts";
 import { findDescriptorBeside } from "../vmdk/descriptor_file.ts";
 import { withPieceFinding } from "../vmdk/link.ts";
@@ -105,6 +105,6 @@ function oddSize(file: Source, seen: Probe): RegrainError {
     "with zeros up to the end of the last sector: right only for a disk whose guest wrote that";
   return new RegrainError("NOT_A_DISK", `${size}, and it begins like ${looks}`, {
     path,
-    hint: seen.kind === "raw" ? hint : asVmdk,
+    hint: seen.kind === "raw" ? [wayOf(path, seen), hint].filter((each) => each).join("; ") : asVmdk,
   });
 }
