@@ -7,7 +7,7 @@
  * other name leads to, as seen on the open file. And two runs write to one: so it is locked from its first byte until
  * it has its last name, and no force goes past that.
  */
-import { RegrainError } from "../../core-as/host/mod.ts";
+import { quotePath, RegrainError } from "../../core-as/host/mod.ts";
 import {
   type Identity,
   type Io,
@@ -82,14 +82,16 @@ export class Part {
 const MOST_LOOKS = 4;
 
 /**
- * Opens what an earlier run has begun. One of another size is removed.
+ * Opens what an earlier run has begun.
  *
+ * @param file `keepsOther`: one of another size stays, since it may be what another program is fetching: `.part` is not
+ *   a name of ours alone. Else it is removed.
  * @returns `undefined` when there is none, or none any more.
  * @throws {RegrainError} `TARGET_UNSUITABLE` when it is not ours, `TARGET_BUSY` when another run writes to it.
  */
 export function findPart(
   path: string,
-  { io, sizeBytes }: { io: PartIo; sizeBytes: number },
+  { io, sizeBytes, keepsOther = false }: { io: PartIo; sizeBytes: number; keepsOther?: boolean },
 ): Part | undefined {
   for (let look = 0; look < MOST_LOOKS; look++) {
     const seen = lookAt(path);
@@ -105,6 +107,7 @@ export function findPart(
           target.setMode(PRIVATE_MODE);
           return new Part(path, target, true);
         }
+        if (keepsOther) throw ofAnotherSize(path, { foundBytes: target.sizeBytes, sizeBytes });
         // Whoever waits for the lock of this one sees that its name is gone.
         translating({ operation: "remove", path }, () => Deno.removeSync(path));
         target.close();
@@ -131,6 +134,15 @@ export function makePart(path: string, { io, sizeBytes }: { io: PartIo; sizeByte
     if (lookAt(path) === undefined || !(error instanceof RegrainError)) throw error;
     throw error.code === "TARGET_UNSUITABLE" ? busy(path) : error;
   }
+}
+
+function ofAnotherSize(path: string, size: { foundBytes: number; sizeBytes: number }): RegrainError {
+  return new RegrainError(
+    "TARGET_UNSUITABLE",
+    `it has ${size.foundBytes} bytes, and the disk that would be written there has ${size.sizeBytes}: it was begun ` +
+      "for another disk, or by another program",
+    { path, hint: `rm ${quotePath(path)} if nobody needs it, or name another target; --force removes it` },
+  );
 }
 
 function openUnlessGone(path: string, io: PartIo): LocalTarget | undefined {

@@ -100,6 +100,21 @@ testWithPeers(
     }),
 );
 
+Deno.test("a file that is called as the unfinished disk would be, and has another size, is not lost", () =>
+  withSnapshot(({ run, refused, path }) => {
+    const out = path("new.img");
+    Deno.writeTextFileSync(`${out}.part`, "half of a download");
+    const { message, hint } = refused("TARGET_UNSUITABLE", ["restore", NAME, out]);
+    assert.match(
+      message,
+      /new\.img\.part: it has 18 bytes, and the disk that would be written there has \d+/,
+    );
+    assert.match(hint!, /^rm \S+new\.img\.part if nobody needs it/);
+    assert.equal(Deno.readTextFileSync(`${out}.part`), "half of a download");
+    run(["restore", NAME, out, "--force"]);
+    assertFileHolds(out, DISK);
+  }));
+
 Deno.test("B17: a target of another size is judged as apply judges it, and --force writes into a larger one", () =>
   withSnapshot(({ run, refused, path }) => {
     const out = path("out.img");

@@ -170,7 +170,7 @@ export function openNewFile(
   const { sizeBytes } = need.snapshot;
   const part = partOf(path);
   requireNewName(path, need, { io, force });
-  const found = findPart(part, { io, sizeBytes });
+  const found = findPart(part, { io, sizeBytes, keepsOther: !force });
   try {
     if (found) tell(`${part} was begun before; what is right in it is kept`);
     if (!ignoreFreeSpace) requireRoom(part, need, io);
