@@ -123,7 +123,11 @@ export async function backUp(repository: Repository, request: BackupRequest): Pr
     }
     superseded.push(work.key);
     carried = made === undefined || made.plan.rereadable ? undefined : made;
-    request.onNotice("this backup was taken for dead by a collection, and starts again");
+    request.onNotice(
+      work.hasLostParent
+        ? "the snapshot that this backup was built on is gone, and it starts again"
+        : "this backup was taken for dead by a collection, and starts again",
+    );
   }
   throw new RegrainError("STORE_FAILED", `was taken for dead ${MAX_ATTEMPTS} times by collections`, {
     path: repository.store.label,
@@ -151,7 +155,10 @@ async function nextId(
   return repository.newId((await repository.listSnapshots(source)).at(-1)?.id);
 }
 
-/** What was collected under a backup that was taken for dead is missing to it; that is a reason to start again only. */
+/**
+ * What was collected under a backup that was taken for dead is missing to it; that is a reason to start again only. So
+ * it is where the parent was made by one that was taken for dead, which removed that snapshot when it noticed.
+ */
 async function runUnlessLost(
   work: Attempt,
   { intent, carried, request }: { intent: Intent; carried: Carried | undefined; request: BackupRequest },
@@ -164,11 +171,11 @@ async function runUnlessLost(
       await withdraw(intent, request);
       throw error;
     }
-    if (error.code.startsWith("STORE_") || !work.isRereadable || await intent.stands()) {
-      await giveUp(intent, request);
-      throw error;
-    }
-    return undefined;
+    const isLost = !error.code.startsWith("STORE_") && work.isRereadable;
+    if (isLost && !await intent.stands()) return undefined;
+    await giveUp(intent, request);
+    if (isLost && await work.losesParent()) return undefined;
+    throw error;
   }
 }
 
@@ -235,6 +242,9 @@ class Attempt {
   private doneBytes = 0;
   private readBytes = 0;
   private totalBytes: number | undefined;
+  /** True when a snapshot that this was built on was removed meanwhile. */
+  hasLostParent = false;
+  private parentKey: string | undefined;
   /** True once it is decided what is read: from here on something may be stored. */
   isPlanned = false;
   /** False once a stream has begun to be read. */
@@ -274,6 +284,7 @@ class Attempt {
       );
     }
     const parent = carried === undefined ? await this.readable(await this.parent(), forbidden) : undefined;
+    this.parentKey = parent && snapshotKey(this.of.source, parent.id, repository.suffix);
     const plan = carried?.plan ?? await this.request.plan(parent, this.of.own);
     this.isPlanned = true;
     this.isRereadable = plan.rereadable;
@@ -329,6 +340,13 @@ class Attempt {
     };
     await this.commit(snapshot);
     return { plan, map, readBytes: this.readBytes, snapshot };
+  }
+
+  /** Looks whether the parent is there still. */
+  async losesParent(): Promise<boolean> {
+    const { parentKey, repository: { store } } = this;
+    this.hasLostParent = parentKey !== undefined && await store.head(parentKey) === undefined;
+    return this.hasLostParent;
   }
 
   private damaged(parent: Snapshot | undefined, plan: BackupPlan): DamagedStretch[] {
