@@ -1,10 +1,10 @@
 /** Carries out a prepared apply, with what makes it safe around it: `cli/target/safeguards.ts`. */
-import { type Disk, plannedBytesBefore, SECTOR_SIZE, type Stretch } from "../../core-as/host/mod.ts";
+import { plannedBytesBefore, SECTOR_SIZE } from "../../core-as/host/mod.ts";
 import type { Io } from "../io/mod.ts";
 import { contentIdsOf } from "../target/content_id.ts";
 import { fingerprintPlan } from "../target/journal.ts";
 import type { PreparedTarget } from "../target/prepare.ts";
-import { isGuarded, Safeguards, type SafetyOptions } from "../target/safeguards.ts";
+import { isGuarded, Safeguards, type SafetyOptions, Touched } from "../target/safeguards.ts";
 import { requireInPlace, requireUnchanged } from "../target/undisturbed.ts";
 import { type ApplyCounts, applyDisk, type SparseMode, sumOfCounts } from "./engine.ts";
 import { inBothLanes, type LaneForHire } from "./lanes.ts";
@@ -45,12 +45,14 @@ export interface RunWork {
 export async function runPrepared(work: RunWork, options: RunOptions): Promise<RunResult> {
   const { prepared: { disk }, target: { target, base }, io } = work;
   const guarded = isGuarded(options);
-  const plan = guarded ? await fingerprintPlan(disk, io) : "";
+  // One walk over the tables tells both: they may be gigabytes.
+  const touched = new Touched(target);
+  const plan = guarded ? await fingerprintPlan(disk, io, (stretch) => touched.add(stretch)) : "";
   const of = { operation: "apply", core: disk.core, target, base, io, plan } as const;
   const guards = await Safeguards.find(options, of);
   const { resumedBytes } = guards;
   try {
-    await guards.begin(() => overwrittenBy(disk));
+    await guards.begin(touched);
     const fromSector = resumedBytes / SECTOR_SIZE;
     if (fromSector > 0) options.onResumed?.(await plannedBytesBefore(disk, fromSector));
     const counts = options.second && !guarded
@@ -79,16 +81,6 @@ export async function runPrepared(work: RunWork, options: RunOptions): Promise<R
     throw error;
   } finally {
     guards.close();
-  }
-}
-
-/** All that an apply of the disk writes, in ascending order. */
-async function* overwrittenBy(disk: Disk): AsyncGenerator<Stretch> {
-  for await (const { list } of disk.walk()) {
-    for (let i = 0; i < list.count; i++) {
-      if (disk.kindOf(list.place(i)) === "hole") continue;
-      yield { offsetBytes: list.start(i) * SECTOR_SIZE, lengthBytes: list.length(i) * SECTOR_SIZE };
-    }
   }
 }
 

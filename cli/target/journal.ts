@@ -15,6 +15,7 @@ import {
   RegrainError,
   SECTOR_SIZE,
   type Source,
+  type Stretch,
   STRICT,
   type Target,
 } from "../../core-as/host/mod.ts";
@@ -76,7 +77,11 @@ export interface JournalState {
  *
  * @returns 16 hexadecimal digits.
  */
-export async function fingerprintPlan(disk: Disk, io: Io): Promise<string> {
+export async function fingerprintPlan(
+  disk: Disk,
+  io: Io,
+  onWritten: (stretch: Stretch) => void = () => {},
+): Promise<string> {
   // Loading it costs every other run its time.
   const { createHash } = await import("node:crypto");
   const hash = createHash("sha256");
@@ -88,6 +93,8 @@ export async function fingerprintPlan(disk: Disk, io: Io): Promise<string> {
   for await (const { list } of disk.walk(STRICT)) {
     for (let i = 0; i < list.count; i++) {
       hash.update(`${list.start(i)} ${list.length(i)} ${list.place(i)} ${list.owner(i)}\n`);
+      if (disk.kindOf(list.place(i)) === "hole") continue;
+      onWritten({ offsetBytes: list.start(i) * SECTOR_SIZE, lengthBytes: list.length(i) * SECTOR_SIZE });
     }
   }
   return hash.digest("hex").slice(0, 16);

@@ -106,11 +106,11 @@ export class Safeguards {
   /**
    * Makes the undo file, or opens the one to continue, and writes the first journal.
    *
-   * @param touched All that may be written, in ascending order.
+   * @param touched All that may be written, in ascending order; or what was gathered of it already.
    */
-  async begin(touched: () => AsyncIterable<Stretch>): Promise<void> {
+  async begin(touched: Touched | (() => AsyncIterable<Stretch>)): Promise<void> {
     const { options: { undo, journal, resume, checkpointBytes }, work: { plan, target, io } } = this;
-    if (undo !== undefined) this.undo = await openUndo(undo, this.work, touched());
+    if (undo !== undefined) this.undo = await openUndo(undo, this.work, touched);
     if (journal === undefined) return;
     const kept = this.undo && { path: undo!, id: this.undo.saver.ids.id };
     const { operation } = this.work;
@@ -182,18 +182,30 @@ export class Safeguards {
 /** Sectors looked at that are going to be overwritten. */
 const AHEAD_STRETCHES = 64;
 
+/** What an undo file needs of all that is going to be written. */
+export class Touched {
+  readonly blocks: UntouchedBlocks;
+  readonly ahead = new Thinned<number>(AHEAD_STRETCHES);
+
+  constructor({ sizeBytes }: Pick<Target, "sizeBytes">) {
+    this.blocks = new UntouchedBlocks(sizeBytes);
+  }
+
+  /** Takes the next stretch; they come in ascending order. */
+  add(stretch: Stretch): void {
+    this.blocks.touch(stretch);
+    this.ahead.add(stretch.offsetBytes + stretch.lengthBytes - SECTOR_SIZE);
+  }
+}
+
 async function openUndo(
   path: string,
   { operation, core, target, base, io, plan }: GuardedWork,
-  touched: AsyncIterable<Stretch>,
+  touched: Touched | (() => AsyncIterable<Stretch>),
 ): Promise<{ saver: UndoSaver; untouched: readonly number[] }> {
-  const blocks = new UntouchedBlocks(target.sizeBytes);
-  const ahead = new Thinned<number>(AHEAD_STRETCHES);
-  for await (const stretch of touched) {
-    blocks.touch(stretch);
-    ahead.add(stretch.offsetBytes + stretch.lengthBytes - SECTOR_SIZE);
-  }
-  const untouched = blocks.finish();
+  const seen = touched instanceof Touched ? touched : new Touched(target);
+  if (!(touched instanceof Touched)) { for await (const stretch of touched()) seen.add(stretch); }
+  const untouched = seen.blocks.finish();
   const named = await nonZeroBlocks(target, { blocks: untouched, limit: MAX_NAMED.blocks });
   const saver = await UndoSaver.open(path, { core, target, io }, {
     plan,
@@ -202,7 +214,7 @@ async function openUndo(
     isOrdered: true,
     blocks: named,
     blocksHash: await hashBlocks(target, named),
-    ahead: await sectorsAhead(target, ahead.items),
+    ahead: await sectorsAhead(target, seen.ahead.items),
     base: baseIds(base),
   });
   return { saver, untouched };
