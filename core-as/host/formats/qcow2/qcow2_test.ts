@@ -234,6 +234,32 @@ Deno.test("a backing file whose format is not named, and that begins like an ima
   }
 });
 
+Deno.test("data is data whatever its place and the length of the hole before it are", async () => {
+  // Clusters of 512 bytes. After a hole of so many sectors comes data at each low place of the file.
+  const cluster = 512;
+  const clusters = 256;
+  for (let hole = 1; hole < 60; hole++) {
+    const file = new Uint8Array(128 * cluster);
+    const view = new DataView(file.buffer);
+    view.setUint32(0, 0x514649fb);
+    view.setUint32(4, 2);
+    view.setUint32(20, 9);
+    view.setBigUint64(24, BigInt(clusters * cluster));
+    view.setUint32(36, clusters / 64);
+    view.setBigUint64(40, BigInt(cluster));
+    view.setBigUint64(48, BigInt(2 * cluster));
+    view.setUint32(56, 1);
+    view.setBigUint64(cluster, BigInt(3 * cluster));
+    // A place from 4 on: those that a hole of this length could be taken to lead to, and one more.
+    const place = Math.max(4, hole - 2);
+    view.setBigUint64(3 * cluster + hole * 8, BigInt(place * cluster));
+    file.fill(hole, place * cluster, (place + 1) * cluster);
+    const expected = new Uint8Array(clusters * cluster);
+    expected.fill(hole, hole * cluster, (hole + 1) * cluster);
+    assert.deepEqual(await read({ "disk.qcow2": file }, "disk.qcow2"), expected, `a hole of ${hole} sectors`);
+  }
+});
+
 /** A name of a backing file, its format, and the code. */
 const BACKINGS: [string, string, ErrorCode][] = [
   ['json:{"driver":"raw","file":{"driver":"file","filename":"/etc/shadow"}}', "raw", "UNSUPPORTED"],

@@ -35,8 +35,9 @@ class Runs {
   add(start: number, length: number, place: number): void {
     const last = this.starts.length - 1;
     const before = this.places[last];
+    // A run without a place in the file is followed by none: -2 + 141 sectors of hole is not sector 139.
     const goesOn = before !== undefined &&
-      (place < 0 ? place === before : before + this.lengths[last]! === place);
+      (place < 0 || before < 0 ? place === before : before + this.lengths[last]! === place);
     if (goesOn) {
       this.lengths[last]! += length;
       return;
