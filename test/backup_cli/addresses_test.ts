@@ -32,6 +32,7 @@ const COMMANDS: Record<string, readonly string[]> = {
   check: ["repo:web01/disk-0@latest", "--repo", "AT"],
   compare: ["repo:web01/disk-0@latest", "vm.img", "--repo", "AT"],
   inspect: ["--no-open", "--repo", "AT"],
+  sync: ["repo:web01/disk-0@latest", "new.img", "--repo", "AT"],
   backup: ["vm.img", "--name", "web01/disk-0", "--repo", "AT"],
   restore: ["web01/disk-0@latest", "new.img", "--repo", "AT"],
   snapshots: ["--repo", "AT"],
