@@ -48,6 +48,6 @@ function longestRise<T extends Placed>(byId: readonly T[]): T[] {
     tails[low] = at;
   }
   const rise: T[] = [];
-  for (let at = tails.at(-1); at !== undefined; at = before[at]) rise.push(byId[at]!);
+  for (let at: number | undefined = tails.at(-1); at !== undefined; at = before[at]) rise.push(byId[at]!);
   return rise.reverse();
 }
