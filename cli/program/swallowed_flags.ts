@@ -15,8 +15,9 @@ function guard(option: Option, names: ReadonlySet<string | undefined>): void {
   option.argParser((value: string, before: unknown) => {
     const [flag] = value.split("=");
     if (names.has(flag)) throw new InvalidArgumentError(swallowed(option, value));
+    if (parse !== undefined) return parse(value, before as undefined);
     // As commander has it where a flag has no parser of its own.
-    return parse === undefined ? value : parse(value, before as undefined);
+    return option.variadic ? [...Array.isArray(before) ? before as unknown[] : [], value] : value;
   });
 }
 
