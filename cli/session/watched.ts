@@ -31,7 +31,7 @@ export async function watched(
   work: (watch: Watch) => Promise<number>,
 ): Promise<number> {
   const { operation, name, flags, session } = run;
-  if (flags.metrics !== undefined) readMetrics(flags.metrics);
+  if (flags.metrics !== undefined) requireMetricsPlace(flags.metrics);
   const startedMs = Date.now();
   const telemetry = await startTelemetry(operation, VERSION);
   const known: { repository?: string; snapshot?: string; figures: Record<string, number> } = { figures: {} };
@@ -58,6 +58,20 @@ export async function watched(
   session.console.flush();
   const told = await tell(factsOf(exit, undefined), { flags, session, telemetry });
   return told || exit !== 0 ? exit : EXIT_INCOMPLETE;
+}
+
+/**
+ * Looks at the metrics file before the work begins. What may not be read is said when the work is done: a backup does
+ * not fail for it.
+ *
+ * @throws what {@link readMetrics} does.
+ */
+function requireMetricsPlace(path: string): void {
+  try {
+    readMetrics(path);
+  } catch (error) {
+    if (!(error instanceof RegrainError) || error.code !== "PERMISSION") throw error;
+  }
 }
 
 function exitOf(error: unknown): [exit: number, error: RunFacts["error"]] {

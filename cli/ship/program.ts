@@ -57,7 +57,12 @@ export function startText(): string {
 }
 
 function launcherText(): string {
-  return `${startText()}import(new URL("./${MAIN}", import.meta.url).href).then((program) => program.start());\n`;
+  return `${startText()}
+import(new URL("./${MAIN}", import.meta.url).href).then((program) => program.start(), (error) => {
+  console.error(\`regrain: a part of the program is not there, or damaged (\${error.message}): install it again\`);
+  Deno.exit(2);
+});
+`;
 }
 
 /** Runs this Deno in the checkout. */

@@ -24,7 +24,11 @@ function isOn(): boolean {
 /** @param operation `backup`, `restore`. */
 export async function startTelemetry(operation: string, version: string): Promise<Telemetry> {
   if (!isOn()) return SILENT;
-  const { context, metrics, SpanStatusCode, trace } = await import("@opentelemetry/api");
+  const api = await import("@opentelemetry/api");
+  // Bundled, it is a module of the old kind, all of which is its default.
+  const { context, metrics, SpanStatusCode, trace } = api.trace === undefined
+    ? (api as unknown as { default: typeof api }).default
+    : api;
   const tracer = trace.getTracer(SCOPE, version);
   const meter = metrics.getMeter(SCOPE, version);
   const run = tracer.startSpan(`regrain ${operation}`);

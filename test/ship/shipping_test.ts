@@ -345,7 +345,7 @@ Deno.test("what others put below a prefix stays, and a command that cannot start
     );
     const named = { cwd: folder, env: { REGRAIN_DENO: "/no/deno" } };
     says(2, /REGRAIN_DENO names \/no\/deno/, run(command, ["--version"], named));
-    Deno.removeSync(`${prefix}/lib/regrain/main.js`);
+    Deno.removeSync(`${prefix}/lib/regrain/run.js`);
     says(2, /a part of the program is not there/, run(command, ["--version"], { cwd: folder, env: {} }));
     Deno.renameSync(prefix, `${folder}/moved`);
     says(
