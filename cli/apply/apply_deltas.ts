@@ -17,7 +17,7 @@ import type { Io } from "../io/mod.ts";
 import { isNowhere } from "../places/null.ts";
 import { type ApplyCounts, plannedBytesOf } from "../target/counts.ts";
 import { fingerprintPlan, requireJournalPlace } from "../target/journal.ts";
-import { discardMade } from "../target/made_target.ts";
+import { whileOpen } from "../target/made_target.ts";
 import { type PreparedTarget, prepareTarget } from "../target/prepare.ts";
 import { asInputs, asParts, requireOnePurpose } from "../target/purposes.ts";
 import { requireRoomBeside } from "../target/room_beside.ts";
@@ -96,19 +96,14 @@ export async function applyDeltas<V extends Verification>(
     const need = { operation: "apply", undoBytes: plannedBytesOf(prepared.plan) } as const;
     for (const warning of requireRoomBeside(options, need, io)) events.warn(warning);
     const target = await prepareTarget(request, intent, tools);
-    try {
+    return await whileOpen(target?.target, async () => {
       requireOnePurpose(options, asParts(target?.target), io);
       await requireFreeJournal(request, options, { prepared, io });
       for (const warning of await requireLikelyBase(prepared.disk, target, request)) events.warn(warning);
       await events.planned({ prepared, target });
       if (request.dryRun) return undefined;
       return await carryOut({ request, prepared, target: target!, io, lane }, options, events);
-    } catch (error) {
-      discardMade(target?.target);
-      throw error;
-    } finally {
-      target?.target.close();
-    }
+    });
   } finally {
     prepared.disk.close();
   }

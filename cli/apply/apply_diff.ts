@@ -3,7 +3,7 @@ import { type Context, RegrainError, type Target } from "../../core-as/host/mod.
 import type { Io } from "../io/mod.ts";
 import type { ApplyCounts } from "../target/counts.ts";
 import { IdsBefore } from "../target/ids_before.ts";
-import { discardMade } from "../target/made_target.ts";
+import { whileOpen } from "../target/made_target.ts";
 import { prepareTarget, type TargetRequest } from "../target/prepare.ts";
 import { damageOf } from "../target/record_sum.ts";
 import { requireOwnTarget } from "../target/recognise.ts";
@@ -49,7 +49,7 @@ export async function applyDiff(
     const prepared = await prepareDiff(source);
     const intent = { use: APPLY, sizeBytes: prepared.diff.meta.sizeBytes, inputs: [path], links: [] };
     const target = await prepareTarget(request, intent, { io, context });
-    try {
+    return await whileOpen(target?.target, async (): Promise<DiffOutcome> => {
       events.opened(prepared);
       for (const warning of target?.warnings ?? []) events.warn(warning);
       const known = target &&
@@ -65,12 +65,7 @@ export async function applyDiff(
       if (known?.isReturned) return { state: "taken-back-before", ids: await completeIds(ids, events) };
       const counts = await carryOut({ prepared, target: target!.target, ids }, { io, context }, events);
       return { state: "done", counts, ids };
-    } catch (error) {
-      discardMade(target?.target);
-      throw error;
-    } finally {
-      target?.target.close();
-    }
+    });
   } finally {
     source.close();
   }

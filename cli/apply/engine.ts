@@ -18,6 +18,7 @@ import {
   type MaybePromise,
   MOST_BYTES_A_CALL,
   SECTOR_SIZE,
+  type SectorRange,
   type Stretch,
   STRICT,
   type Target,
@@ -25,14 +26,9 @@ import {
 import { type Call, CallsInFlight } from "../lanes/calls_in_flight.ts";
 import { StepsInFlight } from "../lanes/steps_in_flight.ts";
 import type { ApplyCounts } from "../target/counts.ts";
+import { findsZeros, type SparseMode, ZERO_BLOCK_SECTORS } from "../target/sparse.ts";
 
 export type { ApplyCounts };
-
-/**
- * What to do with zeros. `auto`: zero runs, and zero data from 64 KiB on, become holes in files; devices have their
- * zero runs zeroed out. `always`: zero data from 4 KiB on, and on devices too. `never`: every zero is written.
- */
-export type SparseMode = "auto" | "always" | "never";
 
 /** What two parts of one apply come to. */
 export function sumOfCounts(a: Readonly<ApplyCounts>, b: Readonly<ApplyCounts>): ApplyCounts {
@@ -44,16 +40,6 @@ export function sumOfCounts(a: Readonly<ApplyCounts>, b: Readonly<ApplyCounts>):
   };
 }
 
-/**
- * Smallest stretch of zero data that becomes a hole, in sectors. 4 KiB is the block of the file systems that matter;
- * but punching so little into ext4 costs twenty times what writing it does (74 against 3 microseconds), so it is
- * done only on demand.
- */
-export const ZERO_BLOCK_SECTORS = { auto: 128, always: 8, never: 8 } as const satisfies Record<
-  SparseMode,
-  number
->;
-
 /** Bytes that are moved at once at least, however little the target asks for. */
 const LEAST_MOVE_BYTES = 64 * KIB;
 
@@ -62,12 +48,6 @@ const LEAST_MOVE_BYTES = 64 * KIB;
  * why it is not as small as a piece; without a limit, a disk that is one long run of zeros would be one step.
  */
 const ZERO_STEP_BYTES = GIB;
-
-/** A stretch of the disk, in sectors. */
-export interface SectorRange {
-  readonly fromSector: number;
-  readonly toSector: number;
-}
 
 /** What was handed to the target in one go. */
 export interface Passed {
@@ -175,7 +155,7 @@ class Engine {
     this.steps = new StepsInFlight(this.most);
     this.calls = new CallsInFlight(this.most);
     this.punch = options.sparse !== "never";
-    this.findZeros = options.sparse === "always" || (options.sparse === "auto" && target.medium.holesAreFree);
+    this.findZeros = findsZeros(options.sparse, target.medium);
   }
 
   /** Waits for what is under way. @throws what writing it may. */

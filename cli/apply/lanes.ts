@@ -12,10 +12,12 @@ import {
   MIB,
   type SearchOptions,
   SECTOR_SIZE,
+  type SectorRange,
 } from "../../core-as/host/mod.ts";
 import { Lane } from "../lanes/lane.ts";
 import { startWorker, workersMayStart } from "../lanes/start.ts";
-import type { ApplyCounts, SectorRange, SparseMode } from "./engine.ts";
+import type { SparseMode } from "../target/sparse.ts";
+import type { ApplyCounts } from "./engine.ts";
 import type { ApplyRequest } from "./prepare.ts";
 
 /** Span of a COWD disk whose tables one step decodes; other formats are as well off with it. */

@@ -14,7 +14,8 @@ import {
   type Stretch,
   type Target,
 } from "../../core-as/host/mod.ts";
-import { type ApplyCounts, type SparseMode, ZERO_BLOCK_SECTORS } from "./engine.ts";
+import { findsZeros, type SparseMode, ZERO_BLOCK_SECTORS } from "../target/sparse.ts";
+import type { ApplyCounts } from "./engine.ts";
 
 /** What is done with a stretch of the target; bytes of the disk. */
 export interface PipeOperation {
@@ -57,7 +58,7 @@ export class PipeSink {
     const { sparse } = this.options;
     this.target = target;
     this.holesAreZeros = disk.isBase;
-    this.findZeros = sparse === "always" || (sparse === "auto" && disk.holesAreFree);
+    this.findZeros = findsZeros(sparse, disk);
   }
 
   data(startSector: number, lengthSectors: number, bufferSector: number): void {

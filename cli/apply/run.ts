@@ -6,7 +6,8 @@ import { fingerprintPlan } from "../target/journal.ts";
 import type { PreparedTarget } from "../target/prepare.ts";
 import { isGuarded, Safeguards, type SafetyOptions, Touched } from "../target/safeguards.ts";
 import { requireInPlace, requireUnchanged } from "../target/undisturbed.ts";
-import { type ApplyCounts, applyDisk, type SparseMode, sumOfCounts } from "./engine.ts";
+import type { SparseMode } from "../target/sparse.ts";
+import { type ApplyCounts, applyDisk, sumOfCounts } from "./engine.ts";
 import { inBothLanes, type LaneForHire } from "./lanes.ts";
 import type { PreparedDeltas } from "./prepare.ts";
 

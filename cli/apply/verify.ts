@@ -15,11 +15,11 @@ import {
   type RegrainError,
   type RunList,
   SECTOR_SIZE,
+  type SectorRange,
   STRICT,
   type Target,
 } from "../../core-as/host/mod.ts";
 import { dropCaches, readBackOtherwise } from "../target/read_back.ts";
-import type { SectorRange } from "./engine.ts";
 import { inBothLanes, type LaneForHire, type VerifiedPart } from "./lanes.ts";
 
 /** SHA-256 sums of a target, in hexadecimal digits. */

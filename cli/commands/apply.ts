@@ -9,7 +9,6 @@ import {
   RegrainError,
   type Target,
 } from "../../core-as/host/mod.ts";
-import type { SparseMode } from "../apply/engine.ts";
 import type { ApplyRequest } from "../apply/prepare.ts";
 import { isNowhere, refuseNowhere } from "../places/null.ts";
 import { PIPE } from "../places/pipe.ts";
@@ -23,6 +22,7 @@ import { type LongFlags, type Session, startSession } from "../session/session.t
 import type { SpillFlags } from "../session/standard_input.ts";
 import { isRbdDiff } from "../stream/rbd_diff.ts";
 import { type ApplyCounts, plannedBytesOf } from "../target/counts.ts";
+import type { SparseMode } from "../target/sparse.ts";
 import { asInputs, asParts, type Purpose, requireOnePurpose } from "../target/purposes.ts";
 import { warnNewer } from "../ui/describe.ts";
 

@@ -9,7 +9,7 @@ import { LongWork } from "../session/long_work.ts";
 import { type LongFlags, type Session, startSession } from "../session/session.ts";
 import { openWholeDisk } from "../session/whole_disk.ts";
 import { syncDisks, syncProgressOf, type SyncRequest } from "../sync/sync_disks.ts";
-import type { SparseMode } from "../sync/write.ts";
+import type { SparseMode } from "../target/sparse.ts";
 
 export interface SyncFlags extends LongFlags, SafetyFlags {
   readonly dryRun?: boolean | undefined;

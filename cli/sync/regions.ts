@@ -1,35 +1,26 @@
 /** Which regions of a disk will be written: what an undo file must know before the first of them is. */
-import { MIB, SECTOR_SIZE, type Stretch } from "../../core-as/host/mod.ts";
-import type { SectorRange } from "./side_by_side.ts";
+import { ChunkSet } from "../../core-as/host/chunk_set.ts";
+import { MIB, SECTOR_SIZE, type SectorRange, type Stretch } from "../../core-as/host/mod.ts";
 
 const REGION_BYTES = MIB;
 
-/** A set of regions of {@link REGION_BYTES}: a bit each, so that a disk of 64 TiB takes 8 MiB. */
+/** A set of regions of {@link REGION_BYTES}. */
 export class Regions {
-  private readonly bits: Uint8Array;
-  private readonly regionCount: number;
+  private readonly set: ChunkSet;
 
   constructor(private readonly sizeBytes: number) {
-    this.regionCount = Math.ceil(sizeBytes / REGION_BYTES);
-    this.bits = new Uint8Array(Math.ceil(this.regionCount / 8));
+    this.set = new ChunkSet(Math.ceil(sizeBytes / REGION_BYTES));
   }
 
   /** All that is in one of them. */
   static union(sets: readonly Regions[]): Regions {
     const all = new Regions(sets[0]!.sizeBytes);
-    for (const { bits } of sets) for (let i = 0; i < bits.length; i++) all.bits[i]! |= bits[i]!;
+    for (const { set } of sets) for (const region of set) all.set.add(region);
     return all;
   }
 
   add({ offsetBytes, lengthBytes }: Stretch): void {
-    const last = Math.floor((offsetBytes + lengthBytes - 1) / REGION_BYTES);
-    for (let region = Math.floor(offsetBytes / REGION_BYTES); region <= last; region++) {
-      this.bits[region >> 3]! |= 1 << (region & 7);
-    }
-  }
-
-  has(region: number): boolean {
-    return (this.bits[region >> 3]! & 1 << (region & 7)) !== 0;
+    this.set.addBytes({ start: offsetBytes, length: lengthBytes }, REGION_BYTES);
   }
 
   /** Bytes of all its regions. */
@@ -41,15 +32,15 @@ export class Regions {
 
   /** Its regions as stretches, neighbours as one, in ascending order. */
   *stretches(): Generator<Stretch> {
-    for (let region = 0; region < this.regionCount;) {
-      if (!this.has(region)) {
-        region++;
-        continue;
+    let open: { from: number; to: number } | undefined;
+    for (const region of this.set) {
+      if (open?.to === region) open.to++;
+      else {
+        if (open) yield this.stretchOf(open);
+        open = { from: region, to: region + 1 };
       }
-      const offsetBytes = region * REGION_BYTES;
-      while (region < this.regionCount && this.has(region)) region++;
-      yield { offsetBytes, lengthBytes: Math.min(region * REGION_BYTES, this.sizeBytes) - offsetBytes };
     }
+    if (open) yield this.stretchOf(open);
   }
 
   /** The same as sectors, from a byte on. */
@@ -63,9 +54,15 @@ export class Regions {
 
   /** The first byte of a region that is here and not there, below `endBytes`. */
   firstBeside(other: Regions, endBytes: number): number | undefined {
-    for (let region = 0; (region + 1) * REGION_BYTES <= endBytes; region++) {
-      if (this.has(region) && !other.has(region)) return region * REGION_BYTES;
+    for (const region of this.set) {
+      if ((region + 1) * REGION_BYTES > endBytes) return undefined;
+      if (!other.set.has(region)) return region * REGION_BYTES;
     }
     return undefined;
+  }
+
+  private stretchOf({ from, to }: { from: number; to: number }): Stretch {
+    const offsetBytes = from * REGION_BYTES;
+    return { offsetBytes, lengthBytes: Math.min(to * REGION_BYTES, this.sizeBytes) - offsetBytes };
   }
 }

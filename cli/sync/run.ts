@@ -1,21 +1,21 @@
 /** Carries out a sync, with what makes it safe around it: `cli/target/safeguards.ts`. */
-import { type Disk, SECTOR_SIZE, type Stretch, type Target } from "../../core-as/host/mod.ts";
+import {
+  type Disk,
+  SECTOR_SIZE,
+  type SectorRange,
+  type Stretch,
+  type Target,
+} from "../../core-as/host/mod.ts";
 import type { Io } from "../io/mod.ts";
 import { contentIdsOf } from "../target/content_id.ts";
 import { fingerprintPlan } from "../target/journal.ts";
 import type { PreparedTarget } from "../target/prepare.ts";
 import { isGuarded, Safeguards, type SafetyOptions } from "../target/safeguards.ts";
 import { requireInPlace, requireUnchanged } from "../target/undisturbed.ts";
+import type { SparseMode } from "../target/sparse.ts";
 import { Regions } from "./regions.ts";
-import { gatherSideBySide, type SectorRange } from "./side_by_side.ts";
-import {
-  LoadWriter,
-  noCounts,
-  passedBytes,
-  type SparseMode,
-  type SyncCounts,
-  type WriteOptions,
-} from "./write.ts";
+import { gatherSideBySide } from "./side_by_side.ts";
+import { LoadWriter, noCounts, passedBytes, type SyncCounts, type WriteOptions } from "./write.ts";
 
 export interface SyncOptions extends SafetyOptions {
   readonly sparse: SparseMode;

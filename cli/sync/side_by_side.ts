@@ -13,17 +13,12 @@ import {
   readAtOnce,
   type RunList,
   SECTOR_SIZE,
+  type SectorRange,
   type Stretch,
   STRICT,
   type Target,
 } from "../../core-as/host/mod.ts";
 import { TargetRuns } from "./target_runs.ts";
-
-/** A stretch of the disk, in sectors. */
-export interface SectorRange {
-  readonly fromSector: number;
-  readonly toSector: number;
-}
 
 /** What lies in the buffer: the source in its first half, the target in the second. */
 export interface Load {

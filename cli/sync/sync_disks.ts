@@ -12,7 +12,7 @@ import {
 } from "../../core-as/host/mod.ts";
 import type { Io } from "../io/mod.ts";
 import { contentIdsOf } from "../target/content_id.ts";
-import { discardMade } from "../target/made_target.ts";
+import { whileOpen } from "../target/made_target.ts";
 import { type PreparedTarget, prepareTarget } from "../target/prepare.ts";
 import { asInputs, asParts, requireOnePurpose } from "../target/purposes.ts";
 import { dropCaches } from "../target/read_back.ts";
@@ -93,16 +93,15 @@ export async function syncDisks<V extends Reread>(
   const cid = contentIdsOf(disk.links[0]!)?.cid;
   const source = { sizeBytes: disk.sizeBytes, inputs, cid };
   const target = await prepareSyncTarget(source, request, tools);
-  try {
+  return await whileOpen(target?.target, async () => {
     for (const warning of target?.warnings ?? []) events.warn(warning);
     if (request.dryRun) return await look(disk, target, request, events);
-    return await carryOut({ disk, target: target!, request, tools }, events);
-  } catch (error) {
-    discardMade(target?.target);
-    throw withAgain(error, request);
-  } finally {
-    target?.target.close();
-  }
+    try {
+      return await carryOut({ disk, target: target!, request, tools }, events);
+    } catch (error) {
+      throw withAgain(error, request);
+    }
+  });
 }
 
 /** The files of this machine that a disk is read from, each once. */
@@ -225,10 +224,10 @@ async function carryOut<V extends Reread>(
 }
 
 /** The same error, which also says how the work is completed. */
-function withAgain(error: unknown, { journal, dryRun }: SyncRequest): unknown {
+function withAgain(error: unknown, { journal }: SyncRequest): unknown {
   const isOwn = error instanceof RegrainError && error.exit === 6 && error.code !== "VERIFY_FAILED";
   // What was disturbed has a hint of its own.
-  if (!isOwn || dryRun || isDisturbed(error)) return error;
+  if (!isOwn || isDisturbed(error)) return error;
   const again = `${
     journal === undefined ? "running the same command again" : "the same command with --resume"
   } completes it, and writes only what is not right yet`;

@@ -1,7 +1,7 @@
 /** A sync whose source comes as a stream, front to back: it is compared on its way. */
 import type { Target } from "../../core-as/host/mod.ts";
 import { adoptContentId } from "../target/content_id.ts";
-import { discardMade } from "../target/made_target.ts";
+import { whileOpen } from "../target/made_target.ts";
 import { requireInPlace } from "../target/undisturbed.ts";
 import type { SyncOutcome, SyncRequest, SyncTools } from "./sync_disks.ts";
 import { prepareSyncTarget } from "./sync_disks.ts";
@@ -35,7 +35,7 @@ export async function syncStream(
   const source = { sizeBytes: stream.sizeBytes, inputs, cid: undefined };
   const whole = { ...request, dryRun: false, undo: undefined, journal: undefined };
   const prepared = (await prepareSyncTarget(source, whole, tools))!;
-  try {
+  return await whileOpen(prepared.target, async () => {
     for (const warning of prepared.warnings) events.warn(warning);
     const target = events.begin(prepared.target, stream.sizeBytes);
     const { sparse, blockBytes } = request;
@@ -48,10 +48,5 @@ export async function syncStream(
     const cid = prepared.base && await adoptContentId(prepared.base, undefined, io);
     const result = { counts: writer.counts, resumedBytes: 0, cid, undoWarnings: [] };
     return { target: prepared, result, verified: undefined };
-  } catch (error) {
-    discardMade(prepared.target);
-    throw error;
-  } finally {
-    prepared.target.close();
-  }
+  });
 }

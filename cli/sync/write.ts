@@ -3,19 +3,14 @@ import {
   Batch,
   type Core,
   cutStretch,
-  KIB,
   type MaybePromise,
+  SECTOR_SIZE,
   type Stretch,
   type Target,
 } from "../../core-as/host/mod.ts";
+import { findsZeros, type SparseMode, ZERO_BLOCK_SECTORS } from "../target/sparse.ts";
 import { ChangeFinder } from "./changes.ts";
 import type { Load } from "./side_by_side.ts";
-
-/**
- * What becomes of zeros. `auto`: holes of the source become holes of a file, and so do zeros from 64 KiB on that
- * differ; `always`: from 4 KiB on, and on devices too; `never`: every zero is written.
- */
-export type SparseMode = "auto" | "always" | "never";
 
 /** What a sync counts, in bytes of the disk; the four add up to what it has passed. */
 export interface SyncCounts {
@@ -59,14 +54,6 @@ export interface WriteOptions {
   readonly onProgress?: ((counts: Readonly<SyncCounts>) => void) | undefined;
 }
 
-/** Zeros that differ become a hole from here on: punching a little costs many times what writing it does. */
-const ZERO_BYTES = { auto: 64 * KIB, always: 4 * KIB, never: undefined } as const;
-
-/** Whether zeros that differ are made, and not written, in such a target. */
-export function zeroBytesOf(sparse: SparseMode, { medium }: Pick<Target, "medium">): number | undefined {
-  return sparse === "always" || medium.holesAreFree ? ZERO_BYTES[sparse] : undefined;
-}
-
 export class LoadWriter {
   readonly counts = noCounts();
   private readonly finder: ChangeFinder;
@@ -75,11 +62,12 @@ export class LoadWriter {
 
   constructor(
     private readonly core: Core,
-    medium: Pick<Target, "medium">,
+    { medium }: Pick<Target, "medium">,
     private readonly options: WriteOptions,
   ) {
     const { blockBytes, sparse } = options;
-    this.finder = new ChangeFinder(core, { blockBytes, zeroBytes: zeroBytesOf(sparse, medium) });
+    const zeroBytes = findsZeros(sparse, medium) ? ZERO_BLOCK_SECTORS[sparse] * SECTOR_SIZE : undefined;
+    this.finder = new ChangeFinder(core, { blockBytes, zeroBytes });
   }
 
   /** @throws {RegrainError} what writing may; a second run completes the work. */

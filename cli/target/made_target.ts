@@ -26,6 +26,23 @@ export class MadeTarget extends WrappedTarget {
   }
 }
 
+/**
+ * Works on a target and closes it, whatever becomes of the work.
+ *
+ * @param target `undefined` in a dry run on a target that is yet to be made.
+ * @throws what the work does; an empty target that was made for it is gone then.
+ */
+export async function whileOpen<T>(target: Target | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    discardMade(target);
+    throw error;
+  } finally {
+    target?.close();
+  }
+}
+
 /** To be called when an apply has failed: an empty target that it made is not left behind. */
 export function discardMade(target: Target | undefined): void {
   if (target instanceof MadeTarget) target.discard();

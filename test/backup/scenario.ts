@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { DESCRIPTION_KEY, type ObjectStore, snapshotKey } from "../../core-as/host/repo/mod.ts";
 import { backUp } from "../../cli/backup/make/backup.ts";
-import { ChunkSet } from "../../cli/backup/chunk_set.ts";
+import { ChunkSet } from "../../core-as/host/chunk_set.ts";
 import { nativeCodec } from "../../cli/backup/codec.ts";
 import { collectGarbage } from "../../cli/backup/collect/gc.ts";
 import { expire } from "../../cli/backup/signs/intents.ts";

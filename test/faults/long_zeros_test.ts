@@ -1,6 +1,7 @@
 /** Zeros as long as the disk: no call takes them all at once, whatever the medium does with them. */
 import assert from "node:assert/strict";
-import { applyDisk, type SparseMode } from "../../cli/apply/engine.ts";
+import { applyDisk } from "../../cli/apply/engine.ts";
+import type { SparseMode } from "../../cli/target/sparse.ts";
 import { InterruptibleTarget } from "../../cli/target/interruptible_target.ts";
 import { PipeSink } from "../../cli/apply/pipe_sink.ts";
 import { takeBack } from "../../cli/target/take_back.ts";

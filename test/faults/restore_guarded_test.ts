@@ -4,7 +4,7 @@ import { InlineLanes } from "../../cli/backup/lanes.ts";
 import type { Repository } from "../../cli/backup/repository.ts";
 import { restoreGuarded } from "../../cli/backup/restore/restore_guarded.ts";
 import type { RestoreCounts } from "../../cli/backup/restore/restore.ts";
-import { ChunkSet } from "../../cli/backup/chunk_set.ts";
+import { ChunkSet } from "../../core-as/host/chunk_set.ts";
 import { verifyRestored } from "../../cli/backup/restore/verify_restored.ts";
 import { Safeguards } from "../../cli/target/safeguards.ts";
 import { RegrainError } from "../../core-as/host/mod.ts";

@@ -1,7 +1,8 @@
 /** Applying random deltas: first what is asked of the target, then what it holds. */
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
-import { applyDisk, type SparseMode } from "../../cli/apply/engine.ts";
+import { applyDisk } from "../../cli/apply/engine.ts";
+import type { SparseMode } from "../../cli/target/sparse.ts";
 import {
   Disk,
   type Link,

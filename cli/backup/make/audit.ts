@@ -3,7 +3,7 @@
  * would ever find out, since what did not change is not read again.
  */
 import { chunkCount, type MapPage, PAGE_ENTRIES, type Snapshot } from "../../../core-as/host/repo/mod.ts";
-import type { ChunkSet } from "../chunk_set.ts";
+import type { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 import type { Lanes } from "../lanes.ts";
 import type { BackupPlan } from "./plan.ts";
 import type { Repository } from "../repository.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { sampleOf } from "./audit.ts";
-import { ChunkSet } from "../chunk_set.ts";
+import { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 
 function sample(touched: ChunkSet, share: number, random: () => number): number[] {
   return [...sampleOf(touched, { count: touched.count, share, random })];

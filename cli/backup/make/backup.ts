@@ -17,7 +17,7 @@ import {
   type Snapshot,
   snapshotKey,
 } from "../../../core-as/host/repo/mod.ts";
-import { ChunkSet } from "../chunk_set.ts";
+import { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 import { isCut, listContent } from "../content_list.ts";
 import { ContentWriter } from "./content_writer.ts";
 import type { IdTable } from "../id_table.ts";

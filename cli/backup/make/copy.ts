@@ -12,7 +12,7 @@ import {
   ulidTimeMs,
 } from "../../../core-as/host/repo/mod.ts";
 import { backUp, type BackupProgress, type BackupResult } from "./backup.ts";
-import { ChunkSet } from "../chunk_set.ts";
+import { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 import type { Lanes } from "../lanes.ts";
 import { isDamage } from "../places.ts";
 import type { BackupPlan } from "./plan.ts";

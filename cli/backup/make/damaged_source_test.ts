@@ -4,7 +4,7 @@ import { Batch, type Source } from "../../../core-as/host/mod.ts";
 import { RegrainError } from "../../../core-as/host/errors.ts";
 import { systemError } from "../../io/mod.ts";
 import { memorySource } from "../../../test/helpers/memory.ts";
-import { ChunkSet } from "../chunk_set.ts";
+import { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 import { DamagedSource, inheritedDamage, mergeDamaged } from "./damaged_source.ts";
 
 const BLOCK = 4096;

@@ -18,7 +18,7 @@ import {
   PAGE_ENTRIES,
   type Snapshot,
 } from "../../../core-as/host/repo/mod.ts";
-import { ChunkSet } from "../chunk_set.ts";
+import { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 import type { Lanes } from "../lanes.ts";
 import type { Lineage } from "./lineage.ts";
 import { cidText } from "./origins.ts";

@@ -8,7 +8,7 @@ import {
   memoryRepository,
 } from "../../../test/backup_cli/memory_repository.ts";
 import { MemoryStore } from "../../../test/helpers/memory_store.ts";
-import { ChunkSet } from "../chunk_set.ts";
+import { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 import { InlineLanes } from "../lanes.ts";
 import type { Repository } from "../repository.ts";
 import { verify } from "../verify/verify.ts";

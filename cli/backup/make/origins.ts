@@ -12,7 +12,7 @@ import {
 } from "../../../core-as/host/mod.ts";
 import { chunkCount, type Snapshot } from "../../../core-as/host/repo/mod.ts";
 import { type ChangedArea, type ChangedAreas, notCovered } from "./changed_areas.ts";
-import { ChunkSet } from "../chunk_set.ts";
+import { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 import type { BackupPlan } from "./plan.ts";
 
 /** A disk to read, and what is known of it. */

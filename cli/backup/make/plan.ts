@@ -1,6 +1,6 @@
 /** What a backup will read: which chunks are looked at, and where their content comes from. */
 import type { ChangeMethod, Snapshot } from "../../../core-as/host/repo/mod.ts";
-import type { ChunkSet } from "../chunk_set.ts";
+import type { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 
 /** What a backup is about to read, and what it builds on. */
 export interface PlannedBackup {

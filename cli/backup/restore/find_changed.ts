@@ -3,7 +3,7 @@ import type { Target } from "../../../core-as/host/mod.ts";
 import { chunkCount } from "../../../core-as/host/repo/mod.ts";
 import { Gate } from "../../lanes/gate.ts";
 import { TaskGroup } from "../../lanes/in_flight.ts";
-import { ChunkSet } from "../chunk_set.ts";
+import { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 import type { Expectation, ExpectedChunk } from "./expected.ts";
 import { Held } from "./held.ts";
 import { targetCallsInFlight } from "./restore.ts";

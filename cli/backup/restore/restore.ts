@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { Batch, buffersInFlight, type RegrainError, type Target } from "../../../core-as/host/mod.ts";
 import type { ChunkEntry, Snapshot } from "../../../core-as/host/repo/mod.ts";
-import type { ChunkSet } from "../chunk_set.ts";
+import type { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 import { Gate } from "../../lanes/gate.ts";
 import { TaskGroup } from "../../lanes/in_flight.ts";
 import { Held } from "./held.ts";

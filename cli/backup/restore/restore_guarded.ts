@@ -16,7 +16,7 @@ import {
 } from "../../../core-as/host/mod.ts";
 import { chunkCount } from "../../../core-as/host/repo/mod.ts";
 import { Gate } from "../../lanes/gate.ts";
-import { ChunkSet } from "../chunk_set.ts";
+import { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 import { Expectation, type ExpectedChunk, type ExpectedDisk } from "./expected.ts";
 import { findChanged, isHeld } from "./find_changed.ts";
 import { Held } from "./held.ts";

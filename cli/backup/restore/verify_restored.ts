@@ -1,6 +1,6 @@
 /** Reads back what was restored, and compares it with the snapshot it came from. */
 import { Batch, type Target } from "../../../core-as/host/mod.ts";
-import type { ChunkSet } from "../chunk_set.ts";
+import type { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 import { Expectation, type ExpectedChunk, type ExpectedDisk } from "./expected.ts";
 import { findChanged } from "./find_changed.ts";
 

@@ -2,7 +2,7 @@
 import { plural, type Target } from "../../../core-as/host/mod.ts";
 import { chunkCount } from "../../../core-as/host/repo/mod.ts";
 import { dropCaches, readBackOtherwise } from "../../target/read_back.ts";
-import { ChunkSet } from "../chunk_set.ts";
+import { ChunkSet } from "../../../core-as/host/chunk_set.ts";
 import type { RestoreJob } from "./job.ts";
 import { verifyRestored } from "./verify_restored.ts";
 

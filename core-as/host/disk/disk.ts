@@ -25,6 +25,12 @@ export interface DiskWindow {
   readonly scratch: readonly [RunList, RunList];
 }
 
+/** A stretch of a disk, in sectors. */
+export interface SectorRange {
+  readonly fromSector: number;
+  readonly toSector: number;
+}
+
 /** Refuses damage; for walks after a survey that found none. */
 export const STRICT: Observer = {
   finding(finding) {
@@ -83,7 +89,7 @@ export class Disk implements Source {
   /** Walks `[fromSector, toSector)` window by window, in order, without gaps. */
   async *walk(
     observer: Observer = STRICT,
-    range: { fromSector: number; toSector: number } = { fromSector: 0, toSector: this.capacitySectors },
+    range: SectorRange = { fromSector: 0, toSector: this.capacitySectors },
   ): AsyncGenerator<DiskWindow> {
     let from = range.fromSector;
     // A lower link may reach less far than an upper one; what the last window reached says how much to ask for.

@@ -1,4 +1,10 @@
-/** A set of chunks of one disk: a bit each. */
+/**
+ * Which pieces of equal size of one disk are meant.
+ *
+ * This module is browser compatible.
+ */
+
+/** A set of chunks, or of other pieces, of one disk: a bit each. */
 export class ChunkSet implements Iterable<number> {
   private readonly bits: Uint8Array;
   /** Chunks in the set. */
